@@ -1,0 +1,161 @@
+package expr
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/Masterminds/semver/v3"
+	"github.com/expr-lang/expr/builtin"
+	"sigs.k8s.io/yaml"
+)
+
+// function is a function of the language with its overloads, written as expr-lang wants them: new(func(…) …).
+type function struct {
+	name  string
+	call  func(args ...any) (any, error)
+	types []any
+}
+
+// statusFunctions exist only where steps have run.
+var statusFunctions = []string{"always", "failure", "status", "success"}
+
+// unavailable says for the rest of Kargo's functions why they cannot be used.
+var unavailable = map[string]string{
+	"commitFrom":      "of the freight, expressions read only images, with imageFrom",
+	"chartFrom":       "of the freight, expressions read only images, with imageFrom",
+	"artifactFrom":    "of the freight, expressions read only images, with imageFrom",
+	"freightMetadata": "metadata of freight is not kept",
+	"freightStatus":   "the status of freight is not kept",
+	"stageMetadata":   "metadata of stages is not kept",
+	"configMap":       "expressions do not read from a cluster; use a variable",
+	"secret":          "expressions do not read secrets; use a variable that is none",
+	"sharedConfigMap": "expressions do not read from a cluster; use a variable",
+	"sharedSecret":    "expressions do not read secrets; use a variable that is none",
+}
+
+// functions gives all functions of env. What imageFrom does not find is noted in missed.
+func functions(missed *error, env Env) []function {
+	fns := append(utilities(), env.status()...)
+	for _, name := range sortedKeys(unavailable) {
+		fns = append(fns, function{name, func(...any) (any, error) { return nil, notAvailable(name) }, nil})
+	}
+	return append(
+		fns,
+		function{"warehouse", func(args ...any) (any, error) {
+			return Origin{Kind: "Warehouse", Name: args[0].(string)}, nil
+		}, []any{new(func(string) Origin)}},
+		function{"imageFrom", func(args ...any) (any, error) {
+			image, err := env.imageFrom(args, missed)
+			if image == nil {
+				return nil, err
+			}
+			return image, err
+		}, []any{new(func(string) *Image), new(func(string, Origin) *Image)}},
+	)
+}
+
+func notAvailable(name string) error {
+	return fmt.Errorf("%s is %w: %s", name, ErrNotAvailable, unavailable[name])
+}
+
+// status gives the status functions, which without a status explain where they can be used.
+func (e Env) status() []function {
+	with := func(name string, f func(s *Status, args []any) any, overload any) function {
+		return function{name, func(args ...any) (any, error) {
+			if e.Status == nil {
+				return nil, fmt.Errorf(`%s() is %w in variables: use it in the "if" or "config" of a step`, name, ErrNotAvailable)
+			}
+			return f(e.Status, args), nil
+		}, []any{overload}}
+	}
+	return []function{
+		with("always", func(*Status, []any) any { return true }, new(func() bool)),
+		with("success", func(s *Status, _ []any) any { return !s.Failed }, new(func() bool)),
+		with("failure", func(s *Status, _ []any) any { return s.Failed }, new(func() bool)),
+		with("status", func(s *Status, args []any) any { return s.Steps[args[0].(string)] }, new(func(string) string)),
+	}
+}
+
+// utilities are the functions that only compute.
+func utilities() []function {
+	return []function{
+		{"quote", quote, []any{new(func(any) string)}},
+		{"unsafeQuote", unsafeQuote, []any{new(func(any) string)}},
+		{"asYAML", asYAML, []any{new(func(any) string)}},
+		{"asJSON", asJSON, []any{new(func(any) string)}},
+		{"semverParse", semverParse, []any{new(func(string) *semver.Version)}},
+		{"semverDiff", semverDiff, []any{new(func(string, string) string)}},
+	}
+}
+
+// quote makes sure that a value ends as a string. The quotes are taken off when the whole template is typed.
+func quote(args ...any) (any, error) {
+	if s, ok := args[0].(string); ok {
+		return strconv.Quote(s), nil
+	}
+	return unsafeQuote(args...)
+}
+
+func unsafeQuote(args ...any) (any, error) {
+	b, err := json.Marshal(args[0])
+	if err != nil {
+		return nil, fmt.Errorf("quote %s: %w", describe(args[0]), err)
+	}
+	return `"` + string(b) + `"`, nil
+}
+
+func asYAML(args ...any) (any, error) {
+	b, err := yaml.Marshal(args[0])
+	if err != nil {
+		return nil, fmt.Errorf("asYAML of %s: %w", describe(args[0]), err)
+	}
+	return `"` + string(b) + `"`, nil
+}
+
+func asJSON(args ...any) (any, error) {
+	b, err := json.MarshalIndent(args[0], "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("asJSON of %s: %w", describe(args[0]), err)
+	}
+	return `"` + string(b) + "\n" + `"`, nil
+}
+
+func semverParse(args ...any) (any, error) {
+	v, err := semver.NewVersion(args[0].(string))
+	if err != nil {
+		return nil, fmt.Errorf("semverParse(%q): %w", excerpt(args[0].(string)), err)
+	}
+	return v, nil
+}
+
+// semverDiff names the most significant part in which two versions differ; pre-releases are not compared.
+func semverDiff(args ...any) (any, error) {
+	a, errA := semver.NewVersion(args[0].(string))
+	b, errB := semver.NewVersion(args[1].(string))
+	switch {
+	case errA != nil || errB != nil:
+		return "Incomparable", nil
+	case a.Major() != b.Major():
+		return "Major", nil
+	case a.Minor() != b.Minor():
+		return "Minor", nil
+	case a.Patch() != b.Patch():
+		return "Patch", nil
+	case a.Metadata() != b.Metadata():
+		return "Metadata", nil
+	}
+	return "None", nil
+}
+
+// functionNames lists what can be called: the given functions and expr-lang's.
+func functionNames(fns []function) []string {
+	var all []string
+	for _, f := range fns {
+		all = append(all, f.name)
+	}
+	for _, f := range builtin.Builtins {
+		all = append(all, f.Name)
+	}
+	return all
+}
