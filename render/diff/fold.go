@@ -1,0 +1,239 @@
+package diff
+
+import (
+	"fmt"
+	"strings"
+)
+
+// fold is one application in Markdown, in pieces that can be left out one by one.
+type fold struct {
+	app    string
+	open   string
+	blocks []block // what is left of the objects
+	all    int     // how many objects there were
+	closed bool    // the whole fold is left out
+	bytes  int     // of all pieces that are left
+}
+
+// block is one object: its fields, and its manifest in a fold.
+type block struct{ fields, manifest string }
+
+const foldClose = "</details>\n\n"
+
+func (f *fold) write(b *strings.Builder) {
+	if f.closed {
+		return
+	}
+	b.WriteString(f.open)
+	for _, block := range f.blocks {
+		b.WriteString(block.fields)
+		b.WriteString(block.manifest)
+	}
+	b.WriteString(foldClose)
+}
+
+// Longest lines, and longest changes of one field in lines, that Markdown shows outside of the manifests.
+const (
+	maxLine       = 400
+	maxFieldLines = 60
+	maxManifest   = 2000
+)
+
+// foldsOf prints the objects of a report. Manifests are what costs most and what goes first, from the end, when there is
+// too much: the second result counts those that were not even printed, because those before them already exceed limit.
+func foldsOf(r Report, limit int) ([]fold, int) {
+	folds, size := foldsWithout(r)
+	skipped := 0
+	for i, app := range r.Apps {
+		for j, o := range app.Objects {
+			if size > limit {
+				skipped++
+				continue
+			}
+			manifest := manifestFold(o)
+			folds[i].blocks[j].manifest = manifest
+			folds[i].bytes += len(manifest)
+			size += len(manifest)
+		}
+	}
+	return folds, skipped
+}
+
+// foldsWithout prints the folds without the manifests, and returns their size.
+func foldsWithout(r Report) ([]fold, int) {
+	size := 0
+	folds := make([]fold, 0, len(r.Apps))
+	for _, app := range r.Apps {
+		f := fold{app: app.Name, all: len(app.Objects)}
+		var b strings.Builder
+		b.WriteString("<details><summary>" + summaryCode(title(app), 200) + ": " + summary(app) + "</summary>\n\n")
+		for _, finding := range app.Findings {
+			b.WriteString("- " + code(findingText(finding), 1000) + "\n")
+		}
+		if len(app.Findings) > 0 {
+			b.WriteByte('\n')
+		}
+		f.open = b.String()
+		f.bytes = len(f.open) + len(foldClose)
+		for _, o := range app.Objects {
+			block := block{fields: fieldsText(o)}
+			f.blocks = append(f.blocks, block)
+			f.bytes += len(block.fields)
+		}
+		size += f.bytes
+		folds = append(folds, f)
+	}
+	return folds, size
+}
+
+func fieldsText(o ObjectChange) string {
+	text := "**" + string(o.Kind) + "** " + code(o.ID.String(), 300)
+	if from := origin(o.Source); from != "" {
+		text += " from " + code(from, 300)
+	}
+	text += "\n\n"
+	var lines []string
+	for _, f := range o.Fields {
+		lines = append(lines, capped(fieldLines(f))...)
+	}
+	if len(lines) > 0 {
+		text += fence(lines)
+	}
+	return text
+}
+
+func manifestFold(o ObjectChange) string {
+	manifest := manifestLines(o)
+	if len(manifest) == 0 {
+		return ""
+	}
+	if n := len(manifest) - maxManifest; n > 0 {
+		manifest = append(manifest[:maxManifest:maxManifest], fmt.Sprintf(" … %d lines left out", n))
+	}
+	for i, l := range manifest {
+		manifest[i] = clip(l, 4*maxLine)
+	}
+	return "<details><summary>manifest</summary>\n\n" + fence(manifest) + foldClose
+}
+
+// capped prints lines, as many as are good to read in a list of changes.
+func capped(lines []line) []string {
+	out := make([]string, 0, min(len(lines), maxFieldLines+1))
+	for i, l := range lines {
+		if i == maxFieldLines {
+			return append(out, fmt.Sprintf("  … %d lines left out", len(lines)-i))
+		}
+		out = append(out, clip(l.String(), maxLine))
+	}
+	return out
+}
+
+// omission counts what was left out.
+type omission struct {
+	manifests, objects int
+	apps               []string // whose objects are missing, in the order in which they went
+	link               string
+}
+
+// shrink leaves out pieces of folds, which are size bytes long, until they and the note that it returns fit into room.
+// left says what is already missing.
+func shrink(folds []fold, size, room int, left omission) string {
+	if size <= room {
+		return ""
+	}
+	for i := len(folds) - 1; i >= 0; i-- {
+		for j := len(folds[i].blocks) - 1; j >= 0; j-- {
+			block := &folds[i].blocks[j]
+			if block.manifest == "" {
+				continue
+			}
+			size -= len(block.manifest)
+			folds[i].bytes -= len(block.manifest)
+			block.manifest = ""
+			left.manifests++
+			if size <= room && size+len(left.note()) <= room {
+				return left.note()
+			}
+		}
+	}
+	for dropObject(folds, &size, &left) {
+		if size <= room && size+len(left.note()) <= room {
+			return left.note()
+		}
+	}
+	left.apps = nil
+	if note := left.note(); len(note) <= room {
+		return note
+	}
+	left.link = ""
+	if note := left.note(); len(note) <= room {
+		return note
+	}
+	return ""
+}
+
+// dropObject leaves out the last object of the largest fold, or that fold when it has no object left.
+func dropObject(folds []fold, size *int, left *omission) bool {
+	largest := -1
+	for i := range folds {
+		if !folds[i].closed && (largest < 0 || folds[i].bytes > folds[largest].bytes) {
+			largest = i
+		}
+	}
+	if largest < 0 {
+		return false
+	}
+	f := &folds[largest]
+	before := f.bytes
+	if len(f.blocks) == f.all && f.all > 0 {
+		left.apps = append(left.apps, f.app)
+	}
+	if n := len(f.blocks); n > 0 {
+		f.bytes -= len(f.blocks[n-1].fields) + len(f.blocks[n-1].manifest)
+		f.blocks = f.blocks[:n-1]
+		left.objects++
+	}
+	if f.closed = len(f.blocks) == 0; f.closed {
+		f.bytes = 0
+	}
+	*size += f.bytes - before
+	return true
+}
+
+// note says what was left out.
+func (o omission) note() string {
+	var parts []string
+	if o.objects > 0 {
+		part := "the changes of " + count(o.objects, "object")
+		for i, app := range o.apps[:min(len(o.apps), 3)] {
+			part += [...]string{" of ", ", ", ", "}[i] + code(app, 60)
+		}
+		if len(o.apps) > 3 {
+			part += fmt.Sprintf(" and %d more", len(o.apps)-3)
+		}
+		parts = append(parts, part)
+	}
+	if o.manifests > 0 {
+		parts = append(parts, "the manifests of "+count(o.manifests, "object"))
+	}
+	text := "Left out, because it would be too long: "
+	if len(parts) == 0 {
+		text += "details"
+	}
+	text += strings.Join(parts, " and ") + "."
+	if o.link != "" {
+		text += " [The full diff](<" + o.link + ">)."
+	}
+	return text + "\n"
+}
+
+// safeLink is link when it is an address that Markdown takes as one.
+func safeLink(link string) string {
+	if !strings.HasPrefix(link, "https://") && !strings.HasPrefix(link, "http://") {
+		return ""
+	}
+	if len(link) > 2000 || visible(link) != link || strings.ContainsAny(link, " \t<>\\") {
+		return ""
+	}
+	return link
+}

@@ -1,0 +1,123 @@
+package diff
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/lockkeeper/lockkeeper/render/object"
+)
+
+type jsonReport struct {
+	Empty        bool       `json:"empty"`
+	Counts       jsonCounts `json:"counts"`
+	Unchanged    int        `json:"unchanged"`
+	Facts        []jsonFact `json:"facts"`
+	Applications []jsonApp  `json:"applications"`
+}
+
+type jsonCounts struct {
+	Added   int `json:"added"`
+	Changed int `json:"changed"`
+	Removed int `json:"removed"`
+}
+
+type jsonFact struct {
+	Kind         FactKind `json:"kind"`
+	Text         string   `json:"text"`
+	Danger       bool     `json:"danger,omitempty"`
+	Grave        bool     `json:"grave,omitempty"`
+	Applications []string `json:"applications"`
+}
+
+type jsonApp struct {
+	Name      string        `json:"name"`
+	Namespace string        `json:"namespace,omitempty"`
+	Stage     string        `json:"stage,omitempty"`
+	Kind      Kind          `json:"kind"`
+	Unchanged int           `json:"unchanged"`
+	Findings  []jsonFinding `json:"findings,omitempty"`
+	Objects   []jsonObject  `json:"objects"`
+}
+
+type jsonFinding struct {
+	Severity Severity `json:"severity"`
+	Message  string   `json:"message"`
+	Where    string   `json:"where,omitempty"`
+}
+
+type jsonObject struct {
+	ID     jsonID         `json:"id"`
+	Kind   Kind           `json:"kind"`
+	Source jsonSource     `json:"source"`
+	Fields []jsonField    `json:"fields,omitempty"`
+	Base   map[string]any `json:"base,omitempty"`
+	Head   map[string]any `json:"head,omitempty"`
+}
+
+type jsonID struct {
+	Group     string `json:"group,omitempty"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+}
+
+type jsonSource struct {
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
+	Via  string `json:"via,omitempty"`
+}
+
+type jsonField struct {
+	Path   string `json:"path"`
+	Kind   Kind   `json:"kind"`
+	Before any    `json:"before,omitempty"`
+	After  any    `json:"after,omitempty"`
+}
+
+// JSON returns the report as an indented JSON document with a newline at the end; the package comment says its shape.
+func JSON(r Report) ([]byte, error) {
+	out := jsonReport{Empty: r.Empty(), Unchanged: r.Unchanged, Facts: []jsonFact{}, Applications: []jsonApp{}}
+	out.Counts.Added, out.Counts.Changed, out.Counts.Removed = r.Counts()
+	for _, f := range r.Facts {
+		out.Facts = append(out.Facts, jsonFact{f.Kind, f.String(), f.Danger, f.Grave, f.Apps})
+	}
+	for _, app := range r.Apps {
+		out.Applications = append(out.Applications, jsonAppOf(app))
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(out); err != nil {
+		return nil, fmt.Errorf("encode report: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func jsonAppOf(app AppChange) jsonApp {
+	out := jsonApp{
+		Name: app.Name, Namespace: app.Namespace, Stage: app.Stage, Kind: app.Kind, Unchanged: app.Unchanged, Objects: []jsonObject{},
+	}
+	for _, f := range app.Findings {
+		out.Findings = append(out.Findings, jsonFinding(f))
+		if f.Severity == "" {
+			out.Findings[len(out.Findings)-1].Severity = SeverityInfo
+		}
+	}
+	for _, o := range app.Objects {
+		j := jsonObject{ID: jsonID(o.ID), Kind: o.Kind, Source: jsonSource(o.Source), Base: fieldsOf(o.Base), Head: fieldsOf(o.Head)}
+		for _, f := range o.Fields {
+			j.Fields = append(j.Fields, jsonField{f.Path, f.Kind, f.Before, f.After})
+		}
+		out.Objects = append(out.Objects, j)
+	}
+	return out
+}
+
+func fieldsOf(o *object.Object) map[string]any {
+	if o == nil {
+		return nil
+	}
+	return o.Fields
+}

@@ -1,0 +1,167 @@
+package diff
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/lockkeeper/lockkeeper/render/object"
+)
+
+// Kind is what happens to an object, a field or an application.
+type Kind string
+
+// The kinds of a change.
+const (
+	Added   Kind = "added"
+	Changed Kind = "changed"
+	Removed Kind = "removed"
+)
+
+// Severity says how much a [Finding] matters.
+type Severity string
+
+// The severities, from a remark to something that will not work.
+const (
+	SeverityInfo    Severity = "info"
+	SeverityWarning Severity = "warning"
+	SeverityError   Severity = "error"
+)
+
+// Finding is something the renderer noticed about an application, such as a definition that kro would reject.
+type Finding struct {
+	Severity Severity // "" is SeverityInfo
+	Message  string   // what is wrong and what to do
+	Where    string   // file and line, "" when unknown
+}
+
+// App is one application to compare: the objects it deploys at base and at head.
+type App struct {
+	Name      string // required
+	Namespace string // the destination namespace, "" when unknown
+	Stage     string // "" when it belongs to none
+
+	Base, Head  []object.Object
+	BaseMissing bool // the application does not exist at base: it is new
+	HeadMissing bool // the application does not exist at head: it is removed
+
+	Findings []Finding // about head
+}
+
+// Report is what changes. All of its values are masked; the zero Report is an empty one.
+type Report struct {
+	Apps      []AppChange // by name; only applications that change or have findings
+	Facts     []Fact      // of all applications, equal ones merged, the most important first
+	Unchanged int         // applications that deploy the same at base and head
+}
+
+// AppChange is what changes in one application.
+type AppChange struct {
+	Name, Namespace, Stage string
+
+	Kind      Kind           // Added and Removed when the application itself comes or goes
+	Objects   []ObjectChange // by ID; only objects that change
+	Facts     []Fact
+	Findings  []Finding
+	Unchanged int // objects that stay as they are
+}
+
+// ObjectChange is what changes in one object.
+type ObjectChange struct {
+	ID     object.ID
+	Kind   Kind
+	Fields []FieldChange  // in the order of the paths; nil unless Kind is Changed
+	Base   *object.Object // masked copy, nil when Kind is Added
+	Head   *object.Object // masked copy, nil when Kind is Removed
+	Source object.Source  // of head; of base when Kind is Removed
+}
+
+// FieldChange is one field that changes. A value is nil where the field is absent; a map or list that comes or goes as a
+// whole is one change.
+type FieldChange struct {
+	Path   string // such as spec.template.spec.containers[name=web].image or data["app.yaml"]
+	Kind   Kind
+	Before any // masked
+	After  any // masked
+
+	steps []step
+}
+
+// Empty reports whether nothing changes in the cluster. An empty report may still have findings.
+func (r Report) Empty() bool {
+	return !slices.ContainsFunc(r.Apps, func(a AppChange) bool { return !a.Empty() })
+}
+
+// Counts returns how many objects are added, changed and removed in all applications.
+func (r Report) Counts() (added, changed, removed int) {
+	for _, app := range r.Apps {
+		a, c, d := app.Counts()
+		added, changed, removed = added+a, changed+c, removed+d
+	}
+	return added, changed, removed
+}
+
+// Empty reports whether the application deploys the same at base and head.
+func (a AppChange) Empty() bool { return len(a.Objects) == 0 && a.Kind == Changed }
+
+// Counts returns how many objects of the application are added, changed and removed.
+func (a AppChange) Counts() (added, changed, removed int) {
+	for _, o := range a.Objects {
+		switch o.Kind {
+		case Added:
+			added++
+		case Changed:
+			changed++
+		case Removed:
+			removed++
+		}
+	}
+	return added, changed, removed
+}
+
+// Compare reports what changes from base to head in apps. It does not change apps and keeps no reference to their values.
+func Compare(apps []App) Report {
+	sorted := slices.Clone(apps)
+	slices.SortStableFunc(sorted, func(a, b App) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Stage, b.Stage))
+	})
+	var r Report
+	for _, app := range sorted {
+		change := compareApp(app)
+		if change.Empty() {
+			r.Unchanged++
+		}
+		if !change.Empty() || len(change.Findings) > 0 {
+			r.Apps = append(r.Apps, change)
+		}
+	}
+	r.Facts = mergeFacts(r.Apps)
+	return r
+}
+
+func compareApp(app App) AppChange {
+	change := AppChange{Name: app.Name, Namespace: app.Namespace, Stage: app.Stage, Kind: appKind(app)}
+	for _, f := range app.Findings {
+		f.Message, f.Where = maskText(f.Message), maskText(f.Where)
+		change.Findings = append(change.Findings, f)
+	}
+	for _, pair := range pairObjects(app) {
+		if o, differs := compareObject(pair); differs {
+			change.Objects = append(change.Objects, o)
+		} else {
+			change.Unchanged++
+		}
+	}
+	change.Facts = appFacts(change)
+	return change
+}
+
+func appKind(app App) Kind {
+	switch {
+	case app.BaseMissing && !app.HeadMissing:
+		return Added
+	case app.HeadMissing && !app.BaseMissing:
+		return Removed
+	default:
+		return Changed
+	}
+}

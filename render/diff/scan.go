@@ -1,0 +1,126 @@
+package diff
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// span is a part of a text, in bytes.
+type span struct{ from, to int }
+
+// stems are what a text must contain, in lower case, to be worth a closer look.
+var stems = []string{
+	"pass", "token", "secret", "key", "credential", "dsn", "://", "-----begin", "ls0tls1crudjti", "bearer", "basic ",
+	"eyj", "gh", "glpat-", "xox", "akia", "asia", "aiza", "sk_live_", "sk-", "npm_", "hf_", "dckr_", "sg.", "ya29.", "@",
+}
+
+// shortestToken is the length of the shortest text that has a secret and none of the signs of a URL or an assignment.
+const shortestToken = 13
+
+// tokenForms are secrets that give themselves away; the last group is what is hidden.
+var tokenForms = []*regexp.Regexp{
+	regexp.MustCompile(`(?s)(-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|$))`),
+	regexp.MustCompile(`(LS0tLS1CRUdJTi[A-Za-z0-9+/=]*)`),
+	regexp.MustCompile(`(?i)\bbearer[ \t]+([A-Za-z0-9._~+/=-]{8,})`),
+	regexp.MustCompile(`(?i)\bauthorization["']?[ \t]*[:=][ \t]*["']?basic[ \t]+([A-Za-z0-9+/=_-]+)`),
+	regexp.MustCompile(`(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)`),
+	regexp.MustCompile(`\b(gh[oprsu]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_-]{12,}|xox[abeprs]-[A-Za-z0-9-]{8,})`),
+	regexp.MustCompile(`\b((?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{16,}|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,})`),
+	regexp.MustCompile(`\b(sk_live_[A-Za-z0-9]{12,}|sk-[A-Za-z0-9_-]{20,}|npm_[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{20,}|dckr_pat_[A-Za-z0-9_-]{12,})`),
+	regexp.MustCompile(`([^\s:@/"']+:[^\s/"']+)@(?:tcp|udp|unix)\(`),
+}
+
+// assignments give a value to a name; the first group is the name, the second the value. The first form takes a YAML
+// block or the rest of the line and is for texts of several lines, the second takes one word or quoted text.
+var assignments = [...]*regexp.Regexp{
+	regexp.MustCompile(`(?m)^[ \t-]*(?:export[ \t]+)?["']?([\w.-]+)["']?[ \t]*[:=][ \t]*([|>][-+0-9]*[ \t]*(?:\n(?:[ \t]+[^\n]*|[ \t]*$))+|[^\s][^\n]*)`),
+	regexp.MustCompile(`([\w.-]+)\\?["']?[ \t]*[:=][ \t]*(\\"(?:[^"\\\n]|\\[^"\n])*\\?"?|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"',;&}\])]+)`),
+}
+
+// address finds what follows the scheme of a URL.
+var address = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://([^\s"'<>]+)`)
+
+// secretsIn returns the parts of text that must not be shown, in order, without overlaps.
+func secretsIn(text string) []span {
+	if len(text) < shortestToken && !strings.ContainsAny(text, ":=@") {
+		return nil
+	}
+	lower := strings.ToLower(text)
+	if !slices.ContainsFunc(stems, func(stem string) bool { return strings.Contains(lower, stem) }) {
+		return nil
+	}
+	var found []span
+	for _, form := range tokenForms {
+		for _, at := range form.FindAllStringSubmatchIndex(text, -1) {
+			found = append(found, span{at[2], at[3]})
+		}
+	}
+	for _, at := range address.FindAllStringSubmatchIndex(text, -1) {
+		if n := userInfo(text[at[2]:at[3]]); n > 0 {
+			found = append(found, span{at[2], at[2] + n})
+		}
+	}
+	if isSecretName(lower) {
+		found = assigned(found, text)
+	}
+	return merge(found)
+}
+
+func assigned(found []span, text string) []span {
+	forms := assignments[1:]
+	if strings.Contains(text, "\n") {
+		forms = assignments[:]
+	}
+	for _, form := range forms {
+		for from := 0; from < len(text); {
+			at := form.FindStringSubmatchIndex(text[from:])
+			if at == nil {
+				break
+			}
+			name, value := text[from+at[2]:from+at[3]], text[from+at[4]:from+at[5]]
+			next := from + at[3]
+			if isSecretName(name) && !referenceName.MatchString(name) && !isFlag(strings.Trim(value, `"'`)) {
+				found = append(found, span{from + at[4], from + at[5]})
+				next = from + at[5]
+			}
+			from = next
+		}
+	}
+	return found
+}
+
+// userInfo returns how many bytes of rest, the part of a URL after "://", are its user information. A password that
+// should have been escaped may contain a slash: then all up to the last @ is taken, unless what is before the slash is a
+// host and a port.
+func userInfo(rest string) int {
+	authority := rest
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority = rest[:i]
+	}
+	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+		if authority[:i] == "git" {
+			return 0
+		}
+		return i
+	}
+	_, port, found := strings.Cut(authority, ":")
+	if !found || strings.Trim(port, "0123456789") == "" {
+		return 0
+	}
+	return max(strings.LastIndexByte(rest, '@'), 0)
+}
+
+// merge sorts spans and joins those that overlap.
+func merge(spans []span) []span {
+	slices.SortFunc(spans, func(a, b span) int { return a.from - b.from })
+	var out []span
+	for _, s := range spans {
+		if n := len(out); n > 0 && s.from < out[n-1].to {
+			out[n-1].to = max(out[n-1].to, s.to)
+		} else if s.from < s.to {
+			out = append(out, s)
+		}
+	}
+	return out
+}

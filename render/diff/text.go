@@ -1,0 +1,236 @@
+package diff
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/lockkeeper/lockkeeper/render/object"
+)
+
+// TextOptions say how [Text] writes.
+type TextOptions struct {
+	Color bool // with ANSI colours
+	Width int  // cut lines to so many columns; 0 is no limit
+}
+
+const (
+	colorRed    = "\x1b[31m"
+	colorGreen  = "\x1b[32m"
+	colorYellow = "\x1b[33m"
+	colorCyan   = "\x1b[36m"
+	colorBold   = "\x1b[1m"
+	colorReset  = "\x1b[0m"
+)
+
+// Text writes the report for a terminal: the facts, one line per application, then the objects with their fields. Added
+// objects are shown as a whole. Control characters in values are written out, never sent to the terminal.
+func Text(r Report, o TextOptions) string {
+	w := textWriter{options: o}
+	w.line(colorBold, headline(r))
+	for _, f := range r.Facts {
+		mark, color := "  • ", ""
+		if f.Danger {
+			mark, color = "  ⚠ ", colorYellow
+		}
+		if f.Grave {
+			color = colorRed
+		}
+		w.line(color, mark+f.String()+" ("+listed(f.Apps, len(f.Apps))+")")
+	}
+	w.table(r)
+	for _, app := range r.Apps {
+		w.app(app)
+	}
+	return w.b.String()
+}
+
+type textWriter struct {
+	b       strings.Builder
+	options TextOptions
+}
+
+func (w *textWriter) line(color, text string) {
+	text = visible(text)
+	if w.options.Width > 0 {
+		text = clip(text, w.options.Width)
+	}
+	if color != "" && w.options.Color && text != "" {
+		text = color + text + colorReset
+	}
+	w.b.WriteString(text + "\n")
+}
+
+func (w *textWriter) table(r Report) {
+	if r.Empty() {
+		return
+	}
+	width := len("application")
+	for _, app := range r.Apps {
+		width = max(width, utf8.RuneCountInString(visible(title(app))))
+	}
+	w.line("", "")
+	w.line(colorBold, fmt.Sprintf("  %-*s  %7s  %7s  %7s", width, "application", "added", "changed", "removed"))
+	for _, app := range r.Apps {
+		added, changed, removed := app.Counts()
+		w.line("", fmt.Sprintf("  %-*s  %7d  %7d  %7d", width, visible(title(app)), added, changed, removed))
+	}
+}
+
+func (w *textWriter) app(app AppChange) {
+	w.line("", "")
+	w.line(colorBold, title(app)+": "+summary(app))
+	for _, f := range app.Findings {
+		w.line("", "  "+findingText(f))
+	}
+	for _, o := range app.Objects {
+		w.object(o)
+	}
+}
+
+func (w *textWriter) object(o ObjectChange) {
+	sign, color := "~", colorYellow
+	switch o.Kind {
+	case Added:
+		sign, color = "+", colorGreen
+	case Removed:
+		sign, color = "-", colorRed
+	case Changed:
+	}
+	head := "  " + sign + " " + o.ID.String()
+	if from := origin(o.Source); from != "" {
+		head += "  (" + from + ")"
+	}
+	w.line(color, head)
+	if o.Kind == Added {
+		for _, l := range manifestLines(o) {
+			w.line(colorGreen, "      "+l)
+		}
+	}
+	for _, f := range o.Fields {
+		for _, l := range fieldLines(f) {
+			w.line(lineColor(l.op), "      "+l.String())
+		}
+	}
+}
+
+func lineColor(op byte) string {
+	switch op {
+	case '+':
+		return colorGreen
+	case '-':
+		return colorRed
+	case '@':
+		return colorCyan
+	default:
+		return ""
+	}
+}
+
+// headline is the report in one sentence.
+func headline(r Report) string {
+	if r.Empty() {
+		if r.Unchanged == 0 {
+			return "No change in the cluster: no application is affected."
+		}
+		return "No change in the cluster: " + count(r.Unchanged, "application") + " " + verb(r.Unchanged, "deploys", "deploy") + " the same as before."
+	}
+	changing := 0
+	for _, app := range r.Apps {
+		if !app.Empty() {
+			changing++
+		}
+	}
+	text := count(changing, "application") + " " + verb(changing, "changes", "change") + ": " + tally(r.Counts())
+	if r.Unchanged > 0 {
+		text += "; " + count(r.Unchanged, "application") + " " + verb(r.Unchanged, "stays as it is", "stay as they are")
+	}
+	return text + "."
+}
+
+// tally counts objects in words.
+func tally(added, changed, removed int) string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		verb Kind
+	}{{added, Added}, {changed, Changed}, {removed, Removed}} {
+		if p.n > 0 {
+			parts = append(parts, count(p.n, "object")+" "+string(p.verb))
+		}
+	}
+	if len(parts) == 0 {
+		return "no object"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// summary says what happens to an application.
+func summary(app AppChange) string {
+	text := tally(app.Counts())
+	switch {
+	case app.Empty():
+		return "no change"
+	case app.Kind == Added:
+		return "new application, " + text
+	case app.Kind == Removed:
+		return "application removed, " + text
+	default:
+		return text
+	}
+}
+
+func title(app AppChange) string {
+	if app.Stage == "" {
+		return app.Name
+	}
+	return app.Name + " (" + app.Stage + ")"
+}
+
+func findingText(f Finding) string {
+	text := string(f.Severity)
+	if text == "" {
+		text = string(SeverityInfo)
+	}
+	text += ": " + f.Message
+	if f.Where != "" {
+		text += " (" + f.Where + ")"
+	}
+	return text
+}
+
+// origin says where an object comes from.
+func origin(s object.Source) string {
+	text := s.File
+	if text != "" && s.Line > 0 {
+		text += fmt.Sprintf(":%d", s.Line)
+	}
+	switch {
+	case s.Via == "":
+		return text
+	case text == "":
+		return "via " + s.Via
+	default:
+		return text + " via " + s.Via
+	}
+}
+
+// listed joins up to n names and says how many more there are.
+func listed(names []string, n int) string {
+	if len(names) <= n {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:n], ", ") + fmt.Sprintf(" and %d more", len(names)-n)
+}
+
+// count is a number with its noun: "1 object", "2 objects".
+func count(n int, noun string) string {
+	return fmt.Sprintf("%d %s%s", n, noun, verb(n, "", "s"))
+}
+
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
