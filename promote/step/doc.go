@@ -1,0 +1,20 @@
+// Package step runs the steps of a promotion on files in memory: no checkout, no work tree on disk. It owns what each step
+// means. It opens nothing, merges nothing and pushes nothing: where a step needs the outside world, the run stops and says
+// what it waits for, and whoever called it goes on when that is there, on any machine, from the recorded results alone.
+//
+// # From a push to a change
+//
+// Kargo's git-push pushes to the branch that Argo CD deploys. Here the push is proposed instead: the commit goes to the
+// stage's proposal branch, a change is opened into the branch that the task meant, and the run waits until that change is
+// merged. A task that says git-push with generateTargetBranch, git-open-pr and git-wait-for-pr itself is followed to the
+// letter; its generated branch is the proposal branch.
+//
+// After the merge the outputs of the steps name the commit that the target branch got, where they named the proposed one:
+// outputs.commit.commit is what Argo CD will find on the branch.
+//
+// # Differences from Kargo
+//
+// A string that merely looks like a number stays the text it is, quoted or not: yaml-update keeps the type of the value that
+// it replaces. Edits change the value and not one other byte. imageFrom compares repositories by what they mean, not by how
+// they are written. Unknown variables are errors.
+package step
