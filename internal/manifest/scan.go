@@ -1,0 +1,397 @@
+package manifest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Kind names a kind of Kubernetes object without its version.
+type Kind struct{ Group, Kind string }
+
+// String prints "group/Kind".
+func (k Kind) String() string { return k.Group + "/" + k.Kind }
+
+// Kargo lists the kinds of a promotion pipeline.
+func Kargo() []Kind {
+	const group = "kargo.akuity.io"
+	return []Kind{
+		{group, "Project"},
+		{group, "ProjectConfig"},
+		{group, "Warehouse"},
+		{group, "Stage"},
+		{group, "PromotionTask"},
+		{group, "ClusterPromotionTask"},
+	}
+}
+
+// ArgoCD lists the kinds that say what is deployed where.
+func ArgoCD() []Kind {
+	const group = "argoproj.io"
+	return []Kind{{group, "Application"}, {group, "ApplicationSet"}, {group, "AppProject"}}
+}
+
+// Kro lists the kinds that define other kinds by templates.
+func Kro() []Kind { return []Kind{{"kro.run", "ResourceGraphDefinition"}} }
+
+// Query says what a scan looks for.
+type Query struct {
+	Kinds []Kind   // required
+	Paths []string // files and folders to look into; empty means everywhere
+}
+
+// File is one file with at least one document of a wanted kind, or one that could not be read.
+type File struct {
+	Path      string
+	Documents []Document // the wanted ones only, in order
+	Err       error      // joins one *Error per document that looked wanted and could not be parsed; nil when all could
+}
+
+// Identifier is what a tree of files may know beside its files: the object id of a file or folder, equal for equal
+// content. A Git tree has it for nothing.
+type Identifier interface {
+	ObjectID(name string) (string, error)
+}
+
+// Prefetcher is a tree of files that can get many files at once cheaper than one by one.
+type Prefetcher interface {
+	Prefetch(ctx context.Context, names ...string) error
+}
+
+// Scan finds the wanted documents below fsys, in path order. It fails when the tree cannot be read; what is wrong with
+// one file, or with one of the query's paths, is that File's Err.
+func Scan(ctx context.Context, fsys fs.FS, q Query) ([]File, error) {
+	return NewIndex(0).Scan(ctx, fsys, q)
+}
+
+// Index remembers what scans found, by the object id of each folder, so that a folder which did not change is never
+// listed or read again. It is safe for concurrent use. Trees without [Identifier] are scanned every time.
+type Index struct {
+	limit int
+	mu    sync.Mutex
+	found map[string][]File
+}
+
+// NewIndex returns an Index that remembers at most limit folders. It forgets everything when it is full, which costs one
+// scan.
+func NewIndex(limit int) *Index { return &Index{limit: limit, found: map[string][]File{}} }
+
+// Scan is like the function [Scan], with memory.
+func (x *Index) Scan(ctx context.Context, fsys fs.FS, q Query) ([]File, error) {
+	s := &scan{ctx: ctx, fsys: fsys, index: x, want: newMatcher(q.Kinds)}
+	var files []File
+	for _, root := range roots(q.Paths) {
+		found, err := s.root(root)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
+	}
+	return files, nil
+}
+
+// roots cleans the paths, sorts them and leaves out those inside others.
+func roots(paths []string) []string {
+	if len(paths) == 0 {
+		return []string{"."}
+	}
+	var out []string
+	for _, p := range paths {
+		p = path.Clean(strings.TrimPrefix(p, "/"))
+		out = slices.DeleteFunc(out, func(other string) bool { return inside(other, p) })
+		if !slices.ContainsFunc(out, func(other string) bool { return inside(p, other) }) {
+			out = append(out, p)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// inside reports whether name is dir or below it.
+func inside(name, dir string) bool {
+	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
+}
+
+func (x *Index) lookup(key string) ([]File, bool) {
+	if key == "" {
+		return nil, false
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	files, ok := x.found[key]
+	return files, ok
+}
+
+func (x *Index) remember(key string, files []File) {
+	if key == "" || x.limit == 0 {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.found) >= x.limit {
+		clear(x.found)
+	}
+	x.found[key] = files
+}
+
+type scan struct {
+	ctx   context.Context //nolint:containedctx // lives for one call
+	fsys  fs.FS
+	index *Index
+	want  matcher
+}
+
+func (s *scan) root(root string) ([]File, error) {
+	if !fs.ValidPath(root) {
+		return []File{{Path: root, Err: &Error{File: root, Problem: fmt.Sprintf("path %q is outside the repository", root), Remedy: "write a path relative to its root"}}}, nil
+	}
+	info, err := fs.Stat(s.fsys, root)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return []File{{Path: root, Err: &Error{File: root, Problem: fmt.Sprintf("path %q does not exist in the repository", root), Remedy: "correct the path", Cause: err}}}, nil
+	case err != nil:
+		return nil, fmt.Errorf("look at %q: %w", root, err)
+	case info.IsDir():
+		dir, err := s.list(root)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.prefetch(dir.pending(nil)); err != nil {
+			return nil, err
+		}
+		return s.collect(dir)
+	default:
+		return s.file(root)
+	}
+}
+
+// folder is one folder of the tree: either known from the index or listed and still to be read.
+type folder struct {
+	key     string
+	known   []File
+	listed  bool
+	entries []entry
+}
+
+type entry struct {
+	file string  // set for a file to read
+	sub  *folder // set for a folder
+}
+
+func (f *folder) pending(names []string) []string {
+	for _, e := range f.entries {
+		if e.sub != nil {
+			names = e.sub.pending(names)
+		} else {
+			names = append(names, e.file)
+		}
+	}
+	return names
+}
+
+func (s *scan) list(dir string) (*folder, error) {
+	if err := s.ctx.Err(); err != nil {
+		return nil, err
+	}
+	f := &folder{key: s.key(dir)}
+	if files, ok := s.index.lookup(f.key); ok {
+		f.known = files
+		return f, nil
+	}
+	entries, err := fs.ReadDir(s.fsys, dir)
+	if err != nil {
+		return nil, fmt.Errorf("list %q: %w", dir, err)
+	}
+	f.listed = true
+	chart := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "Chart.yaml" })
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		switch {
+		case e.IsDir():
+			if e.Name() == ".git" || chart && (e.Name() == "templates" || e.Name() == "charts") {
+				continue
+			}
+			sub, err := s.list(name)
+			if err != nil {
+				return nil, err
+			}
+			f.entries = append(f.entries, entry{sub: sub})
+		case e.Type().IsRegular() && isManifestName(e.Name()):
+			f.entries = append(f.entries, entry{file: name})
+		}
+	}
+	return f, nil
+}
+
+func isManifestName(name string) bool {
+	ext := path.Ext(name)
+	return ext == ".yaml" || ext == ".yml" || ext == ".json"
+}
+
+// key names a folder's content for the index, "" when the tree does not know it. The path is part of it because documents
+// carry their file's name.
+func (s *scan) key(dir string) string {
+	tree, ok := s.fsys.(Identifier)
+	if !ok || s.index.limit == 0 {
+		return ""
+	}
+	id, err := tree.ObjectID(dir)
+	if err != nil || id == "" {
+		return ""
+	}
+	return id + " " + s.want.key + " " + dir
+}
+
+const prefetchBatch = 2000
+
+func (s *scan) prefetch(names []string) error {
+	tree, ok := s.fsys.(Prefetcher)
+	if !ok {
+		return nil
+	}
+	for batch := range slices.Chunk(names, prefetchBatch) {
+		if err := tree.Prefetch(s.ctx, batch...); err != nil {
+			return fmt.Errorf("prefetch %d files: %w", len(batch), err)
+		}
+	}
+	return nil
+}
+
+func (s *scan) collect(f *folder) ([]File, error) {
+	if !f.listed {
+		return f.known, nil
+	}
+	var files []File
+	for _, e := range f.entries {
+		var found []File
+		var err error
+		if e.sub != nil {
+			found, err = s.collect(e.sub)
+		} else {
+			found, err = s.file(e.file)
+		}
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
+	}
+	s.index.remember(f.key, files)
+	return files, nil
+}
+
+func (s *scan) file(name string) ([]File, error) {
+	if err := s.ctx.Err(); err != nil {
+		return nil, err
+	}
+	data, err := ReadFile(s.fsys, name)
+	if errors.Is(err, ErrBound) {
+		return nil, nil // too large to be one of the wanted; what renders it complains
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f := s.want.find(name, data); len(f.Documents) > 0 || f.Err != nil {
+		return []File{f}, nil
+	}
+	return nil, nil
+}
+
+// ReadFile reads at most [MaxFileSize] bytes of a file; a larger one is an [*Error] with [ErrBound].
+func ReadFile(fsys fs.FS, name string) ([]byte, error) {
+	file, err := fsys.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("read %q: %w", name, err)
+	}
+	defer file.Close() //nolint:errcheck // nothing was written
+	data, err := io.ReadAll(io.LimitReader(file, MaxFileSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %q: %w", name, err)
+	}
+	if len(data) > MaxFileSize {
+		return nil, bound(name, 0, fmt.Sprintf("the file is larger than the %d bytes that are read", MaxFileSize))
+	}
+	return data, nil
+}
+
+// matcher finds documents of wanted kinds, parsing only what can be one.
+type matcher struct {
+	kinds []Kind
+	key   string
+}
+
+func newMatcher(kinds []Kind) matcher {
+	m := matcher{kinds: slices.Clone(kinds)}
+	slices.SortFunc(m.kinds, func(a, b Kind) int { return strings.Compare(a.String(), b.String()) })
+	names := make([]string, len(m.kinds))
+	for i, k := range m.kinds {
+		names[i] = k.String()
+	}
+	m.key = strings.Join(names, ",")
+	return m
+}
+
+func (m matcher) find(name string, data []byte) File {
+	f := File{Path: name}
+	if !m.mentions(data) {
+		return f
+	}
+	docs, err := Separate(name, data)
+	if err != nil {
+		f.Err = err
+		return f
+	}
+	var problems []error
+	for _, doc := range docs {
+		if !m.mentions(doc.Raw) || !m.heads(doc.Raw) {
+			continue
+		}
+		if err := doc.parse(); err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		if slices.Contains(m.kinds, doc.GroupKind()) {
+			f.Documents = append(f.Documents, doc)
+		}
+	}
+	f.Err = errors.Join(problems...)
+	return f
+}
+
+// mentions reports whether the bytes contain the group and the kind of any wanted kind at all.
+func (m matcher) mentions(data []byte) bool {
+	group, holds := "", false
+	for _, k := range m.kinds {
+		if k.Group != group {
+			group, holds = k.Group, bytes.Contains(data, []byte(k.Group))
+		}
+		if holds && bytes.Contains(data, []byte(k.Kind)) {
+			return true
+		}
+	}
+	return false
+}
+
+// heads reports whether a line at the left edge says "kind: <a wanted kind>". A document in flow style, such as JSON, has
+// no such lines and counts as candidate.
+func (m matcher) heads(raw []byte) bool {
+	if trimmed := bytes.TrimSpace(raw); bytes.HasPrefix(trimmed, []byte("{")) || bytes.HasPrefix(trimmed, []byte("---")) {
+		return true
+	}
+	for line := range bytes.Lines(raw) {
+		key, value, found := bytes.Cut(line, []byte(":"))
+		if !found || string(bytes.Trim(key, `"'`)) != "kind" {
+			continue
+		}
+		value, _, _ = bytes.Cut(value, []byte(" #"))
+		kind := string(bytes.Trim(bytes.TrimSpace(value), `"'`))
+		return slices.ContainsFunc(m.kinds, func(k Kind) bool { return k.Kind == kind })
+	}
+	return false
+}

@@ -1,0 +1,61 @@
+package kargo_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/kargo"
+)
+
+func FuzzLoad(f *testing.F) {
+	f.Add(sound)
+	f.Add("apiVersion: kargo.akuity.io/v1alpha1\nkind: Stage\nmetadata: {name: a, namespace: b}\nspec: []\n")
+	f.Add("apiVersion: kargo.akuity.io/v1alpha1\nkind: PromotionTask\nmetadata: {name: a, namespace: b}\nspec: {steps: [&a {uses: git-clone, config: {<<: [{path: 1}], checkout: [~]}}, *a]}\n")
+	f.Add("apiVersion: kargo.akuity.io/v1alpha1\nkind: ProjectConfig\nmetadata: {name: a}\nspec: {promotionPolicies: [{stageSelector: {name: 'glob:[{'}}]}\n")
+	archives, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range archives {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, one := range archive.Files {
+			if one.Name != "want" {
+				f.Add(string(one.Data))
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		docs, _ := manifest.Split("f.yaml", []byte(text))
+		pipelines, findings := kargo.Load(docs)
+		again, findingsAgain := kargo.Load(docs)
+		if diff := cmp.Diff(dump(pipelines, findings), dump(again, findingsAgain)); diff != "" {
+			t.Errorf("two readings differ:\n%s", diff)
+		}
+		for _, found := range findings {
+			if found.Code == "" || found.Message == "" || found.Position.Line < 1 {
+				t.Errorf("finding without code, message or position: %+v", found)
+			}
+			if found.Project == "" && found.Stage == (promote.StageRef{}) && found.Severity == promote.SeverityError {
+				t.Errorf("one object stands in the way of the whole repository: %+v", found)
+			}
+		}
+		for _, p := range pipelines {
+			for _, s := range p.Stages {
+				for _, step := range s.Steps {
+					if step.Config != nil && !json.Valid(step.Config) {
+						t.Errorf("config %s is not JSON", step.Config)
+					}
+				}
+			}
+		}
+	})
+}

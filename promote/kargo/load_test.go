@@ -1,0 +1,127 @@
+package kargo_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/kargo"
+)
+
+var update = flag.Bool("update", false, "rewrite the wanted results in testdata")
+
+// TestLoadGolden loads the files of each archive and compares the pipelines and findings with its section "want".
+func TestLoadGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no testdata: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var docs []manifest.Document
+			want := -1
+			for i, f := range archive.Files {
+				if f.Name == "want" {
+					want = i
+					continue
+				}
+				docs = append(docs, split(t, f.Name, string(f.Data))...)
+			}
+			if want < 0 {
+				t.Fatal(`no section "want"`)
+			}
+			got := dump(kargo.Load(docs))
+			if *update {
+				archive.Files[want].Data = []byte(got)
+				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(archive.Files[want].Data), got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func split(t *testing.T, name, text string) []manifest.Document {
+	t.Helper()
+	docs, err := manifest.Split(name, []byte(text))
+	if err != nil {
+		t.Fatalf("split %q: %v", name, err)
+	}
+	return docs
+}
+
+// dump writes pipelines and findings for people to compare.
+func dump(pipelines []promote.Pipeline, findings []promote.Finding) string {
+	var b strings.Builder
+	for _, p := range pipelines {
+		fmt.Fprintf(&b, "project %s declared=%v %s\n", p.Project, p.Declared, p.Position)
+		for _, w := range p.Warehouses {
+			fmt.Fprintf(&b, "  warehouse %s every %s manual=%v %s\n", w.Name, w.Interval, w.Manual, w.Position)
+			for _, s := range w.Images {
+				fmt.Fprintf(&b, "    image %s constraint=%q strict=%v allow=%q ignore=%q platform=%q limit=%d skipTLS=%v %s\n",
+					s.RepoURL, s.Constraint, s.StrictSemvers, s.Allow, s.Ignore, s.Platform, s.DiscoveryLimit, s.SkipTLSVerify, s.Position)
+			}
+		}
+		for _, s := range p.Stages {
+			printStage(&b, s)
+		}
+		for _, policy := range p.Policies {
+			fmt.Fprintf(&b, "  policy %s auto=%v %s\n", policy.Stage, policy.AutoPromotion, policy.Position)
+		}
+	}
+	for _, f := range findings {
+		b.WriteString(finding(f) + "\n")
+	}
+	return b.String()
+}
+
+func printStage(b *strings.Builder, s promote.Stage) {
+	fmt.Fprintf(b, "  stage %s %s\n", s.Name, s.Position)
+	for _, r := range s.Requests {
+		fmt.Fprintf(b, "    request %s direct=%v stages=%q all=%v soak=%s %s\n", r.Warehouse, r.Direct, r.Stages, r.All, r.RequiredSoak, r.Position)
+	}
+	for _, v := range s.Vars {
+		fmt.Fprintf(b, "    var %s=%q\n", v.Name, v.Value)
+	}
+	for _, one := range s.Steps {
+		fmt.Fprintf(b, "    step %s uses %s %s", one.As, one.Uses, one.Position)
+		if one.If != "" || one.ContinueOnError || one.Timeout != 0 || one.ErrorThreshold != 0 {
+			timeout, _ := one.Timeout.MarshalText()
+			fmt.Fprintf(b, " if=%q continue=%v timeout=%s threshold=%d", one.If, one.ContinueOnError, timeout, one.ErrorThreshold)
+		}
+		b.WriteString("\n")
+		for _, v := range one.Vars {
+			fmt.Fprintf(b, "      var %s=%q\n", v.Name, v.Value)
+		}
+		if one.Config != nil {
+			fmt.Fprintf(b, "      config %s\n", one.Config)
+		}
+	}
+}
+
+// finding prints a finding with whom it concerns.
+func finding(f promote.Finding) string {
+	switch {
+	case f.Stage != promote.StageRef{}:
+		return f.String() + " stage=" + f.Stage.String()
+	case f.Project != "":
+		return f.String() + " project=" + f.Project
+	}
+	return f.String()
+}

@@ -1,0 +1,131 @@
+package kargo
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+var variableName = regexp.MustCompile(`^[a-zA-Z_]\w*$`)
+
+// plan is a stage and where its steps come from.
+type plan struct {
+	object
+	stage promote.Stage
+	steps []plannedStep
+	vars  []plannedVar
+}
+
+type plannedVar struct {
+	promote.Var
+	position promote.Position
+}
+
+// stage reads one stage and expands its steps.
+func (l *loader) stage(o object, m stageManifest) plan {
+	spec := m.Spec
+	p := plan{object: o, stage: promote.Stage{Name: o.name, Position: o.position()}}
+	for i, request := range spec.RequestedFreight {
+		p.stage.Requests = append(p.stage.Requests, l.request(o, fmt.Sprintf("spec.requestedFreight[%d]", i), request))
+	}
+	l.checkRequests(o, p.stage.Requests)
+	p.vars = l.variables(o, "spec.vars", spec.Vars)
+	if spec.PromotionTemplate != nil {
+		const path = "spec.promotionTemplate.spec"
+		p.vars = append(p.vars, l.variables(o, path+".vars", spec.PromotionTemplate.Spec.Vars)...)
+		p.steps = l.expand(o, path+".steps", spec.PromotionTemplate.Spec.Steps, p.vars)
+	}
+	l.unsupportedStageKeys(o, m)
+	for _, v := range p.vars {
+		p.stage.Vars = append(p.stage.Vars, v.Var)
+	}
+	for _, s := range p.steps {
+		p.stage.Steps = append(p.stage.Steps, s.Step)
+	}
+	if len(p.stage.Steps) == 0 && l.broken[o.ref()] {
+		p.stage.Steps = []promote.Step{{Uses: "invalid", As: "step-1", Position: o.position()}}
+	}
+	return p
+}
+
+func (l *loader) unsupportedStageKeys(o object, m stageManifest) {
+	spec := m.Spec
+	if present(spec.PromotionMechanisms) {
+		l.fail(o, "spec.promotionMechanisms", "unsupported", "promotionMechanisms are from before Kargo 1.0 and were removed there",
+			"write promotionTemplate.spec.steps instead: git-clone, yaml-update, git-commit, git-push and argocd-update do what gitRepoUpdates and argoCDAppUpdates did")
+	}
+	if present(spec.Subscriptions) {
+		l.fail(o, "spec.subscriptions", "unsupported", "subscriptions of a Stage are from before Kargo 1.0 and were removed there",
+			"write requestedFreight with origin and sources instead")
+	}
+	if present(spec.Targets) {
+		l.fail(o, "spec.targets", "unsupported", "targets are not supported", "write one Stage for each target")
+	}
+	if present(spec.Verification) {
+		l.warn(o, "spec.verification", "verification-not-run", "the analysis templates of verification are not run yet: a stage is verified when its applications are synced and healthy",
+			"keep a downstream stage from auto-promotion where that is not enough")
+	}
+}
+
+func (l *loader) request(o object, path string, r freightRequest) promote.FreightRequest {
+	out := promote.FreightRequest{
+		Warehouse: r.Origin.Name, Direct: r.Sources.Direct, Stages: r.Sources.Stages, Position: o.at(path),
+	}
+	switch {
+	case r.Origin.Kind != "" && r.Origin.Kind != kindWarehouse:
+		l.fail(o, path+".origin.kind", "invalid-value", fmt.Sprintf("origin kind %q is not known", r.Origin.Kind), "write Warehouse")
+	case r.Origin.Name == "":
+		l.fail(o, path, "missing-key", "the request names no warehouse", "add origin: {kind: Warehouse, name: …}")
+	}
+	if !r.Sources.Direct && len(r.Sources.Stages) == 0 && !l.broken[o.ref()] {
+		l.fail(o, path, "no-source", "the request has no source, so no freight can ever reach the stage", "set sources.direct: true or list upstream stages in sources.stages")
+	}
+	switch r.Sources.AvailabilityStrategy {
+	case "", "OneOf":
+	case "All":
+		out.All = true
+	default:
+		l.fail(o, path+".sources.availabilityStrategy", "invalid-value",
+			fmt.Sprintf("availabilityStrategy %q is not known", r.Sources.AvailabilityStrategy), "write OneOf or All")
+	}
+	if soak := r.Sources.RequiredSoakTime; soak != "" {
+		parsed, err := time.ParseDuration(soak)
+		if err != nil || parsed < 0 {
+			l.fail(o, path+".sources.requiredSoakTime", "invalid-interval", fmt.Sprintf("requiredSoakTime %q is not a duration", soak), `write hours, minutes and seconds, such as "1h30m"`)
+		}
+		out.RequiredSoak = max(parsed, 0)
+	}
+	if options := r.Sources.AutoPromotionOptions; options != nil && options.SelectionPolicy != "" && options.SelectionPolicy != "NewestFreight" {
+		l.fail(o, path+".sources.autoPromotionOptions.selectionPolicy", "unsupported",
+			fmt.Sprintf("selectionPolicy %q is not supported yet", options.SelectionPolicy), "supported is NewestFreight")
+	}
+	return out
+}
+
+func (l *loader) checkRequests(o object, requests []promote.FreightRequest) {
+	if len(requests) == 0 {
+		l.fail(o, "spec", "missing-key", fmt.Sprintf("Stage %q requests no freight", o.name), "add requestedFreight")
+	}
+	for i, r := range requests {
+		if slices.ContainsFunc(requests[:i], func(other promote.FreightRequest) bool { return other.Warehouse == r.Warehouse }) {
+			l.fail(o, fmt.Sprintf("spec.requestedFreight[%d]", i), "duplicate-request",
+				fmt.Sprintf("freight of warehouse %q is requested twice", r.Warehouse), "write one request with all sources")
+		}
+	}
+}
+
+func (l *loader) variables(o object, path string, vars []variable) []plannedVar {
+	out := make([]plannedVar, 0, len(vars))
+	for i, v := range vars {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if !variableName.MatchString(v.Name) {
+			l.fail(o, at, "invalid-name", fmt.Sprintf("variable name %q is not an identifier", v.Name), "use letters, digits and underscores, not beginning with a digit")
+			continue
+		}
+		out = append(out, plannedVar{promote.Var{Name: v.Name, Value: v.Value}, o.at(at + ".value")})
+	}
+	return out
+}
