@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/internal/secret"
 )
 
 const (
@@ -26,7 +28,7 @@ const (
 // Config says which Argo CD to talk to, and as whom.
 type Config struct {
 	URL         string        // required; https://argocd.example.com, with the root path if the server has one
-	Token       Token         // required
+	Token       secret.Text   // required
 	Insecure    bool          // accept any certificate
 	CA          []byte        // PEM; trusted in place of the system's authorities
 	Timeout     time.Duration // of one request; zero means 30 s
@@ -38,7 +40,7 @@ type Config struct {
 // A Client talks to one Argo CD API server. It may be used by many goroutines at once.
 type Client struct {
 	base        *url.URL
-	token       Token
+	token       secret.Text
 	http        *http.Client
 	timeout     time.Duration
 	refreshWait time.Duration
@@ -178,7 +180,7 @@ func (c *Client) request(ctx context.Context, sent call) (*http.Request, error) 
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Authorization", "Bearer "+string(c.token))
+	request.Header.Set("Authorization", "Bearer "+c.token.Reveal())
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", c.userAgent)
 	if sent.method != http.MethodGet {

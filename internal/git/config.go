@@ -3,41 +3,19 @@ package git
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/internal/secret"
 )
 
 // MaxBlobSize is the size of the largest file that is read or written, in bytes.
 const MaxBlobSize = 25 << 20
 
 const defaultTimeout = 60 * time.Second
-
-// Secret is a password or token. However it is printed, logged or marshalled, it shows as "[redacted]".
-type Secret string
-
-const redacted = "[redacted]"
-
-// Reveal returns the secret itself, for the one place that sends it.
-func (s Secret) Reveal() string { return string(s) }
-
-// String returns "[redacted]".
-func (Secret) String() string { return redacted }
-
-// GoString returns "[redacted]".
-func (Secret) GoString() string { return redacted }
-
-// Format writes "[redacted]" for every verb: %d and the like would otherwise print the underlying string.
-func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
-
-// LogValue returns "[redacted]".
-func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalText returns "[redacted]".
-func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Signature names a person or a bot in a commit.
 type Signature struct {
@@ -47,9 +25,9 @@ type Signature struct {
 
 // Config says which repository to talk to, and as whom.
 type Config struct {
-	URL      string // required; http or https; userinfo is used as credentials and never printed
-	Username string // optional; "git" when only a password is set, which GitHub and GitLab accept for tokens
-	Password Secret // optional
+	URL      string      // required; http or https; userinfo is used as credentials and never printed
+	Username string      // optional; "git" when only a password is set, which GitHub and GitLab accept for tokens
+	Password secret.Text // optional
 	// Author is author and committer of commits made here unless the request says otherwise.
 	Author     Signature     // required for Commit
 	Timeout    time.Duration // for one network operation; 0 means 60 s
@@ -102,14 +80,14 @@ func Open(cfg Config) (*Repository, error) {
 // URL returns the repository's address without credentials.
 func (r *Repository) URL() string { return *r.remote.base.Load() }
 
-func credentials(u *url.URL, cfg Config) (string, Secret) {
+func credentials(u *url.URL, cfg Config) (string, secret.Text) {
 	user, password := cfg.Username, cfg.Password
 	if u.User != nil {
 		if user == "" {
 			user = u.User.Username()
 		}
 		if p, ok := u.User.Password(); ok && password == "" {
-			password = Secret(p)
+			password = secret.Text(p)
 		}
 	}
 	if user == "" && password != "" {

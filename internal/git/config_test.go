@@ -17,18 +17,19 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/internal/git/gittest"
+	"github.com/lockkeeper/lockkeeper/internal/secret"
 )
 
 const token = "glpat-5ecret"
 
 func TestSecretNeverShows(t *testing.T) {
-	s := git.Secret(token)
+	s := secret.Text(token)
 	var b bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%z"} {
 		fmt.Fprintf(&b, verb, s)
-		fmt.Fprintf(&b, verb, struct{ S git.Secret }{s})
+		fmt.Fprintf(&b, verb, struct{ S secret.Text }{s})
 		fmt.Fprintf(&b, verb, git.Config{Password: s})
-		fmt.Fprintf(&b, verb, []git.Secret{s})
+		fmt.Fprintf(&b, verb, []secret.Text{s})
 	}
 	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "s", s, "cfg", git.Config{Password: s})
 	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "s", s)

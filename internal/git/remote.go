@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+
+	"github.com/lockkeeper/lockkeeper/internal/secret"
 )
 
 const (
@@ -31,7 +33,7 @@ const (
 type remote struct {
 	base     atomic.Pointer[string] // without credentials and trailing slash; changes when discovery is redirected
 	user     string
-	password Secret
+	password secret.Text
 	timeout  time.Duration
 	client   *http.Client
 }
@@ -136,7 +138,7 @@ func (rm *remote) refused(c call, base string, res *http.Response) error {
 		anonymous: rm.user == "" && rm.password == "",
 	}
 	if p := rm.password.Reveal(); p != "" {
-		e.Message = strings.ReplaceAll(e.Message, p, redacted)
+		e.Message = strings.ReplaceAll(e.Message, p, secret.Redacted)
 	}
 	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && s > 0 && s < 1<<20 {
 		e.RetryAfter = time.Duration(s) * time.Second

@@ -272,7 +272,7 @@ func isID(text string) bool {
 // nearest returns the name that a mistyped one was most likely meant to be, "" when none is near. Of a remote branch the
 // name alone counts too.
 func nearest(name string, names []string) string {
-	best, least := "", max(1, len(name)/3)+1
+	best, least := "", (len(name)+2)/3+1
 	for _, candidate := range names {
 		d := distance(name, candidate)
 		if _, short, found := strings.Cut(candidate, "/"); found {

@@ -1,0 +1,261 @@
+package gitlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	gl "github.com/xanzy/go-gitlab"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+const recentChanges = 20
+
+// OpenChanges returns the open changes that carry promote.ChangeLabel, newest first. Up to 100 of them take one request.
+func (f *Forge) OpenChanges(ctx context.Context) ([]promote.Change, error) {
+	found, err := list[mergeRequest](ctx, f, request{name: "list open changes", path: f.base + "/merge_requests"},
+		func(page gl.ListOptions) any {
+			return &gl.ListProjectMergeRequestsOptions{
+				ListOptions: page,
+				State:       new("opened"),
+				Labels:      &gl.LabelOptions{promote.ChangeLabel},
+				OrderBy:     new("created_at"),
+				Sort:        new("desc"),
+				// Without it a merge request that nobody looks at stays "unchecked".
+				WithMergeStatusRecheck: new(true),
+			}
+		})
+	return changes(found), err
+}
+
+// ChangesFrom returns the 20 newest changes from branch, in any state, newest first, by one request. Changes from a branch of
+// that name in another repository are among them, marked as forks.
+func (f *Forge) ChangesFrom(ctx context.Context, branch promote.Branch) ([]promote.Change, error) {
+	var found []mergeRequest
+	_, err := f.get(ctx, request{
+		name:    "list changes",
+		subject: "from " + strconv.Quote(string(branch)),
+		path:    f.base + "/merge_requests",
+		options: &gl.ListProjectMergeRequestsOptions{
+			ListOptions:  gl.ListOptions{PerPage: recentChanges},
+			State:        new("all"),
+			SourceBranch: new(string(branch)),
+			OrderBy:      new("created_at"),
+			Sort:         new("desc"),
+		},
+	}, &found)
+	return changes(found), err
+}
+
+// Change returns one change. The error wraps promote.ErrNotFound when there is none of that number.
+func (f *Forge) Change(ctx context.Context, number int) (promote.Change, error) {
+	found, err := f.mergeRequest(ctx, number)
+	return found.change(), err
+}
+
+func (f *Forge) mergeRequest(ctx context.Context, number int) (mergeRequest, error) {
+	var found mergeRequest
+	_, err := f.get(ctx, request{name: "read change", subject: strconv.Itoa(number), path: f.changePath(number)}, &found)
+	return found, err
+}
+
+func (f *Forge) changePath(number int) string {
+	return f.base + "/merge_requests/" + strconv.Itoa(number)
+}
+
+// Open opens a change by one request. When one from that branch to that target is open already, that one gets the title,
+// description and labels of draft, and is returned.
+func (f *Forge) Open(ctx context.Context, draft promote.ChangeDraft) (promote.Change, error) {
+	if draft.Branch == "" || draft.Target == "" || draft.Title == "" {
+		return promote.Change{}, fmt.Errorf("gitlab: open change: branch, target and title are required: %w", promote.ErrInvalid)
+	}
+	var opened mergeRequest
+	_, err := f.send(ctx, request{
+		name:    "open change",
+		subject: strconv.Quote(string(draft.Branch)),
+		method:  http.MethodPost,
+		path:    f.base + "/merge_requests",
+		options: &gl.CreateMergeRequestOptions{
+			Title:              new(cutRunes(draft.Title, maxTitle)),
+			Description:        new(markdown(draft.Description)),
+			SourceBranch:       new(string(draft.Branch)),
+			TargetBranch:       new(string(draft.Target)),
+			Labels:             labels(draft.Labels),
+			RemoveSourceBranch: new(true),
+		},
+	}, &opened)
+	if err != nil {
+		opened, err = f.openAlready(ctx, draft, err)
+	}
+	change := opened.change()
+	if err == nil && change.Head == "" {
+		change.Head = draft.Head // GitLab prepares the diff later, and says null until then.
+	}
+	return change, err
+}
+
+// openAlready looks for the change that kept draft from being opened, or that was opened without the answer arriving.
+func (f *Forge) openAlready(ctx context.Context, draft promote.ChangeDraft, refusal error) (mergeRequest, error) {
+	if !errors.Is(refusal, promote.ErrConflict) && !inDoubt(ctx, refusal) {
+		return mergeRequest{}, refusal
+	}
+	var open []mergeRequest
+	_, err := f.get(ctx, request{
+		name:    "list changes",
+		subject: "from " + strconv.Quote(string(draft.Branch)),
+		path:    f.base + "/merge_requests",
+		options: &gl.ListProjectMergeRequestsOptions{
+			ListOptions:  gl.ListOptions{PerPage: recentChanges},
+			State:        new("opened"),
+			SourceBranch: new(string(draft.Branch)),
+			TargetBranch: new(string(draft.Target)),
+		},
+	}, &open)
+	if err != nil {
+		return mergeRequest{}, refusal
+	}
+	for _, found := range open {
+		if !found.fork() {
+			edit := promote.ChangeEdit{Title: draft.Title, Description: draft.Description}
+			return f.update(ctx, found.IID, edit, draft.Labels)
+		}
+	}
+	return mergeRequest{}, refusal
+}
+
+// Update replaces the title and the description of a change.
+func (f *Forge) Update(ctx context.Context, number int, edit promote.ChangeEdit) error {
+	_, err := f.update(ctx, number, edit, nil)
+	return err
+}
+
+func (f *Forge) update(ctx context.Context, number int, edit promote.ChangeEdit, add []string) (mergeRequest, error) {
+	options := &gl.UpdateMergeRequestOptions{Description: new(markdown(edit.Description)), AddLabels: labels(add)}
+	if edit.Title != "" {
+		options.Title = new(cutRunes(edit.Title, maxTitle))
+	}
+	var updated mergeRequest
+	_, err := f.send(ctx, request{
+		name:    "update change",
+		subject: strconv.Itoa(number),
+		method:  http.MethodPut,
+		path:    f.changePath(number),
+		options: options,
+	}, &updated)
+	return updated, err
+}
+
+func labels(names []string) *gl.LabelOptions {
+	if len(names) == 0 {
+		return nil
+	}
+	return new(gl.LabelOptions(names))
+}
+
+// mergeRequest is what we read of GitLab's merge request. It is less than the library's type, so that less can change under it.
+type mergeRequest struct {
+	IID             int      `json:"iid"`
+	WebURL          string   `json:"web_url"`
+	State           string   `json:"state"`
+	Title           string   `json:"title"`
+	Description     string   `json:"description"`
+	Labels          []string `json:"labels"`
+	Draft           bool     `json:"draft"`
+	WorkInProgress  bool     `json:"work_in_progress"` // before 14.8
+	SourceBranch    string   `json:"source_branch"`
+	TargetBranch    string   `json:"target_branch"`
+	SourceProjectID int      `json:"source_project_id"` // null when the fork is gone
+	TargetProjectID int      `json:"target_project_id"`
+	SHA             string   `json:"sha"`
+	MergeCommitSHA  string   `json:"merge_commit_sha"`
+	SquashCommitSHA string   `json:"squash_commit_sha"`
+	DetailedStatus  string   `json:"detailed_merge_status"`
+	Author          *user    `json:"author"`
+	MergeUser       *user    `json:"merge_user"`
+	MergedBy        *user    `json:"merged_by"` // deprecated in favour of merge_user
+	ClosedBy        *user    `json:"closed_by"`
+	UpdatedAt       stamp    `json:"updated_at"`
+	HeadPipeline    *struct {
+		ID  int    `json:"id"`
+		SHA string `json:"sha"`
+	} `json:"head_pipeline"`
+}
+
+func (m mergeRequest) fork() bool { return m.SourceProjectID != m.TargetProjectID }
+
+func (m mergeRequest) change() promote.Change {
+	change := promote.Change{
+		Number:       m.IID,
+		URL:          m.WebURL,
+		Branch:       promote.Branch(m.SourceBranch),
+		Target:       promote.Branch(m.TargetBranch),
+		Head:         promote.Commit(m.SHA),
+		Draft:        m.Draft || m.WorkInProgress,
+		Fork:         m.fork(),
+		Title:        m.Title,
+		Description:  m.Description,
+		Labels:       m.Labels,
+		Author:       m.Author.name(),
+		UpdatedAt:    m.UpdatedAt.Time,
+		Mergeability: mergeability(m.DetailedStatus),
+	}
+	switch m.State {
+	case "merged":
+		change.State = promote.ChangeMerged
+		change.Merged = m.merged()
+		change.MergedBy = firstNonEmpty(m.MergeUser.name(), m.MergedBy.name())
+	case "closed":
+		change.State = promote.ChangeClosed
+		change.ClosedBy = m.ClosedBy.name()
+	case "locked": // between the order to merge and the merge
+		change.Mergeability = promote.Mergeability{Merge: promote.MergeChecking, Reason: m.State}
+	}
+	if change.State != promote.ChangeOpen {
+		// GitLab goes on saying "mergeable" of what is merged.
+		change.Mergeability = mergeability("not_open")
+	}
+	return change
+}
+
+// merged is what the target branch got: a merge commit, the squashed commit that it was fast-forwarded to, or the head.
+func (m mergeRequest) merged() promote.Commit {
+	return promote.Commit(firstNonEmpty(m.MergeCommitSHA, m.SquashCommitSHA, m.SHA))
+}
+
+func firstNonEmpty(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func changes(found []mergeRequest) []promote.Change {
+	var out []promote.Change
+	for _, m := range found {
+		out = append(out, m.change())
+	}
+	return out
+}
+
+// A stamp is a time in one of the several ways that GitLab writes it. One that cannot be read is the zero time: no answer is
+// worth losing for it.
+type stamp struct{ time.Time }
+
+// UnmarshalJSON implements [encoding/json.Unmarshaler].
+func (s *stamp) UnmarshalJSON(data []byte) error {
+	s.Time = time.Time{}
+	text, _ := strconv.Unquote(string(data)) // empty for null and whatever else is no time
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700", time.DateOnly} {
+		if at, err := time.Parse(layout, text); err == nil {
+			s.Time = at.UTC()
+			return nil
+		}
+	}
+	return nil
+}

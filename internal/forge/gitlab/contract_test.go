@@ -1,0 +1,127 @@
+package gitlab
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/internal/contract"
+	"github.com/lockkeeper/lockkeeper/internal/contract/contracttest"
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// TestGitLabDescribesEveryRequest makes each request that the adapter can make, and lets GitLab's own description judge it:
+// path, query, body, and no field that GitLab does not know.
+func TestGitLabDescribesEveryRequest(t *testing.T) {
+	described := contracttest.Open(t, contract.GitLab)
+	var mu sync.Mutex
+	made := map[string]bool{}
+	answers := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		made[r.Method+" "+strings.TrimPrefix(r.URL.EscapedPath(), project)] = true
+		mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		body := `{"id":42,"iid":7,"state":"merged","sha":"` + string(head) + `","merge_pipelines_enabled":true,"head_pipeline":{"id":3,"sha":"` + string(other) + `"}}`
+		if strings.HasSuffix(r.URL.Path, "s") && r.Method == http.MethodGet {
+			body = `[{"id":1,"name":"lockkeeper/gates","author":{"id":42}}]`
+		}
+		if _, err := w.Write([]byte(body)); err != nil {
+			t.Error(err)
+		}
+	})
+	running := httptest.NewServer(described.Handler(answers, func(err error) {
+		if violation, ok := errors.AsType[*contract.ViolationError](err); ok && violation.Status == 0 {
+			t.Errorf("contract: %v", err)
+		}
+	}))
+	defer running.Close()
+	f, err := New(Config{URL: running.URL, Project: "group/project", Token: testToken})
+	if err != nil {
+		t.Fatal(err)
+	}
+	everything(t, f)
+	want := map[string]bool{
+		"GET ":                                                   true,
+		"GET /merge_requests":                                    true,
+		"POST /merge_requests":                                   true,
+		"GET /merge_requests/7":                                  true,
+		"PUT /merge_requests/7":                                  true,
+		"PUT /merge_requests/7/merge":                            true,
+		"GET /merge_requests/7/notes":                            true,
+		"POST /merge_requests/7/notes":                           true,
+		"PUT /merge_requests/7/notes/11":                         true,
+		"POST /merge_requests/7/notes/11/award_emoji":            true,
+		"GET /members/all/5":                                     true,
+		"GET /repository/commits/" + string(head) + "/statuses":  true,
+		"GET /repository/commits/" + string(other) + "/statuses": true,
+		"POST /statuses/" + string(head):                         true,
+		"POST /statuses/" + string(other):                        true,
+		"GET /api/v4/user":                                       true,
+	}
+	if diff := cmp.Diff(want, made); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func everything(t *testing.T, f *Forge) {
+	t.Helper()
+	ctx := t.Context()
+	bare := gates(promote.StatusFailed)
+	bare.Change = 0
+	for name, call := range map[string]func() error{
+		"OpenChanges": func() error { _, err := f.OpenChanges(ctx); return err },
+		"ChangesFrom": func() error { _, err := f.ChangesFrom(ctx, "lockkeeper/develop/dev"); return err },
+		"Change":      func() error { _, err := f.Change(ctx, 7); return err },
+		"Open":        func() error { _, err := f.Open(ctx, testDraft()); return err },
+		"Update":      func() error { return f.Update(ctx, 7, promote.ChangeEdit{Title: "x"}) },
+		"AddLabels": func() error {
+			_, err := f.update(ctx, 7, promote.ChangeEdit{Title: "x"}, []string{"a", "b"})
+			return err
+		},
+		"Merge":       func() error { _, err := f.Merge(ctx, 7, head, "message"); return err },
+		"Status":      func() error { _, _, err := f.status(ctx, head, promote.StatusName); return err },
+		"PostStatus":  func() error { return f.PostStatus(ctx, gates(promote.StatusPending)) },
+		"bare status": func() error { return f.PostStatus(ctx, bare) },
+		"Notes":       func() error { _, err := f.Notes(ctx, 7); return err },
+		"AddNote":     func() error { _, err := f.AddNote(ctx, 7, "text"); return err },
+		"lost note":   func() error { _, err := f.addedAlready(ctx, 7, promote.Note{}, nil); return err },
+		"EditNote":    func() error { return f.EditNote(ctx, 7, 11, "text") },
+		"React":       func() error { return f.React(ctx, 7, 11, promote.ReactionSeen) },
+		"Permission":  func() error { _, err := f.Permission(ctx, 5); return err },
+		"Settings":    func() error { _, err := f.Settings(ctx); return err },
+	} {
+		if err := call(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestRecordedAnswersSatisfyTheDescription keeps the two sources of truth about GitLab from drifting apart: an answer that a real
+// GitLab gave passes the description, so a failure elsewhere is one of the request or of the emulation.
+func TestRecordedAnswersSatisfyTheDescription(t *testing.T) {
+	described := contracttest.Open(t, contract.GitLab)
+	for _, file := range []string{"atlantis/merge-success.json", "atlantis/detailed-merge-status-ci-must-pass.json", "atlantis/pull-request.json"} {
+		t.Run(file, func(t *testing.T) {
+			data := readRecorded(t, file)
+			running := httptest.NewServer(contracttest.Handler(t, described, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				if _, err := w.Write(data); err != nil {
+					t.Error(err)
+				}
+			})))
+			defer running.Close()
+			f, err := New(Config{URL: running.URL, Project: "group/project", Token: testToken})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Change(t.Context(), 7); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,15 @@
+// Package gitlab turns GitLab's merge requests, notes, statuses, members and webhooks into the forge-neutral facts of package
+// promote, and carries out what promote decided.
+//
+// It owns the REST API below /api/v4 of one project, GitLab's webhook bodies and their authentication. It decides nothing
+// about promotions, serves no HTTP and knows nothing of Git.
+//
+// Rules that hold for every method of [Forge]:
+//
+//   - A refusal of GitLab is a *promote.APIError (found with errors.As), which wraps the sentinel that callers branch on.
+//   - Reading is retried a bounded number of times. Writing is sent once. When it is not known whether a write arrived, because
+//     no answer or a 5xx came, the forge is asked for the effect before the error is returned.
+//   - No message, error or log line holds the token.
+//
+// Webhooks follow https://docs.gitlab.com/user/project/integrations/webhooks/ and, for signatures, Standard Webhooks.
+package gitlab

@@ -1,0 +1,237 @@
+package gitlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+func TestRefusalsByStatus(t *testing.T) {
+	const (
+		role     = "the token's user needs the role Developer in the project, and Maintainer where the branch is protected"
+		notThere = `check that project "group/project" exists and that the token's user may see it`
+		theirs   = "GitLab has a problem of its own; it is tried again later"
+	)
+	for _, test := range []struct {
+		name      string
+		answer    answer
+		is        error
+		message   string
+		remedy    string
+		after     time.Duration
+		temporary bool
+	}{
+		{"400 with messages by field", answer{status: 400, body: `{"message":{"title":["is too long","is bad"],"base":"no"}}`}, promote.ErrInvalid, "base no; title is too long, is bad", "", 0, false},
+		{
+			"401 with the reason",
+			answer{status: 401, body: `{"error":"invalid_token","error_description":"Token is expired."}`},
+			promote.ErrUnauthorized,
+			"invalid_token: Token is expired.", "the token is wrong, revoked or has expired: set LOCKKEEPER_GITLAB_TOKEN to a valid one with scope api", 0, false,
+		},
+		{"403 of the role", answer{status: 403, body: `{"message":"403 Forbidden"}`}, promote.ErrForbidden, "403 Forbidden", role, 0, false},
+		{
+			"403 of the scope",
+			answer{status: 403, body: `{"error":"insufficient_scope","error_description":"needs api"}`},
+			promote.ErrForbidden,
+			"insufficient_scope: needs api", "the token lacks the scope api: create a new one and set LOCKKEEPER_GITLAB_TOKEN", 0, false,
+		},
+		{"404", answer{status: 404, body: `{"message":"404 Project Not Found"}`}, promote.ErrNotFound, "404 Project Not Found", notThere, 0, false},
+		{
+			"405 of a moved project",
+			answer{status: 405, body: `{"message":"Non GET methods are not allowed for moved projects"}`},
+			promote.ErrNotMergeable,
+			"Non GET methods are not allowed for moved projects", "the project was renamed or moved: configure its new path", 0, false,
+		},
+		{"409", answer{status: 409, body: `{"message":"409 Conflict"}`}, promote.ErrConflict, "409 Conflict", "", 0, true},
+		{"422", answer{status: 422, body: `{"error":"title is missing"}`}, promote.ErrInvalid, "title is missing", "", 0, false},
+		{
+			"429 with seconds",
+			answer{status: 429, body: "Retry later\n", header: map[string]string{"Retry-After": "37", "Content-Type": "text/plain"}},
+			promote.ErrLimited, "Retry later", "GitLab limits the requests of this token; it is tried again later", 37 * time.Second, true,
+		},
+		{
+			"429 with the end of the window",
+			answer{status: 429, header: map[string]string{"RateLimit-Reset": fmt.Sprint(testNow.Unix() + 20)}},
+			promote.ErrLimited, "Too Many Requests", "GitLab limits the requests of this token; it is tried again later", 20 * time.Second, true,
+		},
+		{"500", answer{status: 500, body: `{"message":"500 Internal Server Error"}`}, nil, "500 Internal Server Error", theirs, 0, true},
+		{"502 of a proxy, whose page is not shown", answer{status: 502, body: "<html><body>nginx", header: map[string]string{"Content-Type": "text/html"}}, nil, "Bad Gateway", theirs, 0, true},
+		{
+			"503 until a date",
+			answer{status: 503, header: map[string]string{"Retry-After": testNow.Add(time.Minute).Format(http.TimeFormat)}},
+			nil, "Service Unavailable", theirs, time.Minute, true,
+		},
+		{
+			"an answer that repeats the token",
+			answer{status: 400, body: `{"message":"bad token ` + testToken + `"}`},
+			promote.ErrInvalid,
+			"bad token [redacted]", "", 0, false,
+		},
+		{
+			"an endless answer",
+			answer{status: 400, body: strings.Repeat("é", 40_000), header: map[string]string{"Content-Type": "text/plain"}},
+			promote.ErrInvalid,
+			strings.Repeat("é", 248) + "…", "", 0, false,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, s := play(t, map[string][]answer{"PUT " + project + "/merge_requests/7": {test.answer}})
+			err := f.Update(t.Context(), 7, promote.ChangeEdit{Title: "x"})
+			got, ok := errors.AsType[*promote.APIError](err)
+			if !ok {
+				t.Fatalf("got %T %v", err, err)
+			}
+			want := &promote.APIError{
+				Service: "gitlab", Operation: "update change 7", Status: test.answer.status, Message: test.message, Remedy: test.remedy, RetryAfter: test.after,
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+			if test.is != nil && !errors.Is(err, test.is) {
+				t.Errorf("%v is not %v", err, test.is)
+			}
+			if got.Temporary() != test.temporary {
+				t.Errorf("temporary is %t", got.Temporary())
+			}
+			if strings.Contains(err.Error(), testToken) {
+				t.Errorf("the error shows the token: %v", err)
+			}
+			if len(s.got) != 1 {
+				t.Errorf("a write was sent %d times", len(s.got))
+			}
+		})
+	}
+}
+
+func TestReadsAreRepeatedBoundedly(t *testing.T) {
+	good := answer{status: 200, body: "{}"}
+	busy := func(seconds string) answer {
+		return answer{status: 429, body: "Retry later", header: map[string]string{"Retry-After": seconds}}
+	}
+	for _, test := range []struct {
+		name    string
+		answers []answer
+		waits   []time.Duration // at least; up to a half more
+		fails   bool
+	}{
+		{"at once", []answer{good}, nil, false},
+		{"after a 502", []answer{{status: 502}, good}, []time.Duration{250 * time.Millisecond}, false},
+		{"after a broken connection", []answer{{}, good}, []time.Duration{250 * time.Millisecond}, false},
+		{"as late as GitLab asks", []answer{busy("3"), good}, []time.Duration{3 * time.Second}, false},
+		{"not when GitLab asks for too long", []answer{busy("60")}, nil, true},
+		{"three times in all", []answer{{status: 503}, {status: 503}, {status: 503}}, []time.Duration{250 * time.Millisecond, 500 * time.Millisecond}, true},
+		{"not when it is refused for good", []answer{{status: 403}}, nil, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, s := play(t, map[string][]answer{"GET " + project: test.answers})
+			_, err := f.Settings(t.Context())
+			if (err != nil) != test.fails {
+				t.Errorf("got %v", err)
+			}
+			if len(s.waits) != len(test.waits) {
+				t.Fatalf("waited %v, want %v", s.waits, test.waits)
+			}
+			for i, wait := range s.waits {
+				if least := test.waits[i]; wait < least || wait > least*3/2 {
+					t.Errorf("waited %v, want %v to a half more", s.waits, test.waits)
+				}
+			}
+		})
+	}
+}
+
+func TestAHangingServerEndsByTimeout(t *testing.T) {
+	var asked atomic.Int32
+	released := make(chan struct{})
+	running := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		select {
+		case <-r.Context().Done():
+		case <-released:
+		}
+	}))
+	defer running.Close()
+	defer close(released)
+	f, err := New(Config{URL: running.URL, Project: "g/p", Token: testToken, Timeout: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Settings(t.Context())
+	api, ok := errors.AsType[*promote.APIError](err)
+	if !ok || api.Status != 0 || !errors.Is(err, context.DeadlineExceeded) || api.Remedy != "GitLab did not answer within 50ms; it is tried again later" {
+		t.Errorf("got %v", err)
+	}
+	if asked.Load() != 1 {
+		t.Errorf("asked %d times", asked.Load())
+	}
+}
+
+func TestACancelledCallIsNotRepeated(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	f, s := play(t, nil)
+	_, err := f.Settings(ctx)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if len(s.waits) != 0 {
+		t.Errorf("waited %v", s.waits)
+	}
+}
+
+func TestAnswersThatAreNone(t *testing.T) {
+	html := map[string]string{"Content-Type": "text/html"}
+	for _, test := range []struct {
+		name   string
+		answer answer
+		status int
+		text   string
+	}{
+		{"a login page", answer{status: 200, body: "<html>log in</html>", header: html}, 200, `the answer ("text/html") is not the expected JSON`},
+		{"a list instead of an object", answer{status: 200, body: "[]"}, 200, `the answer ("application/json") is not the expected JSON`},
+		{"nothing", answer{status: 200}, 200, `the answer ("application/json") is not the expected JSON: EOF`},
+		{"half an answer", answer{status: 200, body: `{"iid":7,"title":"x`}, 0, "the answer broke off: unexpected EOF"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, _ := play(t, map[string][]answer{"PUT " + project + "/merge_requests/7": {test.answer}})
+			err := f.Update(t.Context(), 7, promote.ChangeEdit{Title: "x"})
+			api, ok := errors.AsType[*promote.APIError](err)
+			if !ok || api.Status != test.status || !strings.Contains(err.Error(), test.text) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestEndlessPages(t *testing.T) {
+	answers := make([]answer, maxPages)
+	for i := range answers {
+		answers[i] = answer{status: 200, body: "[]", header: map[string]string{"X-Next-Page": fmt.Sprint(i + 2)}}
+	}
+	f, _ := play(t, map[string][]answer{"GET " + project + "/merge_requests": answers})
+	_, err := f.OpenChanges(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "more than 60 pages of 100") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPagesByLink(t *testing.T) {
+	f, s := play(t, map[string][]answer{"GET " + project + "/merge_requests": {
+		{status: 200, body: "[" + mr(t, nil) + "]", header: map[string]string{"Link": `<https://gitlab.example.com/api/v4/projects/5/merge_requests?page=2>; rel="next"`}},
+		{status: 200, body: "[" + mr(t, nil) + "]"},
+	}})
+	got, err := f.OpenChanges(t.Context())
+	if err != nil || len(got) != 2 || len(s.got) != 2 {
+		t.Errorf("got %d changes by %d requests, %v", len(got), len(s.got), err)
+	}
+}

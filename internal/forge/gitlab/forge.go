@@ -1,0 +1,174 @@
+package gitlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	gl "github.com/xanzy/go-gitlab"
+
+	"github.com/lockkeeper/lockkeeper/internal/secret"
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+const (
+	defaultTimeout   = 30 * time.Second
+	defaultUserAgent = "lockkeeper"
+)
+
+// Config says which project to work on, and how.
+type Config struct {
+	URL     string      // required; "https://gitlab.com" or a self-managed base, also below a path; /api/v4 is appended if missing
+	Project string      // required; "group/project" or the numeric ID
+	Token   secret.Text // required for everything but public reads; scope api
+
+	HTTPClient *http.Client                               // default: one of its own; it is copied, its redirect rule is replaced
+	Timeout    time.Duration                              // of one HTTP exchange including its body; default 30s
+	UserAgent  string                                     // default "lockkeeper"
+	Logger     *slog.Logger                               // default: silent
+	Observe    func(Call)                                 // called once per HTTP exchange, possibly by many goroutines at once
+	Sleep      func(context.Context, time.Duration) error // waits between attempts; default: a timer
+	Now        func() time.Time                           // default time.Now
+}
+
+// A Call is one HTTP exchange with GitLab.
+type Call struct {
+	Operation     string // one of a few fixed words, such as "open change"
+	Method        string
+	Status        int // 0 when no answer came
+	Duration      time.Duration
+	RateRemaining int // requests left in GitLab's current window; -1 when it did not say
+}
+
+// library is the client of the library, named once.
+//
+//lint:ignore SA1019 users fixed this package
+type library = gl.Client //nolint:staticcheck // users fixed this package
+
+// Forge is one GitLab project. It may be used by many goroutines at once.
+type Forge struct {
+	client  *library
+	base    string // "projects/<escaped ID>"
+	project string
+	token   secret.Text
+	timeout time.Duration
+	logger  *slog.Logger
+	sleep   func(context.Context, time.Duration) error
+	now     func() time.Time
+
+	mu            sync.Mutex
+	self          user     // whose token it is; zero until asked
+	settings      Settings // as last read
+	settingsKnown bool
+	moved         map[promote.Commit]promote.Commit // heads whose status stands on another commit, see PostStatus
+}
+
+// New checks cfg and builds a Forge. It asks GitLab nothing.
+func New(cfg Config) (*Forge, error) {
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("gitlab: %w", err)
+	}
+	f := &Forge{
+		base:    "projects/" + gl.PathEscape(cfg.Project),
+		project: cfg.Project,
+		token:   cfg.Token,
+		timeout: cfg.Timeout,
+		logger:  cfg.Logger,
+		sleep:   cfg.Sleep,
+		now:     cfg.Now,
+		moved:   map[promote.Commit]promote.Commit{},
+	}
+	if f.timeout == 0 {
+		f.timeout = defaultTimeout
+	}
+	if f.logger == nil {
+		f.logger = slog.New(slog.DiscardHandler)
+	}
+	if f.sleep == nil {
+		f.sleep = sleep
+	}
+	if f.now == nil {
+		f.now = time.Now
+	}
+	client, err := newClient(cfg, f)
+	if err != nil {
+		return nil, fmt.Errorf("gitlab: %w", err)
+	}
+	f.client = client
+	return f, nil
+}
+
+// newClient is the only place that constructs the library's client. The library would retry writes and slow itself down after the
+// first answer; both are switched off here, see call.go and transport.go for what happens instead.
+func newClient(cfg Config, f *Forge) (*library, error) {
+	agent := cfg.UserAgent
+	if agent == "" {
+		agent = defaultUserAgent
+	}
+	//lint:ignore SA1019 users fixed this package
+	client, err := gl.NewClient(cfg.Token.Reveal(), //nolint:staticcheck // users fixed this package
+		gl.WithBaseURL(cfg.URL),
+		gl.WithHTTPClient(f.httpClient(cfg)),
+		gl.WithoutRetries(),
+		gl.WithCustomRetryMax(0),
+	)
+	if err != nil {
+		return nil, err
+	}
+	client.UserAgent = agent
+	return client, nil
+}
+
+func (cfg Config) check() error {
+	base, err := url.Parse(cfg.URL)
+	switch {
+	case cfg.URL == "":
+		return errors.New("the URL is missing; expected something like https://gitlab.com")
+	case err != nil:
+		return errors.New("the URL cannot be read; expected something like https://gitlab.com")
+	case base.User != nil:
+		return errors.New("the URL holds credentials; give the token on its own, in LOCKKEEPER_GITLAB_TOKEN")
+	case base.Scheme != "https" && base.Scheme != "http" || base.Host == "" || base.RawQuery != "" || base.Fragment != "":
+		return fmt.Errorf("URL %q: expected https://host, optionally with a path", cfg.URL)
+	}
+	switch project := cfg.Project; {
+	case project == "":
+		return errors.New("the project is missing; expected group/project or the numeric ID")
+	case strings.Contains(project, "://") || strings.HasPrefix(project, "/") || strings.HasSuffix(project, "/") ||
+		strings.HasSuffix(project, ".git") || strings.ContainsFunc(project, unprintable):
+		return fmt.Errorf("project %q: expected group/project or the numeric ID, without host and .git", project)
+	}
+	if strings.ContainsFunc(cfg.Token.Reveal(), unprintable) {
+		return errors.New("the token holds white space or control characters; was a line break copied with it?")
+	}
+	if cfg.Timeout < 0 {
+		return fmt.Errorf("timeout %s: expected a positive duration", cfg.Timeout)
+	}
+	return nil
+}
+
+func unprintable(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// pause waits for about d: up to a half more, so that several processes that failed together do not return together.
+func (f *Forge) pause(ctx context.Context, d time.Duration) error {
+	return f.sleep(ctx, d+rand.N(d/2+1))
+}

@@ -1,0 +1,110 @@
+package gitlab
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+type user struct {
+	ID       int    `json:"id"`
+	Username string `json:"username"`
+}
+
+func (u *user) name() string {
+	if u == nil {
+		return ""
+	}
+	return u.Username
+}
+
+// UserID returns the ID of the token's own user, asking GitLab once. Comments of that author are ours and no commands.
+func (f *Forge) UserID(ctx context.Context) (int, error) {
+	self, err := f.me(ctx)
+	return self.ID, err
+}
+
+// me is whose token it is, asked once.
+func (f *Forge) me(ctx context.Context) (user, error) {
+	f.mu.Lock()
+	known := f.self
+	f.mu.Unlock()
+	if known.ID != 0 {
+		return known, nil
+	}
+	return f.askSelf(ctx)
+}
+
+func (f *Forge) askSelf(ctx context.Context) (user, error) {
+	var self user
+	if _, err := f.get(ctx, request{name: "ask whose token it is", path: "user"}, &self); err != nil {
+		return user{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.self = self
+	return self, nil
+}
+
+// GitLab's access levels. There are others in between, and new ones come: compare, never enumerate.
+const (
+	levelGuest      = 10
+	levelDeveloper  = 30
+	levelMaintainer = 40
+	levelOwner      = 50
+)
+
+// Permission returns what a user may do in the project, by direct, inherited and invited-group membership. A user without
+// membership, with one that is not active or one that has expired may do nothing; that is no error.
+func (f *Forge) Permission(ctx context.Context, userID int) (promote.Permission, error) {
+	var member struct {
+		State           string `json:"state"`            // of the account
+		MembershipState string `json:"membership_state"` // of the membership; newer versions
+		AccessLevel     int    `json:"access_level"`
+		ExpiresAt       string `json:"expires_at"` // a date
+	}
+	_, err := f.get(ctx, request{
+		name:    "read permission",
+		subject: "of user " + strconv.Itoa(userID),
+		path:    f.base + "/members/all/" + strconv.Itoa(userID),
+	}, &member)
+	if api, ok := errors.AsType[*promote.APIError](err); ok && api.Status == http.StatusNotFound && !strings.Contains(api.Message, textNoProject) {
+		return promote.PermissionNone, nil
+	}
+	if err != nil {
+		return promote.PermissionNone, err
+	}
+	if member.State != "active" || member.MembershipState != "" && member.MembershipState != "active" || expired(member.ExpiresAt, f.now()) {
+		return promote.PermissionNone, nil
+	}
+	return permission(member.AccessLevel), nil
+}
+
+// expired follows GitLab: a membership ends with the beginning of its date. A date that cannot be read has passed.
+func expired(date string, now time.Time) bool {
+	if date == "" {
+		return false
+	}
+	at, err := time.Parse(time.DateOnly, date)
+	return err != nil || !now.Before(at)
+}
+
+func permission(level int) promote.Permission {
+	switch {
+	case level >= levelOwner:
+		return promote.PermissionAdmin
+	case level >= levelMaintainer:
+		return promote.PermissionMaintain
+	case level >= levelDeveloper:
+		return promote.PermissionWrite
+	case level >= levelGuest:
+		return promote.PermissionRead
+	default:
+		return promote.PermissionNone
+	}
+}

@@ -1,0 +1,109 @@
+package gitlab
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+func TestPermission(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		answer answer
+		want   promote.Permission
+		is     error
+	}{
+		{"an owner", answer{status: 200, body: `{"id":5,"state":"active","access_level":50}`}, promote.PermissionAdmin, nil},
+		{"a maintainer", answer{status: 200, body: `{"id":5,"state":"active","access_level":40}`}, promote.PermissionMaintain, nil},
+		{"a developer", answer{status: 200, body: `{"id":5,"state":"active","access_level":30}`}, promote.PermissionWrite, nil},
+		{"a level of tomorrow, between", answer{status: 200, body: `{"id":5,"state":"active","access_level":35}`}, promote.PermissionWrite, nil},
+		{"a reporter", answer{status: 200, body: `{"id":5,"state":"active","access_level":20}`}, promote.PermissionRead, nil},
+		{"a planner", answer{status: 200, body: `{"id":5,"state":"active","access_level":15}`}, promote.PermissionRead, nil},
+		{"a guest", answer{status: 200, body: `{"id":5,"state":"active","access_level":10}`}, promote.PermissionRead, nil},
+		{"minimal access", answer{status: 200, body: `{"id":5,"state":"active","access_level":5}`}, promote.PermissionNone, nil},
+		{"a blocked owner", answer{status: 200, body: `{"id":5,"state":"blocked","access_level":50}`}, promote.PermissionNone, nil},
+		{"an owner awaiting approval", answer{status: 200, body: `{"id":5,"state":"active","membership_state":"awaiting","access_level":50}`}, promote.PermissionNone, nil},
+		{"a developer until tomorrow", answer{status: 200, body: `{"id":5,"state":"active","access_level":30,"expires_at":"2026-11-22"}`}, promote.PermissionWrite, nil},
+		{"a developer until today", answer{status: 200, body: `{"id":5,"state":"active","access_level":30,"expires_at":"2026-11-21"}`}, promote.PermissionNone, nil},
+		{"a developer until nobody knows when", answer{status: 200, body: `{"id":5,"state":"active","access_level":30,"expires_at":"soon"}`}, promote.PermissionNone, nil},
+		{"a developer for ever", answer{status: 200, body: `{"id":5,"state":"active","access_level":30,"expires_at":null}`}, promote.PermissionWrite, nil},
+		{"an answer that says nothing", answer{status: 200, body: `{}`}, promote.PermissionNone, nil},
+		{"no member", answer{status: 404, body: `{"message":"404 Not found"}`}, promote.PermissionNone, nil},
+		{"no project, which is a mistake of ours", answer{status: 404, body: `{"message":"404 Project Not Found"}`}, promote.PermissionNone, promote.ErrNotFound},
+		{"the token may not ask", answer{status: 403, body: `{}`}, promote.PermissionNone, promote.ErrForbidden},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, _ := play(t, map[string][]answer{"GET " + project + "/members/all/5": {test.answer}})
+			got, err := f.Permission(t.Context(), 5)
+			if got != test.want || !errors.Is(err, test.is) {
+				t.Errorf("got %s, %v; want %s, %v", got, err, test.want, test.is)
+			}
+		})
+	}
+}
+
+func TestUserIDIsAskedOnce(t *testing.T) {
+	f, _ := play(t, map[string][]answer{"GET /api/v4/user": {{status: 401}, bot}})
+	if _, err := f.UserID(t.Context()); !errors.Is(err, promote.ErrUnauthorized) {
+		t.Errorf("got %v", err)
+	}
+	for range 2 {
+		if id, err := f.UserID(t.Context()); id != 42 || err != nil {
+			t.Errorf("got %d, %v", id, err)
+		}
+	}
+}
+
+func TestSettingsAndTheirWarnings(t *testing.T) {
+	const names = `"id":5,"path_with_namespace":"group/project","default_branch":"main","http_url_to_repo":"https://gitlab.example.com/group/project.git",` +
+		`"web_url":"https://gitlab.example.com/group/project","merge_method":"ff"`
+	good := Settings{
+		ID: 5, Path: "group/project", DefaultBranch: "main", CloneURL: "https://gitlab.example.com/group/project.git",
+		WebURL: "https://gitlab.example.com/group/project", MergeMethod: "ff", PipelinesMustSucceed: true,
+	}
+	weak := good
+	weak.PipelinesMustSucceed, weak.SkippedIsSuccess, weak.Archived = false, true, true
+	strict := good
+	strict.DiscussionsMustBeResolved, strict.MergedResults = true, true
+	for _, test := range []struct {
+		name     string
+		body     string
+		want     Settings
+		warnings []string
+	}{
+		{"the gates hold", `{` + names + `,"only_allow_merge_if_pipeline_succeeds":true,"allow_merge_on_skipped_pipeline":null}`, good, nil},
+		{
+			"they hold, and more is asked for",
+			`{` + names + `,"only_allow_merge_if_pipeline_succeeds":true,"only_allow_merge_if_all_discussions_are_resolved":true,"merge_pipelines_enabled":true}`,
+			strict, nil,
+		},
+		{
+			"they do not", `{` + names + `,"only_allow_merge_if_pipeline_succeeds":false,"allow_merge_on_skipped_pipeline":true,"archived":true}`, weak,
+			[]string{"the project is archived", "a red status blocks nothing", "a skipped pipeline passes the gates"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, _ := play(t, map[string][]answer{"GET " + project: {{status: 200, body: test.body}}})
+			got, err := f.Settings(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+			var warnings []string
+			for _, warning := range got.Warnings() {
+				what, _, _ := strings.Cut(warning, ":")
+				what, _, _ = strings.Cut(what, ",")
+				warnings = append(warnings, what)
+			}
+			if diff := cmp.Diff(test.warnings, warnings); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,132 @@
+package gitlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	gl "github.com/xanzy/go-gitlab"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+const (
+	mergeAttempts = 4
+	mergeWait     = 500 * time.Millisecond // doubled each time
+)
+
+// Merge merges a change if its head is still head, and returns it with Merged filled. message becomes the message of the merge
+// commit, and of the squashed commit where the project squashes; empty leaves them to GitLab.
+//
+// GitLab computes for some seconds after a push or a status; a refusal during that time is waited out, boundedly. The error wraps
+// promote.ErrStale when the head moved, promote.ErrNotMergeable when something must happen first, promote.ErrForbidden when the
+// token's user may not merge into the target. A change that turns out to be merged at head already is a success.
+func (f *Forge) Merge(ctx context.Context, number int, head promote.Commit, message string) (promote.Change, error) {
+	if head == "" {
+		return promote.Change{}, fmt.Errorf("gitlab: merge change %d: the head is required: %w", number, promote.ErrInvalid)
+	}
+	for attempt := 0; ; attempt++ {
+		accepted, refusal := f.accept(ctx, number, head, message)
+		if refusal == nil {
+			return f.merged(ctx, accepted)
+		}
+		change, err := f.notAccepted(ctx, number, head, refusal)
+		if err == nil {
+			return change, nil
+		}
+		if !errors.Is(err, promote.ErrNotMergeable) || !soon(change.Mergeability) || attempt+1 == mergeAttempts {
+			return promote.Change{}, err
+		}
+		if f.pause(ctx, mergeWait<<attempt) != nil {
+			return promote.Change{}, err
+		}
+	}
+}
+
+func (f *Forge) accept(ctx context.Context, number int, head promote.Commit, message string) (mergeRequest, error) {
+	options := &gl.AcceptMergeRequestOptions{SHA: new(string(head))}
+	if message != "" {
+		options.MergeCommitMessage, options.SquashCommitMessage = new(message), new(message)
+	}
+	var accepted mergeRequest
+	_, err := f.send(ctx, request{
+		name:    "merge change",
+		subject: strconv.Itoa(number),
+		method:  http.MethodPut,
+		path:    f.changePath(number) + "/merge",
+		options: options,
+	}, &accepted)
+	return accepted, err
+}
+
+// merged waits until an accepted merge is one: GitLab answers while the change is still "locked".
+func (f *Forge) merged(ctx context.Context, accepted mergeRequest) (promote.Change, error) {
+	for attempt := 0; ; attempt++ {
+		if accepted.State == "merged" {
+			return accepted.change(), nil
+		}
+		if attempt == mergeAttempts {
+			return promote.Change{}, fmt.Errorf("gitlab: merge change %d: GitLab accepted, but the change is still %q: %w",
+				accepted.IID, accepted.State, promote.ErrNotMergeable)
+		}
+		if err := f.pause(ctx, mergeWait<<attempt); err != nil {
+			return promote.Change{}, fmt.Errorf("gitlab: merge change %d: %w", accepted.IID, err)
+		}
+		again, err := f.mergeRequest(ctx, accepted.IID)
+		if err != nil {
+			return promote.Change{}, err
+		}
+		accepted = again
+	}
+}
+
+// notAccepted finds out what a refusal to merge means. It returns the change as it is now where it had to look.
+func (f *Forge) notAccepted(ctx context.Context, number int, head promote.Commit, refusal error) (promote.Change, error) {
+	api, ok := errors.AsType[*promote.APIError](refusal)
+	switch {
+	case !ok:
+		return promote.Change{}, refusal
+	case api.Status == http.StatusConflict:
+		api.Remedy = "the branch moved since it was judged; it is judged again"
+		return promote.Change{}, &meaningError{api: api, means: promote.ErrStale}
+	case api.Status == http.StatusUnauthorized:
+		return promote.Change{}, f.mayNotMerge(ctx, api)
+	case !mergeRefusal(api.Status) && !inDoubt(ctx, refusal):
+		return promote.Change{}, refusal
+	}
+	change, err := f.Change(ctx, number)
+	switch {
+	case err == nil && change.State == promote.ChangeMerged && change.Head == head:
+		return change, nil
+	case err == nil && change.Head != head:
+		return change, &meaningError{api: api, means: promote.ErrStale}
+	case !mergeRefusal(api.Status):
+		return promote.Change{}, refusal
+	}
+	if err == nil && change.Reason != "" {
+		api.Remedy = fmt.Sprintf("GitLab says %q; see %s", change.Reason, change.URL)
+	}
+	return change, &meaningError{api: api, means: promote.ErrNotMergeable}
+}
+
+// mergeRefusal says whether a status means "not now": 406 is that of old versions, 422 that of a merge that failed underway.
+func mergeRefusal(status int) bool {
+	switch status {
+	case http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusUnprocessableEntity:
+		return true
+	default:
+		return false
+	}
+}
+
+// mayNotMerge tells the two meanings of 401 apart: GitLab says it of a bad token, and of a good one whose user may not merge.
+func (f *Forge) mayNotMerge(ctx context.Context, api *promote.APIError) error {
+	if _, err := f.askSelf(ctx); err != nil {
+		return api
+	}
+	api.Remedy = "the token's user may not merge into the target branch: give it the role that the branch's protection allows to merge"
+	return &meaningError{api: api, means: promote.ErrForbidden}
+}
