@@ -78,10 +78,10 @@ func keys(t reflect.Type) []string {
 		return nil
 	}
 	var names []string
-	for field := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(field).Tag.Get("json"), ",")
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		names = append(names, name)
-		names = append(names, keys(t.Field(field).Type)...)
+		names = append(names, keys(field.Type)...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -258,11 +258,32 @@ func (r *run) attempt(ctx context.Context, step promote.Step) (outcome, error) {
 	return r.dispatch(ctx, step, evaluated)
 }
 
-// Kinds lists every kind of step, as a task names it in `uses`.
-func Kinds() []string {
-	return []string{
-		"argocd-update", "git-clone", "git-commit", "git-open-pr", "git-push", "git-wait-for-pr", "yaml-parse", "yaml-update",
+// Kind describes one kind of step.
+type Kind struct {
+	Name string // as a task names it in `uses`
+	Does string // one sentence
+}
+
+// Kinds lists every kind of step by name.
+func Kinds() []Kind {
+	return []Kind{
+		{"argocd-update", "Refreshes and syncs exactly the named Argo CD applications, and waits until they are healthy at the desired revision."},
+		{"git-clone", "Checks out the target branch at the commit that the promotion runs on. Nothing is cloned: files come when they are read."},
+		{"git-commit", "Commits the edits of a checkout; skipped when there are none."},
+		{"git-open-pr", "Opens the promotion's change, with the task's own title, description and labels."},
+		{"git-push", "Proposes the commit: to a deployed branch by a change that must be merged, with generateTargetBranch to the proposal branch."},
+		{"git-wait-for-pr", "Waits until the promotion's change is merged."},
+		{"yaml-parse", "Evaluates expressions over a YAML file."},
+		{"yaml-update", "Changes values in a YAML file and not one other byte. Tags stay text, numbers stay numbers."},
 	}
+}
+
+func kindNames() []string {
+	names := make([]string, 0, len(Kinds()))
+	for _, kind := range Kinds() {
+		names = append(names, kind.Name)
+	}
+	return names
 }
 
 func (r *run) dispatch(ctx context.Context, step promote.Step, c config) (outcome, error) {
@@ -270,9 +291,9 @@ func (r *run) dispatch(ctx context.Context, step promote.Step, c config) (outcom
 	case "git-clone":
 		return r.gitClone(ctx, c)
 	case "yaml-parse":
-		return r.yamlParse(c)
+		return r.yamlParse(ctx, c)
 	case "yaml-update":
-		return r.yamlUpdate(c)
+		return r.yamlUpdate(ctx, c)
 	case "git-commit":
 		return r.gitCommit(ctx, c)
 	case "git-push":
@@ -285,10 +306,10 @@ func (r *run) dispatch(ctx context.Context, step promote.Step, c config) (outcom
 		return r.argocdUpdate(step, c)
 	}
 	text := fmt.Sprintf("there is no step %q", step.Uses)
-	if near, ok := promote.Nearest(step.Uses, Kinds()); ok {
+	if near, ok := promote.Nearest(step.Uses, kindNames()); ok {
 		text += fmt.Sprintf("; did you mean %q?", near)
 	}
-	return outcome{}, fmt.Errorf("%s; the steps are %s", text, strings.Join(Kinds(), ", "))
+	return outcome{}, fmt.Errorf("%s; the steps are %s", text, strings.Join(kindNames(), ", "))
 }
 
 // env is what the expressions of a step may see (Kargo: promotion variables first, then the step's).

@@ -104,9 +104,11 @@ func (b *bed) request(t *testing.T, text, tag string) Request {
 			ID: "frontend-dev-stage.0001.abc", Stage: promote.StageRef{Project: "develop", Name: "frontend-dev-stage"}, Number: 1,
 			Freight: freight.ID, Actor: "auto-promotion", Base: head, Branch: "lockkeeper/develop/frontend-dev-stage", Target: "main",
 			Vars: []promote.Var{
-				{Name: "gitopsRepo", Value: b.repo.URL}, {Name: "imageRepo", Value: "docker.io/acme/frontend"},
+				{Name: "gitopsRepo", Value: b.repo.URL},
+				{Name: "imageRepo", Value: "docker.io/acme/frontend"},
 				{Name: "instancePath", Value: "develop/frontend/instance.yaml"},
-				{Name: "warehouseName", Value: "frontend-dev-image"}, {Name: "appName", Value: "frontend-dev-app"},
+				{Name: "warehouseName", Value: "frontend-dev-image"},
+				{Name: "appName", Value: "frontend-dev-app"},
 			},
 			Steps: steps(t, text),
 		},

@@ -118,7 +118,7 @@ func (w *workspace) list() string {
 }
 
 // read returns the content of a file with the edits made so far.
-func (w *workspace) read(name string) ([]byte, error) {
+func (w *workspace) read(ctx context.Context, name string) ([]byte, error) {
 	c, inside, err := w.find(name)
 	if err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func (w *workspace) read(name string) ([]byte, error) {
 	if data, ok := c.edits[inside]; ok {
 		return data, nil
 	}
-	data, err := c.tree.ReadFile(inside)
+	data, err := c.tree.ReadFileContext(ctx, inside)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%q: no such file on %s at %s; %s", name, c.branch, c.head.Short(), c.near(inside))

@@ -1,6 +1,7 @@
 package step
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -22,7 +23,7 @@ type expressionConfig struct {
 }
 
 // yamlParse evaluates expressions over the first document of a file.
-func (r *run) yamlParse(c config) (outcome, error) {
+func (r *run) yamlParse(ctx context.Context, c config) (outcome, error) {
 	var cfg yamlParseConfig
 	if err := c.decode(&cfg); err != nil {
 		return outcome{}, err
@@ -30,7 +31,7 @@ func (r *run) yamlParse(c config) (outcome, error) {
 	if len(cfg.Outputs) == 0 {
 		return outcome{}, errors.New("config.outputs is missing: name what to read, as in outputs: [{name: oldTag, fromExpression: spec.tag}]")
 	}
-	data, err := r.workspace.read(cfg.Path)
+	data, err := r.workspace.read(ctx, cfg.Path)
 	if err != nil {
 		return outcome{}, err
 	}

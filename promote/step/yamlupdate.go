@@ -1,6 +1,7 @@
 package step
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ type updateConfig struct {
 }
 
 // yamlUpdate changes values in a file and not one other byte.
-func (r *run) yamlUpdate(c config) (outcome, error) {
+func (r *run) yamlUpdate(ctx context.Context, c config) (outcome, error) {
 	var cfg yamlUpdateConfig
 	if err := c.decode(&cfg); err != nil {
 		return outcome{}, err
@@ -30,7 +31,7 @@ func (r *run) yamlUpdate(c config) (outcome, error) {
 	if len(cfg.Updates) == 0 {
 		return outcome{}, errors.New("config.updates is missing: name what to change, as in updates: [{key: spec.tag, value: …}]")
 	}
-	data, err := r.workspace.read(cfg.Path)
+	data, err := r.workspace.read(ctx, cfg.Path)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -51,14 +52,15 @@ func (r *run) yamlUpdate(c config) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	message := "Update " + inside + "\n"
+	var message strings.Builder
+	message.WriteString("Update " + inside + "\n")
 	for _, change := range changes {
-		message += fmt.Sprintf("\n- %s: %s → %s", change.Key, change.Old, change.New)
+		fmt.Fprintf(&message, "\n- %s: %s → %s", change.Key, change.Old, change.New)
 		if change.Old != change.New {
 			r.result.Moves = append(r.result.Moves, promote.Move{File: inside, Key: change.Key, Before: change.Old, After: change.New})
 		}
 	}
-	return outcome{status: promote.StepSucceeded, output: map[string]any{"commitMessage": message}}, nil
+	return outcome{status: promote.StepSucceeded, output: map[string]any{"commitMessage": message.String()}}, nil
 }
 
 // edit makes the i-th update's edit. A value that an unquoted expression made of a string keeps the type of what it
