@@ -1,0 +1,219 @@
+package argocd
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+)
+
+// generatorKinds are the generators that Argo CD knows.
+var generatorKinds = []string{"clusterDecisionResource", "clusters", "git", "list", "matrix", "merge", "plugin", "pullRequest", "scmProvider"}
+
+type gitSpec struct {
+	RepoURL         string            `json:"repoURL"`
+	Revision        string            `json:"revision"`
+	Directories     []directoryItem   `json:"directories"`
+	Files           []any             `json:"files"`
+	PathParamPrefix string            `json:"pathParamPrefix"`
+	Values          map[string]string `json:"values"`
+	Template        any               `json:"template"`
+}
+
+type directoryItem struct {
+	Path    string `json:"path"`
+	Exclude bool   `json:"exclude"`
+}
+
+type listSpec struct {
+	Elements     []any  `json:"elements"`
+	ElementsYAML string `json:"elementsYaml"`
+	Template     any    `json:"template"`
+}
+
+// decodeAt decodes one node of a document into a struct.
+func decodeAt(doc manifest.Document, n *yaml.Node, into any) error {
+	return manifest.DecodeKnown(manifest.Document{File: doc.File, Line: n.Line, Node: n}, into)
+}
+
+// listParams evaluates a list generator.
+func (d dialect) listParams(doc manifest.Document, n *yaml.Node) ([]params, error) {
+	var spec listSpec
+	if err := decodeAt(doc, n, &spec); err != nil {
+		return nil, err
+	}
+	elements := spec.Elements
+	if spec.ElementsYAML != "" {
+		more, err := fromYAMLArray(spec.ElementsYAML)
+		if err != nil {
+			return nil, at(manifest.Document{File: doc.File, Line: n.Line, Node: n}, "elementsYaml", fmt.Sprintf("elementsYaml is not a list: %v", err), "")
+		}
+		elements = append(elements, more...)
+	}
+	var out []params
+	for i, element := range elements {
+		values, ok := element.(map[string]any)
+		if !ok {
+			return nil, listProblem(doc, n, i, "is not a mapping")
+		}
+		if d.goTemplate {
+			out = append(out, values)
+			continue
+		}
+		flat := params{}
+		for key, value := range values {
+			if inner, isMap := value.(map[string]any); isMap && key == "values" {
+				for k, v := range inner {
+					text, ok := v.(string)
+					if !ok {
+						return nil, listProblem(doc, n, i, fmt.Sprintf("has values.%s: %v, which is not a string", k, v))
+					}
+					flat["values."+k] = text
+				}
+				continue
+			}
+			text, ok := value.(string)
+			if !ok {
+				return nil, listProblem(doc, n, i, fmt.Sprintf("has %s: %v, which is not a string", key, value))
+			}
+			flat[key] = text
+		}
+		out = append(out, flat)
+	}
+	return out, nil
+}
+
+func listProblem(doc manifest.Document, n *yaml.Node, i int, problem string) error {
+	place := manifest.Document{File: doc.File, Line: n.Line, Node: n}
+	return at(place, fmt.Sprintf("elements[%d]", i), fmt.Sprintf("element %d of the list generator %s", i+1, problem), "add quotes, or set goTemplate: true")
+}
+
+// directoryParams evaluates a git generator over directories.
+func (d dialect) directoryParams(ctx context.Context, tree fs.FS, spec gitSpec) ([]params, error) {
+	dirs, err := matchDirectories(ctx, tree, spec.Directories)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]params, 0, len(dirs))
+	for _, dir := range dirs {
+		p := d.pathParams(dir, spec.PathParamPrefix)
+		values := map[string]any{}
+		for _, key := range sortedKeys(spec.Values) {
+			text, err := d.fill(ctx, spec.Values[key], p, func(string) {})
+			if err != nil {
+				return nil, fmt.Errorf("values.%s: %w", key, err)
+			}
+			values[key] = text
+		}
+		for key, value := range values {
+			if !d.goTemplate {
+				p["values."+key] = value
+			}
+		}
+		if d.goTemplate && len(values) > 0 {
+			p["values"] = values
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (d dialect) pathParams(dir, prefix string) params {
+	base := path.Base(dir)
+	segments := strings.Split(dir, "/")
+	if d.goTemplate {
+		list := make([]any, len(segments))
+		for i, s := range segments {
+			list[i] = s
+		}
+		p := map[string]any{"path": map[string]any{
+			"path": dir, "basename": base, "basenameNormalized": SanitizeName(base), "segments": list,
+		}}
+		if prefix != "" {
+			return params{prefix: p}
+		}
+		return p
+	}
+	name := "path"
+	if prefix != "" {
+		name = prefix + ".path"
+	}
+	p := params{name: dir, name + ".basename": base, name + ".basenameNormalized": SanitizeName(base)}
+	for i, s := range segments {
+		p[name+"["+strconv.Itoa(i)+"]"] = s
+	}
+	return p
+}
+
+// matchDirectories lists the folders that an include pattern matches and no exclude pattern does, in the order of a walk.
+// Patterns are those of path.Match: a star does not cross a slash. Folders whose name begins with a dot are passed over.
+func matchDirectories(ctx context.Context, tree fs.FS, items []directoryItem) ([]string, error) {
+	var include, exclude []string
+	for _, item := range items {
+		if _, err := path.Match(item.Path, ""); err != nil {
+			return nil, fmt.Errorf("pattern %q: %w", item.Path, err)
+		}
+		if item.Exclude {
+			exclude = append(exclude, item.Path)
+		} else {
+			include = append(include, item.Path)
+		}
+	}
+	var found []string
+	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return fmt.Errorf("list %q: %w", name, err)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !entry.IsDir() || name == ".":
+			return nil
+		case strings.HasPrefix(entry.Name(), "."):
+			return fs.SkipDir
+		}
+		if matchAny(include, name) && !matchAny(exclude, name) {
+			found = append(found, name)
+		}
+		if !slices.ContainsFunc(include, func(p string) bool { return mayMatchBelow(p, name) }) {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	return found, err
+}
+
+func matchAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		ok, err := path.Match(p, name)
+		return ok && err == nil
+	})
+}
+
+// mayMatchBelow reports whether the pattern can match anything inside dir. It spares the walk of a large tree.
+func mayMatchBelow(pattern, dir string) bool {
+	if strings.ContainsAny(pattern, `[\`) {
+		return true // a character class may match a slash
+	}
+	wanted, have := strings.Split(pattern, "/"), strings.Split(dir, "/")
+	if len(wanted) <= len(have) {
+		return false
+	}
+	ok, err := path.Match(strings.Join(wanted[:len(have)], "/"), dir)
+	return ok || err != nil
+}

@@ -1,0 +1,186 @@
+package render
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	k8s "k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/render/argocd"
+	"github.com/lockkeeper/lockkeeper/render/finding"
+	"github.com/lockkeeper/lockkeeper/render/kro"
+	"github.com/lockkeeper/lockkeeper/render/kro/schema"
+	"github.com/lockkeeper/lockkeeper/render/object"
+)
+
+// What an Engine remembers at most, and how long one Application may take.
+const (
+	rememberedFolders     = 100_000
+	rememberedDefinitions = 1000
+	rememberedSources     = 2000
+	rememberedResults     = 2000
+	renderTimeout         = 30 * time.Second
+)
+
+// Engine renders and remembers what it rendered, by content. It is safe for concurrent use; one per process is enough.
+type Engine struct {
+	schemas *schema.Set
+	kro     *kro.Engine
+	index   *manifest.Index
+	sources *lru[sourceOutput]
+	results *lru[Result]
+}
+
+// NewEngine returns an Engine with empty memory. It fails only when the binary's own data is broken.
+func NewEngine() (*Engine, error) {
+	schemas, err := schema.Load()
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{
+		schemas: schemas,
+		kro:     kro.NewEngine(schemas, rememberedDefinitions),
+		index:   manifest.NewIndex(rememberedFolders),
+		sources: newLRU[sourceOutput](rememberedSources),
+		results: newLRU[Result](rememberedResults),
+	}, nil
+}
+
+// Applications finds what the commit deploys. It fails when the tree cannot be read; what is wrong with the manifests in
+// it is in the Set's findings.
+func (e *Engine) Applications(ctx context.Context, repo Repository, opts Options) (Set, error) {
+	appFiles, err := e.index.Scan(ctx, repo.Tree, manifest.Query{Kinds: manifest.ArgoCD(), Paths: opts.Applications})
+	if err != nil {
+		return Set{}, fmt.Errorf("find applications: %w", err)
+	}
+	definitionFiles, err := e.index.Scan(ctx, repo.Tree, manifest.Query{Kinds: manifest.Kro(), Paths: opts.Definitions})
+	if err != nil {
+		return Set{}, fmt.Errorf("find definitions: %w", err)
+	}
+	var set Set
+	set.Applications, set.Findings = argocd.Applications(ctx, argocd.Input{Tree: repo.Tree, Files: appFiles, RepoURLs: repo.URLs, Revision: repo.Revision})
+	for _, file := range definitionFiles {
+		set.Findings = append(set.Findings, finding.FromError("invalid-manifest", file.Err)...)
+		for _, doc := range file.Documents {
+			definition, problems, ok := kro.Read(doc)
+			set.Findings = append(set.Findings, problems...)
+			if ok {
+				set.Definitions = append(set.Definitions, definition)
+			}
+		}
+	}
+	set.program = e.kro.Compile(ctx, set.Definitions)
+	set.Findings = finding.Sort(append(set.Findings, set.program.Findings()...))
+	var keys []string
+	for _, d := range set.Definitions {
+		keys = append(keys, set.program.Key(d.Kind))
+	}
+	set.key = digest(keys...)
+	return set, ctx.Err()
+}
+
+// Render renders one Application of a Set of the same repository.
+func (e *Engine) Render(ctx context.Context, repo Repository, set Set, app argocd.Application) Result {
+	ctx, cancel := context.WithTimeout(ctx, renderTimeout)
+	defer cancel()
+	r := &rendering{engine: e, repo: repo, set: set, app: app}
+	out := r.run(ctx)
+	out.Application = app
+	out.Findings = placed(out.Findings, app)
+	return out
+}
+
+// placed gives every finding its Application, and those without a place the Application's own.
+func placed(findings []Finding, app argocd.Application) []Finding {
+	out := slices.Clone(findings)
+	for i := range out {
+		out[i].Application = app.Name
+		if out[i].File == "" {
+			out[i].File, out[i].Line = app.Origin.File, app.Origin.Line
+		}
+	}
+	return finding.Sort(out)
+}
+
+// rendering is one call of Render.
+type rendering struct {
+	engine *Engine
+	repo   Repository
+	set    Set
+	app    argocd.Application
+}
+
+func (r *rendering) run(ctx context.Context) Result {
+	source := r.source(ctx)
+	key := r.key(source)
+	if known, ok := r.engine.results.get(key); ok {
+		return known
+	}
+	out := r.finish(ctx, source)
+	out.Key = key
+	if ctx.Err() == nil {
+		r.engine.results.put(key, out)
+	}
+	return out
+}
+
+// source renders the sources, or remembers having done so.
+func (r *rendering) source(ctx context.Context) sourceOutput {
+	key := sourceKey(r.repo, r.app)
+	if known, ok := r.engine.sources.get(key); ok {
+		return known
+	}
+	out := renderSources(ctx, r.repo, r.app)
+	out.key = key
+	if ctx.Err() == nil {
+		r.engine.sources.put(key, out)
+	}
+	return out
+}
+
+// key adds the definitions of the kinds that the sources hold to the sources' own key.
+func (r *rendering) key(source sourceOutput) string {
+	seen := map[k8s.GroupVersionKind]bool{}
+	var used []string
+	for _, o := range source.objects {
+		gvk := kindOf(o)
+		if key := r.set.program.Key(gvk); key != "" && !seen[gvk] {
+			used = append(used, key)
+		}
+		seen[gvk] = true
+	}
+	slices.Sort(used)
+	return digest(append([]string{source.key}, used...)...)
+}
+
+func kindOf(o object.Object) k8s.GroupVersionKind {
+	return k8s.FromAPIVersionAndKind(o.APIVersion(), o.Kind())
+}
+
+// applicationKey is equal for Applications that say the same, wherever they are written.
+func applicationKey(app argocd.Application) string {
+	app.Origin = argocd.Origin{}
+	raw, err := json.Marshal(app)
+	if err != nil {
+		// Only values that are no JSON could do this, and manifests hold none.
+		return fmt.Sprintf("%#v", app)
+	}
+	return string(raw)
+}
+
+func digest(parts ...string) string {
+	var all []byte
+	for _, p := range parts {
+		all = strconv.AppendInt(all, int64(len(p)), 10)
+		all = append(append(all, ':'), p...)
+	}
+	sum := sha256.Sum256(all)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,181 @@
+package kro
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/kubernetes-sigs/kro/api/v1alpha1"
+	"github.com/kubernetes-sigs/kro/pkg/simpleschema"
+	"go.yaml.in/yaml/v3"
+	k8s "k8s.io/apimachinery/pkg/runtime/schema"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/render/finding"
+)
+
+// Definition is one ResourceGraphDefinition as written.
+type Definition struct {
+	Name string
+	Kind k8s.GroupVersionKind // the kind that it defines
+
+	doc      manifest.Document
+	rgd      *v1alpha1.ResourceGraphDefinition
+	findings []finding.Finding // from reading it; an error among them means that it cannot be compiled
+}
+
+type definitionManifest struct {
+	manifest.Envelope
+	Spec struct {
+		Schema *struct {
+			Kind                     string         `json:"kind"`
+			APIVersion               string         `json:"apiVersion"`
+			Group                    string         `json:"group"`
+			Scope                    string         `json:"scope"`
+			Spec                     any            `json:"spec"`
+			Types                    any            `json:"types"`
+			Status                   any            `json:"status"`
+			AdditionalPrinterColumns []any          `json:"additionalPrinterColumns"`
+			ShortNames               []string       `json:"shortNames"`
+			Categories               []string       `json:"categories"`
+			Metadata                 map[string]any `json:"metadata"`
+		} `json:"schema"`
+		Resources []struct {
+			ID          string              `json:"id"`
+			Template    map[string]any      `json:"template"`
+			ExternalRef map[string]any      `json:"externalRef"`
+			ReadyWhen   []string            `json:"readyWhen"`
+			IncludeWhen []string            `json:"includeWhen"`
+			ForEach     []map[string]string `json:"forEach"`
+		} `json:"resources"`
+	} `json:"spec"`
+}
+
+// Read reads one ResourceGraphDefinition document. It returns false, and why, when not even the kind that it defines can
+// be told.
+func Read(doc manifest.Document) (Definition, []finding.Finding, bool) {
+	d := Definition{doc: doc}
+	var m definitionManifest
+	if len(doc.Raw) > maxDefinition {
+		return d, []finding.Finding{d.finding(finding.Error, "invalid-definition", fmt.Sprintf("the definition has more than %d bytes", maxDefinition), "split it", "")}, false
+	}
+	problems := manifest.Decode(doc, &m)
+	if problems != nil {
+		d.findings = append(d.findings, finding.FromError("invalid-definition", problems)...)
+	}
+	d.Name = m.Metadata.Name
+	if m.Spec.Schema == nil {
+		d.findings = append(d.findings, d.finding(finding.Error, "invalid-definition", fmt.Sprintf("ResourceGraphDefinition %q has no spec.schema", d.Name), "add one", "spec"))
+		return d, d.findings, false
+	}
+	raw, err := sigsyaml.YAMLToJSON(doc.Raw)
+	if err == nil {
+		d.rgd = new(v1alpha1.ResourceGraphDefinition)
+		err = json.Unmarshal(raw, d.rgd)
+	}
+	if err != nil || d.rgd.Spec.Schema == nil {
+		if problems == nil {
+			d.findings = append(d.findings, d.finding(finding.Error, "invalid-definition", fmt.Sprintf("not a ResourceGraphDefinition: %v", err), "", ""))
+		}
+		return d, d.findings, false
+	}
+	s := d.rgd.Spec.Schema
+	if s.Group == "" {
+		s.Group = Group // the API server fills in these two
+	}
+	if s.Scope == "" {
+		s.Scope = v1alpha1.ResourceScopeNamespaced
+	}
+	d.Kind = k8s.GroupVersionKind{Group: s.Group, Version: s.APIVersion, Kind: s.Kind}
+	if s.Kind == "" || s.APIVersion == "" {
+		d.findings = append(d.findings, d.finding(finding.Error, "invalid-definition", "spec.schema needs both kind and apiVersion", "add them", "spec.schema"))
+		return d, d.findings, false
+	}
+	if fields, ok := m.Spec.Schema.Types.(map[string]any); ok || m.Spec.Schema.Types == nil {
+		d.checkFields("spec.schema.spec", fields)
+	}
+	return d, nil, true
+}
+
+func (d *Definition) namespaced() bool {
+	return d.rgd == nil || d.rgd.Spec.Schema.Scope != v1alpha1.ResourceScopeCluster
+}
+
+// rejects begins every message about a definition that kro would not take.
+func (d *Definition) rejects() string {
+	return fmt.Sprintf("kro would reject ResourceGraphDefinition %q: ", d.Name)
+}
+
+func (d *Definition) line() int {
+	if d.doc.Node != nil {
+		return d.doc.Node.Line
+	}
+	return d.doc.Line
+}
+
+// finding places a finding at a path of the definition, or at the nearest place above it.
+func (d *Definition) finding(severity finding.Severity, code, message, remedy, path string) finding.Finding {
+	f := finding.Finding{Severity: severity, Code: code, Message: message, Remedy: remedy, File: d.doc.File, Line: d.line()}
+	for path != "" {
+		if key, _ := d.doc.Find(path); key != nil {
+			f.Line, f.Column = key.Line, key.Column
+			break
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+	return f
+}
+
+// checkFields tries every field of the instance schema by itself, so that each wrong one is reported at its own line. A
+// field without a type would let kro reject the whole definition, and everything that its instances deploy with it.
+func (d *Definition) checkFields(path string, types map[string]any) {
+	_, node := d.doc.Find(path)
+	if node == nil || node.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], manifest.Resolve(node.Content[i+1])
+		at := path + "." + key.Value
+		if value.Kind == yaml.MappingNode {
+			d.checkFields(at, types)
+			continue
+		}
+		_, err := simpleschema.ToOpenAPISpec(map[string]any{key.Value: manifest.Free(value)}, types)
+		if err == nil {
+			continue
+		}
+		f := d.finding(finding.Error, "invalid-schema-field", fmt.Sprintf("%s%s: %v", d.rejects(), at, err), remedyForField(key.Value, value, types), "")
+		f.Line, f.Column = key.Line, key.Column
+		d.findings = append(d.findings, f)
+	}
+}
+
+var builtinTypes = []string{"string", "integer", "boolean", "float", "object"}
+
+func remedyForField(name string, value *yaml.Node, types map[string]any) string {
+	if value.Kind == yaml.ScalarNode && value.Tag == "!!str" && value.Value != "" {
+		written, _, _ := strings.Cut(value.Value, "|")
+		known := append([]string{}, builtinTypes...)
+		for t := range types {
+			known = append(known, t)
+		}
+		if near := manifest.Nearest(strings.TrimSpace(written), known); near != "" && near != strings.TrimSpace(written) {
+			return fmt.Sprintf("did you mean %q?", near)
+		}
+		return `write it as "type | marker=value"; types are ` + strings.Join(builtinTypes, ", ")
+	}
+	return fmt.Sprintf("a field needs a type: write %q, or another of %s", name+": "+guessType(value), strings.Join(builtinTypes, ", "))
+}
+
+func guessType(value *yaml.Node) string {
+	switch value.Tag {
+	case "!!int":
+		return "integer | default=" + value.Value
+	case "!!float":
+		return "float | default=" + value.Value
+	case "!!bool":
+		return "boolean | default=" + value.Value
+	}
+	return "string"
+}

@@ -1,0 +1,88 @@
+// Package render computes, offline, which Kubernetes objects a commit of a GitOps repository deploys.
+//
+// It finds Argo CD Applications and ApplicationSets and kro ResourceGraphDefinitions by their kind, makes the
+// Applications, renders their sources and expands kro instances. It reads nothing but the tree it is given: no cluster,
+// no network, no process. What only a cluster knows is marked in the objects ([object.Object.Unknown]). What is wrong is a
+// [Finding] with its place; one broken application does not keep the others from being rendered.
+//
+// It does not compare objects; that is render/diff. It does not decide what a finding means for a promotion.
+package render
+
+import (
+	"io/fs"
+
+	"github.com/lockkeeper/lockkeeper/render/argocd"
+	"github.com/lockkeeper/lockkeeper/render/finding"
+	"github.com/lockkeeper/lockkeeper/render/kro"
+	"github.com/lockkeeper/lockkeeper/render/object"
+)
+
+// Finding is one thing that a person should know about what was rendered.
+type Finding = finding.Finding
+
+// Severity says how bad a finding is.
+type Severity = finding.Severity
+
+// The severities of findings.
+const (
+	Error   = finding.Error
+	Warning = finding.Warning
+	Info    = finding.Info
+)
+
+// Repository is a GitOps repository at one commit.
+type Repository struct {
+	Tree fs.FS    // required; may also be a manifest.Identifier and a manifest.Prefetcher, which saves most of the work
+	URLs []string // required; how Argo CD's manifests may name this repository; spelling and scheme do not matter
+	// Revision is the branch that Tree stands for, which for the head of a change is the branch that it goes to. Sources
+	// of another branch or tag are not rendered. "" or a commit id stands for whatever the sources name.
+	Revision string
+}
+
+// Options restricts what is looked at.
+type Options struct {
+	Applications []string // files and folders with Applications and ApplicationSets; empty means everywhere
+	Definitions  []string // files and folders with ResourceGraphDefinitions; empty means everywhere
+}
+
+// Set is what a commit deploys, before anything is rendered.
+type Set struct {
+	Applications []argocd.Application // in the order of their files
+	Definitions  []kro.Definition
+	Findings     []Finding // about the manifests of applications and definitions
+
+	program *kro.Program
+	key     string // of all definitions
+}
+
+// Result is what one Application deploys.
+type Result struct {
+	Application argocd.Application
+	Objects     []object.Object // in the order of the sources; the objects that kro makes right behind their instance
+	Hooks       []object.Object // run around a sync and not part of what is kept in the cluster
+	Findings    []Finding
+	Inputs      []string // files read, sorted
+	// Failed says that the objects could not be determined; the error findings say why. Objects is empty then, which does
+	// not mean that everything is deleted.
+	Failed bool
+	// Partial says that objects are missing from Objects because one of the sources was not rendered, such as a Helm chart,
+	// or a kro instance could not be expanded; a finding says which. An object that is missing then is not deleted.
+	Partial bool
+	// Key is equal for equal inputs: the application's own fields, the content of its folders and the definitions that
+	// its objects use. Results with equal keys have equal objects.
+	Key string
+}
+
+// AppComparison is one Application on two commits.
+type AppComparison struct {
+	Name string  // the Application's key: its name, with its namespace in front when it has one
+	Base *Result // nil when the Application is added
+	Head *Result // nil when the Application is removed
+}
+
+// Comparison is what a change does to what is deployed.
+type Comparison struct {
+	Apps      []AppComparison // those that may differ, sorted by name
+	Findings  []Finding       // about the manifests of applications and definitions at head
+	Unchanged int             // how many Applications deploy the same on both sides
+}

@@ -1,0 +1,205 @@
+package render
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/render/argocd"
+	"github.com/lockkeeper/lockkeeper/render/directory"
+	"github.com/lockkeeper/lockkeeper/render/finding"
+	"github.com/lockkeeper/lockkeeper/render/object"
+)
+
+// sourceOutput is what the sources of one Application hold, before kro and namespaces.
+type sourceOutput struct {
+	key      string
+	objects  []object.Object
+	inputs   []string
+	findings []Finding
+	failed   bool // Argo CD would refuse to render it
+	partial  bool // one of the sources was not rendered
+}
+
+// sourceKey is equal for Applications that say the same and whose folders hold the same.
+func sourceKey(repo Repository, app argocd.Application) string {
+	parts := []string{applicationKey(app), strings.Join(repo.URLs, "\n"), repo.Revision}
+	for _, s := range app.Sources {
+		if s.Chart != "" || !argocd.Ours(s.RepoURL, repo.URLs) {
+			continue
+		}
+		parts = append(parts, contentID(repo.Tree, path.Clean(s.Path)))
+	}
+	return digest(parts...)
+}
+
+// contentID is equal for folders that hold the same. A tree that does not know its object ids is read for it.
+func contentID(tree fs.FS, dir string) string {
+	if !fs.ValidPath(dir) {
+		return "invalid"
+	}
+	if identifier, ok := tree.(manifest.Identifier); ok {
+		id, err := identifier.ObjectID(dir)
+		if err != nil {
+			return "none: " + err.Error()
+		}
+		return id
+	}
+	var all []string
+	err := fs.WalkDir(tree, dir, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		all = append(all, name, entry.Type().String())
+		if !entry.Type().IsRegular() {
+			return nil
+		}
+		sum, err := contentSum(tree, name)
+		all = append(all, sum)
+		return err
+	})
+	if err != nil {
+		return "none: " + err.Error()
+	}
+	return digest(all...)
+}
+
+// contentSum hashes as much of a file as anybody here would read.
+func contentSum(tree fs.FS, name string) (string, error) {
+	file, err := tree.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close() //nolint:errcheck // nothing was written
+	h := sha256.New()
+	_, err = io.Copy(h, io.LimitReader(file, manifest.MaxFileSize+1))
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// renderSources renders every source in order. One that fails fails the Application, as in Argo CD.
+func renderSources(ctx context.Context, repo Repository, app argocd.Application) sourceOutput {
+	var out sourceOutput
+	for _, s := range app.Sources {
+		out.add(renderSource(ctx, repo, app, s))
+	}
+	if out.failed {
+		out.objects = nil
+	}
+	slices.Sort(out.inputs)
+	out.inputs = slices.Compact(out.inputs)
+	return out
+}
+
+func (o *sourceOutput) add(other sourceOutput) {
+	o.objects = append(o.objects, other.objects...)
+	o.inputs = append(o.inputs, other.inputs...)
+	o.findings = append(o.findings, other.findings...)
+	o.failed = o.failed || other.failed
+	o.partial = o.partial || other.partial
+}
+
+// without is the output of a source that is not rendered: what it deploys is unknown.
+func without(code, message, remedy string) sourceOutput {
+	return sourceOutput{findings: []Finding{{Severity: finding.Warning, Code: code, Message: message, Remedy: remedy}}, partial: true}
+}
+
+func renderSource(ctx context.Context, repo Repository, app argocd.Application, s argocd.Source) sourceOutput {
+	switch {
+	case s.Chart != "":
+		return without("not-rendered-offline", fmt.Sprintf("Helm chart %q of %s cannot be rendered offline yet: what it deploys is not shown", s.Chart, s.RepoURL), "")
+	case !argocd.Ours(s.RepoURL, repo.URLs):
+		return without("repository-elsewhere", fmt.Sprintf("source %s is not this repository: what it deploys is not shown", s.RepoURL), "if it is this repository, add the URL to those by which it is known")
+	case !argocd.Serves(repo.Revision, s.TargetRevision):
+		return without("revision-elsewhere", fmt.Sprintf("source deploys revision %q, not %q: what it deploys is not shown", s.TargetRevision, repo.Revision), "")
+	case s.Path == "" && s.Ref != "":
+		return sourceOutput{} // only lends files to other sources
+	}
+	s, inputs, err := app.Override(repo.Tree, s)
+	if err != nil {
+		return sourceOutput{inputs: inputs, findings: finding.FromError("invalid-source-override", err), failed: true}
+	}
+	kind, err := kindOfSource(repo.Tree, s)
+	if err != nil {
+		return sourceOutput{inputs: inputs, findings: finding.FromError("invalid-source", err), failed: true}
+	}
+	out := sourceOutput{inputs: inputs}
+	switch kind {
+	case plainDirectory:
+		out.add(renderDirectory(ctx, repo.Tree, s))
+	case helmChart, kustomization, plugin:
+		out.add(without("not-rendered-offline", fmt.Sprintf("%s is a %s, which cannot be rendered offline yet: what it deploys is not shown", s.Path, kind), ""))
+	}
+	return out
+}
+
+func renderDirectory(ctx context.Context, tree fs.FS, s argocd.Source) sourceOutput {
+	req := directory.Request{Tree: tree, Path: s.Path}
+	if s.Directory != nil {
+		req.Recurse, req.Include, req.Exclude = s.Directory.Recurse, s.Directory.Include, s.Directory.Exclude
+	}
+	result := directory.Render(ctx, req)
+	return sourceOutput{objects: result.Objects, inputs: result.Inputs, findings: result.Findings, failed: result.Failed}
+}
+
+// sourceKind is the engine that renders a source.
+type sourceKind string
+
+const (
+	plainDirectory sourceKind = "plain directory"
+	helmChart      sourceKind = "Helm chart"
+	kustomization  sourceKind = "kustomization"
+	plugin         sourceKind = "source with a config management plugin"
+)
+
+// kindOfSource takes the explicit block, else looks at the folder's files: the last one in lexical order that tells
+// decides, as Argo CD's walk does.
+func kindOfSource(tree fs.FS, s argocd.Source) (sourceKind, error) {
+	var explicit []sourceKind
+	for kind, present := range map[sourceKind]bool{
+		plainDirectory: s.Directory != nil, helmChart: s.Helm != nil, kustomization: s.Kustomize != nil, plugin: s.Plugin != nil,
+	} {
+		if present {
+			explicit = append(explicit, kind)
+		}
+	}
+	switch slices.Sort(explicit); len(explicit) {
+	case 0:
+		return discover(tree, path.Clean(s.Path))
+	case 1:
+		return explicit[0], nil
+	default:
+		return "", &manifest.Error{Problem: fmt.Sprintf("multiple application sources defined: %v", explicit), Remedy: "keep one of them"}
+	}
+}
+
+func discover(tree fs.FS, dir string) (sourceKind, error) {
+	if !fs.ValidPath(dir) {
+		return plainDirectory, nil // the engine says what is wrong with the path
+	}
+	entries, err := fs.ReadDir(tree, dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return plainDirectory, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("list %q: %w", dir, err)
+	}
+	kind := plainDirectory
+	for _, entry := range entries {
+		switch name := entry.Name(); {
+		case entry.IsDir():
+		case strings.HasSuffix(name, "Chart.yaml"):
+			kind = helmChart
+		case name == "kustomization.yaml", name == "kustomization.yml", name == "Kustomization":
+			kind = kustomization
+		}
+	}
+	return kind, nil
+}
