@@ -1,0 +1,200 @@
+package devforge
+
+import (
+	"net/http"
+	"slices"
+)
+
+var updatable = []string{
+	"title", "description", "labels", "add_labels", "remove_labels", "state_event", "target_branch", "squash", "remove_source_branch",
+	"assignee_id", "assignee_ids", "reviewer_ids", "discussion_locked", "milestone_id", "allow_collaboration",
+}
+
+func updateRequest(c *call) (reply, error) {
+	m, err := c.request()
+	if err != nil {
+		return reply{}, err
+	}
+	if c.project.level(c.user) < AccessDeveloper && m.Author != c.user.ID {
+		return reply{}, forbidden()
+	}
+	if !slices.ContainsFunc(updatable, c.params.has) {
+		return reply{}, invalid("title, description, labels, state_event, target_branch, squash are missing, at least one parameter must be provided")
+	}
+	event, err := c.params.oneOf("state_event", "close", "reopen")
+	if err != nil {
+		return reply{}, err
+	}
+	next := *m
+	if err := c.readText(&next); err != nil {
+		return reply{}, err
+	}
+	if err := c.retarget(m, &next); err != nil {
+		return reply{}, err
+	}
+	if err := c.forge.edit(c.Context(), c.project, m, next, c.user); err != nil {
+		return reply{}, err
+	}
+	switch {
+	case event == "close" && m.State == stateOpened:
+		err = c.forge.close(c.Context(), c.project, m, c.user)
+	case event == "reopen" && m.State == stateClosed:
+		err = c.forge.reopen(c.Context(), c.project, m, c.user)
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	return c.showRequest(http.StatusOK, m)
+}
+
+func (c *call) retarget(m, next *mergeRequest) error {
+	target, err := c.params.text("target_branch")
+	if err != nil || target == "" || target == m.Target {
+		return err
+	}
+	next.Target = target
+	for _, other := range c.project.Requests {
+		if other != m && other.State == stateOpened && other.Source == next.Source && other.Target == target {
+			return c.forge.checkBranches(c.Context(), c.project, next)
+		}
+	}
+	if _, err := c.project.repo.head(c.Context(), target); err != nil {
+		return refuse(http.StatusBadRequest, map[string][]string{"target_branch": {"does not exist"}})
+	}
+	return c.forge.takeHead(c.Context(), c.project, next)
+}
+
+func getChanges(c *call) (reply, error) {
+	m, err := c.request()
+	if err != nil {
+		return reply{}, err
+	}
+	entity, err := c.forge.showRequest(c.Context(), c.project, m, c.user)
+	if err != nil {
+		return reply{}, err
+	}
+	files, err := c.forge.requestDiff(c.Context(), c.project, m)
+	if err != nil {
+		return reply{}, err
+	}
+	shown := changesEntity{requestEntity: entity, Changes: []diffEntity{}}
+	for _, file := range files {
+		shown.Changes = append(shown.Changes, showDiff(file))
+	}
+	return reply{body: shown}, nil
+}
+
+type changesEntity struct {
+	requestEntity
+	Changes  []diffEntity `json:"changes"`
+	Overflow bool         `json:"overflow"`
+}
+
+func listDiffs(c *call) (reply, error) {
+	m, err := c.request()
+	if err != nil {
+		return reply{}, err
+	}
+	files, err := c.forge.requestDiff(c.Context(), c.project, m)
+	if err != nil {
+		return reply{}, err
+	}
+	return shown(c, files, func(d fileDiff) (diffEntity, error) { return showDiff(d), nil })
+}
+
+func listRequestCommits(c *call) (reply, error) {
+	m, err := c.request()
+	if err != nil {
+		return reply{}, err
+	}
+	commits, err := c.forge.requestCommits(c.Context(), c.project, m)
+	if err != nil {
+		return reply{}, err
+	}
+	return c.showCommits(commits)
+}
+
+func listRequestPipelines(c *call) (reply, error) {
+	m, err := c.request()
+	if err != nil {
+		return reply{}, err
+	}
+	var lines []*pipeline
+	for _, l := range slices.Backward(c.project.Pipelines) {
+		if l.Ref == m.Source {
+			lines = append(lines, l)
+		}
+	}
+	return shown(c, lines, func(l *pipeline) (pipelineBasicEntity, error) { return c.forge.showPipelineBasic(c.project, l), nil })
+}
+
+type approverEntity struct {
+	User *userEntity `json:"user"`
+}
+
+type approvalsEntity struct {
+	UserHasApproved bool             `json:"user_has_approved"`
+	UserCanApprove  bool             `json:"user_can_approve"`
+	Approved        bool             `json:"approved"`
+	ApprovedBy      []approverEntity `json:"approved_by"`
+}
+
+func getApprovals(c *call) (reply, error) {
+	m, err := c.request()
+	if err != nil {
+		return reply{}, err
+	}
+	entity := approvalsEntity{
+		UserHasApproved: slices.Contains(m.Approvers, c.user.ID),
+		UserCanApprove:  c.project.level(c.user) >= AccessDeveloper && !slices.Contains(m.Approvers, c.user.ID),
+		Approved:        true, // no approval is required on the free tier
+		ApprovedBy:      []approverEntity{},
+	}
+	for _, id := range m.Approvers {
+		entity.ApprovedBy = append(entity.ApprovedBy, approverEntity{c.forge.showUserID(id)})
+	}
+	return reply{body: entity}, nil
+}
+
+func approve(c *call) (reply, error) {
+	m, err := c.request()
+	if err != nil {
+		return reply{}, err
+	}
+	sha, err := c.params.text("sha")
+	if err != nil {
+		return reply{}, err
+	}
+	if sha != "" && sha != m.SHA {
+		return reply{}, refuse(http.StatusConflict, "SHA does not match HEAD of source branch: "+m.SHA)
+	}
+	if c.project.level(c.user) < AccessDeveloper || slices.Contains(m.Approvers, c.user.ID) {
+		return reply{}, unauthorized()
+	}
+	if err := c.forge.approve(c.Context(), c.project, m, c.user); err != nil {
+		return reply{}, err
+	}
+	answer, err := getApprovals(c)
+	answer.status = http.StatusCreated
+	return answer, err
+}
+
+func unapprove(c *call) (reply, error) {
+	m, err := c.request()
+	if err != nil {
+		return reply{}, err
+	}
+	i := slices.Index(m.Approvers, c.user.ID)
+	if i < 0 {
+		return reply{}, missing("")
+	}
+	m.Approvers = slices.Delete(m.Approvers, i, i+1)
+	c.forge.addSystemNote(m, c.user, "unapproved this merge request")
+	c.forge.wrote()
+	if err := c.forge.sendRequest(c.Context(), c.project, m, requestEvent{action: "unapproved", by: c.user}); err != nil {
+		return reply{}, err
+	}
+	answer, err := getApprovals(c)
+	answer.status = http.StatusCreated
+	return answer, err
+}

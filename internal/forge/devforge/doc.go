@@ -1,0 +1,22 @@
+// Package devforge is a forge in one process: GitLab's REST dialect and a few web pages over real bare Git repositories.
+//
+// It serves the demo, where a person reads and merges on its pages, and the tests of every part that talks to a forge. Branch
+// heads, diffs, merges and conflicts are never tables: they come from the git binary, run with fixed arguments and without a
+// shell. Users, merge requests, notes, reactions, labels, statuses, members and hooks are tables in memory, optionally saved
+// as one file so that a killed demo goes on where it was.
+//
+// It owns how GitLab answers: paths, status codes, field names, the order of checks, texts of errors, webhooks out. It does
+// not own what a client of ours does with them, and it knows nothing about promotions.
+//
+// The words here are GitLab's, not the domain's: merge request, note, award emoji. Where a rule is not obvious, the comment
+// names its source: GitLab's documentation ("doc/api/…") or source ("lib/api/…", "app/services/…").
+//
+// What it leaves out, because it cannot be shown offline or nobody here needs it: forks, groups as such, approvals as a gate,
+// merge trains, CI of its own, milestones, issues, rate limits. It listens on nothing by itself: whoever mounts [Forge.Handler] should
+// do so on loopback only, for tokens are plain text here.
+//
+// # State file
+//
+// With Config.Persist, Root/state.json holds the tables after each write: {"last": {"user": 3, …}, "users": […],
+// "projects": […]}. It is replaced as a whole, mode 0600, as it holds tokens. Repositories are Root/repositories/<path>.git.
+package devforge
