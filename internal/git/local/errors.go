@@ -27,12 +27,14 @@ var (
 	errIsDirectory  = errors.New("is a directory")
 )
 
-// noPath is the cause of a fs.PathError for a path that does not exist: both git.ErrNotFound and fs.ErrNotExist.
-type noPath struct{}
+// missingError is the cause of a fs.PathError for a path that does not exist: both git.ErrNotFound and fs.ErrNotExist.
+type missingError struct{}
 
-func (noPath) Error() string { return "no such file or directory in this tree" }
+func (missingError) Error() string { return "no such file or directory in this tree" }
 
-func (noPath) Is(target error) bool { return target == git.ErrNotFound || target == fs.ErrNotExist }
+func (missingError) Is(target error) bool {
+	return target == git.ErrNotFound || target == fs.ErrNotExist
+}
 
 // commandError is a git command that did not succeed.
 type commandError struct {

@@ -323,7 +323,7 @@ func TestTreeReadsEveryKindOfClone(t *testing.T) {
 	want := map[string]string{"a.yaml": "11\n", "dir/b.yaml": "2\n", "dir.yaml": "x\n", "empty": "", "dir/deep/c.yaml": strings.Repeat("3\n", 5000)}
 	forms := map[string]func(t *testing.T, dir string) string{
 		"loose objects": func(*testing.T, string) string { return c.dir },
-		"packed": func(t *testing.T, dir string) string {
+		"packed": func(_ *testing.T, dir string) string {
 			c.git("clone", "-q", "--no-local", ".", dir)
 			c.gitIn(dir, "gc", "-q")
 			return dir

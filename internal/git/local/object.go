@@ -194,14 +194,11 @@ func (o *objects) exchange(request []byte, asked []string) error {
 		sent <- err
 	}()
 	for _, id := range asked {
-		_, err := o.answer(id, "blob", git.MaxBlobSize)
-		if o.broken != nil {
-			_ = o.in.Close()
-			<-sent
-			return o.broken
-		}
 		// A blob that is too large or missing is reported to whoever reads it.
-		_ = err
+		if _, err := o.answer(id, "blob", git.MaxBlobSize); err != nil && o.broken != nil {
+			_ = o.in.Close()
+			return errors.Join(o.broken, <-sent)
+		}
 	}
 	if err := <-sent; err != nil {
 		return o.breaks(err)
@@ -227,10 +224,16 @@ func (o *objects) refuse(id string) {
 
 // id is the name that git gives to an object.
 func (o *objects) id(kind string, data []byte) string {
-	h := o.hash()
-	fmt.Fprintf(h, "%s %d\x00", kind, len(data))
+	h := o.begin(kind, int64(len(data)))
 	h.Write(data)
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// begin starts the id of an object of the given size.
+func (o *objects) begin(kind string, size int64) hash.Hash {
+	h := o.hash()
+	h.Write(fmt.Appendf(nil, "%s %d\x00", kind, size))
+	return h
 }
 
 // entry is one name of a tree object.

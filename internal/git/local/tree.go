@@ -133,7 +133,7 @@ func (t *Tree) lookup(op, name string) (entry, error) {
 		switch {
 		case here.isTree():
 		case here.isFile():
-			return fail(noPath{})
+			return fail(missingError{})
 		default:
 			return fail(&git.NotRegularError{Path: strings.TrimSuffix(name, "/"+rest), Mode: fileMode(here.mode).Type()})
 		}
@@ -144,7 +144,7 @@ func (t *Tree) lookup(op, name string) (entry, error) {
 		}
 		i, found := slices.BinarySearchFunc(entries, part, func(e entry, name string) int { return strings.Compare(e.name, name) })
 		if !found {
-			return fail(noPath{})
+			return fail(missingError{})
 		}
 		here, rest = entries[i], after
 	}

@@ -164,8 +164,7 @@ func (s *snapshot) content(name string, size int64) (string, error) {
 	}
 	defer file.Close() //nolint:errcheck // nothing was written
 	if size > git.MaxBlobSize {
-		h := s.repo.objects.hash()
-		fmt.Fprintf(h, "blob %d\x00", size)
+		h := s.repo.objects.begin("blob", size)
 		if _, err := io.Copy(h, file); err != nil {
 			return "", err
 		}
