@@ -40,7 +40,7 @@ const apiVersion = "lockkeeper/v1"
 // maxRecordBytes bounds one record; a promotion with many steps is some kilobytes.
 const maxRecordBytes = 1 << 20
 
-// ErrFormat: a file of the ledger is not a record that this version understands.
+// ErrFormat says that a file of the ledger is not a record that this version understands.
 var ErrFormat = errors.New("not a record of the ledger")
 
 // Record is one of promote.Freight, promote.Promotion, promote.Verification, promote.Hold and promote.Request.
@@ -76,14 +76,14 @@ func Path(record Record) (string, error) {
 	return path.Join(parts...) + ".yaml", nil
 }
 
+const allowedInNames = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
 // validPart accepts what may name a file or folder: Kubernetes names, hashes, keys.
 func validPart(s string) bool {
 	if s == "" || len(s) > 253 || s[0] == '.' {
 		return false
 	}
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
-	})
+	return !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(allowedInNames, r) })
 }
 
 // Print writes a record as YAML.

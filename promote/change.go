@@ -1,0 +1,163 @@
+package promote
+
+import "time"
+
+// Change is a merge request or pull request as the forge reports it.
+type Change struct {
+	Number      int
+	URL         string
+	Branch      Branch // source
+	Target      Branch
+	Head        Commit // tip of the source branch, as the forge knows it
+	State       ChangeState
+	Draft       bool
+	Fork        bool // the source branch lives in another repository
+	Title       string
+	Description string
+	Labels      []string
+	Author      string
+	Merged      Commit // what the target branch got by the merge; empty until merged
+	MergedBy    string
+	ClosedBy    string
+	UpdatedAt   time.Time
+	Mergeability
+}
+
+// ChangeState is where a change is in its life.
+type ChangeState int
+
+// The states of a change.
+const (
+	ChangeOpen ChangeState = iota
+	ChangeMerged
+	ChangeClosed // closed without being merged
+)
+
+// String returns the lower-case name.
+func (s ChangeState) String() string {
+	switch s {
+	case ChangeOpen:
+		return "open"
+	case ChangeMerged:
+		return "merged"
+	case ChangeClosed:
+		return "closed"
+	}
+	return "unknown"
+}
+
+// Mergeability is what the forge says about merging a change now.
+type Mergeability struct {
+	Merge  MergeState
+	Reason string // the forge's own word when it is blocked, such as "not_approved"
+}
+
+// MergeState is the forge's answer to "may this be merged?".
+type MergeState int
+
+// The answers. A word that the adapter does not know is MergeUnknown, never an error.
+const (
+	MergeUnknown MergeState = iota // not said, or a word that is new to us: ask again, do not merge
+	MergeReady
+	MergeChecking // the forge is still computing
+	MergeBlocked  // something must happen first
+)
+
+// Status is one commit status of ours.
+type Status struct {
+	Name        string
+	State       StatusState
+	Description string // at most 255 characters
+	URL         string
+}
+
+// StatusName is the one commit status that carries the verdict of all gates.
+const StatusName = "lockkeeper/gates"
+
+// StatusState is the state of a commit status.
+type StatusState int
+
+// The states, in the words that forges share.
+const (
+	StatusPending StatusState = iota
+	StatusSuccess
+	StatusFailed
+)
+
+// String returns the lower-case name.
+func (s StatusState) String() string {
+	switch s {
+	case StatusPending:
+		return "pending"
+	case StatusSuccess:
+		return "success"
+	case StatusFailed:
+		return "failed"
+	}
+	return "unknown"
+}
+
+// ChangeDraft is a change to be opened.
+type ChangeDraft struct {
+	Branch      Branch // required; exists on the forge
+	Target      Branch // required
+	Head        Commit // what Branch points to
+	Title       string // required
+	Description string
+	Labels      []string
+}
+
+// ChangeEdit replaces the text of a change.
+type ChangeEdit struct {
+	Title       string
+	Description string
+}
+
+// Note is one comment on a change.
+type Note struct {
+	ID        int
+	Author    string
+	Own       bool // written by the account that Lockkeeper uses
+	System    bool // written by the forge itself
+	Body      string
+	CreatedAt time.Time
+}
+
+// Permission is what a person may do in a repository, least first.
+type Permission int
+
+// The permissions. GitLab: Guest and Reporter read, Developer writes, Maintainer maintains, Owner administers.
+const (
+	PermissionNone Permission = iota
+	PermissionRead
+	PermissionWrite
+	PermissionMaintain
+	PermissionAdmin
+)
+
+// String returns the lower-case name.
+func (p Permission) String() string {
+	switch p {
+	case PermissionNone:
+		return "none"
+	case PermissionRead:
+		return "read"
+	case PermissionWrite:
+		return "write"
+	case PermissionMaintain:
+		return "maintain"
+	case PermissionAdmin:
+		return "admin"
+	}
+	return "unknown"
+}
+
+// Reaction is an answer to a comment that needs no words.
+type Reaction string
+
+// The reactions, by the names that GitHub and GitLab share.
+const (
+	ReactionSeen   Reaction = "eyes"
+	ReactionDone   Reaction = "thumbsup"
+	ReactionDenied Reaction = "thumbsdown"
+)

@@ -1,0 +1,226 @@
+package promote
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Verb is what a comment asks for.
+type Verb string
+
+// The verbs. A verb that is none of these is answered with the list.
+const (
+	VerbHelp    Verb = "help"
+	VerbStatus  Verb = "status"
+	VerbPromote Verb = "promote"
+	VerbHold    Verb = "hold"
+	VerbResume  Verb = "resume"
+)
+
+// Verbs describes every command, in the order in which /help lists them.
+func Verbs() []VerbHelpText {
+	return []VerbHelpText{
+		{VerbPromote, "[stage] [version]", PermissionWrite, "On an open change: merge it as soon as every gate passes. " +
+			"On a merged one: promote its freight to the next stage. With a stage: promote to that stage, the version if one is named."},
+		{VerbHold, "[stage] [reason]", PermissionWrite, "Keep the stage as it is: nothing is proposed or merged until `/resume`."},
+		{VerbResume, "[stage]", PermissionWrite, "Lift the hold."},
+		{VerbStatus, "[stage]", PermissionRead, "Say what every stage runs, what is next, and what it waits for."},
+		{VerbHelp, "", PermissionRead, "Show this list."},
+	}
+}
+
+// VerbHelpText describes one command.
+type VerbHelpText struct {
+	Verb       Verb
+	Arguments  string
+	Permission Permission // the least that the commenter needs in the repository
+	Text       string
+}
+
+// Command is what a person asked for in a comment.
+type Command struct {
+	Verb       Verb
+	Arguments  []string
+	Comment    Comment    // its Change and ID name the command: the same comment is the same command, however often it comes
+	Permission Permission // what the forge says the commenter may do
+	Change     Change     // the change that was commented on
+}
+
+// commands answers what people wrote: with record what changes the ledger, otherwise the rest, which is answered from the
+// plan. A comment that is there twice counts once.
+func (d *decision) commands(record bool) {
+	type key struct{ change, comment int }
+	seen := map[key]bool{}
+	for _, c := range d.state.Commands {
+		if records := c.Verb == VerbHold || c.Verb == VerbResume || c.Verb == VerbPromote; records != record || seen[key{c.Comment.Change, c.Comment.ID}] {
+			continue
+		}
+		seen[key{c.Comment.Change, c.Comment.ID}] = true
+		d.command(c)
+	}
+}
+
+// command answers one command. Everything it changes is a record in the ledger; the stages are decided on the record.
+func (d *decision) command(c Command) {
+	reply := Reply{Change: c.Comment.Change, Comment: c.Comment.ID, Reaction: ReactionDone}
+	i := slices.IndexFunc(Verbs(), func(v VerbHelpText) bool { return v.Verb == c.Verb })
+	switch {
+	case i < 0:
+		reply.Reaction, reply.Body = ReactionDenied, unknownVerb(c.Verb)
+	case c.Permission < Verbs()[i].Permission:
+		reply.Reaction = ReactionDenied
+		reply.Body = fmt.Sprintf("`/%s` needs %s permission in this repository; %s has %s.",
+			c.Verb, Verbs()[i].Permission, codeSpan(c.Comment.Author), c.Permission)
+	default:
+		var err error
+		reply.Body, err = d.obey(c)
+		if err != nil {
+			reply.Reaction, reply.Body = ReactionDenied, sentence(err.Error())
+		}
+	}
+	d.do(reply)
+}
+
+func (d *decision) obey(c Command) (string, error) {
+	switch c.Verb {
+	case VerbHelp:
+		return helpText(), nil
+	case VerbStatus:
+		return d.statusText(c)
+	case VerbHold:
+		return d.hold(c)
+	case VerbResume:
+		return d.resume(c)
+	case VerbPromote:
+		return d.promote(c)
+	}
+	return "", fmt.Errorf("there is no command %s", codeSpan("/"+string(c.Verb)))
+}
+
+func unknownVerb(verb Verb) string {
+	names := make([]string, 0, len(Verbs()))
+	for _, v := range Verbs() {
+		names = append(names, string(v.Verb))
+	}
+	text := fmt.Sprintf("There is no command %s.", codeSpan("/"+string(verb)))
+	if near, ok := Nearest(string(verb), names); ok {
+		text += fmt.Sprintf(" Did you mean `/%s`?", near)
+	}
+	return text + " `/help` lists them all."
+}
+
+func helpText() string {
+	var b strings.Builder
+	b.WriteString("Commands, one to a comment, at the start of a line:\n\n| command | who | what it does |\n|---|---|---|\n")
+	for _, v := range Verbs() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.TrimSpace("/"+string(v.Verb)+" "+v.Arguments), v.Permission, v.Text)
+	}
+	return b.String()
+}
+
+func (d *decision) statusText(c Command) (string, error) {
+	stages := d.plan.Stages
+	if len(c.Arguments) > 0 {
+		ref, _, err := d.stageNamed(c)
+		if err != nil {
+			return "", err
+		}
+		stages = slices.DeleteFunc(slices.Clone(stages), func(s StageStatus) bool { return s.Stage != ref })
+	}
+	return StatusTable(stages), nil
+}
+
+func (d *decision) hold(c Command) (string, error) {
+	ref, rest, err := d.stageNamed(c)
+	if err != nil {
+		return "", err
+	}
+	hold := Hold{Stage: ref, By: c.Comment.Author, Reason: truncate(clean(strings.Join(rest, " ")), 200), At: c.Comment.At}
+	before, held := d.index.holds[ref]
+	switch recorded := before.By == hold.By && before.At.Equal(hold.At); {
+	case held && !recorded:
+		return fmt.Sprintf("%s is already held by %s.", codeSpan(ref.String()), codeSpan(before.By)), nil
+	case !held:
+		d.index.holds[ref] = hold
+		d.do(RecordHold{hold})
+	}
+	return fmt.Sprintf("%s is on hold: nothing is proposed or merged until %s.",
+		codeSpan(ref.String()), codeSpan("/resume "+d.index.word(ref))), nil
+}
+
+func (d *decision) resume(c Command) (string, error) {
+	ref, _, err := d.stageNamed(c)
+	if err != nil {
+		return "", err
+	}
+	hold, held := d.index.holds[ref]
+	if !held {
+		return fmt.Sprintf("%s is not on hold.", codeSpan(ref.String())), nil
+	}
+	delete(d.index.holds, ref)
+	d.do(ReleaseHold{Hold: hold, By: c.Comment.Author})
+	return fmt.Sprintf("%s goes on.", codeSpan(ref.String())), nil
+}
+
+// promote records what a person wants promoted. The answer to a comment whose wish is recorded already is the same again.
+func (d *decision) promote(c Command) (string, error) {
+	request := Request{Key: fmt.Sprintf("change-%d-comment-%d", c.Comment.Change, c.Comment.ID), By: c.Comment.Author, At: c.Comment.At}
+	if before, recorded := d.index.keys[request.Key]; recorded {
+		freight, _ := d.index.freight(before.Stage.Project, before.Freight)
+		return promised(*before, freight), nil
+	}
+	ref, freight, err := d.wanted(c)
+	if err != nil {
+		return "", err
+	}
+	request.Stage, request.Freight, request.After = ref, freight.ID, d.index.lastNumber(ref)
+	active, isActive := d.index.active(ref)
+	if isActive && active.Freight == freight.ID {
+		if active.Phase == PhaseDelivering {
+			return fmt.Sprintf("%s is on its way to %s already.", codeSpan(freight.Label()), codeSpan(ref.String())), nil
+		}
+		request.Merge = active.ID
+	}
+	if reason := d.refusal(request, freight); reason != "" {
+		return "", fmt.Errorf("%s cannot go to %s: %s", codeSpan(freight.Label()), codeSpan(ref.String()), tableCell(reason))
+	}
+	d.index.addRequest(&request)
+	d.do(RecordRequest{request})
+	return promised(request, freight), nil
+}
+
+func promised(r Request, freight Freight) string {
+	name, stage := codeSpan(freight.Label()), codeSpan(r.Stage.String())
+	if r.Merge != "" {
+		return fmt.Sprintf("%s is merged into %s as soon as every gate passes.", name, stage)
+	}
+	return fmt.Sprintf("%s is promoted to %s.", name, stage)
+}
+
+// refusal says why a request would come to nothing; empty when it would not. What the gates of an open change say is shown
+// there and may change.
+func (d *decision) refusal(r Request, freight Freight) string {
+	place, ok := d.index.stages[r.Stage]
+	if !ok {
+		return "the stage is not declared"
+	}
+	s := d.at(place)
+	in := s.input(freight, Evidence{}, true)
+	if len(s.stage.Steps) == 0 {
+		return "it is a control-flow stage: it has no steps and nothing is promoted to it"
+	}
+	if a := available(in); a.verdict != Pass {
+		return a.reason
+	}
+	if verdict, reason := judgeHold(in); verdict != Pass {
+		return reason
+	}
+	if r.Merge != "" {
+		return ""
+	}
+	if reason := s.pipelineProblem(); reason != "" {
+		return reason
+	}
+	return d.state.Rejected[ProposalKey(r.Stage, freight.ID)]
+}

@@ -1,0 +1,176 @@
+package promote
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Description is what the text of a change is made of.
+type Description struct {
+	Promotion Promotion
+	Freight   Freight
+	Pipeline  Pipeline
+	Stage     Stage
+	Gates     Gates
+	Evidence  Evidence
+}
+
+// ChangeLabels returns the labels of a change that promotes to stage.
+func ChangeLabels(stage StageRef) []string {
+	return []string{ChangeLabel, "stage::" + stage.Name}
+}
+
+// ChangeLabel marks every change that Lockkeeper opens.
+const ChangeLabel = "lockkeeper"
+
+// Describe writes the title and the description of a change: what changes in the cluster first, then the gates, then where
+// it all comes from. Nothing that a repository, a registry or a person wrote can act as Markdown, command or mention in it.
+// Evidence.Diff is taken as it stands: render/diff promises the same of it.
+func Describe(d Description) ChangeEdit {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Promotes %s to stage %s.\n\n", codeSpan(d.Freight.Label()), codeSpan(d.Promotion.Stage.String()))
+	if d.Promotion.Text != "" {
+		b.WriteString(quoted(d.Promotion.Text) + "\n")
+	}
+	if d.Evidence.Diff != "" {
+		b.WriteString(strings.TrimSpace(d.Evidence.Diff) + "\n\n")
+	}
+	b.WriteString(GateTable(d.Gates))
+	b.WriteString(provenance(d))
+	b.WriteString("\nComment `/promote` to have it merged as soon as every gate passes, `/hold` to keep it open, `/help` for more.\n")
+	return ChangeEdit{Title: title(d), Description: b.String()}
+}
+
+// quoted writes a task's own description as a quotation, in which no line can be taken for a command.
+func quoted(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(truncate(text, 4000)) {
+		b.WriteString("> " + tableCell(line) + "\n")
+	}
+	return b.String()
+}
+
+func title(d Description) string {
+	if clean(d.Promotion.Title) != "" {
+		return truncate(clean(d.Promotion.Title), 200)
+	}
+	moved := ""
+	for _, move := range d.Promotion.Moves {
+		if move.After == firstTag(d.Freight) && move.Before != "" {
+			moved = move.Before + " → "
+			break
+		}
+	}
+	return truncate(clean(fmt.Sprintf("%s: %s%s", d.Promotion.Stage.Name, moved, d.Freight.Label())), 200)
+}
+
+func firstTag(f Freight) string {
+	if len(f.Images) == 0 {
+		return ""
+	}
+	return f.Images[0].Tag
+}
+
+// GateTable writes the gates as a Markdown table.
+func GateTable(gates Gates) string {
+	var b strings.Builder
+	b.WriteString("### Gates\n\n|  | gate | reason |\n|---|---|---|\n")
+	for _, gate := range gates {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", sign(gate.Verdict), tableCell(gate.Name), tableCell(gate.Reason))
+	}
+	return b.String()
+}
+
+func sign(v Verdict) string {
+	switch v {
+	case Pass:
+		return "✅"
+	case Skip:
+		return "➖"
+	case Wait:
+		return "⏳"
+	case Block:
+		return "❌"
+	}
+	return "❔"
+}
+
+func provenance(d Description) string {
+	var b strings.Builder
+	b.WriteString("\n<details><summary>Where this comes from</summary>\n\n")
+	for _, image := range d.Freight.Images {
+		fmt.Fprintf(&b, "- image %s at %s\n", codeSpan(image.RepoURL+":"+image.Tag), codeSpan(image.Digest))
+	}
+	fmt.Fprintf(&b, "- freight %s of warehouse %s, discovered %s\n", codeSpan(string(d.Freight.ID)), codeSpan(d.Freight.Warehouse),
+		d.Freight.DiscoveredAt.UTC().Format("2006-01-02 15:04:05 UTC"))
+	fmt.Fprintf(&b, "- promotion %s, asked for by %s\n", codeSpan(string(d.Promotion.ID)), codeSpan(d.Promotion.Actor))
+	for _, move := range d.Promotion.Moves {
+		fmt.Fprintf(&b, "- %s in %s: %s → %s\n", codeSpan(move.Key), codeSpan(move.File), codeSpan(move.Before), codeSpan(move.After))
+	}
+	b.WriteString("\n</details>\n")
+	return b.String()
+}
+
+// StatusTable writes the stages as a Markdown table.
+func StatusTable(stages []StageStatus) string {
+	var b strings.Builder
+	b.WriteString("|  | stage | runs | next | why |\n|---|---|---|---|---|\n")
+	for _, s := range stages {
+		next := cellSpan(s.Next)
+		if s.Change != 0 {
+			next += fmt.Sprintf(" in !%d", s.Change)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", sign(s.Verdict), cellSpan(s.Stage.String()), cellSpan(s.Runs), next, tableCell(s.Reason))
+	}
+	return b.String()
+}
+
+// Outcome is how a delivery ended, for the note on its change.
+type Outcome struct {
+	Promotion Promotion
+	Freight   Freight
+	Pipeline  Pipeline // of the promotion's project
+}
+
+// DescribeOutcome writes the note that ends a promotion: how it went and what opens next.
+func DescribeOutcome(o Outcome) string {
+	var b strings.Builder
+	name, stage := codeSpan(o.Freight.Label()), codeSpan(o.Promotion.Stage.String())
+	if o.Promotion.Phase == PhaseSucceeded {
+		fmt.Fprintf(&b, "✅ %s is verified in %s", name, stage)
+		if o.Promotion.Merged != "" {
+			fmt.Fprintf(&b, " at commit %s", codeSpan(o.Promotion.Merged.Short()))
+		}
+		b.WriteString(".\n")
+	} else {
+		fmt.Fprintf(&b, "❌ %s did not arrive in %s: %s\n", name, stage, tableCell(o.Promotion.Message))
+	}
+	for _, result := range o.Promotion.Results {
+		if result.Message != "" && result.Status != StepSkipped {
+			fmt.Fprintf(&b, "\n- %s: %s", codeSpan(result.As), tableCell(result.Message))
+		}
+	}
+	if o.Promotion.Phase != PhaseSucceeded {
+		fmt.Fprintf(&b, "\n\nComment %s to try again.\n", codeSpan("/promote "+o.Promotion.Stage.Name))
+		return b.String()
+	}
+	for _, next := range o.Pipeline.Downstream(o.Promotion.Stage.Name) {
+		if o.Pipeline.AutoPromoted(next.Name) {
+			fmt.Fprintf(&b, "\nNext: %s, proposed automatically.\n", codeSpan(next.Name))
+		} else {
+			fmt.Fprintf(&b, "\nNext: %s waits for a person: comment %s.\n", codeSpan(next.Name), codeSpan("/promote "+next.Name))
+		}
+	}
+	return b.String()
+}
+
+// Projects returns the names of the projects of s, sorted.
+func (s State) Projects() []string {
+	names := make([]string, 0, len(s.Pipelines))
+	for _, p := range s.Pipelines {
+		names = append(names, p.Project)
+	}
+	slices.Sort(names)
+	return names
+}

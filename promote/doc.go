@@ -1,0 +1,43 @@
+// Package promote is the domain: what is known, what should happen next, and why. It is pure. It performs no I/O, reads no
+// clock and starts no goroutine; it imports the standard library and semver only.
+//
+// The one idea: everything that is known goes into a [State]; [Decide] turns it into a [Plan]; a thin shell
+// (promote/reconcile) applies the plan's Actions and observes again. Bot, CI job, command line and dry run differ only in
+// who calls the loop and what is done with the Plan.
+//
+// # Glossary
+//
+// One word per concept; where Kargo has a word, it is Kargo's.
+//
+//   - Warehouse: watches artifacts (container images so far).
+//   - Freight: one set of artifact versions that travel together. Its ID is computed exactly as Kargo computes it.
+//   - Stage: a place that freight is promoted to.
+//   - Pipeline: the directed acyclic graph of the warehouses and stages of one Project.
+//   - Project: the unit of naming and policy.
+//   - Promotion: one attempt to bring one freight to one stage.
+//   - PromotionTask: the reusable steps of how. The Stage decides whether, the task says how.
+//   - Step: one unit of work of a promotion, such as yaml-update or git-push.
+//   - Change: a merge request or pull request, forge-neutral.
+//   - Gate: a named condition with a [Verdict] and a reason that a person can act on.
+//   - Plan: the ordered Actions that should happen next, with a verdict and a reason for every stage.
+//   - Action: one effect, with a key (same key, same effect, once) and the commits it was decided on.
+//   - Record: one fact in the ledger, the history of what has happened, kept in Git.
+//   - Delivery: making Argo CD carry out a merged promotion, and watching it.
+//   - Verification: the record that a freight runs well in a stage; it opens the next lock.
+//   - Hold: a person's word that nothing more is promoted to a stage until resumed.
+//   - Command: what a person asked for in a comment, such as /promote.
+//   - Finding: something wrong or noteworthy in the repository, with its place and a remedy.
+//
+// # Commit trailers
+//
+// A commit made by a promotion carries three trailers, so that Git history alone tells what runs where:
+//
+//	Lockkeeper-Stage: <project>/<stage>
+//	Lockkeeper-Freight: <freight ID>
+//	Lockkeeper-Promotion: <promotion ID>
+//
+// # Branches
+//
+// A promotion is proposed on the branch lockkeeper/<project>/<stage>. The ledger is the branch lockkeeper/ledger. Both
+// belong to Lockkeeper: it replaces what others push to a proposal when newer freight supersedes it.
+package promote

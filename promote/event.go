@@ -1,0 +1,62 @@
+package promote
+
+import "time"
+
+// Event is a hint that something may have happened. A lost, late or repeated one changes nothing: the loop observes for
+// itself, and an event only says which facts are worth reading again.
+type Event struct {
+	Kind      EventKind
+	Delivery  string // the sender's ID of the delivery; empty for a timer
+	Branch    Branch // EventPush
+	Head      Commit // EventPush: what the branch points to now
+	Change    int    // EventChange, EventComment, EventStatus: its number; 0 when unknown
+	Image     string // EventArtifact: the repository that has something new; empty when unknown
+	Comment   Comment
+	Requested time.Time
+}
+
+// EventKind says what may have happened.
+type EventKind int
+
+// The kinds of events.
+const (
+	EventSweep    EventKind = iota // a timer: look at everything
+	EventPush                      // a branch moved
+	EventChange                    // a change was opened, edited, merged or closed
+	EventComment                   // a person wrote a comment on a change
+	EventArtifact                  // a registry has something new
+	EventStatus                    // a pipeline or status of a change moved
+	EventTimer                     // the time has come that a Plan named in Recheck
+)
+
+// String returns the lower-case name.
+func (k EventKind) String() string {
+	switch k {
+	case EventSweep:
+		return "sweep"
+	case EventPush:
+		return "push"
+	case EventChange:
+		return "change"
+	case EventComment:
+		return "comment"
+	case EventArtifact:
+		return "artifact"
+	case EventStatus:
+		return "status"
+	case EventTimer:
+		return "timer"
+	}
+	return "unknown"
+}
+
+// Comment is what a person wrote on a change.
+type Comment struct {
+	ID       int
+	Change   int
+	Head     Commit // of the change when the comment was written
+	AuthorID int
+	Author   string
+	Body     string
+	At       time.Time
+}

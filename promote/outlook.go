@@ -1,0 +1,146 @@
+package promote
+
+import (
+	"fmt"
+	"strings"
+)
+
+// outlook is what one warehouse offers a stage.
+type outlook struct {
+	freight Freight // what is next; zero when there is nothing to come
+	verdict Verdict // of the way to freight: with Pass it may be proposed now
+	reason  string
+	actor   string // who lets it in
+	asked   bool   // a person asked for it
+}
+
+// outlooks returns what every warehouse of the stage offers; what a person asked for comes first.
+func (s *stageDecision) outlooks() []outlook {
+	var asked, others []outlook
+	for _, request := range s.stage.Requests {
+		if o := s.outlook(request); o.asked {
+			asked = append(asked, o)
+		} else {
+			others = append(others, o)
+		}
+	}
+	return append(asked, others...)
+}
+
+func (s *stageDecision) outlook(request FreightRequest) outlook {
+	wish, freight, ok := s.index.pending(s.ref, request.Warehouse)
+	if !ok {
+		return s.newest(request)
+	}
+	o := outlook{freight: freight, asked: true, actor: wish.By, reason: wish.By + " asked for it"}
+	if a := available(s.input(freight, Evidence{}, true)); a.verdict != Pass {
+		s.recheckAt(a.ready)
+		o.verdict, o.reason = a.verdict, fmt.Sprintf("%s, which %s asked for: %s", freight.Label(), wish.By, a.reason)
+		return o
+	}
+	return s.unlessRejected(o)
+}
+
+// newest offers the newest freight of a request that is available and goes forward.
+func (s *stageDecision) newest(request FreightRequest) outlook {
+	best, waiting, why := s.pick(request)
+	current, runs := s.index.current(s.ref, request.Warehouse)
+	forward := func(f Freight) bool { return f.ID != "" && (!runs || s.index.versions.order(f, current) == Newer) }
+	switch {
+	case forward(best):
+		return s.admit(best)
+	case runs && best.ID != "" && s.index.versions.order(best, current) == Incomparable:
+		return outlook{freight: best, verdict: Wait, reason: fmt.Sprintf(
+			"%s and %s, which the stage runs, cannot be ordered: comment `/promote %s %s` to choose",
+			best.Label(), current.Label(), s.index.word(s.ref), versionWord(best))}
+	case forward(waiting) && why.verdict == Block:
+		return outlook{freight: waiting, verdict: Block, reason: waiting.Label() + ": " + why.reason}
+	case forward(waiting):
+		return outlook{freight: waiting, verdict: why.verdict, reason: waiting.Label() + " is " + why.reason}
+	case runs:
+		return outlook{reason: "runs " + current.Label() + ", nothing newer"}
+	}
+	return s.noFreight(request.Warehouse)
+}
+
+// pick returns the newest freight of a request that is available, and the newest that is not, with the reason.
+func (s *stageDecision) pick(request FreightRequest) (best, waiting Freight, why access) {
+	in := s.input(Freight{}, Evidence{}, false)
+	for _, freight := range s.index.warehouses[StageRef{s.ref.Project, request.Warehouse}] {
+		in.freight = *freight
+		a := available(in)
+		if a.verdict == Pass {
+			if best.ID == "" || s.index.versions.prefer(*freight, best) {
+				best = *freight
+			}
+			continue
+		}
+		s.recheckAt(a.ready)
+		if waiting.ID == "" || s.index.versions.prefer(*freight, waiting) {
+			waiting, why = *freight, a
+		}
+	}
+	return best, waiting, why
+}
+
+// prefer reports whether a is to be looked at rather than b. Versions that cannot be ordered are taken as they came.
+func (v versions) prefer(a, b Freight) bool {
+	switch v.order(a, b) {
+	case Newer:
+		return true
+	case Incomparable:
+		return byDiscovery(a, b) == Newer || a.DiscoveredAt.Equal(b.DiscoveredAt) && a.ID > b.ID
+	case Same, Older:
+	}
+	return false
+}
+
+func (s *stageDecision) noFreight(warehouse string) outlook {
+	found, ok := s.index.discoveries[StageRef{s.ref.Project, warehouse}]
+	if ok && found.Problem != "" {
+		return outlook{verdict: Wait, reason: fmt.Sprintf("no freight: warehouse %s: %s", warehouse, found.Problem)}
+	}
+	return outlook{verdict: Wait, reason: "no freight yet from warehouse " + warehouse}
+}
+
+// admit says who lets available freight in, or why nobody does.
+func (s *stageDecision) admit(freight Freight) outlook {
+	o := outlook{freight: freight, verdict: Wait}
+	command := fmt.Sprintf("comment `/promote %s %s`", s.index.word(s.ref), versionWord(freight))
+	last, tried := s.index.latest(s.ref, freight.ID)
+	chosen, by, overruled := s.overruled(freight)
+	switch {
+	case overruled:
+		o.reason = fmt.Sprintf("%s waits for a person, because %s chose %s over it: %s", freight.Label(), by, chosen.Label(), command)
+	case tried && last.Phase != PhaseAborted:
+		o.verdict = Block
+		o.reason = fmt.Sprintf("promotion %s of %s %s: %s; %s to try again, or wait for newer freight",
+			last.ID, freight.Label(), strings.ToLower(string(last.Phase)), orElse(last.Message, "it was replaced since"), command)
+	case !s.pipeline.AutoPromoted(s.stage.Name):
+		o.reason = fmt.Sprintf("%s waits for a person, because no promotion policy lets it in: %s", freight.Label(), command)
+	default:
+		o.verdict, o.actor, o.reason = Pass, autoPromotion, "newest available, and the policy promotes automatically"
+		return s.unlessRejected(o)
+	}
+	return o
+}
+
+// overruled returns the freight that a person brought to the stage when this one was available there already. What a person
+// rolled back is not rolled forward by itself; freight that comes later is.
+func (s *stageDecision) overruled(freight Freight) (chosen Freight, by string, ok bool) {
+	p, ok := s.index.arrived(s.ref, freight.Warehouse)
+	if !ok || p.Actor == autoPromotion || freight.DiscoveredAt.After(p.CreatedAt) {
+		return Freight{}, "", false
+	}
+	then := s.input(freight, Evidence{}, false)
+	then.now = p.CreatedAt
+	chosen, _ = s.index.freight(s.ref.Project, p.Freight)
+	return chosen, p.Actor, available(then).verdict == Pass
+}
+
+func (s *stageDecision) unlessRejected(o outlook) outlook {
+	if reason, rejected := s.state.Rejected[ProposalKey(s.ref, o.freight.ID)]; rejected {
+		o.verdict, o.reason = Block, fmt.Sprintf("%s cannot be proposed: %s", o.freight.Label(), reason)
+	}
+	return o
+}

@@ -1,0 +1,140 @@
+package promote
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// Pipeline is everything one Project declares.
+type Pipeline struct {
+	Project    string
+	Declared   bool     // a Project manifest exists; without one Kargo promotes nothing
+	Position   Position // of the Project manifest; of the first manifest of the namespace when there is none
+	Warehouses []Warehouse
+	Stages     []Stage
+	Policies   []Policy
+}
+
+// Warehouse returns the warehouse of that name.
+func (p Pipeline) Warehouse(name string) (Warehouse, bool) {
+	i := slices.IndexFunc(p.Warehouses, func(w Warehouse) bool { return w.Name == name })
+	if i < 0 {
+		return Warehouse{}, false
+	}
+	return p.Warehouses[i], true
+}
+
+// Stage returns the stage of that name.
+func (p Pipeline) Stage(name string) (Stage, bool) {
+	i := slices.IndexFunc(p.Stages, func(s Stage) bool { return s.Name == name })
+	if i < 0 {
+		return Stage{}, false
+	}
+	return p.Stages[i], true
+}
+
+// Downstream returns the stages that take freight from the named one, in the order of the pipeline.
+func (p Pipeline) Downstream(name string) []Stage {
+	var out []Stage
+	for _, s := range p.Stages {
+		if slices.ContainsFunc(s.Requests, func(r FreightRequest) bool { return slices.Contains(r.Stages, name) }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// AutoPromoted reports whether a policy lets freight enter the stage without a person asking. The first policy that
+// matches decides; none means no (Kargo: pkg/api/auto_promotion.go).
+func (p Pipeline) AutoPromoted(stage string) bool {
+	for _, policy := range p.Policies {
+		if policy.Stage == stage {
+			return policy.AutoPromotion
+		}
+	}
+	return false
+}
+
+// Policy is one promotion policy of a Project or ProjectConfig.
+type Policy struct {
+	Stage         string // exact name
+	AutoPromotion bool
+	Position      Position
+}
+
+// Warehouse watches artifacts and makes freight of the newest.
+type Warehouse struct {
+	Name     string
+	Interval time.Duration // how often to look without an event
+	Manual   bool          // freightCreationPolicy: Manual
+	Images   []ImageSubscription
+	Position Position
+}
+
+// ImageSubscription selects tags of one image repository by SemVer.
+type ImageSubscription struct {
+	RepoURL        string
+	Constraint     string // Masterminds/semver constraint; empty takes everything, pre-releases included
+	StrictSemvers  bool   // a tag must be a whole semantic version, with or without "v"
+	Allow          []string
+	Ignore         []string // regular expressions, unanchored; ignore wins
+	Platform       string   // os/arch[/variant]; empty: no filtering
+	DiscoveryLimit int      // how many tags to keep
+	SkipTLSVerify  bool
+	Position       Position
+}
+
+// Stage is a place that freight is promoted to.
+type Stage struct {
+	Name     string
+	Requests []FreightRequest
+	Vars     []Var  // of the stage and its promotion template, in the order of evaluation
+	Steps    []Step // tasks already expanded; empty: a control-flow stage
+	Position Position
+	// AutoMerge lets Lockkeeper merge the change by itself once every gate passes.
+	AutoMerge bool
+}
+
+// FreightRequest says whose freight a stage takes and from where.
+type FreightRequest struct {
+	Warehouse    string
+	Direct       bool          // straight from the warehouse
+	Stages       []string      // freight verified in one of these stages
+	All          bool          // freight verified in every one of Stages instead
+	RequiredSoak time.Duration // how long the freight must have been in the upstream stage
+	Position     Position
+}
+
+// Var is one named expression template.
+type Var struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Step is one step of a stage, as it will run: tasks are expanded, names are made (Kargo: pkg/api/promotion.go).
+type Step struct {
+	Uses   string          `json:"uses"`
+	As     string          `json:"as"`             // unique in the stage; a task's steps are "<task>::<step>"
+	If     string          `json:"if,omitempty"`   // expression template
+	Vars   []Var           `json:"vars,omitempty"` // in the order of evaluation
+	Config json.RawMessage `json:"config,omitempty"`
+	// ContinueOnError keeps a failure of this step from failing the promotion.
+	ContinueOnError bool     `json:"continueOnError,omitempty"`
+	Timeout         Duration `json:"timeout,omitempty"`        // 0: the step's own default
+	ErrorThreshold  int      `json:"errorThreshold,omitempty"` // consecutive errors before giving up; 0 means 1
+	Position        Position `json:"-"`
+}
+
+// Duration is a time.Duration that reads and writes "5m0s".
+type Duration time.Duration
+
+// MarshalText writes the form of time.Duration.String.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText reads what time.ParseDuration reads.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = Duration(parsed)
+	return err
+}

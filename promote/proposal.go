@@ -1,0 +1,256 @@
+package promote
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// askForgeAgain is how long to wait when the forge did not say whether a change may be merged.
+const askForgeAgain = time.Minute
+
+// proposed decides about a promotion whose change is open, or should be.
+func (s *stageDecision) proposed(active Promotion) {
+	freight, _ := s.index.freight(s.ref.Project, active.Freight)
+	s.status.Next = active.label(freight)
+	change, found := s.index.change(active)
+	s.status.Change, s.status.URL = change.Number, change.URL
+	switch {
+	case found && change.State == ChangeMerged && strays(active, change):
+		s.fail(active, freight, fmt.Sprintf("its change was merged into %q instead of %q", change.Target, active.Target))
+	case found && change.State == ChangeMerged:
+		s.say(Wait, "%s is merged and will be delivered", active.label(freight))
+		s.do(Deliver{Promotion: active, Merged: change.Merged, Change: change.Number, URL: change.URL})
+	case found && change.State == ChangeClosed:
+		message := "its change was closed without being merged"
+		if change.ClosedBy != "" {
+			message += " by " + change.ClosedBy
+		}
+		s.fail(active, freight, message)
+	default:
+		if found && active.Change == 0 {
+			s.do(RecordChange{Promotion: active, Change: change.Number, URL: change.URL})
+		}
+		s.underway(active, freight, change, found)
+	}
+}
+
+func (s *stageDecision) fail(active Promotion, freight Freight, message string) {
+	s.say(Block, "%s: %s", active.label(freight), message)
+	s.do(Finish{Promotion: active, Phase: PhaseFailed, Message: message})
+}
+
+// strays reports whether somebody pointed the change at another branch.
+func strays(p Promotion, c Change) bool {
+	return c.Target != "" && p.Target != "" && c.Target != p.Target
+}
+
+// underway keeps a proposal as it should be: newest, on the present tip, open and judged.
+func (s *stageDecision) underway(active Promotion, freight Freight, change Change, found bool) {
+	tip, paused := s.state.Tips[active.Branch], s.paused(freight)
+	outdated := s.outdated(active)
+	rejection, rejected := s.state.Rejected[ProposalKey(s.ref, freight.ID)]
+	switch {
+	case paused == "" && s.superseded(active, freight):
+	case paused == "" && !rejected && outdated != "":
+		s.again(active, freight, change, outdated)
+	case tip == "" && paused == "":
+		s.say(Block, "%s cannot be proposed again, because %s: %s", active.label(freight), outdated, rejection)
+	case tip == "":
+		s.say(Block, "%s cannot be proposed again, because %s: %s", active.label(freight), outdated, paused)
+	case !found:
+		s.say(Wait, "the change for %s is being opened", active.label(freight))
+		s.do(OpenChange{Promotion: active, Draft: s.draft(active, freight, tip)})
+	case outdated != "" && rejected:
+		s.open(active, freight, change, Finding{
+			Severity: SeverityError, Code: "outdated", Message: outdated + ", and the proposal cannot be made again: " + rejection,
+		})
+	default:
+		s.open(active, freight, change)
+	}
+}
+
+// paused says why nothing may be proposed to the stage at present; empty when it may.
+func (s *stageDecision) paused(freight Freight) string {
+	if reason := s.pipelineProblem(); reason != "" {
+		return reason
+	}
+	if verdict, reason := judgeHold(s.input(freight, Evidence{}, false)); verdict == Block {
+		return reason
+	}
+	return ""
+}
+
+// outdated says why the proposal must be made again; empty when it stands.
+func (s *stageDecision) outdated(active Promotion) string {
+	if s.state.Tips[active.Branch] == "" {
+		return "its branch is gone"
+	}
+	if files := s.state.Conflicts[active.ID]; len(files) > 0 {
+		return "changed on " + string(active.Target) + " since: " + joinLimited(files, 3)
+	}
+	return ""
+}
+
+// superseded replaces the open promotion when other freight of its warehouse may take its place: what a person asks for,
+// or newer freight, unless a person asked for the open one.
+func (s *stageDecision) superseded(active Promotion, old Freight) bool {
+	i := slices.IndexFunc(s.stage.Requests, func(r FreightRequest) bool { return r.Warehouse == old.Warehouse })
+	if i < 0 || old.ID == "" {
+		return false
+	}
+	next := s.outlook(s.stage.Requests[i])
+	switch {
+	case next.freight.ID == "" || next.freight.ID == active.Freight || next.verdict != Pass:
+		return false
+	case !next.asked && (s.askedFor(active) || s.index.versions.order(next.freight, old) != Newer):
+		return false
+	}
+	s.propose(next, active)
+	return true
+}
+
+// again plans the same promotion once more on the present tip of the target branch.
+func (s *stageDecision) again(active Promotion, freight Freight, change Change, reason string) {
+	s.say(Wait, "%s is being proposed again: %s", active.label(freight), reason)
+	s.do(Propose{
+		Stage: s.ref, Freight: freight, Others: active.Others, Promotion: active.ID, Number: active.Number, Actor: active.Actor,
+		Base: s.state.Head, Tip: s.state.Tips[active.Branch], Again: true, Change: change.Number, Reason: reason,
+	})
+}
+
+// open judges the head of an open change, and shows, posts and merges accordingly. What stands in the way besides is added
+// to what was found at the head.
+func (s *stageDecision) open(active Promotion, freight Freight, change Change, besides ...Finding) {
+	if strays(active, change) {
+		besides = append(besides, Finding{
+			Severity: SeverityError, Code: "other-target", Message: fmt.Sprintf("the change targets branch %q", change.Target),
+			Remedy: fmt.Sprintf("point it at %q again", active.Target),
+		})
+	}
+	gates, edit := s.describe(active, freight, change.Head, besides...)
+	s.status.Gates = gates
+	if keepDraft(edit.Title) == "" {
+		edit.Title = keepDraft(change.Title) + edit.Title
+	}
+	if change.Title != edit.Title || !sameText(change.Description, edit.Description) {
+		s.do(UpdateChange{Change: change.Number, Head: change.Head, Edit: edit})
+	}
+	status := gates.Status()
+	posted, known := s.state.Statuses[change.Head]
+	if !known || posted.State != status.State || clean(posted.Description) != status.Description {
+		s.do(PostStatus{Change: change.Number, Head: change.Head, Branch: change.Branch, Status: status})
+	}
+	if gates.Verdict() != Pass {
+		s.say(gates.Verdict(), "%s: %s", active.label(freight), status.Description)
+		return
+	}
+	s.merge(active, freight, change)
+}
+
+// keepDraft returns the mark by which a person made a change a draft, where a forge keeps it in the title.
+func keepDraft(title string) string {
+	for _, mark := range []string{"Draft: ", "[Draft] ", "(Draft) "} {
+		if len(title) >= len(mark) && strings.EqualFold(title[:len(mark)], mark) {
+			return title[:len(mark)]
+		}
+	}
+	return ""
+}
+
+func (s *stageDecision) merge(active Promotion, freight Freight, change Change) {
+	request, asked := s.index.wish(active)
+	reason := ""
+	switch {
+	case asked:
+		reason = "every gate passes, and " + request.By + " asked for it"
+	case s.stage.AutoMerge:
+		reason = "every gate passes, and the stage merges automatically"
+	default:
+		s.say(Wait, "%s waits for its change to be merged: every gate passes", active.label(freight))
+		return
+	}
+	switch {
+	case change.Draft:
+		s.say(Wait, "%s waits for its change, which is a draft: mark it as ready", active.label(freight))
+	case change.Merge == MergeBlocked:
+		s.say(Wait, "%s waits for the forge, which does not let it be merged yet: %s", active.label(freight), orElse(change.Reason, "it does not say why"))
+	case change.Merge == MergeUnknown:
+		s.recheckAt(s.state.Now.Add(askForgeAgain))
+		s.say(Wait, "%s waits for the forge, which does not say whether it may be merged: %s",
+			active.label(freight), orElse(change.Reason, "it is asked again"))
+	default:
+		s.say(Wait, "%s is being merged: %s", active.label(freight), reason)
+		s.do(Merge{Change: change.Number, Head: change.Head, Promotion: active.ID, Stage: s.ref, Reason: reason})
+	}
+}
+
+// delivering lets the steps after the merge go on when it is time to look again.
+func (s *stageDecision) delivering(active Promotion) {
+	freight, _ := s.index.freight(s.ref.Project, active.Freight)
+	s.status.Next, s.status.Change, s.status.URL = active.label(freight), active.Change, active.URL
+	at := s.state.Deliveries[active.ID]
+	s.say(Wait, "%s is being delivered: %s", active.label(freight), orElse(at.Message, "waiting for Argo CD"))
+	if at.Next.After(s.state.Now) {
+		s.recheckAt(at.Next)
+		return
+	}
+	s.do(Deliver{Promotion: active, Merged: active.Merged, Change: active.Change, URL: active.URL})
+}
+
+// draft is the change for a branch that was pushed, whatever it points to by now.
+func (s *stageDecision) draft(active Promotion, freight Freight, tip Commit) ChangeDraft {
+	_, edit := s.describe(active, freight, tip)
+	return ChangeDraft{
+		Branch: active.Branch, Target: active.Target, Head: tip,
+		Title: edit.Title, Description: edit.Description, Labels: ChangeLabels(active.Stage),
+	}
+}
+
+// describe judges a head by what was found out about it. When nothing was, the gates that look at it wait.
+func (s *stageDecision) describe(active Promotion, freight Freight, head Commit, besides ...Finding) (Gates, ChangeEdit) {
+	evidence, seen := s.state.Evidence[head]
+	evidence.Head = head
+	evidence.Findings = append(slices.Clip(evidence.Findings), besides...)
+	in := s.input(freight, evidence, s.askedFor(active))
+	in.unseen = !seen
+	gates := judge(in)
+	return gates, Describe(Description{
+		Promotion: active, Freight: freight, Pipeline: s.pipeline, Stage: s.stage, Gates: gates, Evidence: evidence,
+	})
+}
+
+// askedFor reports whether a person asked for the promotion, or for merging it.
+func (s *stageDecision) askedFor(active Promotion) bool {
+	_, wished := s.index.wish(active)
+	return wished || active.Actor != autoPromotion
+}
+
+// JudgeProposal gives the verdict of every gate on a head that is about to be proposed, and the text of its change. It is
+// what Decide will say about the head once the change is open. The error wraps ErrNotFound when the stage or the freight is
+// not known.
+func JudgeProposal(s State, promotion Promotion, evidence Evidence) (Gates, ChangeEdit, error) {
+	d := newDecision(s)
+	place, ok := d.index.stages[promotion.Stage]
+	if !ok {
+		return nil, ChangeEdit{}, fmt.Errorf("stage %q: %w", promotion.Stage, ErrNotFound)
+	}
+	freight, ok := d.index.freight(promotion.Stage.Project, promotion.Freight)
+	if !ok {
+		return nil, ChangeEdit{}, fmt.Errorf("freight %q: %w", promotion.Freight, ErrNotFound)
+	}
+	d.state.Evidence = map[Commit]Evidence{evidence.Head: evidence}
+	gates, edit := d.at(place).describe(promotion, freight, evidence.Head)
+	return gates, edit, nil
+}
+
+// at returns the decision about one stage, with a status that nobody reads.
+func (d *decision) at(place stagePlace) *stageDecision {
+	pipeline := d.state.Pipelines[place.pipeline]
+	stage := pipeline.Stages[place.stage]
+	ref := StageRef{pipeline.Project, stage.Name}
+	return &stageDecision{
+		decision: d, pipeline: pipeline, stage: stage, ref: ref, status: &StageStatus{}, findings: d.index.findings.about(ref),
+	}
+}

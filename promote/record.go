@@ -1,0 +1,232 @@
+package promote
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// PromotionID names a promotion: "<stage>.<number>.<first seven of the freight>". Numbers count the promotions of a stage
+// from 1, so the same history always gives the next promotion the same ID.
+type PromotionID string
+
+// Promotion is one attempt to bring one freight to one stage.
+type Promotion struct {
+	ID        PromotionID `json:"id"`
+	Stage     StageRef    `json:"stage"`
+	Number    int         `json:"number"`           // counts the promotions of the stage from 1
+	Freight   FreightID   `json:"freight"`          // what is promoted
+	Others    []FreightID `json:"others,omitempty"` // freight of other warehouses that the stage keeps
+	Phase     Phase       `json:"phase"`
+	Message   string      `json:"message,omitempty"`
+	Actor     string      `json:"actor"` // who or what asked: a person's name, or "auto-promotion"
+	CreatedAt time.Time   `json:"createdAt"`
+	// FinishedAt is zero until Phase is terminal.
+	FinishedAt time.Time `json:"finishedAt,omitzero"`
+	// Base is the commit of the target branch that the steps ran on.
+	Base   Commit `json:"base"`
+	Branch Branch `json:"branch"` // where it is proposed
+	Target Branch `json:"target"` // where it is to be merged
+	Head   Commit `json:"head"`   // the proposed commit; empty when the steps changed nothing
+	Change int    `json:"change,omitempty"`
+	URL    string `json:"url,omitempty"` // of the change
+	// Title and Text are the change's, when the task says them.
+	Title  string `json:"title,omitempty"`
+	Text   string `json:"text,omitempty"`
+	Merged Commit `json:"merged,omitempty"`
+	// DeliveringSince is when the steps after the merge began.
+	DeliveringSince time.Time `json:"deliveringSince,omitzero"`
+	// Moves are the values that the steps changed.
+	Moves []Move `json:"moves,omitempty"`
+	// Vars and Steps are frozen when the promotion begins, so that any process can resume it.
+	Vars    []Var        `json:"vars,omitempty"`
+	Steps   []Step       `json:"steps"`
+	Results []StepResult `json:"results,omitempty"` // of the steps that have begun, in order
+}
+
+// label names the promotion's freight for people, also when the ledger lost it.
+func (p Promotion) label(freight Freight) string { return orElse(freight.Label(), p.Freight.Short()) }
+
+// StepResult is what became of one step.
+type StepResult struct {
+	As      string          `json:"as"`
+	Status  StepStatus      `json:"status"`
+	Output  json.RawMessage `json:"output,omitempty"`
+	Message string          `json:"message,omitempty"`
+}
+
+// StepStatus is the outcome of a step (Kargo's words).
+type StepStatus string
+
+// The outcomes of a step.
+const (
+	StepRunning   StepStatus = "Running" // suspended: waits for a change or a delivery
+	StepSucceeded StepStatus = "Succeeded"
+	StepSkipped   StepStatus = "Skipped"
+	StepFailed    StepStatus = "Failed"
+)
+
+// Move is one value that a promotion changes.
+type Move struct {
+	File   string `json:"file"`
+	Key    string `json:"key"`
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// Phase is where a promotion is in its life.
+type Phase string
+
+// The phases. The last three are terminal.
+const (
+	PhaseProposed   Phase = "Proposed"   // its change is open, or about to be
+	PhaseDelivering Phase = "Delivering" // it is on the target branch; the remaining steps run
+	PhaseSucceeded  Phase = "Succeeded"
+	PhaseFailed     Phase = "Failed"
+	PhaseAborted    Phase = "Aborted" // superseded by newer freight
+)
+
+// Terminal reports whether nothing more will happen to the promotion.
+func (p Phase) Terminal() bool {
+	return p == PhaseSucceeded || p == PhaseFailed || p == PhaseAborted
+}
+
+// Verification is the record that a freight runs well in a stage.
+type Verification struct {
+	Stage      StageRef    `json:"stage"`
+	Freight    FreightID   `json:"freight"`
+	Promotion  PromotionID `json:"promotion"`
+	Commit     Commit      `json:"commit"` // what Argo CD was synced to
+	VerifiedAt time.Time   `json:"verifiedAt"`
+	Message    string      `json:"message,omitempty"`
+}
+
+// Hold keeps a stage as it is until a person resumes it.
+type Hold struct {
+	Stage  StageRef  `json:"stage"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// Request is a person's wish to promote a freight to a stage.
+type Request struct {
+	Key     string    `json:"key"` // of the comment or call that asked; the same key is the same request
+	Stage   StageRef  `json:"stage"`
+	Freight FreightID `json:"freight"`
+	By      string    `json:"by"`
+	At      time.Time `json:"at"` // when it was said; decides which of two requests is the newer one and nothing else
+	// Merge is the open promotion that is to be merged as soon as every gate passes. Empty: a new promotion is wanted.
+	Merge PromotionID `json:"merge,omitempty"`
+	// After is the number of the stage's newest promotion when it was asked, 0 when there was none. A later promotion of the
+	// freight fulfills the request. Clocks decide nothing here: the forge's is not ours.
+	After int `json:"after,omitempty"`
+}
+
+// History is what the ledger says.
+type History struct {
+	Freights      []Freight
+	Promotions    []Promotion
+	Verifications []Verification
+	Holds         []Hold
+	Requests      []Request
+}
+
+// Freight returns the freight of that ID in a project.
+func (h History) Freight(project string, id FreightID) (Freight, bool) {
+	i := slices.IndexFunc(h.Freights, func(f Freight) bool { return f.Project == project && f.ID == id })
+	if i < 0 {
+		return Freight{}, false
+	}
+	return h.Freights[i], true
+}
+
+// Promotion returns the promotion of that stage and ID.
+func (h History) Promotion(stage StageRef, id PromotionID) (Promotion, bool) {
+	i := slices.IndexFunc(h.Promotions, func(p Promotion) bool { return p.Stage == stage && p.ID == id })
+	if i < 0 {
+		return Promotion{}, false
+	}
+	return h.Promotions[i], true
+}
+
+// Active returns the promotion of a stage that is not over yet. There is at most one.
+func (h History) Active(stage StageRef) (Promotion, bool) {
+	return newest(h.Promotions, func(p Promotion) bool { return p.Stage == stage && !p.Phase.Terminal() })
+}
+
+// Latest returns the newest promotion of a freight to a stage.
+func (h History) Latest(stage StageRef, freight FreightID) (Promotion, bool) {
+	return newest(h.Promotions, func(p Promotion) bool { return p.Stage == stage && p.Freight == freight })
+}
+
+// Current returns the freight of a warehouse that a stage runs, by its last successful promotion.
+func (h History) Current(stage StageRef, warehouse string) (Freight, bool) {
+	last, ok := newest(h.Promotions, func(p Promotion) bool {
+		if p.Stage != stage || p.Phase != PhaseSucceeded {
+			return false
+		}
+		freight, known := h.Freight(stage.Project, p.Freight)
+		return known && freight.Warehouse == warehouse
+	})
+	if !ok {
+		return Freight{}, false
+	}
+	return h.Freight(stage.Project, last.Freight)
+}
+
+// Verified returns the record that a freight was verified in a stage.
+func (h History) Verified(stage StageRef, freight FreightID) (Verification, bool) {
+	i := slices.IndexFunc(h.Verifications, func(v Verification) bool { return v.Stage == stage && v.Freight == freight })
+	if i < 0 {
+		return Verification{}, false
+	}
+	return h.Verifications[i], true
+}
+
+// Hold returns the hold on a stage.
+func (h History) Hold(stage StageRef) (Hold, bool) {
+	i := slices.IndexFunc(h.Holds, func(hold Hold) bool { return hold.Stage == stage })
+	if i < 0 {
+		return Hold{}, false
+	}
+	return h.Holds[i], true
+}
+
+// Requested returns the newest request to promote a freight to a stage.
+func (h History) Requested(stage StageRef, freight FreightID) (Request, bool) {
+	var found Request
+	ok := false
+	for _, r := range h.Requests {
+		if r.Stage == stage && r.Freight == freight && (!ok || r.At.After(found.At)) {
+			found, ok = r, true
+		}
+	}
+	return found, ok
+}
+
+// NextPromotion returns the number and ID of the next promotion of a stage.
+func (h History) NextPromotion(stage StageRef, freight FreightID) (int, PromotionID) {
+	last, _ := newest(h.Promotions, func(p Promotion) bool { return p.Stage == stage })
+	number := last.Number + 1
+	return number, promotionID(stage, number, freight)
+}
+
+func promotionID(stage StageRef, number int, freight FreightID) PromotionID {
+	return PromotionID(fmt.Sprintf("%s.%04d.%s", stage.Name, number, freight.Short()))
+}
+
+// newest returns the matching promotion of the highest number.
+func newest(promotions []Promotion, match func(Promotion) bool) (Promotion, bool) {
+	best := -1
+	for i, p := range promotions {
+		if match(p) && (best < 0 || p.Number > promotions[best].Number) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return Promotion{}, false
+	}
+	return promotions[best], true
+}
