@@ -1,0 +1,220 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/ledger"
+)
+
+// apply carries out a plan in order. It stops at the first action whose basis has moved: the rest is decided anew.
+func (r *Reconciler) apply(ctx context.Context, w *watch, state promote.State, plan promote.Plan) ([]promote.Action, error) {
+	var applied []promote.Action
+	var failures []error
+	w.pending = nil
+	for _, action := range plan.Actions {
+		if err := ctx.Err(); err != nil {
+			return applied, err
+		}
+		err := r.do(ctx, w, &state, action)
+		if r.Metrics.Applied != nil {
+			r.Metrics.Applied(action, err)
+		}
+		if errors.Is(err, promote.ErrStale) {
+			r.Log.InfoContext(ctx, "dropped", "action", action.String(), "reason", err)
+			return applied, err
+		}
+		if err != nil {
+			r.Log.ErrorContext(ctx, "apply", "action", action.String(), "error", err)
+			failures = append(failures, fmt.Errorf("%s: %w", action, err))
+			continue
+		}
+		r.Log.InfoContext(ctx, "applied", "action", action.String())
+		applied = append(applied, action)
+	}
+	return applied, errors.Join(append(failures, r.recordPending(ctx, w, state))...)
+}
+
+func (r *Reconciler) do(ctx context.Context, w *watch, state *promote.State, action promote.Action) error {
+	switch a := action.(type) {
+	case promote.RecordFreight:
+		recordFreight(w, state, a)
+		return nil
+	case promote.Propose:
+		return r.propose(ctx, w, state, a)
+	case promote.OpenChange:
+		return r.openChange(ctx, w, *state, a)
+	case promote.RecordChange:
+		return r.recordChange(ctx, w, *state, a)
+	case promote.UpdateChange:
+		return r.updateChange(ctx, w, a)
+	case promote.PostStatus:
+		return r.postStatus(ctx, a)
+	case promote.Merge:
+		return r.merge(ctx, w, *state, a)
+	case promote.Deliver:
+		return r.deliver(ctx, w, *state, a)
+	case promote.Finish:
+		return r.finish(ctx, w, *state, a)
+	case promote.RecordHold:
+		return r.record(ctx, w, *state, "Hold "+a.Hold.Stage.String(), a.Hold)
+	case promote.ReleaseHold:
+		return r.record(ctx, w, *state, "Resume "+a.Hold.Stage.String()+" for "+a.By, ledger.Removal{Hold: a.Hold})
+	case promote.RecordRequest:
+		return r.record(ctx, w, *state, "Request "+a.Request.Stage.String()+" by "+a.Request.By, a.Request)
+	case promote.Reply:
+		return r.reply(ctx, w, a)
+	}
+	return fmt.Errorf("action of type %T is not known", action)
+}
+
+// record appends to the ledger, on top of what was observed: what another process wrote since is never written over.
+func (r *Reconciler) record(ctx context.Context, w *watch, state promote.State, message string, records ...ledger.Record) error {
+	tip, err := r.ledger.Append(ctx, ledger.Entry{
+		Tip: w.ledger, Message: message, When: state.Now, Records: slices.Concat(w.pending, records),
+	})
+	if err != nil {
+		return err
+	}
+	w.ledger, w.pending = tip, nil
+	return nil
+}
+
+// recordFreight keeps new freight for this round: it is written in one push with the next record, which mostly is that of
+// the promotion that uses it.
+func recordFreight(w *watch, state *promote.State, a promote.RecordFreight) {
+	w.pending = append(w.pending, a.Freight)
+	state.History.Freights = append(state.History.Freights, a.Freight)
+}
+
+// recordPending writes the new freight that no other record took along.
+func (r *Reconciler) recordPending(ctx context.Context, w *watch, state promote.State) error {
+	if len(w.pending) == 0 {
+		return nil
+	}
+	var names []string
+	for _, record := range w.pending {
+		if freight, ok := record.(promote.Freight); ok {
+			names = append(names, fmt.Sprintf("%s: %s", freight.ID.Short(), freight.Label()))
+		}
+	}
+	return r.record(ctx, w, state, "Freight "+strings.Join(names, "; "))
+}
+
+func (r *Reconciler) openChange(ctx context.Context, w *watch, state promote.State, a promote.OpenChange) error {
+	if tip := state.Tips[a.Draft.Branch]; tip != a.Draft.Head {
+		return fmt.Errorf("branch %q is at %s, not at %s: %w", a.Draft.Branch, tip.Short(), a.Draft.Head.Short(), promote.ErrStale)
+	}
+	change, err := r.Forge.Open(ctx, a.Draft)
+	if err != nil {
+		return err
+	}
+	w.put(change)
+	return nil
+}
+
+func (r *Reconciler) recordChange(ctx context.Context, w *watch, state promote.State, a promote.RecordChange) error {
+	p, ok := state.History.Promotion(a.Promotion.Stage, a.Promotion.ID)
+	if !ok {
+		return fmt.Errorf("promotion %s: %w", a.Promotion.ID, promote.ErrStale)
+	}
+	p.Change, p.URL = a.Change, a.URL
+	return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: change %d", p.ID, a.Change), p)
+}
+
+func (r *Reconciler) updateChange(ctx context.Context, w *watch, a promote.UpdateChange) error {
+	if err := r.Forge.Update(ctx, a.Change, a.Edit); err != nil {
+		return err
+	}
+	for _, change := range w.changes {
+		if change.Number == a.Change {
+			change.Title, change.Description = a.Edit.Title, a.Edit.Description
+			w.put(change)
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) postStatus(ctx context.Context, a promote.PostStatus) error {
+	if err := r.Forge.PostStatus(ctx, a); err != nil {
+		delete(r.memory.statuses, a.Head)
+		return err
+	}
+	r.memory.keepStatus(a.Head, &a.Status)
+	return nil
+}
+
+func (r *Reconciler) merge(ctx context.Context, w *watch, state promote.State, a promote.Merge) error {
+	promotion, _ := state.History.Promotion(a.Stage, a.Promotion)
+	freight, _ := state.History.Freight(a.Stage.Project, promotion.Freight)
+	message := fmt.Sprintf("Promote %s to %s\n\nLockkeeper-Stage: %s\nLockkeeper-Freight: %s\nLockkeeper-Promotion: %s\n",
+		freight.Label(), a.Stage, a.Stage, promotion.Freight, promotion.ID)
+	change, err := r.Forge.Merge(ctx, a.Change, a.Head, message)
+	if errors.Is(err, promote.ErrNotMergeable) {
+		return r.notMergeable(ctx, w, a.Change, err)
+	}
+	if err != nil {
+		return err
+	}
+	w.put(change)
+	return nil
+}
+
+// notMergeable notes that the forge does not merge a change now. That is nothing to fail for: what it waits for is its own
+// affair, and it is asked again later.
+func (r *Reconciler) notMergeable(ctx context.Context, w *watch, number int, reason error) error {
+	r.Log.InfoContext(ctx, "not mergeable", "change", number, "reason", reason)
+	for _, change := range w.changes {
+		if change.Number == number {
+			change.Merge, change.Reason = promote.MergeBlocked, "it does not merge the change yet"
+			w.put(change)
+		}
+	}
+	return nil
+}
+
+// finish ends a promotion that will not be delivered.
+func (r *Reconciler) finish(ctx context.Context, w *watch, state promote.State, a promote.Finish) error {
+	p, ok := state.History.Promotion(a.Promotion.Stage, a.Promotion.ID)
+	if !ok || p.Phase.Terminal() {
+		return fmt.Errorf("promotion %s: %w", a.Promotion.ID, promote.ErrStale)
+	}
+	p.Phase, p.Message, p.FinishedAt = a.Phase, a.Message, state.Now
+	if err := r.record(ctx, w, state, fmt.Sprintf("Promotion %s: %s", p.ID, a.Phase), p); err != nil {
+		return err
+	}
+	r.finished(p)
+	return nil
+}
+
+func (r *Reconciler) finished(p promote.Promotion) {
+	if r.Metrics.Finished != nil {
+		r.Metrics.Finished(p)
+	}
+}
+
+// marker is the first line of a note that must be written once.
+func marker(kind, key string) string { return "<!-- lockkeeper:" + kind + ":" + key + " -->" }
+
+// say writes a note once: an own note with the same marker is brought up to date instead.
+func (r *Reconciler) say(ctx context.Context, change int, mark, body string) error {
+	notes, err := r.Forge.Notes(ctx, change)
+	if err != nil {
+		return err
+	}
+	text := mark + "\n" + strings.TrimSpace(body) + "\n"
+	for _, note := range notes {
+		if note.Own && strings.HasPrefix(note.Body, mark) {
+			if strings.TrimSpace(note.Body) == strings.TrimSpace(text) {
+				return nil
+			}
+			return r.Forge.EditNote(ctx, change, note.ID, text)
+		}
+	}
+	_, err = r.Forge.AddNote(ctx, change, text)
+	return err
+}

@@ -1,0 +1,193 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/internal/git"
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/ledger"
+	"github.com/lockkeeper/lockkeeper/promote/step"
+)
+
+// retryDelivery is how long to wait when Argo CD could not be asked.
+const retryDelivery = 15 * time.Second
+
+// deliver runs the steps that follow the merge, as far as they go now.
+func (r *Reconciler) deliver(ctx context.Context, w *watch, state promote.State, a promote.Deliver) error {
+	p, ok := state.History.Promotion(a.Promotion.Stage, a.Promotion.ID)
+	if !ok || p.Phase.Terminal() {
+		return fmt.Errorf("promotion %s: %w", a.Promotion.ID, promote.ErrStale)
+	}
+	if p.Phase == promote.PhaseProposed {
+		p.Phase, p.Merged, p.Change, p.URL, p.DeliveringSince = promote.PhaseDelivering, a.Merged, a.Change, a.URL, state.Now
+	}
+	change := promote.Change{
+		Number: p.Change, URL: p.URL, State: promote.ChangeMerged, Merged: p.Merged, Branch: p.Branch, Target: p.Target, Head: p.Head,
+	}
+	return r.advance(ctx, w, state, p, change)
+}
+
+// advance goes through the remaining steps. A step that waits for Argo CD is asked about once in each round, and only after
+// the ledger says how far the promotion has come.
+func (r *Reconciler) advance(ctx context.Context, w *watch, state promote.State, p promote.Promotion, change promote.Change) error {
+	var delivered *step.Delivered
+	for {
+		ran, err := r.run(ctx, state, p, change, delivered)
+		if err != nil {
+			return err
+		}
+		p.Results = ran.Results
+		switch {
+		case ran.Failed:
+			return r.end(ctx, w, state, p, promote.PhaseFailed, ran.Message)
+		case ran.Wait == step.WaitNothing:
+			return r.end(ctx, w, state, p, promote.PhaseSucceeded, "")
+		case ran.Wait != step.WaitDelivery:
+			return r.end(ctx, w, state, p, promote.PhaseFailed,
+				"a step after the merge proposes another change: split the task into two stages")
+		}
+		if err := r.recordProgress(ctx, w, state, p); err != nil {
+			return err
+		}
+		delivery, err := r.ask(ctx, p, *ran.Deliver)
+		if err != nil {
+			r.Log.WarnContext(ctx, "deliver", "promotion", p.ID, "error", err)
+			delivery = Delivery{State: DeliveryWaiting, Message: err.Error(), Next: retryDelivery}
+		}
+		if delivery.State == DeliveryWaiting {
+			if left := ran.Deliver.Timeout - state.Now.Sub(p.DeliveringSince); left > 0 {
+				pause := delivery.Next
+				if pause <= 0 {
+					pause = retryDelivery
+				}
+				r.memory.deliveries[p.ID] = promote.Delivering{Message: delivery.Message, Next: state.Now.Add(min(pause, left))}
+				return nil
+			}
+			delivery.State = DeliveryFailed
+			delivery.Message = fmt.Sprintf("not there after %s: %s", ran.Deliver.Timeout, delivery.Message)
+		}
+		delivered = &step.Delivered{Failed: delivery.State == DeliveryFailed, Message: delivery.Message}
+	}
+}
+
+// recordProgress writes down that a promotion was merged and which steps are done since. Nothing new is not written.
+func (r *Reconciler) recordProgress(ctx context.Context, w *watch, state promote.State, p promote.Promotion) error {
+	known, _ := state.History.Promotion(p.Stage, p.ID)
+	switch {
+	case known.Phase == promote.PhaseProposed:
+		return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: merged as %s", p.ID, p.Merged.Short()), p)
+	case len(known.Results) != len(p.Results):
+		return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: delivering", p.ID), p)
+	}
+	return nil
+}
+
+// ask looks at every application of a step and returns the one that is furthest behind.
+func (r *Reconciler) ask(ctx context.Context, p promote.Promotion, use step.ApplicationUse) (Delivery, error) {
+	if r.Argo == nil {
+		return Delivery{
+			State: DeliveryWaiting, Next: use.Timeout,
+			Message: "no Argo CD server is configured: set LOCKKEEPER_ARGOCD_URL and LOCKKEEPER_ARGOCD_TOKEN",
+		}, nil
+	}
+	worst := Delivery{State: DeliveryDone}
+	for _, app := range use.Applications {
+		one, err := r.askOne(ctx, p, app, use.Timeout)
+		if err != nil {
+			return one, err
+		}
+		switch {
+		case one.State == DeliveryFailed:
+			return one, nil
+		case one.State == DeliveryWaiting:
+			worst = one
+		case worst.State == DeliveryDone:
+			worst.Message = joinMessages(worst.Message, one.Message)
+		}
+	}
+	return worst, nil
+}
+
+func (r *Reconciler) askOne(ctx context.Context, p promote.Promotion, app step.Application, timeout time.Duration) (Delivery, error) {
+	request := DeliveryRequest{
+		Application: app.Name, Namespace: app.Namespace, RepoURL: r.URLs[0], Revision: app.Revision, Promotion: p, Timeout: timeout,
+	}
+	if request.Revision == "" {
+		request.Revision = p.Merged
+	}
+	for _, known := range r.memory.repository.set.Applications {
+		if known.Name == app.Name {
+			request.Project = known.Project
+		}
+	}
+	request.Relate = func(ctx context.Context, found promote.Commit) (Relation, error) {
+		return r.relate(ctx, p, request.Revision, found)
+	}
+	return r.Argo.Deliver(ctx, request)
+}
+
+// relate says whether a commit contains the wanted one, and what the promotion wrote.
+func (r *Reconciler) relate(ctx context.Context, p promote.Promotion, wanted, found promote.Commit) (Relation, error) {
+	contains, err := r.Git.IsAncestor(ctx, string(wanted), string(found))
+	if errors.Is(err, git.ErrNotFound) || errors.Is(err, git.ErrTooDeep) {
+		return Unrelated, nil
+	}
+	if err != nil || !contains {
+		return Unrelated, err
+	}
+	changes, err := r.Git.Diff(ctx, string(wanted), string(found))
+	if err != nil {
+		return Unrelated, err
+	}
+	for _, change := range changes {
+		if slices.ContainsFunc(p.Moves, func(m promote.Move) bool { return m.File == change.Path }) {
+			return Overtakes, nil
+		}
+	}
+	return Carries, nil
+}
+
+func joinMessages(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+// end writes the note, then the record that the promotion is over.
+func (r *Reconciler) end(
+	ctx context.Context, w *watch, state promote.State, p promote.Promotion, phase promote.Phase, message string,
+) error {
+	p.Phase, p.Message, p.FinishedAt = phase, message, state.Now
+	pipeline, _ := state.Pipeline(p.Stage.Project)
+	freight, _ := state.History.Freight(p.Stage.Project, p.Freight)
+	if p.Change != 0 {
+		body := promote.DescribeOutcome(promote.Outcome{Promotion: p, Freight: freight, Pipeline: pipeline})
+		if err := r.say(ctx, p.Change, marker("outcome", string(p.ID)), body); errors.Is(err, promote.ErrNotFound) {
+			r.Log.WarnContext(ctx, "the change is gone, and the outcome is noted in the ledger only", "change", p.Change, "promotion", p.ID)
+		} else if err != nil {
+			return err
+		}
+	}
+	records := []ledger.Record{p}
+	if phase == promote.PhaseSucceeded {
+		for _, id := range append([]promote.FreightID{p.Freight}, p.Others...) {
+			if _, known := state.History.Verified(p.Stage, id); known {
+				continue
+			}
+			records = append(records, promote.Verification{
+				Stage: p.Stage, Freight: id, Promotion: p.ID, Commit: p.Merged, VerifiedAt: state.Now,
+			})
+		}
+	}
+	if err := r.record(ctx, w, state, fmt.Sprintf("Promotion %s: %s", p.ID, phase), records...); err != nil {
+		return err
+	}
+	delete(r.memory.deliveries, p.ID)
+	r.finished(p)
+	return nil
+}

@@ -1,0 +1,229 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/step"
+	"github.com/lockkeeper/lockkeeper/render"
+	"github.com/lockkeeper/lockkeeper/render/argocd"
+	"github.com/lockkeeper/lockkeeper/render/diff"
+	"github.com/lockkeeper/lockkeeper/render/object"
+)
+
+// digestTTL is how long the registry's word on an image is good for.
+const digestTTL = time.Minute
+
+// maxEvidence bounds how many heads are remembered.
+const maxEvidence = 256
+
+// evidence finds out everything that the gates want to know about a proposed head. What the two commits say is remembered,
+// because it cannot change; what registries and Argo CD say is asked anew.
+func (r *Reconciler) evidence(ctx context.Context, state promote.State, p promote.Promotion, head promote.Commit) (promote.Evidence, error) {
+	key := evidenceKey{base: p.Base, head: head}
+	evidence, known := r.memory.evidence[key]
+	if !known {
+		var err error
+		if evidence, err = r.compare(ctx, key); err != nil {
+			return evidence, err
+		}
+		if len(r.memory.evidence) >= maxEvidence {
+			clear(r.memory.evidence)
+		}
+		r.memory.evidence[key] = evidence
+	}
+	evidence.Moves = p.Moves
+	evidence.Images = r.images(ctx, state, p)
+	applications, findings := r.applications(ctx, state, p)
+	evidence.Applications = applications
+	evidence.Findings = append(slices.Clip(evidence.Findings), findings...)
+	return evidence, nil
+}
+
+// compare renders both commits and writes down the difference.
+func (r *Reconciler) compare(ctx context.Context, key evidenceKey) (promote.Evidence, error) {
+	evidence := promote.Evidence{Head: key.head, Base: key.base}
+	base, err := r.repository(ctx, key.base)
+	if err != nil {
+		return evidence, err
+	}
+	head, err := r.repository(ctx, key.head)
+	if err != nil {
+		return evidence, err
+	}
+	comparison, err := r.Renderer.Compare(ctx, base, head, renderOptions(r.memory.repository.settings))
+	if err != nil {
+		return evidence, fmt.Errorf("render %s and %s: %w", key.base.Short(), key.head.Short(), err)
+	}
+	evidence.Findings = headFindings(comparison)
+	evidence.Diff = diff.Markdown(diff.Compare(DiffApps(comparison)), diff.MarkdownOptions{})
+	return evidence, nil
+}
+
+func (r *Reconciler) repository(ctx context.Context, commit promote.Commit) (render.Repository, error) {
+	if err := r.Git.Ensure(ctx, string(commit)); err != nil {
+		return render.Repository{}, fmt.Errorf("fetch %s: %w", commit.Short(), err)
+	}
+	tree, err := r.Git.Tree(ctx, string(commit))
+	if err != nil {
+		return render.Repository{}, fmt.Errorf("read %s: %w", commit.Short(), err)
+	}
+	return render.Repository{Tree: tree, URLs: r.URLs, Revision: string(r.memory.branch)}, nil
+}
+
+// headFindings returns what is wrong at the head. What was wrong before already is not the change's fault, but it would be
+// deployed with it all the same.
+func headFindings(c render.Comparison) []promote.Finding {
+	var findings []promote.Finding
+	for _, app := range c.Apps {
+		if app.Head == nil {
+			continue
+		}
+		for _, f := range app.Head.Findings {
+			findings = append(findings, renderFinding(f))
+		}
+	}
+	return findings
+}
+
+// DiffApps hands the two renders of every application over to the differ. What could not be rendered on one side is neither
+// added nor removed.
+func DiffApps(c render.Comparison) []diff.App {
+	apps := make([]diff.App, 0, len(c.Apps))
+	for _, app := range c.Apps {
+		one := diff.App{Name: app.Name, BaseMissing: app.Base == nil, HeadMissing: app.Head == nil}
+		if app.Base != nil {
+			one.Base, one.Namespace = app.Base.Objects, app.Base.Application.Destination.Namespace
+		}
+		if app.Head != nil {
+			one.Head, one.Namespace = app.Head.Objects, app.Head.Application.Destination.Namespace
+			one.Findings = diffFindings(app.Head.Findings)
+		}
+		if app.Base != nil && app.Head != nil {
+			one.Base, one.Head = known(app.Base, app.Head), known(app.Head, app.Base)
+		}
+		apps = append(apps, one)
+	}
+	return apps
+}
+
+// known returns the objects of a render that can be compared with another one: all, unless the other is incomplete.
+func known(of, other *render.Result) []object.Object {
+	switch {
+	case of.Failed || other.Failed:
+		return nil
+	case !other.Partial:
+		return of.Objects
+	}
+	there := map[object.ID]bool{}
+	for _, o := range other.Objects {
+		there[o.ID()] = true
+	}
+	return slices.DeleteFunc(slices.Clone(of.Objects), func(o object.Object) bool { return !there[o.ID()] })
+}
+
+func diffFindings(found []render.Finding) []diff.Finding {
+	findings := make([]diff.Finding, 0, len(found))
+	for _, f := range found {
+		one := diff.Finding{Severity: diff.Severity(f.Severity.String()), Message: f.Message}
+		if f.Remedy != "" {
+			one.Message += "; " + f.Remedy
+		}
+		if f.File != "" {
+			one.Where = promote.Position{File: f.File, Line: f.Line, Column: f.Column}.String()
+		}
+		findings = append(findings, one)
+	}
+	return findings
+}
+
+// images asks the registries for the images of a promotion's freight.
+func (r *Reconciler) images(ctx context.Context, state promote.State, p promote.Promotion) []promote.ImageEvidence {
+	freight, _ := state.History.Freight(p.Stage.Project, p.Freight)
+	all := make([]promote.ImageEvidence, 0, len(freight.Images))
+	for _, image := range freight.Images {
+		found := r.digest(ctx, state, p.Stage.Project, freight.Warehouse, image)
+		all = append(all, promote.ImageEvidence{Image: image, Digest: found.digest, Problem: found.problem})
+	}
+	return all
+}
+
+func (r *Reconciler) digest(ctx context.Context, state promote.State, project, warehouse string, image promote.Image) digestAt {
+	key := image.RepoURL + ":" + image.Tag
+	if known, ok := r.memory.digests[key]; ok && state.Now.Before(known.at.Add(digestTTL)) {
+		return known
+	}
+	pipeline, _ := state.Pipeline(project)
+	w, _ := pipeline.Warehouse(warehouse)
+	skip := slices.ContainsFunc(w.Images, func(i promote.ImageSubscription) bool { return i.RepoURL == image.RepoURL && i.SkipTLSVerify })
+	digest, err := r.Registry.Digest(ctx, image, skip)
+	found := digestAt{digest: digest, at: state.Now}
+	if err != nil {
+		found.problem = err.Error()
+	}
+	r.memory.digests[key] = found
+	return found
+}
+
+// applications says what is known of the applications that a promotion will have synced. Only the default branch and the
+// Argo CD server count: a change cannot authorize itself.
+func (r *Reconciler) applications(ctx context.Context, state promote.State, p promote.Promotion) ([]promote.ApplicationEvidence, []promote.Finding) {
+	request, err := r.request(state, p)
+	if err != nil {
+		return nil, []promote.Finding{{Severity: promote.SeverityError, Code: "promotion", Message: err.Error()}}
+	}
+	wanted, problems := step.Applications(request)
+	var findings []promote.Finding
+	for _, problem := range problems {
+		findings = append(findings, promote.Finding{
+			Severity: promote.SeverityError, Code: "step", Message: problem.Error(), Remedy: "correct the step in the stage or its task",
+		})
+	}
+	all := make([]promote.ApplicationEvidence, 0, len(wanted))
+	for _, app := range wanted {
+		all = append(all, r.application(ctx, app))
+	}
+	return all, findings
+}
+
+func (r *Reconciler) application(ctx context.Context, wanted step.Application) promote.ApplicationEvidence {
+	evidence := promote.ApplicationEvidence{Name: wanted.Name, Namespace: wanted.Namespace}
+	var names []string
+	for _, app := range r.memory.repository.set.Applications {
+		names = append(names, app.Name)
+		if app.Name != wanted.Name || wanted.Namespace != "" && app.Namespace != wanted.Namespace {
+			continue
+		}
+		evidence.Exists, evidence.Source = true, origin(app.Origin)
+		stages, _ := app.AuthorizedStages()
+		for _, stage := range stages {
+			evidence.Authorized = append(evidence.Authorized, promote.StageRef{Project: stage.Project, Name: stage.Stage})
+		}
+		return evidence
+	}
+	if near, ok := promote.Nearest(wanted.Name, names); ok {
+		evidence.Candidates = []string{near}
+	}
+	if r.Argo == nil {
+		return evidence
+	}
+	live, err := r.Argo.Application(ctx, wanted.Name, wanted.Namespace)
+	if err != nil {
+		evidence.Problem = strings.TrimSpace(err.Error())
+		return evidence
+	}
+	live.Candidates = evidence.Candidates
+	return live
+}
+
+func origin(o argocd.Origin) string {
+	text := promote.Position{File: o.File, Line: o.Line}.String()
+	if o.ApplicationSet != "" {
+		text = "ApplicationSet " + o.ApplicationSet + " in " + text
+	}
+	return text
+}

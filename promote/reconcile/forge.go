@@ -1,0 +1,116 @@
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// ChangeReader reads changes. Errors wrap the sentinels of package promote.
+type ChangeReader interface {
+	// OpenChanges returns the open changes that carry promote.ChangeLabel.
+	OpenChanges(ctx context.Context) ([]promote.Change, error)
+	// ChangesFrom returns the changes from a source branch in any state, newest first.
+	ChangesFrom(ctx context.Context, branch promote.Branch) ([]promote.Change, error)
+	// Change returns one change.
+	Change(ctx context.Context, number int) (promote.Change, error)
+}
+
+// ChangeWriter opens and edits changes.
+type ChangeWriter interface {
+	// Open opens a change. When one is open already from that branch it is brought up to date and returned.
+	Open(ctx context.Context, draft promote.ChangeDraft) (promote.Change, error)
+	// Update replaces the text of a change.
+	Update(ctx context.Context, number int, edit promote.ChangeEdit) error
+}
+
+// Merger merges changes.
+type Merger interface {
+	// Merge merges a change if its head is still the given one; promote.ErrStale when it is not, promote.ErrNotMergeable
+	// when the forge does not let it be merged now.
+	Merge(ctx context.Context, number int, head promote.Commit, message string) (promote.Change, error)
+}
+
+// StatusPoster reads and posts our commit status.
+type StatusPoster interface {
+	// Status returns our newest status of that name on a commit.
+	Status(ctx context.Context, head promote.Commit, name string) (promote.Status, bool, error)
+	// PostStatus posts a status. Posting the same twice is no error.
+	PostStatus(ctx context.Context, posted promote.PostStatus) error
+}
+
+// Commenter reads and writes the notes of a change.
+type Commenter interface {
+	// Notes returns all notes of a change, oldest first.
+	Notes(ctx context.Context, number int) ([]promote.Note, error)
+	AddNote(ctx context.Context, number int, body string) (promote.Note, error)
+	EditNote(ctx context.Context, number, note int, body string) error
+	// React adds a reaction to a note. Adding it twice is no error.
+	React(ctx context.Context, number, note int, reaction promote.Reaction) error
+}
+
+// Members says who may do what.
+type Members interface {
+	// Permission returns what a person may do in the repository now.
+	Permission(ctx context.Context, userID int) (promote.Permission, error)
+}
+
+// Forge is all that the loop needs of a forge.
+type Forge interface {
+	ChangeReader
+	ChangeWriter
+	Merger
+	StatusPoster
+	Commenter
+	Members
+}
+
+// Deliverer makes Argo CD carry out what was merged.
+type Deliverer interface {
+	// Deliver makes one round for one application: it looks, refreshes, and syncs where nothing does so by itself. It does
+	// not block until the end. Asking again with the same promotion never starts a second operation.
+	Deliver(ctx context.Context, request DeliveryRequest) (Delivery, error)
+	// Application says whether an application exists and which stages it authorizes.
+	Application(ctx context.Context, name, namespace string) (promote.ApplicationEvidence, error)
+}
+
+// DeliveryRequest names what is to be delivered where.
+type DeliveryRequest struct {
+	Application string            // required
+	Namespace   string            // empty: Argo CD's own
+	Project     string            // the Argo CD project, when it is known
+	RepoURL     string            // required: of which Revision is a commit
+	Revision    promote.Commit    // required: what must be synced
+	Promotion   promote.Promotion // required
+	Timeout     time.Duration     // required: since the promotion's DeliveringSince
+	// Relate says what another commit that Argo CD has synced means for Revision.
+	Relate func(ctx context.Context, found promote.Commit) (Relation, error)
+}
+
+// Relation is what a commit that was found means for the one that is wanted.
+type Relation int
+
+// The relations of a commit to the wanted one.
+const (
+	Unrelated Relation = iota // it does not contain the wanted commit
+	Carries                   // it contains it, and what the promotion wrote is unchanged in it
+	Overtakes                 // it contains it, and what the promotion wrote was changed again since
+)
+
+// Delivery is how one application fares.
+type Delivery struct {
+	State   DeliveryState
+	Message string        // in words
+	Next    time.Duration // when to look again, for DeliveryWaiting
+}
+
+// DeliveryState is the state of a delivery.
+type DeliveryState int
+
+// The states of a delivery.
+const (
+	DeliveryWaiting DeliveryState = iota
+	DeliveryDone                  // synced to the revision, or one that carries it, and healthy after it
+	DeliveryFailed
+)

@@ -1,0 +1,425 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/internal/git"
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/kargo"
+	"github.com/lockkeeper/lockkeeper/render"
+)
+
+// snapshot is what the default branch says at one commit.
+type snapshot struct {
+	head      promote.Commit
+	tree      *git.Tree
+	settings  Settings
+	pipelines []promote.Pipeline
+	findings  []promote.Finding
+	set       render.Set
+}
+
+// observe gathers everything that a decision needs.
+func (r *Reconciler) observe(ctx context.Context, w *watch) (promote.State, error) {
+	state := promote.State{Now: r.Now(), Commands: w.commands}
+	refs, err := r.Git.Refs(ctx)
+	if err != nil {
+		return state, err
+	}
+	repository, err := r.snapshot(ctx, refs)
+	if err != nil {
+		return state, err
+	}
+	state.Branch, state.Head = r.branch(refs), repository.head
+	state.Pipelines, state.Findings = repository.pipelines, repository.findings
+	state.Tips = proposalTips(refs)
+	state.Rejected = maps.Clone(r.memory.rejected)
+	w.ledger = ledgerTip(refs)
+	if state.History, err = r.ledger.Load(ctx, w.ledger); err != nil {
+		return state, err
+	}
+	if state.Discoveries, err = r.discover(ctx, w, state); err != nil {
+		return state, err
+	}
+	if err := r.observeChanges(ctx, w, &state); err != nil {
+		return state, err
+	}
+	state.Deliveries = maps.Clone(r.memory.deliveries)
+	w.fresh = false
+	return state, ctx.Err()
+}
+
+func (r *Reconciler) branch(refs git.Refs) promote.Branch {
+	if r.Branch != "" {
+		return r.Branch
+	}
+	return promote.Branch(refs.Default)
+}
+
+func ledgerTip(refs git.Refs) promote.Commit {
+	tip, _ := refs.Branch(string(promote.LedgerBranch))
+	return promote.Commit(tip)
+}
+
+func proposalTips(refs git.Refs) map[promote.Branch]promote.Commit {
+	tips := map[promote.Branch]promote.Commit{}
+	for name, commit := range refs.Commits {
+		branch, isBranch := strings.CutPrefix(name, "refs/heads/")
+		if isBranch && strings.HasPrefix(branch, "lockkeeper/") && branch != string(promote.LedgerBranch) {
+			tips[promote.Branch(branch)] = promote.Commit(commit)
+		}
+	}
+	return tips
+}
+
+// snapshot reads the default branch, unless it has not moved.
+func (r *Reconciler) snapshot(ctx context.Context, refs git.Refs) (*snapshot, error) {
+	branch := r.branch(refs)
+	tip, ok := refs.Branch(string(branch))
+	if !ok {
+		return nil, fmt.Errorf("branch %q of %s: %w; push a first commit, or name the branch that Argo CD deploys in the server's configuration",
+			branch, r.Git.URL(), promote.ErrNotFound)
+	}
+	head := promote.Commit(tip)
+	if r.memory.repository != nil && r.memory.repository.head == head {
+		return r.memory.repository, nil
+	}
+	r.memory.branch = branch
+	read, err := r.read(ctx, head)
+	if err != nil {
+		return nil, err
+	}
+	r.memory.repository = read
+	r.memory.rejected = map[string]string{}
+	return read, nil
+}
+
+// read reads the pipelines, applications and definitions of a commit.
+func (r *Reconciler) read(ctx context.Context, commit promote.Commit) (*snapshot, error) {
+	if err := r.Git.Ensure(ctx, string(commit)); err != nil {
+		return nil, fmt.Errorf("fetch %s: %w", commit.Short(), err)
+	}
+	tree, err := r.Git.Tree(ctx, string(commit))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", commit.Short(), err)
+	}
+	s := &snapshot{head: commit, tree: tree}
+	content, err := Load(ctx, r.Renderer, render.Repository{Tree: tree, URLs: r.URLs, Revision: string(r.memory.branch)})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", commit.Short(), err)
+	}
+	s.settings, s.pipelines, s.findings, s.set = content.Settings, content.Pipelines, content.Findings, content.Set
+	return s, nil
+}
+
+// Content is what a tree of a repository says.
+type Content struct {
+	Settings  Settings
+	Pipelines []promote.Pipeline
+	Findings  []promote.Finding
+	Set       render.Set
+}
+
+// Load reads a tree: its settings, pipelines, applications and definitions, and everything that is wrong with them. An error
+// is a tree that could not be read.
+func Load(ctx context.Context, engine *render.Engine, repository render.Repository) (Content, error) {
+	var content Content
+	tree := repository.Tree
+	settings, err := readSettings(tree)
+	if err != nil {
+		content.Findings = append(content.Findings, settingsFindings(err)...)
+	}
+	content.Settings = settings
+	documents, findings, err := kargoDocuments(ctx, engine, tree, settings.Pipelines)
+	if err != nil {
+		return content, err
+	}
+	content.Findings = append(content.Findings, findings...)
+	pipelines, findings := kargo.Load(documents)
+	content.Findings = append(content.Findings, findings...)
+	settings.apply(pipelines)
+	content.Pipelines = pipelines
+	content.Set, err = engine.Applications(ctx, repository, renderOptions(settings))
+	if err != nil {
+		return content, fmt.Errorf("find applications: %w", err)
+	}
+	content.Findings = append(content.Findings, fromRender(content.Set.Findings)...)
+	return content, nil
+}
+
+func renderOptions(s Settings) render.Options {
+	return render.Options{Applications: s.Applications, Definitions: s.Definitions}
+}
+
+func settingsFindings(err error) []promote.Finding {
+	problems := manifest.Errors(err)
+	if len(problems) == 0 {
+		return []promote.Finding{{
+			Severity: promote.SeverityError, Code: "settings", Position: promote.Position{File: SettingsFile}, Message: err.Error(),
+		}}
+	}
+	findings := make([]promote.Finding, len(problems))
+	for i, p := range problems {
+		findings[i] = promote.Finding{
+			Severity: promote.SeverityError, Code: "settings", Message: p.Problem, Remedy: p.Remedy,
+			Position: promote.Position{File: p.File, Line: p.Line, Column: p.Column},
+		}
+	}
+	return findings
+}
+
+// kargoDocuments returns the Kargo manifests of a tree, and what could not be parsed.
+func kargoDocuments(
+	ctx context.Context, engine *render.Engine, tree fs.FS, paths []string,
+) ([]manifest.Document, []promote.Finding, error) {
+	files, err := engine.Manifests(ctx, tree, manifest.Query{Kinds: manifest.Kargo(), Paths: paths})
+	if err != nil {
+		return nil, nil, fmt.Errorf("find pipelines: %w", err)
+	}
+	var documents []manifest.Document
+	var findings []promote.Finding
+	for _, file := range files {
+		findings = append(findings, kargo.Problems(file.Err)...)
+		documents = append(documents, file.Documents...)
+	}
+	return documents, findings, nil
+}
+
+// fromRender takes over what rendering found. It concerns a promotion only through the render gate, so it blocks no stage by
+// itself: here it is a warning at most.
+func fromRender(found []render.Finding) []promote.Finding {
+	findings := make([]promote.Finding, len(found))
+	for i, f := range found {
+		findings[i] = renderFinding(f)
+		findings[i].Severity = min(findings[i].Severity, promote.SeverityWarning)
+	}
+	return findings
+}
+
+func renderFinding(f render.Finding) promote.Finding {
+	message := f.Message
+	if f.Application != "" {
+		message = fmt.Sprintf("application %q: %s", f.Application, f.Message)
+	}
+	return promote.Finding{
+		Severity: severity(f.Severity), Code: f.Code, Message: message, Remedy: f.Remedy,
+		Position: promote.Position{File: f.File, Line: f.Line, Column: f.Column},
+	}
+}
+
+func severity(s render.Severity) promote.Severity {
+	switch s {
+	case render.Error:
+		return promote.SeverityError
+	case render.Warning:
+		return promote.SeverityWarning
+	case render.Info:
+		return promote.SeverityInfo
+	}
+	return promote.SeverityError
+}
+
+// discover asks the registries what is new, where it is time to.
+func (r *Reconciler) discover(ctx context.Context, w *watch, state promote.State) ([]promote.Discovery, error) {
+	var all []promote.Discovery
+	for _, pipeline := range state.Pipelines {
+		for _, warehouse := range pipeline.Warehouses {
+			key := pipeline.Project + "/" + warehouse.Name
+			known, ok := r.memory.discoveries[key]
+			interval := warehouse.Interval
+			if interval == 0 {
+				interval = defaultInterval
+			}
+			due := !ok || !state.Now.Before(known.At.Add(interval))
+			if due || w.fresh && hinted(w.events, warehouse) {
+				found, _, err := r.Registry.Discover(ctx, pipeline.Project, warehouse)
+				if err != nil {
+					return nil, err
+				}
+				known = found
+				r.memory.discoveries[key] = known
+				if known.Problem != "" {
+					r.Log.WarnContext(ctx, "discover", "warehouse", key, "problem", known.Problem)
+				}
+			}
+			all = append(all, known)
+		}
+	}
+	return all, nil
+}
+
+// hinted reports whether an event says that a warehouse may have something new.
+func hinted(events []promote.Event, warehouse promote.Warehouse) bool {
+	return slices.ContainsFunc(events, func(e promote.Event) bool {
+		if e.Kind == promote.EventSweep {
+			return true
+		}
+		return e.Kind == promote.EventArtifact && (e.Image == "" ||
+			slices.ContainsFunc(warehouse.Images, func(i promote.ImageSubscription) bool { return discoverSame(i.RepoURL, e.Image) }))
+	})
+}
+
+// discoverSame compares image repositories as far as a hint needs: the host may be left out.
+func discoverSame(a, b string) bool {
+	return a == b || strings.HasSuffix(a, "/"+b) || strings.HasSuffix(b, "/"+a)
+}
+
+// observeChanges reads the open changes, what became of the others, and everything about their heads.
+func (r *Reconciler) observeChanges(ctx context.Context, w *watch, state *promote.State) error {
+	if !w.listed {
+		open, err := r.Forge.OpenChanges(ctx)
+		if err != nil {
+			return err
+		}
+		w.changes, w.listed = slices.DeleteFunc(open, func(c promote.Change) bool { return c.Fork }), true
+	}
+	active := activePromotions(*state)
+	for _, promotion := range active {
+		if err := r.findChange(ctx, w, promotion); err != nil {
+			return err
+		}
+	}
+	r.memory.changes, r.memory.listed = slices.Clone(w.changes), true
+	state.Changes = slices.Clone(w.changes)
+	state.Evidence, state.Statuses = map[promote.Commit]promote.Evidence{}, map[promote.Commit]promote.Status{}
+	state.Conflicts = map[promote.PromotionID][]string{}
+	for _, promotion := range active {
+		if promotion.Phase != promote.PhaseProposed {
+			continue
+		}
+		if err := r.observeProposal(ctx, state, promotion); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func activePromotions(state promote.State) []promote.Promotion {
+	var active []promote.Promotion
+	for _, pipeline := range state.Pipelines {
+		for _, stage := range pipeline.Stages {
+			if p, ok := state.History.Active(promote.StageRef{Project: pipeline.Project, Name: stage.Name}); ok {
+				active = append(active, p)
+			}
+		}
+	}
+	return active
+}
+
+// findChange looks for the change of a proposal that is not among the open ones: it was merged, closed, or never opened.
+func (r *Reconciler) findChange(ctx context.Context, w *watch, p promote.Promotion) error {
+	if p.Phase != promote.PhaseProposed {
+		return nil
+	}
+	known := promote.State{Changes: w.changes}
+	if _, ok := known.Change(p); ok {
+		return nil
+	}
+	if p.Change != 0 {
+		change, err := r.Forge.Change(ctx, p.Change)
+		if errors.Is(err, promote.ErrNotFound) {
+			// The list was readable, so the change itself was deleted. That ends the proposal as closing it does.
+			change, err = promote.Change{
+				Number: p.Change, URL: p.URL, Branch: p.Branch, Target: p.Target, Head: p.Head, State: promote.ChangeClosed,
+			}, nil
+		}
+		if err != nil {
+			return err
+		}
+		w.put(change)
+		return nil
+	}
+	changes, err := r.Forge.ChangesFrom(ctx, p.Branch)
+	if err != nil {
+		return err
+	}
+	known.Changes = changes
+	if change, ok := known.Change(p); ok {
+		w.put(change)
+	}
+	return nil
+}
+
+// observeProposal looks at the head of an open proposal.
+func (r *Reconciler) observeProposal(ctx context.Context, state *promote.State, p promote.Promotion) error {
+	head := p.Head
+	if change, ok := state.Change(p); ok {
+		if change.State != promote.ChangeOpen {
+			return nil
+		}
+		head = change.Head
+	}
+	conflicts, err := r.conflicts(ctx, p, state.Head)
+	if err != nil {
+		return err
+	}
+	if len(conflicts) > 0 {
+		state.Conflicts[p.ID] = conflicts
+	}
+	evidence, err := r.evidence(ctx, *state, p, head)
+	if err != nil {
+		r.Log.WarnContext(ctx, "look at proposal", "promotion", p.ID, "head", head, "error", err)
+	} else {
+		state.Evidence[head] = evidence
+	}
+	status, err := r.status(ctx, head)
+	if err != nil {
+		return err
+	}
+	if status != nil {
+		state.Statuses[head] = *status
+	}
+	return nil
+}
+
+// status returns our status on a head, nil when there is none.
+func (r *Reconciler) status(ctx context.Context, head promote.Commit) (*promote.Status, error) {
+	if status, known := r.memory.statuses[head]; known {
+		return status, nil
+	}
+	status, ok, err := r.Forge.Status(ctx, head, promote.StatusName)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		r.memory.keepStatus(head, nil)
+		return nil, nil
+	}
+	r.memory.keepStatus(head, &status)
+	return &status, nil
+}
+
+// conflicts returns the files of a proposal that changed on the target branch since the proposal was made.
+func (r *Reconciler) conflicts(ctx context.Context, p promote.Promotion, head promote.Commit) ([]string, error) {
+	if p.Base == head || p.Base == "" || p.Head == "" {
+		return nil, nil
+	}
+	changed, err := r.Git.Diff(ctx, string(p.Base), string(p.Head))
+	if errors.Is(err, git.ErrNotFound) {
+		// The proposal's branch was deleted, and the forge gives its commit away no more: it will be proposed again.
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("compare %s with %s: %w", p.Base.Short(), p.Head.Short(), err)
+	}
+	before, err := r.Git.Tree(ctx, string(p.Base))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", p.Base.Short(), err)
+	}
+	var conflicts []string
+	for _, change := range changed {
+		old, _ := before.ObjectID(change.Path)
+		now, _ := r.memory.repository.tree.ObjectID(change.Path)
+		if old != now {
+			conflicts = append(conflicts, change.Path)
+		}
+	}
+	return conflicts, nil
+}

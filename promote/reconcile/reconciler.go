@@ -1,0 +1,198 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/internal/git"
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/discover"
+	"github.com/lockkeeper/lockkeeper/promote/ledger"
+	"github.com/lockkeeper/lockkeeper/render"
+)
+
+// maxRounds bounds one Run. A promotion needs three rounds: propose, record its change, nothing to do.
+const maxRounds = 16
+
+// Config is what a Reconciler works with.
+type Config struct {
+	Git      *git.Repository    // required
+	URLs     []string           // required: the spellings of the repository's URL, as manifests may write them
+	Branch   promote.Branch     // the branch that is deployed; empty: the repository's default branch
+	Forge    Forge              // required
+	Registry *discover.Registry // required
+	Renderer *render.Engine     // required
+	Argo     Deliverer          // nil: deliveries wait until a server is configured
+	Author   git.Signature      // required: of the commits
+	Log      *slog.Logger       // required
+	Now      func() time.Time   // required
+	Metrics  Metrics            // optional
+}
+
+// Metrics are told what happens. All fields may be nil.
+type Metrics struct {
+	Applied  func(action promote.Action, err error)
+	Finished func(promotion promote.Promotion)
+}
+
+// Reconciler runs the loop for one repository. Run may be called from several goroutines; they take turns.
+type Reconciler struct {
+	Config
+	ledger *ledger.Ledger
+
+	mu     sync.Mutex
+	memory memory
+}
+
+// New returns a Reconciler. It reads nothing yet.
+func New(cfg Config) *Reconciler {
+	return &Reconciler{Config: cfg, ledger: &ledger.Ledger{Git: cfg.Git}, memory: newMemory()}
+}
+
+// Outcome is what a Run left behind.
+type Outcome struct {
+	Plan    promote.Plan     // the last one: nothing of it is left to do, unless Dry
+	Applied []promote.Action // what was done, in order
+	State   promote.State    // the last one observed
+}
+
+// Options change what a Run does.
+type Options struct {
+	Events []promote.Event
+	Dry    bool // decide and do nothing
+}
+
+// Run observes, decides and applies until nothing is left to do. An error is something unexpected; running again later goes
+// on where it stopped.
+func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out Outcome
+	watch := &watch{events: options.Events, fresh: true}
+	if !options.Dry {
+		commands, err := r.commands(ctx, options.Events)
+		if err != nil {
+			return out, err
+		}
+		watch.commands = commands
+	}
+	watch.recall(r.memory)
+	for range maxRounds {
+		state, err := r.observe(ctx, watch)
+		if err != nil {
+			return out, fmt.Errorf("observe: %w", err)
+		}
+		out.State, out.Plan = state, promote.Decide(state)
+		if watch.recalled && !onlyDelivers(out.Plan) {
+			watch.recalled, watch.listed = false, false
+			continue
+		}
+		if options.Dry || len(out.Plan.Actions) == 0 {
+			return out, nil
+		}
+		applied, err := r.apply(ctx, watch, state, out.Plan)
+		out.Applied = append(out.Applied, applied...)
+		switch {
+		case errors.Is(err, promote.ErrStale):
+			watch.listed = false
+		case err != nil:
+			return out, err
+		}
+	}
+	return out, fmt.Errorf("not quiet after %d rounds; the last plan was:\n%s", maxRounds, out.Plan)
+}
+
+// Forget drops everything that is remembered about the outside world, as a restart would.
+func (r *Reconciler) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.memory = newMemory()
+}
+
+// watch is what one Run knows and need not read again.
+type watch struct {
+	events   []promote.Event
+	commands []promote.Command
+	fresh    bool             // nothing was observed in this Run yet
+	changes  []promote.Change // as the forge last said, and as we wrote since
+	listed   bool
+	recalled bool            // changes are those of the last Run
+	ledger   promote.Commit  // tip of the ledger that was observed or written last
+	pending  []ledger.Record // to be written with the next record
+}
+
+// recall spares asking the forge when a timer is all there is: deliveries are looked at again and again, and nothing of them
+// lies on the forge. As soon as there is anything else to do, the forge is asked after all.
+func (w *watch) recall(m memory) {
+	for _, event := range w.events {
+		if event.Kind != promote.EventTimer {
+			return
+		}
+	}
+	if len(w.events) > 0 && m.listed {
+		w.changes, w.listed, w.recalled = slices.Clone(m.changes), true, true
+	}
+}
+
+func onlyDelivers(plan promote.Plan) bool {
+	for _, action := range plan.Actions {
+		if deliver, ok := action.(promote.Deliver); !ok || deliver.Promotion.Phase != promote.PhaseDelivering {
+			return false
+		}
+	}
+	return true
+}
+
+// put replaces what is known of a change.
+func (w *watch) put(change promote.Change) {
+	i := slices.IndexFunc(w.changes, func(c promote.Change) bool { return c.Number == change.Number })
+	if i < 0 {
+		w.changes = append(w.changes, change)
+		return
+	}
+	w.changes[i] = change
+}
+
+// memory is what is remembered between Runs. All of it may be lost.
+type memory struct {
+	branch      promote.Branch // the branch that is deployed
+	repository  *snapshot
+	changes     []promote.Change             // as last seen
+	listed      bool                         // changes are known
+	discoveries map[string]promote.Discovery // by project/warehouse
+	evidence    map[evidenceKey]promote.Evidence
+	statuses    map[promote.Commit]*promote.Status // nil: known to be absent
+	deliveries  map[promote.PromotionID]promote.Delivering
+	digests     map[string]digestAt
+	rejected    map[string]string // by promote.ProposalKey, at repository.head
+}
+
+func newMemory() memory {
+	return memory{
+		discoveries: map[string]promote.Discovery{}, evidence: map[evidenceKey]promote.Evidence{},
+		statuses: map[promote.Commit]*promote.Status{}, deliveries: map[promote.PromotionID]promote.Delivering{},
+		digests: map[string]digestAt{}, rejected: map[string]string{},
+	}
+}
+
+// maxStatuses bounds how many heads' statuses are remembered; reading one again costs a request.
+const maxStatuses = 1000
+
+func (m *memory) keepStatus(head promote.Commit, status *promote.Status) {
+	if len(m.statuses) >= maxStatuses {
+		clear(m.statuses)
+	}
+	m.statuses[head] = status
+}
+
+type evidenceKey struct{ base, head promote.Commit }
+
+type digestAt struct {
+	digest, problem string
+	at              time.Time
+}

@@ -1,0 +1,92 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// SettingsFile is the optional file of the repository that says what Kargo's manifests have no word for.
+const SettingsFile = "lockkeeper.yaml"
+
+// Settings is the content of lockkeeper.yaml.
+type Settings struct {
+	// Pipelines lists the folders or files in which Kargo manifests are looked for. Default: everywhere.
+	Pipelines []string `json:"pipelines"`
+	// Applications lists the folders or files in which Argo CD manifests are looked for. Default: everywhere.
+	Applications []string `json:"applications"`
+	// Definitions lists the folders or files in which kro ResourceGraphDefinitions are looked for. Default: everywhere.
+	Definitions []string `json:"definitions"`
+	// Stages holds what differs from the default for some stages. The first entry that matches counts.
+	Stages []StageSettings `json:"stages"`
+}
+
+// StageSettings is one entry of lockkeeper.yaml's stages.
+type StageSettings struct {
+	// Stage names the stages as project/stage; "*" stands for any part of a name.
+	Stage string `json:"stage"`
+	// AutoMerge lets Lockkeeper merge the change by itself once every gate passes. Default: false.
+	AutoMerge bool `json:"autoMerge"`
+}
+
+// readSettings reads lockkeeper.yaml. Without the file the settings are their defaults.
+func readSettings(tree fs.FS) (Settings, error) {
+	var settings Settings
+	data, err := manifest.ReadFile(tree, SettingsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return settings, nil
+	}
+	if err != nil {
+		return settings, err
+	}
+	documents, err := manifest.Split(SettingsFile, data)
+	if err != nil {
+		return settings, err
+	}
+	switch len(documents) {
+	case 0:
+		return settings, nil
+	case 1:
+	default:
+		return settings, fmt.Errorf("%s:%d: expected one YAML document, found %d", SettingsFile, documents[1].Line, len(documents))
+	}
+	if err := manifest.Decode(documents[0], &settings); err != nil {
+		return Settings{}, err
+	}
+	for i, stage := range settings.Stages {
+		if _, err := path.Match(stage.Stage, ""); err != nil || stage.Stage == "" {
+			return Settings{}, fmt.Errorf("%s: stages[%d].stage %q: expected project/stage, in which * stands for any part of a name",
+				SettingsFile, i, stage.Stage)
+		}
+	}
+	return settings, nil
+}
+
+// apply writes the settings into the stages they name.
+func (s Settings) apply(pipelines []promote.Pipeline) {
+	for p := range pipelines {
+		for i := range pipelines[p].Stages {
+			stage := &pipelines[p].Stages[i]
+			if entry, ok := s.stage(promote.StageRef{Project: pipelines[p].Project, Name: stage.Name}); ok {
+				stage.AutoMerge = entry.AutoMerge
+			}
+		}
+	}
+}
+
+func (s Settings) stage(ref promote.StageRef) (StageSettings, bool) {
+	for _, entry := range s.Stages {
+		if ok, err := path.Match(entry.Stage, ref.String()); err == nil && ok {
+			return entry, true
+		}
+	}
+	return StageSettings{}, false
+}
+
+// defaultInterval is how often a warehouse that does not say is looked at (Kargo: 5m0s).
+const defaultInterval = 5 * time.Minute
