@@ -2,7 +2,6 @@ package promote
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -146,13 +145,18 @@ func DescribeOutcome(o Outcome) string {
 	} else {
 		fmt.Fprintf(&b, "❌ %s did not arrive in %s: %s\n", name, stage, tableCell(o.Promotion.Message))
 	}
+	listed := false
 	for _, result := range o.Promotion.Results {
 		if result.Message != "" && result.Status != StepSkipped {
-			fmt.Fprintf(&b, "\n- %s: %s", codeSpan(result.As), tableCell(result.Message))
+			fmt.Fprintf(&b, "\n- %s: %s", codeSpan(kindOf(o.Promotion, result)), tableCell(result.Message))
+			listed = true
 		}
 	}
+	if listed {
+		b.WriteString("\n")
+	}
 	if o.Promotion.Phase != PhaseSucceeded {
-		fmt.Fprintf(&b, "\n\nComment %s to try again.\n", codeSpan("/promote "+o.Promotion.Stage.Name))
+		fmt.Fprintf(&b, "\nComment %s to try again.\n", codeSpan("/promote "+o.Promotion.Stage.Name))
 		return b.String()
 	}
 	for _, next := range o.Pipeline.Downstream(o.Promotion.Stage.Name) {
@@ -165,12 +169,12 @@ func DescribeOutcome(o Outcome) string {
 	return b.String()
 }
 
-// Projects returns the names of the projects of s, sorted.
-func (s State) Projects() []string {
-	names := make([]string, 0, len(s.Pipelines))
-	for _, p := range s.Pipelines {
-		names = append(names, p.Project)
+// kindOf names a step for people: what it uses says more than what it is called.
+func kindOf(p Promotion, result StepResult) string {
+	for _, step := range p.Steps {
+		if step.As == result.As {
+			return step.Uses
+		}
 	}
-	slices.Sort(names)
-	return names
+	return result.As
 }

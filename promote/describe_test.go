@@ -129,7 +129,7 @@ func TestDescribeOutcome(t *testing.T) {
 		{
 			"arrived, and a person decides what is next",
 			promotion(dev, 1, "1.0.1", succeeded, func(p *Promotion) { p.Results = results }), shop(),
-			"✅ `1.0.1` is verified in `shop/dev` at commit `99999999`.\n\n- `step-1`: pushed\n- `argo`: web: Synced, Healthy" +
+			"✅ `1.0.1` is verified in `shop/dev` at commit `99999999`.\n\n- `step-1`: pushed\n- `argo`: web: Synced, Healthy\n" +
 				"\nNext: `prod` waits for a person: comment `/promote prod`.\n",
 		},
 		{

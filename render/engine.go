@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"time"
@@ -51,6 +52,12 @@ func NewEngine() (*Engine, error) {
 		sources: newLRU[sourceOutput](rememberedSources),
 		results: newLRU[Result](rememberedResults),
 	}, nil
+}
+
+// Manifests finds manifests of any kind that package manifest knows. A folder that was looked through before, whatever for,
+// is not read again.
+func (e *Engine) Manifests(ctx context.Context, tree fs.FS, query manifest.Query) ([]manifest.File, error) {
+	return e.index.Scan(ctx, tree, query)
 }
 
 // Applications finds what the commit deploys. It fails when the tree cannot be read; what is wrong with the manifests in
