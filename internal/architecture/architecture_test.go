@@ -1,0 +1,129 @@
+// Package architecture holds one test: that packages import in the direction that docs/architecture.md draws.
+package architecture
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/lockkeeper/lockkeeper/"
+
+// rules says which of our packages a package may depend on, directly or not. The first rule whose prefix fits counts; a
+// package without a rule fails the test, so that nobody forgets one.
+var rules = []struct {
+	pkg   string // exact path, or a prefix that ends in "/"
+	allow []string
+}{
+	{"promote", nil},
+	{"promote/expr", nil},
+	{"promote/kargo", []string{"promote", "promote/expr", "internal/manifest"}},
+	{"promote/discover", []string{"promote"}},
+	{"promote/discover/", []string{"promote", "promote/discover"}},
+	{"promote/step", []string{"promote", "promote/expr", "internal/git", "internal/manifest", "internal/secret", "internal/yamledit"}},
+	{"promote/ledger", []string{"promote", "internal/git", "internal/secret"}},
+	{"promote/reconcile", []string{"promote/", "promote", "render", "render/", "internal/git", "internal/manifest", "internal/secret", "internal/yamledit"}},
+	{"render", []string{"render/", "internal/manifest"}},
+	{"render/", []string{"render/", "internal/manifest"}},
+	{"internal/secret", nil},
+	{"internal/git", []string{"internal/secret"}},
+	{"internal/git/", []string{"internal/git", "internal/git/", "internal/secret"}},
+	{"internal/manifest", nil},
+	{"internal/yamledit", nil},
+	{"internal/contract", nil},
+	{"internal/contract/", []string{"internal/contract"}},
+	{"internal/argocd", []string{"promote", "internal/secret"}},
+	{"internal/argocd/", []string{"internal/argocd", "promote", "internal/secret"}},
+	{"internal/forge/gitlab", []string{"promote", "internal/secret"}},
+	{"internal/forge/devforge", []string{"promote", "internal/git/githttp"}},
+	{"internal/architecture", nil},
+	{"examples", nil},
+	{"bot", []string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/secret", "internal/yamledit"}},
+	{"ci", []string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/secret", "internal/yamledit"}},
+	{"cmd/", []string{""}},
+}
+
+// forbidden lists packages of the standard library that a package may not depend on directly.
+var forbidden = map[string][]string{
+	"promote": {"net/http", "os", "os/exec", "io/fs", "context", "math/rand", "math/rand/v2"},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func TestPackagesImportInOneDirection(t *testing.T) {
+	for _, pkg := range list(t) {
+		name := strings.TrimPrefix(pkg.ImportPath, module)
+		allow, ok := allowed(name)
+		if !ok {
+			t.Errorf("package %s has no rule: add one, and draw it in docs/architecture.md", name)
+			continue
+		}
+		for _, dep := range pkg.Deps {
+			ours, found := strings.CutPrefix(dep, module)
+			if found && !matchesAny(ours, allow) {
+				t.Errorf("package %s depends on %s, which it may not", name, ours)
+			}
+		}
+		for _, imported := range pkg.Imports {
+			for _, no := range forbidden[name] {
+				if imported == no {
+					t.Errorf("package %s imports %s: it must stay pure", name, no)
+				}
+			}
+		}
+	}
+}
+
+func list(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps=false", "-json=ImportPath,Imports,Deps", "../../...")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	var all []listed
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	for {
+		var pkg listed
+		err := decoder.Decode(&pkg)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, pkg)
+	}
+}
+
+func allowed(name string) ([]string, bool) {
+	for _, rule := range rules {
+		if matches(name, rule.pkg) {
+			return rule.allow, true
+		}
+	}
+	return nil, false
+}
+
+func matchesAny(name string, patterns []string) bool {
+	for _, pattern := range patterns {
+		if pattern == "" || matches(name, pattern) {
+			return true
+		}
+	}
+	return false
+}
+
+func matches(name, pattern string) bool {
+	return name == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(name, pattern)
+}
