@@ -1,0 +1,254 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockkeeper/lockkeeper/ci"
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/reconcile"
+)
+
+// target says which repository a one-shot command works on.
+type target struct {
+	config  string
+	gitlab  string
+	project string
+	branch  string
+	urls    []string
+	argocd  string
+	verbose bool
+}
+
+func (t *target) flags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&t.config, "config", "", "read the server's configuration file instead of the flags")
+	flags.StringVar(&t.gitlab, "gitlab-url", "", "GitLab instance (default: the one that runs the job, else https://gitlab.com)")
+	flags.StringVar(&t.project, "project", "", "project, such as group/repository (default: the one that runs the job)")
+	flags.StringVar(&t.branch, "branch", "", "branch that Argo CD deploys (default: the default branch)")
+	flags.StringSliceVar(&t.urls, "url", nil, "another spelling of the repository's URL that its manifests use")
+	flags.StringVar(&t.argocd, "argocd-url", "", "Argo CD API server (default: $LOCKKEEPER_ARGOCD_URL)")
+	flags.BoolVar(&t.verbose, "verbose", false, "log what is done")
+}
+
+// runner builds the loop that a one-shot command runs.
+func (t *target) runner(env environment) (*reconcile.Reconciler, error) {
+	cfg, err := t.serverConfig(env)
+	if err != nil {
+		return nil, err
+	}
+	s, err := readSecrets(env.getenv)
+	if err != nil {
+		return nil, err
+	}
+	log := io.Discard
+	if t.verbose {
+		log = env.err
+	}
+	p, err := newParts(cfg, s, newLog(log, "text", true))
+	if err != nil {
+		return nil, err
+	}
+	forge, err := p.forge(cfg.Repositories[0])
+	if err != nil {
+		return nil, err
+	}
+	return p.reconciler(cfg.Repositories[0], forge)
+}
+
+func (t *target) serverConfig(env environment) (serverConfig, error) {
+	if t.config != "" {
+		cfg, err := readServerConfig(t.config)
+		if err != nil {
+			return cfg, err
+		}
+		return cfg, t.choose(&cfg)
+	}
+	job := ci.Detect(env.getenv)
+	cfg := serverConfig{
+		GitLab: gitlabConfig{URL: cmp.Or(t.gitlab, job.Server)},
+		ArgoCD: argocdConfig{URL: t.argocd},
+		Repositories: []repositoryConfig{{
+			Project: cmp.Or(t.project, job.Project), Branch: cmp.Or(t.branch, job.Branch), URLs: t.urls,
+		}},
+	}
+	if cfg.Repositories[0].Project == "" {
+		return cfg, errors.New("no project: name it with --project group/repository, or run this in a GitLab CI job")
+	}
+	return cfg, cfg.complete()
+}
+
+// choose keeps the one repository of a configuration file that the command is for.
+func (t *target) choose(cfg *serverConfig) error {
+	var names []string
+	for _, repository := range cfg.Repositories {
+		if repository.Project == t.project {
+			cfg.Repositories = []repositoryConfig{repository}
+			return nil
+		}
+		names = append(names, repository.Project)
+	}
+	switch {
+	case t.project == "" && len(names) == 1:
+		return nil
+	case t.project == "":
+		return fmt.Errorf("%s has %d repositories: choose one with --project", t.config, len(names))
+	}
+	text := fmt.Sprintf("%s has no repository %q", t.config, t.project)
+	if near, ok := promote.Nearest(t.project, names); ok {
+		text += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return errors.New(text)
+}
+
+func newCI(env environment) *cobra.Command {
+	var t target
+	var output string
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "ci",
+		Short: "Run the loop once, as a CI job: the same decisions without a server",
+		Long: `Ci observes, decides and acts until nothing is left to do, and exits. Run it on a schedule and on pushes.
+
+Exit codes:
+  0  done, or nothing to do
+  1  something failed, or a stage cannot go on without a correction
+  2  a promotion is on its way and waits: for a gate, a merge, or Argo CD
+
+` + variablesHelp(),
+		Example: `  lockkeeper ci                                     # in a GitLab CI job
+  lockkeeper ci --project group/repository          # anywhere
+  lockkeeper ci --wait 10m                          # also watch what was merged until it is healthy`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(output, "text", "json", "markdown"); err != nil {
+				return err
+			}
+			runner, err := t.runner(env)
+			if err != nil {
+				return err
+			}
+			progress := env.err
+			if output == "text" {
+				progress = env.out
+			}
+			result, err := ci.Run(cmd.Context(), ci.Config{Runner: runner, Wait: wait, Progress: progress, Now: time.Now, Sleep: sleep})
+			if printErr := printPlan(env.out, output, result.Outcome.Plan); printErr != nil {
+				return printErr
+			}
+			if result.Exit == ci.ExitDone {
+				return nil
+			}
+			return &exitError{code: result.Exit, err: err}
+		},
+	}
+	t.flags(cmd)
+	cmd.Flags().StringVar(&output, "output", "text", "text, markdown or json")
+	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to watch a delivery that is on its way")
+	return cmd
+}
+
+func newPlan(env environment) *cobra.Command {
+	var t target
+	var output string
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Print what would be done, and why; do nothing",
+		Example: `  lockkeeper plan --project group/repository
+  lockkeeper plan --config lockkeeper-server.yaml --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(output, "text", "json", "markdown"); err != nil {
+				return err
+			}
+			runner, err := t.runner(env)
+			if err != nil {
+				return err
+			}
+			return plan(cmd.Context(), runner, output, env.out)
+		},
+	}
+	t.flags(cmd)
+	cmd.Flags().StringVar(&output, "output", "text", "text, markdown or json")
+	return cmd
+}
+
+func plan(ctx context.Context, runner *reconcile.Reconciler, output string, w io.Writer) error {
+	outcome, err := runner.Run(ctx, reconcile.Options{Dry: true, Events: []promote.Event{{Kind: promote.EventSweep}}})
+	if err != nil {
+		return err
+	}
+	previews, err := runner.Preview(ctx, outcome)
+	if err != nil {
+		return err
+	}
+	if output == "json" {
+		return printJSON(w, planJSON(outcome.Plan, previews))
+	}
+	if err := printPlan(w, output, outcome.Plan); err != nil {
+		return err
+	}
+	for _, preview := range previews {
+		if _, err := fmt.Fprintf(w, "\n%s", preview); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkOutput(output string, known ...string) error {
+	if slices.Contains(known, output) {
+		return nil
+	}
+	return fmt.Errorf("--output is %q: expected one of %v", output, known)
+}
+
+// printPlan writes what is left to do, and how every stage stands.
+func printPlan(w io.Writer, output string, p promote.Plan) error {
+	var err error
+	switch output {
+	case "json":
+		return printJSON(w, planJSON(p, nil))
+	case "markdown":
+		_, err = io.WriteString(w, promote.StatusTable(p.Stages))
+	default:
+		_, err = io.WriteString(w, p.String())
+	}
+	return err
+}
+
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
+// planDocument is a plan as JSON. Its keys are a promise.
+type planDocument struct {
+	Actions   []actionDocument      `json:"actions"`
+	Stages    []promote.StageStatus `json:"stages"`
+	Recheck   time.Time             `json:"recheck,omitzero"`
+	Proposals []reconcile.Preview   `json:"proposals,omitempty"`
+}
+
+type actionDocument struct {
+	Key  string `json:"key"`
+	Text string `json:"text"`
+}
+
+func planJSON(p promote.Plan, previews []reconcile.Preview) planDocument {
+	document := planDocument{Actions: []actionDocument{}, Stages: p.Stages, Recheck: p.Recheck, Proposals: previews}
+	for _, action := range p.Actions {
+		document.Actions = append(document.Actions, actionDocument{Key: action.Key(), Text: action.String()})
+	}
+	return document
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+)
+
+// serverConfig is the content of the server's configuration file. It holds no secret.
+type serverConfig struct {
+	// Listen is the address to serve on. Default: ":8080".
+	Listen string `json:"listen"`
+	// Database is the path of the SQLite file of the queue. Default: lockkeeper.db.
+	Database string `json:"database"`
+	// Sweep is how often every repository is looked at without an event. Default: 5m.
+	Sweep string `json:"sweep"`
+	// Author signs the commits that Lockkeeper makes.
+	Author authorConfig `json:"author"`
+	// GitLab says where the repositories live.
+	GitLab gitlabConfig `json:"gitlab"`
+	// Repositories are those that Lockkeeper looks after.
+	Repositories []repositoryConfig `json:"repositories"`
+	// ArgoCD is the server that deploys. Without it promotions wait after their merge.
+	ArgoCD argocdConfig `json:"argocd"`
+}
+
+// authorConfig is the author of commits.
+type authorConfig struct {
+	// Name of the author. Default: Lockkeeper.
+	Name string `json:"name"`
+	// Email of the author. Default: lockkeeper@localhost.
+	Email string `json:"email"`
+}
+
+// gitlabConfig is a GitLab instance.
+type gitlabConfig struct {
+	// URL of the instance. Default: https://gitlab.com.
+	URL string `json:"url"`
+}
+
+// repositoryConfig is one repository.
+type repositoryConfig struct {
+	// Project is its path on GitLab, such as group/repository. Required.
+	Project string `json:"project"`
+	// Branch is the branch that Argo CD deploys. Default: the repository's default branch.
+	Branch string `json:"branch"`
+	// URLs are other spellings of the repository's URL that its manifests use.
+	URLs []string `json:"urls"`
+}
+
+// argocdConfig is an Argo CD API server.
+type argocdConfig struct {
+	// URL of the API server. Also: LOCKKEEPER_ARGOCD_URL.
+	URL string `json:"url"`
+	// InsecureSkipTLSVerify accepts any certificate. Default: false.
+	InsecureSkipTLSVerify bool `json:"insecureSkipTLSVerify"`
+}
+
+// secrets come from the environment only.
+type secrets struct {
+	GitLabToken  string   `env:"LOCKKEEPER_GITLAB_TOKEN"`
+	WebhookToken []string `env:"LOCKKEEPER_GITLAB_WEBHOOK_TOKEN"` // several while rotating, separated by commas
+	SigningToken []string `env:"LOCKKEEPER_GITLAB_SIGNING_TOKEN"` // likewise
+	ArgoCDToken  string   `env:"LOCKKEEPER_ARGOCD_TOKEN"`
+	ArgoCDURL    string   `env:"LOCKKEEPER_ARGOCD_URL"`
+}
+
+// variable is an environment variable that is read.
+type variable struct{ name, meaning string }
+
+// variables lists those that secrets come from, as help and reference show them.
+func variables() []variable {
+	return []variable{
+		{"LOCKKEEPER_GITLAB_TOKEN", "access token with scope api, role Developer or higher (required)"},
+		{"LOCKKEEPER_GITLAB_WEBHOOK_TOKEN", "secret token of the webhook; several, separated by commas, while rotating"},
+		{"LOCKKEEPER_GITLAB_SIGNING_TOKEN", "signing token of the webhook (whsec_…), instead of or beside the secret token"},
+		{"LOCKKEEPER_ARGOCD_TOKEN", "token of an Argo CD account that may get and sync the applications"},
+		{"LOCKKEEPER_ARGOCD_URL", "Argo CD API server, when the configuration names none"},
+	}
+}
+
+// variablesHelp writes the variables for a command's help.
+func variablesHelp() string {
+	var b strings.Builder
+	b.WriteString("Secrets come from the environment:\n")
+	for _, v := range variables() {
+		fmt.Fprintf(&b, "  %-32s %s\n", v.name, v.meaning)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func readSecrets(getenv func(string) string) (secrets, error) {
+	var s secrets
+	values := map[string]string{}
+	for _, v := range variables() {
+		if value := strings.TrimSpace(getenv(v.name)); value != "" {
+			values[v.name] = value
+		}
+	}
+	if err := env.ParseWithOptions(&s, env.Options{Environment: values}); err != nil {
+		return s, fmt.Errorf("environment: %w", err)
+	}
+	return s, nil
+}
+
+// readServerConfig reads a configuration file, strictly, and fills in what it leaves out.
+func readServerConfig(path string) (serverConfig, error) {
+	var cfg serverConfig
+	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return cfg, fmt.Errorf("configuration: %w; name the file with --config", err)
+	}
+	documents, err := manifest.Split(path, data)
+	if err != nil {
+		return cfg, fmt.Errorf("configuration: %w", err)
+	}
+	if len(documents) != 1 {
+		return cfg, fmt.Errorf("configuration: %s: expected one YAML document, found %d", path, len(documents))
+	}
+	if err := manifest.Decode(documents[0], &cfg); err != nil {
+		return cfg, fmt.Errorf("configuration: %w", err)
+	}
+	if len(cfg.Repositories) == 0 {
+		return cfg, fmt.Errorf("configuration: %s: repositories is empty: name one, as in repositories: [{project: group/repository}]", path)
+	}
+	return cfg, cfg.complete()
+}
+
+func (c *serverConfig) complete() error {
+	setDefault(&c.Listen, ":8080")
+	setDefault(&c.Database, "lockkeeper.db")
+	setDefault(&c.Sweep, "5m")
+	setDefault(&c.Author.Name, "Lockkeeper")
+	setDefault(&c.Author.Email, "lockkeeper@localhost")
+	setDefault(&c.GitLab.URL, "https://gitlab.com")
+	if _, err := time.ParseDuration(c.Sweep); err != nil {
+		return fmt.Errorf("configuration: sweep is %q: expected a duration such as 5m", c.Sweep)
+	}
+	for name, raw := range map[string]string{"gitlab.url": c.GitLab.URL, "argocd.url": c.ArgoCD.URL} {
+		if err := checkURL(raw); raw != "" && err != nil {
+			return fmt.Errorf("configuration: %s is %q: %w", name, raw, err)
+		}
+	}
+	for i, repository := range c.Repositories {
+		if strings.Trim(repository.Project, "/") == "" {
+			return fmt.Errorf("configuration: repositories[%d].project is empty: expected group/repository", i)
+		}
+	}
+	return nil
+}
+
+func setDefault(field *string, value string) {
+	if *field == "" {
+		*field = value
+	}
+}
+
+func checkURL(raw string) error {
+	parsed, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return errors.New("not a URL")
+	case parsed.Scheme != "https" && parsed.Scheme != "http", parsed.Host == "":
+		return errors.New("expected https://host")
+	case parsed.User != nil:
+		return errors.New("it holds credentials: they belong in the environment")
+	}
+	return nil
+}

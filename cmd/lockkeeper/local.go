@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockkeeper/lockkeeper/internal/git/local"
+	"github.com/lockkeeper/lockkeeper/promote/reconcile"
+	"github.com/lockkeeper/lockkeeper/render"
+	"github.com/lockkeeper/lockkeeper/render/argocd"
+)
+
+// localFlags say which clone a command reads and how its manifests name it.
+type localFlags struct {
+	dir    string
+	urls   []string
+	branch string
+}
+
+func (f *localFlags) flags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.dir, "dir", ".", "a folder of the clone to read")
+	flags.StringArrayVar(&f.urls, "url", nil, "a URL by which the manifests name this repository, beside those of its remotes")
+	flags.StringVar(&f.branch, "branch", "", "branch that Argo CD deploys (default: the default branch)")
+}
+
+// checkout is the clone that a command reads.
+type checkout struct {
+	repo   *local.Repository
+	engine *render.Engine
+	urls   []string
+	branch string // "" when there is no default branch
+}
+
+func (f *localFlags) open(ctx context.Context) (*checkout, error) {
+	repo, err := local.Open(ctx, f.dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &checkout{repo: repo, branch: f.branch, urls: slices.Clone(f.urls)}
+	remotes, err := repo.Remotes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.urls = append(c.urls, remotes...)
+	if c.branch == "" {
+		if branch, err := repo.DefaultBranch(ctx); err == nil {
+			c.branch = branch.Name
+		}
+	}
+	if c.engine, err = render.NewEngine(); err != nil {
+		return nil, fmt.Errorf("renderer: %w", err)
+	}
+	return c, nil
+}
+
+// close ends what open started; nothing is lost when that does not work.
+func (c *checkout) close() { _ = c.repo.Close() }
+
+// at returns the repository at a revision, and in the work tree when rev is empty.
+func (c *checkout) at(ctx context.Context, rev string) (render.Repository, error) {
+	if rev == "" && !c.repo.Bare() {
+		tree, err := c.repo.WorkTree(ctx)
+		if err != nil {
+			return render.Repository{}, err
+		}
+		return c.as(tree), nil
+	}
+	if rev == "" {
+		rev = "HEAD"
+	}
+	commit, err := c.repo.Resolve(ctx, rev)
+	if err != nil {
+		return render.Repository{}, err
+	}
+	tree, err := c.repo.Tree(ctx, commit)
+	if err != nil {
+		return render.Repository{}, err
+	}
+	return c.as(tree), nil
+}
+
+func (c *checkout) as(tree *local.Tree) render.Repository {
+	return render.Repository{Tree: tree, URLs: c.urls, Revision: c.branch}
+}
+
+// load reads what a tree says.
+func (c *checkout) load(ctx context.Context, repository render.Repository) (reconcile.Content, error) {
+	content, err := reconcile.Load(ctx, c.engine, repository)
+	if err != nil {
+		return content, fmt.Errorf("read the repository: %w", err)
+	}
+	return content, nil
+}
+
+// elsewhere says which other repositories the applications deploy from. Most of the time that is this one, by a name that
+// nobody told us.
+func (c *checkout) elsewhere(set render.Set) []render.Finding {
+	first := map[string]argocd.Application{}
+	var urls []string
+	ours := false
+	for _, app := range set.Applications {
+		for _, source := range app.Sources {
+			switch {
+			case source.Chart != "" || source.RepoURL == "":
+				continue
+			case argocd.Ours(source.RepoURL, c.urls):
+				ours = true
+				continue
+			}
+			if _, known := first[source.RepoURL]; !known {
+				first[source.RepoURL] = app
+				urls = append(urls, source.RepoURL)
+			}
+		}
+	}
+	found := make([]render.Finding, len(urls))
+	for i, url := range urls {
+		severity := render.Warning
+		if ours {
+			severity = render.Info
+		}
+		app := first[url]
+		found[i] = render.Finding{
+			Severity: severity, Code: codeElsewhere, File: app.Origin.File, Line: app.Origin.Line,
+			Message: fmt.Sprintf("application %q deploys from %s, which is not this repository (%s): what it deploys is not shown", app.Name, url, c.known()),
+			Remedy:  urlRemedy(url),
+		}
+	}
+	return found
+}
+
+func (c *checkout) known() string {
+	if len(c.urls) == 0 {
+		return "it has no remote"
+	}
+	return "known as " + strings.Join(c.urls, ", ")
+}
+
+// codeElsewhere is the code of findings about other repositories.
+const codeElsewhere = "repository-elsewhere"
+
+func urlRemedy(url string) string {
+	return fmt.Sprintf("if it is this repository, add --url %s", url)
+}

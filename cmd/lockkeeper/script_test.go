@@ -1,0 +1,95 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/lockkeeper/lockkeeper/examples"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files of the scenarios and of docs/reference.md")
+
+// TestMain makes this test binary the program lockkeeper of the scenarios.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"lockkeeper": main})
+}
+
+// TestScripts runs the scenarios in testdata/script. The first line of each says what it proves.
+//
+// Beside the commands of testscript there are:
+//
+//	clone DIR [URL]   make DIR a Git repository on branch main, with the remote URL, and commit what it holds
+//	example DIR       copy examples/gitops to DIR
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		Setup:               isolate,
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"clone": cloneCommand, "example": exampleCommand},
+	})
+}
+
+// isolate keeps the machine's configuration out of a scenario, and makes its commits the same everywhere.
+func isolate(env *testscript.Env) error {
+	home := filepath.Join(env.WorkDir, ".home")
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return err
+	}
+	for name, value := range map[string]string{
+		"HOME": home, "XDG_CONFIG_HOME": home, "TZ": "UTC", "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.DevNull,
+		"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com", "GIT_AUTHOR_DATE": "2025-06-01T12:00:00Z",
+		"GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.com", "GIT_COMMITTER_DATE": "2025-06-01T12:00:00Z",
+		"GIT_TERMINAL_PROMPT": "0", "GIT_CEILING_DIRECTORIES": filepath.Dir(env.WorkDir), "NO_COLOR": "", "GITLAB_CI": "",
+	} {
+		env.Setenv(name, value)
+	}
+	return nil
+}
+
+// cloneCommand is `clone DIR [URL]`.
+func cloneCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: clone DIR [URL]")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	steps := [][]string{{"init", "-q", "-b", "main", "."}, {"config", "gc.auto", "0"}}
+	if len(args) == 2 {
+		steps = append(steps, []string{"remote", "add", "origin", args[1]})
+	}
+	steps = append(steps, []string{"add", "-A"}, []string{"commit", "-q", "--allow-empty", "-m", "First commit"})
+	for _, step := range steps {
+		ts.Check(gitCommand(ts, dir, step))
+	}
+}
+
+func gitCommand(ts *testscript.TestScript, dir string, args []string) error {
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	for _, name := range []string{
+		"PATH", "HOME", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_AUTHOR_DATE",
+		"GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE", "GIT_CEILING_DIRECTORIES",
+	} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("git %v: %w: %s", args, err, out)
+	}
+	return nil
+}
+
+// exampleCommand is `example DIR`.
+func exampleCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: example DIR")
+	}
+	ts.Check(os.CopyFS(ts.MkAbs(args[0]), examples.GitOps()))
+}

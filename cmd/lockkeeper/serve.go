@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockkeeper/lockkeeper/bot"
+	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
+	"github.com/lockkeeper/lockkeeper/internal/secret"
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/reconcile"
+)
+
+func newServe(env environment) *cobra.Command {
+	var path, format string
+	var verbose bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the webhook bot",
+		Long: `Serve takes webhooks from GitLab and keeps every configured repository promoted until it is stopped.
+
+` + variablesHelp(),
+		Example: `  lockkeeper serve --config lockkeeper-server.yaml
+  LOCKKEEPER_ARGOCD_URL=https://argocd.example.com lockkeeper serve --config lockkeeper-server.yaml --log-format json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := readServerConfig(path)
+			if err != nil {
+				return err
+			}
+			s, err := readSecrets(env.getenv)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cfg, s, newLog(env.err, format, verbose))
+		},
+	}
+	cmd.Flags().StringVar(&path, "config", "lockkeeper-server.yaml", "the server's configuration file")
+	cmd.Flags().StringVar(&format, "log-format", "text", "text or json")
+	cmd.Flags().BoolVar(&verbose, "verbose", false, "log more")
+	return cmd
+}
+
+func serve(ctx context.Context, cfg serverConfig, s secrets, log *slog.Logger) error {
+	p, err := newParts(cfg, s, log)
+	if err != nil {
+		return err
+	}
+	server, err := newBot(ctx, p)
+	if err != nil {
+		return err
+	}
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %q: %w", cfg.Listen, err)
+	}
+	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "repositories", len(cfg.Repositories))
+	return serveBot(ctx, server, listener)
+}
+
+// newBot builds the bot for every configured repository.
+func newBot(ctx context.Context, p *parts) (*bot.Bot, error) {
+	return newBotWith(ctx, p, func(r *reconcile.Reconciler) bot.Runner { return r })
+}
+
+// newBotWith lets the caller stand between the bot and the loop.
+func newBotWith(ctx context.Context, p *parts, wrap func(*reconcile.Reconciler) bot.Runner) (*bot.Bot, error) {
+	hook, err := gitlabHook(p.secrets)
+	if err != nil {
+		return nil, err
+	}
+	metrics := bot.NewMetrics()
+	p.metrics, p.called = metrics.Loop(), metrics.Called
+	sweep, err := time.ParseDuration(p.config.Sweep)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: sweep: %w", err)
+	}
+	cfg := bot.Config{
+		Hooks: []bot.Hook{hook}, Database: p.config.Database, Sweep: sweep, Log: p.log, Now: time.Now, Metrics: metrics,
+	}
+	for _, repository := range p.config.Repositories {
+		forge, err := p.forge(repository)
+		if err != nil {
+			return nil, err
+		}
+		p.warn(ctx, repository.Project, forge)
+		runner, err := p.reconciler(repository, forge)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Repositories = append(cfg.Repositories, bot.Repository{Name: repository.Project, Project: repository.Project, Runner: wrap(runner)})
+	}
+	return bot.New(ctx, cfg)
+}
+
+func gitlabHook(s secrets) (bot.Hook, error) {
+	known, err := gitlab.NewSecrets(toSecrets(s.WebhookToken), toSecrets(s.SigningToken))
+	if err != nil {
+		return bot.Hook{}, fmt.Errorf("webhooks: %w; set LOCKKEEPER_GITLAB_WEBHOOK_TOKEN or LOCKKEEPER_GITLAB_SIGNING_TOKEN", err)
+	}
+	return bot.Hook{
+		Forge: "gitlab",
+		Verify: func(header http.Header, body []byte, now time.Time) error {
+			return gitlab.Verify(known, header, body, now)
+		},
+		Parse: func(header http.Header, body []byte) (promote.Event, error) {
+			event, err := gitlab.ParseWebhook(header, body)
+			if errors.Is(err, gitlab.ErrIgnored) {
+				return event, fmt.Errorf("%w: %w", bot.ErrIgnored, err)
+			}
+			return event, err
+		},
+		Project: gitlab.ProjectOf,
+	}, nil
+}
+
+func toSecrets(texts []string) []secret.Text {
+	secrets := make([]secret.Text, len(texts))
+	for i, text := range texts {
+		secrets[i] = secret.Text(text)
+	}
+	return secrets
+}
+
+// serveBot serves until ctx ends, then lets requests and runs come to an end.
+func serveBot(ctx context.Context, b *bot.Bot, listener net.Listener) error {
+	server := &http.Server{Handler: b.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	running, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- b.Run(running) }()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		cancel()
+	}
+	closing, done := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer done()
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return errors.Join(err, server.Shutdown(closing), <-stopped)
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/lockkeeper/lockkeeper/internal/argocd"
+	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
+	"github.com/lockkeeper/lockkeeper/internal/git"
+	"github.com/lockkeeper/lockkeeper/internal/secret"
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/discover"
+	"github.com/lockkeeper/lockkeeper/promote/reconcile"
+	"github.com/lockkeeper/lockkeeper/render"
+)
+
+// parts are built once for a process.
+type parts struct {
+	config   serverConfig
+	secrets  secrets
+	log      *slog.Logger
+	renderer *render.Engine
+	registry *discover.Registry
+	argo     reconcile.Deliverer // nil without a server
+	metrics  reconcile.Metrics
+	called   func(repository, operation string, status, remaining int)
+}
+
+func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
+	if s.GitLabToken == "" {
+		return nil, errors.New("no GitLab token: set LOCKKEEPER_GITLAB_TOKEN to a project, group or personal access token with scope api")
+	}
+	renderer, err := render.NewEngine()
+	if err != nil {
+		return nil, fmt.Errorf("renderer: %w", err)
+	}
+	p := &parts{config: cfg, secrets: s, log: log, renderer: renderer}
+	p.registry = discover.New(discover.Config{
+		Keychain: authn.DefaultKeychain, Logger: log, Now: time.Now, UserAgent: "lockkeeper/" + version,
+	})
+	if p.argo, err = newArgo(cfg.ArgoCD, s); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func newArgo(cfg argocdConfig, s secrets) (reconcile.Deliverer, error) {
+	server := cfg.URL
+	if server == "" {
+		server = s.ArgoCDURL
+	}
+	switch {
+	case server == "" && s.ArgoCDToken == "":
+		return nil, nil //nolint:nilnil // nil is the documented value for "no server"
+	case server == "":
+		return nil, errors.New("LOCKKEEPER_ARGOCD_TOKEN is set, but no server: set argocd.url or LOCKKEEPER_ARGOCD_URL")
+	case s.ArgoCDToken == "":
+		return nil, fmt.Errorf("Argo CD server %s is set, but no token: set LOCKKEEPER_ARGOCD_TOKEN to a token of an account that may get and sync the applications", server) //nolint:staticcheck,revive // a product's name begins the sentence
+	}
+	client, err := argocd.New(argocd.Config{
+		URL: server, Token: secret.Text(s.ArgoCDToken), Insecure: cfg.InsecureSkipTLSVerify, UserAgent: "lockkeeper/" + version,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("Argo CD: %w", err) //nolint:staticcheck,revive // a product's name begins the sentence
+	}
+	return &deliverer{client: client, now: time.Now}, nil
+}
+
+// forge builds the adapter of one repository.
+func (p *parts) forge(repository repositoryConfig) (*gitlab.Forge, error) {
+	project := strings.Trim(repository.Project, "/")
+	forge, err := gitlab.New(gitlab.Config{
+		URL: p.config.GitLab.URL, Project: project, Token: secret.Text(p.secrets.GitLabToken),
+		UserAgent: "lockkeeper/" + version, Logger: p.log,
+		Observe: func(call gitlab.Call) {
+			if p.called != nil {
+				p.called(project, call.Operation, call.Status, call.RateRemaining)
+			}
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("repository %q: %w", project, err)
+	}
+	return forge, nil
+}
+
+// warn says what in a project's settings keeps the gates from holding anything back. It is no error: the bot works all the
+// same.
+func (p *parts) warn(ctx context.Context, project string, forge *gitlab.Forge) {
+	settings, err := forge.Settings(ctx)
+	if err != nil {
+		p.log.WarnContext(ctx, "read the project's settings", "repository", project, "error", err)
+		return
+	}
+	for _, warning := range settings.Warnings() {
+		p.log.WarnContext(ctx, "project settings", "repository", project, "warning", warning)
+	}
+}
+
+// reconciler builds the loop of one repository.
+func (p *parts) reconciler(repository repositoryConfig, forge *gitlab.Forge) (*reconcile.Reconciler, error) {
+	project := strings.Trim(repository.Project, "/")
+	cloneURL := strings.TrimRight(p.config.GitLab.URL, "/") + "/" + project + ".git"
+	author := git.Signature{Name: p.config.Author.Name, Email: p.config.Author.Email}
+	repo, err := git.Open(git.Config{
+		URL: cloneURL, Username: "lockkeeper", Password: secret.Text(p.secrets.GitLabToken), Author: author,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("repository %q: %w", project, err)
+	}
+	return reconcile.New(reconcile.Config{
+		Git: repo, URLs: append([]string{cloneURL}, repository.URLs...), Branch: promote.Branch(repository.Branch), Forge: forge,
+		Registry: p.registry, Renderer: p.renderer, Argo: p.argo, Author: author, Log: p.log, Now: time.Now, Metrics: p.metrics,
+	}), nil
+}
+
+func newLog(w io.Writer, format string, verbose bool) *slog.Logger {
+	options := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if verbose {
+		options.Level = slog.LevelDebug
+	}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// sleep waits, unless ctx ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
