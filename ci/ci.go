@@ -13,6 +13,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -40,13 +41,17 @@ type Config struct {
 	Sleep    func(ctx context.Context, d time.Duration) error // required
 }
 
+// minPause keeps a plan that wants to be looked at again at once from becoming a hot loop.
+const minPause = time.Second
+
 // Result is how a job ended.
 type Result struct {
-	Outcome reconcile.Outcome
-	Exit    int
+	Outcome reconcile.Outcome // of the last run, with what all runs applied
+	Exit    int               // one of the exit codes; ExitFailed whenever Run returned an error
 }
 
-// Run runs the loop, and again while something is being delivered and time is left.
+// Run runs the loop, and again while something is being delivered and time is left. The Result is of use also when there is
+// an error: it has what was done before it.
 func Run(ctx context.Context, cfg Config) (Result, error) {
 	deadline := cfg.Now().Add(cfg.Wait)
 	var all []promote.Action
@@ -61,12 +66,12 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 		if err != nil {
 			return Result{Outcome: outcome, Exit: ExitFailed}, err
 		}
-		next := outcome.Plan.Recheck
-		if !delivering(outcome.State) || next.IsZero() || next.After(deadline) {
+		now, next := cfg.Now(), outcome.Plan.Recheck
+		if !delivering(outcome.State) || next.IsZero() || next.After(deadline) || !now.Before(deadline) {
 			return Result{Outcome: outcome, Exit: exit(outcome)}, nil
 		}
-		if err := cfg.Sleep(ctx, next.Sub(cfg.Now())); err != nil {
-			return Result{Outcome: outcome, Exit: ExitFailed}, err
+		if err := cfg.Sleep(ctx, max(minPause, next.Sub(now))); err != nil {
+			return Result{Outcome: outcome, Exit: ExitFailed}, fmt.Errorf("wait for a delivery: %w", err)
 		}
 		events = nil
 	}
@@ -81,7 +86,8 @@ func delivering(state promote.State) bool {
 	return false
 }
 
-// exit says how things stand at the end of a run.
+// exit says how things stand. A stage on hold is as a person wants it, and what an open promotion is blocked by is shown to
+// the people who look at its change: it waits.
 func exit(outcome reconcile.Outcome) int {
 	waiting := false
 	for _, stage := range outcome.Plan.Stages {
@@ -92,31 +98,24 @@ func exit(outcome reconcile.Outcome) int {
 			return ExitFailed
 		}
 	}
-	if waiting {
+	switch {
+	case failed(outcome.Applied):
+		return ExitFailed
+	case waiting:
 		return ExitWaiting
 	}
 	return ExitDone
 }
 
+// failed reports whether a promotion failed in this job, whatever came after it.
+func failed(applied []promote.Action) bool {
+	return slices.ContainsFunc(applied, func(action promote.Action) bool {
+		finish, ok := action.(promote.Finish)
+		return ok && finish.Phase == promote.PhaseFailed
+	})
+}
+
 func held(state promote.State, stage promote.StageRef) bool {
 	_, ok := state.History.Hold(stage)
 	return ok
-}
-
-// Environment is what a CI system says about the job's repository. Empty fields were not said.
-type Environment struct {
-	System  string // "gitlab"; "" outside a CI system that is known
-	Server  string // base URL of the forge
-	Project string // path of the project
-	Branch  string // its default branch
-}
-
-// Detect reads the environment of the CI system that runs the job.
-func Detect(getenv func(string) string) Environment {
-	if getenv("GITLAB_CI") != "true" {
-		return Environment{}
-	}
-	return Environment{
-		System: "gitlab", Server: getenv("CI_SERVER_URL"), Project: getenv("CI_PROJECT_PATH"), Branch: getenv("CI_DEFAULT_BRANCH"),
-	}
 }

@@ -141,7 +141,7 @@ Exit codes:
 				progress = env.out
 			}
 			result, err := ci.Run(cmd.Context(), ci.Config{Runner: runner, Wait: wait, Progress: progress, Now: time.Now, Sleep: sleep})
-			if printErr := printPlan(env.out, output, result.Outcome.Plan); printErr != nil {
+			if printErr := printResult(env.out, output, result, err); printErr != nil {
 				return printErr
 			}
 			if result.Exit == ci.ExitDone {
@@ -209,6 +209,15 @@ func checkOutput(output string, known ...string) error {
 		return nil
 	}
 	return fmt.Errorf("--output is %q: expected one of %v", output, known)
+}
+
+// printResult writes how a job ended.
+func printResult(w io.Writer, output string, result ci.Result, failure error) error {
+	if output == "markdown" {
+		_, err := io.WriteString(w, result.Summary(failure))
+		return err
+	}
+	return printPlan(w, output, result.Outcome.Plan)
 }
 
 // printPlan writes what is left to do, and how every stage stands.

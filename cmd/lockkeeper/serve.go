@@ -130,25 +130,25 @@ func toSecrets(texts []string) []secret.Text {
 	return secrets
 }
 
-// serveBot serves until ctx ends, then lets requests and runs come to an end.
+// serveBot serves until ctx ends: then it takes no more webhooks, and after that lets runs come to an end.
 func serveBot(ctx context.Context, b *bot.Bot, listener net.Listener) error {
 	server := &http.Server{Handler: b.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	running, cancel := context.WithCancel(ctx)
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	stopped := make(chan error, 1)
 	go func() { stopped <- b.Run(running) }()
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
-		cancel()
+	case err = <-stopped:
+		return errors.Join(err, server.Close())
 	}
 	closing, done := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer done()
-	if errors.Is(err, http.ErrServerClosed) {
-		err = nil
-	}
-	return errors.Join(err, server.Shutdown(closing), <-stopped)
+	shutdown := server.Shutdown(closing)
+	cancel()
+	return errors.Join(err, shutdown, <-stopped)
 }

@@ -1,0 +1,22 @@
+// Package bot is the server: it takes webhooks, queues them durably, and runs the loop of promote/reconcile, one repository
+// at a time. It owns the intake, the queue, the sweep, the metrics and the endpoints. It decides nothing about promotions.
+//
+// An event is stored before it is answered, and forgotten only when a run of the loop that had it came to an end. The events
+// of one repository that wait together are worked off by one run, in the order in which they came. A run that fails is tried
+// again after a pause, in which nothing else runs for its repository; an event is given up, with a line in the log, after
+// twelve failures, or after three when the answer is a refusal. A sweep looks at every repository at the start and from time
+// to time, so that an event that never came is found out too.
+//
+// The same delivery twice within a day is one event. A delivery counts as seen once its event is stored, and no more when
+// the event was given up: then sending it again tries it again.
+//
+// The queue is one SQLite file, which one process at a time may open. It may be deleted while no process runs: what it still
+// had to do is found by the next sweep, except for commands in comments.
+//
+// # Endpoints
+//
+//	POST /webhook/<forge>  webhooks of a forge; 2xx to everything authentic that could be stored
+//	GET  /healthz          200 while the process lives
+//	GET  /readyz           200 when events can be stored and the workers run
+//	GET  /metrics          Prometheus; see Metrics.Descriptions
+package bot

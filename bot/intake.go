@@ -1,0 +1,177 @@
+package bot
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+func (b *Bot) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, hook := range b.Hooks {
+		mux.Handle("POST /webhook/"+hook.Forge, b.intake(hook))
+	}
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := b.queue.ready(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "ready\n")
+	})
+	mux.HandleFunc("GET /metrics", b.scrape)
+	return mux
+}
+
+// scrape serves the metrics, those of the queue as they are now.
+func (b *Bot) scrape(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
+	defer cancel()
+	counts, err := b.queue.store.counts(ctx)
+	if err != nil {
+		b.Log.ErrorContext(ctx, "count events", "error", err)
+	}
+	for _, repository := range b.Repositories {
+		b.Metrics.waiting(repository.Name, counts[repository.Name], err == nil)
+	}
+	b.Metrics.Handler().ServeHTTP(w, r)
+}
+
+// answer is what a delivery gets, and what the log says about it.
+type answer struct {
+	status int
+	text   string
+}
+
+// The answers. Forges count anything but 2xx against the endpoint and switch it off in the end, so only what is not
+// authentic, or cannot be stored, is refused.
+var (
+	accepted      = answer{http.StatusAccepted, "accepted"}
+	ignored       = answer{http.StatusAccepted, "ignored"}
+	notUnderstood = answer{http.StatusAccepted, "not understood"}
+	unknown       = answer{http.StatusAccepted, "no such repository is configured"}
+	repeated      = answer{http.StatusOK, "this delivery was accepted before"}
+	notRead       = answer{http.StatusBadRequest, "the body could not be read"}
+	notAuthentic  = answer{http.StatusUnauthorized, "the delivery is not authentic: check that the webhook's secret is the server's"}
+	tooSlow       = answer{http.StatusRequestTimeout, "the body took too long"}
+	tooLarge      = answer{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody)}
+	broken        = answer{http.StatusInternalServerError, "internal error"}
+	notStored     = answer{http.StatusServiceUnavailable, "the event could not be stored: send it again"}
+	busy          = answer{http.StatusServiceUnavailable, "too many large deliveries at once: send it again"}
+)
+
+// intake stores a delivery and answers.
+func (b *Bot) intake(hook Hook) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got := b.contain(r.Context(), w, r, hook)
+		b.Metrics.received(hook.Forge, got.status)
+		if got.status >= http.StatusBadRequest {
+			b.Log.WarnContext(r.Context(), "webhook refused", "forge", hook.Forge, "status", got.status, "reason", got.text)
+			http.Error(w, got.text, got.status)
+			return
+		}
+		w.WriteHeader(got.status)
+		_, _ = io.WriteString(w, got.text+"\n")
+	})
+}
+
+// contain is the border at which a panic of a hook ends. After the delivery was found authentic it is answered like one that
+// is not understood: sending it again would not help.
+func (b *Bot) contain(ctx context.Context, w http.ResponseWriter, r *http.Request, hook Hook) (got answer) {
+	authentic := false
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		b.Log.ErrorContext(ctx, "panic in webhook", "forge", hook.Forge, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		got = broken
+		if authentic {
+			got = notUnderstood
+		}
+	}()
+	body, done, err := b.bodies.read(w, r)
+	defer done()
+	if err != nil {
+		return refusal(err)
+	}
+	if err := hook.Verify(r.Header, body, b.Now()); err != nil {
+		return notAuthentic
+	}
+	authentic = true
+	// It goes on when the sender hangs up: some do, and never send again.
+	return b.receive(context.WithoutCancel(ctx), r.Header, body, hook)
+}
+
+// refusal is the answer to a body that could not be read.
+func refusal(err error) answer {
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return tooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return tooSlow
+	case errors.Is(err, errBusy):
+		return busy
+	}
+	return notRead
+}
+
+// receive stores the event of an authentic delivery for each repository that it is about.
+func (b *Bot) receive(ctx context.Context, header http.Header, body []byte, hook Hook) answer {
+	event, err := hook.Parse(header, body)
+	switch {
+	case errors.Is(err, ErrIgnored):
+		return ignored
+	case err != nil:
+		b.Log.WarnContext(ctx, "webhook not understood", "forge", hook.Forge, "error", err)
+		return notUnderstood
+	}
+	event.Delivery = cmp.Or(event.Delivery, digest(body))
+	project := hook.Project(body)
+	got := unknown
+	for _, repository := range b.Repositories {
+		if !sameProject(repository.Project, project) {
+			continue
+		}
+		if got = b.keep(ctx, repository.Name, event, got); got == notStored {
+			break
+		}
+	}
+	return got
+}
+
+// keep stores an event for one repository; before is the answer so far.
+func (b *Bot) keep(ctx context.Context, repository string, event promote.Event, before answer) answer {
+	added, err := b.queue.add(ctx, repository, event)
+	if err != nil {
+		b.Log.ErrorContext(ctx, "store event", "repository", repository, "delivery", event.Delivery, "error", err)
+		return notStored
+	}
+	b.Log.InfoContext(ctx, "webhook", "repository", repository, "event", event.Kind.String(), "delivery", event.Delivery, "new", added)
+	if added || before == accepted {
+		return accepted
+	}
+	return repeated
+}
+
+// sameProject compares names as forges do, which never have two that differ in case only.
+func sameProject(configured, said string) bool {
+	return said != "" && strings.EqualFold(strings.Trim(configured, "/"), strings.Trim(said, "/"))
+}
+
+// digest stands for the delivery's ID where the forge gave none.
+func digest(body []byte) string {
+	sum := sha256.Sum256(body)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,200 @@
+package bot
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/reconcile"
+)
+
+// Description says what a metric means. The Go runtime's and the process's own metrics are not among them.
+type Description struct {
+	Name   string
+	Type   string // "counter", "gauge" or "histogram"
+	Labels []string
+	Help   string
+}
+
+var (
+	webhooks = Description{
+		"lockkeeper_webhooks_total", "counter",
+		[]string{"forge", "status"},
+		"Webhook deliveries, by forge and answered HTTP status.",
+	}
+	queueEvents = Description{
+		"lockkeeper_queue_events", "gauge",
+		[]string{"repository"},
+		"Events that wait for a run or are being worked off.",
+	}
+	givenUp = Description{
+		"lockkeeper_events_given_up_total", "counter",
+		[]string{"repository"},
+		"Events that nobody works off any more, because every run that had them failed.",
+	}
+	runSeconds = Description{
+		"lockkeeper_run_seconds", "histogram",
+		[]string{"repository", "result"},
+		"Duration of one run of the loop, by repository and result (ok, error).",
+	}
+	actions = Description{
+		"lockkeeper_actions_total", "counter",
+		[]string{"kind", "result"},
+		"Actions of plans that were applied, by kind and result (ok, error).",
+	}
+	promotions = Description{
+		"lockkeeper_promotions_total", "counter",
+		[]string{"project", "stage", "phase"},
+		"Promotions that ended, by project, stage and phase.",
+	}
+	stageVerdict = Description{
+		"lockkeeper_stage_verdict", "gauge",
+		[]string{"repository", "project", "stage"},
+		"Verdict on the way to each stage's next freight: 0 pass, 1 skip, 2 wait, 3 block.",
+	}
+	forgeRequests = Description{
+		"lockkeeper_forge_requests_total", "counter",
+		[]string{"operation", "status"},
+		"HTTP requests to the forge, by operation and status.",
+	}
+	forgeRemaining = Description{
+		"lockkeeper_forge_requests_remaining", "gauge",
+		[]string{"repository"},
+		"Requests that the forge still allows in its current window.",
+	}
+)
+
+// Metrics are what Prometheus is told. All methods may be called by several goroutines.
+type Metrics struct {
+	registry   *prometheus.Registry
+	webhooks   *prometheus.CounterVec
+	queued     *prometheus.GaugeVec
+	givenUp    *prometheus.CounterVec
+	runs       *prometheus.HistogramVec
+	actions    *prometheus.CounterVec
+	promotions *prometheus.CounterVec
+	verdicts   *prometheus.GaugeVec
+	calls      *prometheus.CounterVec
+	remaining  *prometheus.GaugeVec
+
+	mu     sync.Mutex
+	judged map[string]map[promote.StageRef]bool // stages with a verdict, by repository
+}
+
+// NewMetrics returns metrics with a registry of their own.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry:   prometheus.NewRegistry(),
+		webhooks:   webhooks.counter(),
+		queued:     queueEvents.gauge(),
+		givenUp:    givenUp.counter(),
+		runs:       runSeconds.histogram(.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300),
+		actions:    actions.counter(),
+		promotions: promotions.counter(),
+		verdicts:   stageVerdict.gauge(),
+		calls:      forgeRequests.counter(),
+		remaining:  forgeRemaining.gauge(),
+		judged:     map[string]map[promote.StageRef]bool{},
+	}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.webhooks, m.queued, m.givenUp, m.runs, m.actions, m.promotions, m.verdicts, m.calls, m.remaining)
+	return m
+}
+
+// Descriptions lists every metric, for the documentation.
+func (*Metrics) Descriptions() []Description {
+	return []Description{
+		webhooks, queueEvents, givenUp, runSeconds, actions, promotions, stageVerdict, forgeRequests, forgeRemaining,
+	}
+}
+
+func (d Description) counter() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: d.Name, Help: d.Help}, d.Labels)
+}
+
+func (d Description) gauge() *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: d.Name, Help: d.Help}, d.Labels)
+}
+
+func (d Description) histogram(buckets ...float64) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: d.Name, Help: d.Help, Buckets: buckets}, d.Labels)
+}
+
+// Handler serves the metrics. What waits in the queue is as the Bot's own endpoint was last asked.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Loop returns what a Reconciler reports to.
+func (m *Metrics) Loop() reconcile.Metrics {
+	return reconcile.Metrics{
+		Applied: func(action promote.Action, err error) {
+			kind, _, _ := strings.Cut(action.Key(), "/")
+			m.actions.WithLabelValues(kind, result(err)).Inc()
+		},
+		Finished: func(p promote.Promotion) {
+			m.promotions.WithLabelValues(p.Stage.Project, p.Stage.Name, string(p.Phase)).Inc()
+		},
+	}
+}
+
+// Called counts one HTTP request to the forge. A negative remaining means that the forge did not say.
+func (m *Metrics) Called(repository, operation string, status, remaining int) {
+	m.calls.WithLabelValues(operation, strconv.Itoa(status)).Inc()
+	if remaining >= 0 {
+		m.remaining.WithLabelValues(repository).Set(float64(remaining))
+	}
+}
+
+func (m *Metrics) received(forge string, status int) {
+	m.webhooks.WithLabelValues(forge, strconv.Itoa(status)).Inc()
+}
+
+// waiting tells how many events wait; nothing when that is not known.
+func (m *Metrics) waiting(repository string, events int, known bool) {
+	if !known {
+		m.queued.DeleteLabelValues(repository)
+		return
+	}
+	m.queued.WithLabelValues(repository).Set(float64(events))
+}
+
+// gaveUp counts events; none makes the counter known, so that the first one is seen as a change.
+func (m *Metrics) gaveUp(repository string, events int) {
+	m.givenUp.WithLabelValues(repository).Add(float64(events))
+}
+
+func (m *Metrics) ran(repository string, took time.Duration, err error) {
+	m.runs.WithLabelValues(repository, result(err)).Observe(took.Seconds())
+}
+
+// stages tells the verdicts of a repository's stages, and forgets those of stages that are gone.
+func (m *Metrics) stages(repository string, stages []promote.StageStatus) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	judged := map[promote.StageRef]bool{}
+	for _, s := range stages {
+		judged[s.Stage] = true
+		m.verdicts.WithLabelValues(repository, s.Stage.Project, s.Stage.Name).Set(float64(s.Verdict))
+	}
+	for stage := range m.judged[repository] {
+		if !judged[stage] {
+			m.verdicts.DeleteLabelValues(repository, stage.Project, stage.Name)
+		}
+	}
+	m.judged[repository] = judged
+}
+
+func result(err error) string {
+	if err != nil {
+		return "error"
+	}
+	return "ok"
+}

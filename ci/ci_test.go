@@ -1,0 +1,249 @@
+package ci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/reconcile"
+)
+
+var (
+	began = time.Date(2026, 11, 21, 4, 0, 0, 0, time.UTC)
+	dev   = promote.StageRef{Project: "shop", Name: "dev"}
+	prod  = promote.StageRef{Project: "shop", Name: "prod"}
+)
+
+// world is a runner with a clock: each run gives the next outcome, and sleeping moves the clock.
+type world struct {
+	outcomes []reconcile.Outcome
+	err      error // of the run after the last outcome
+	now      time.Time
+	events   [][]promote.Event
+	slept    []time.Duration
+	asleep   error
+}
+
+func (w *world) Run(_ context.Context, options reconcile.Options) (reconcile.Outcome, error) {
+	w.events = append(w.events, options.Events)
+	if len(w.outcomes) == 0 {
+		return reconcile.Outcome{}, w.err
+	}
+	outcome := w.outcomes[0]
+	w.outcomes = w.outcomes[1:]
+	return outcome, nil
+}
+
+func (w *world) sleep(_ context.Context, d time.Duration) error {
+	w.slept = append(w.slept, d)
+	w.now = w.now.Add(d)
+	return w.asleep
+}
+
+func (w *world) config(wait time.Duration, progress *strings.Builder) Config {
+	return Config{Runner: w, Wait: wait, Progress: progress, Now: func() time.Time { return w.now }, Sleep: w.sleep}
+}
+
+func stage(ref promote.StageRef, verdict promote.Verdict) promote.StageStatus {
+	return promote.StageStatus{Stage: ref, Verdict: verdict, Reason: "because"}
+}
+
+func promotion(ref promote.StageRef, phase promote.Phase) promote.Promotion {
+	return promote.Promotion{ID: promote.PromotionID(ref.Name + "-1"), Stage: ref, Phase: phase}
+}
+
+func outcome(history promote.History, stages ...promote.StageStatus) reconcile.Outcome {
+	return reconcile.Outcome{Plan: promote.Plan{Stages: stages}, State: promote.State{History: history}}
+}
+
+func doing(o reconcile.Outcome, actions ...promote.Action) reconcile.Outcome {
+	o.Applied = actions
+	return o
+}
+
+func recheck(o reconcile.Outcome, after time.Duration) reconcile.Outcome {
+	o.Plan.Recheck = began.Add(after)
+	return o
+}
+
+func with(promotions ...promote.Promotion) promote.History {
+	return promote.History{Promotions: promotions}
+}
+
+func TestExitCode(t *testing.T) {
+	held := promote.History{Holds: []promote.Hold{{Stage: dev}}}
+	for _, test := range []struct {
+		name    string
+		outcome reconcile.Outcome
+		want    int
+	}{
+		{"there is no stage at all", outcome(with()), ExitDone},
+		{"every stage runs the newest freight", outcome(with(promotion(dev, promote.PhaseSucceeded)), stage(dev, promote.Pass), stage(prod, promote.Skip)), ExitDone},
+		{"freight waits for the stage before it, and no promotion is open", outcome(with(), stage(prod, promote.Wait)), ExitDone},
+		{"a change waits to be merged", outcome(with(promotion(dev, promote.PhaseProposed)), stage(dev, promote.Wait)), ExitWaiting},
+		{"a change is ready to be merged", outcome(with(promotion(dev, promote.PhaseProposed)), stage(dev, promote.Pass)), ExitWaiting},
+		{"a gate of an open change blocks", outcome(with(promotion(dev, promote.PhaseProposed)), stage(dev, promote.Block)), ExitWaiting},
+		{"what was merged is not healthy yet", outcome(with(promotion(dev, promote.PhaseDelivering)), stage(dev, promote.Wait)), ExitWaiting},
+		{"a stage cannot go on without a correction", outcome(with(), stage(dev, promote.Block)), ExitFailed},
+		{"one stage waits and another cannot go on", outcome(with(promotion(dev, promote.PhaseProposed)), stage(dev, promote.Wait), stage(prod, promote.Block)), ExitFailed},
+		{"a stage is on hold", outcome(held, stage(dev, promote.Block)), ExitDone},
+		{"a stage is on hold and another cannot go on", outcome(held, stage(dev, promote.Block), stage(prod, promote.Block)), ExitFailed},
+		{"a promotion failed in this job", doing(outcome(with(promotion(dev, promote.PhaseFailed)), stage(dev, promote.Wait)),
+			promote.Finish{Promotion: promotion(dev, promote.PhaseDelivering), Phase: promote.PhaseFailed}), ExitFailed},
+		{"a promotion failed in an earlier job, and nobody needs to correct anything", outcome(with(promotion(dev, promote.PhaseFailed)), stage(dev, promote.Wait)), ExitDone},
+		{"a promotion succeeded in this job", doing(outcome(with(promotion(dev, promote.PhaseSucceeded)), stage(dev, promote.Pass)),
+			promote.Finish{Promotion: promotion(dev, promote.PhaseDelivering), Phase: promote.PhaseSucceeded}), ExitDone},
+		{"a promotion was superseded in this job", doing(outcome(with(promotion(dev, promote.PhaseAborted)), stage(dev, promote.Pass)),
+			promote.Finish{Promotion: promotion(dev, promote.PhaseProposed), Phase: promote.PhaseAborted}), ExitDone},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := &world{outcomes: []reconcile.Outcome{test.outcome}, now: began}
+			got, err := Run(t.Context(), w.config(0, &strings.Builder{}))
+			if err != nil || got.Exit != test.want {
+				t.Errorf("got %d, %v; want %d", got.Exit, err, test.want)
+			}
+		})
+	}
+}
+
+func TestRunWaits(t *testing.T) {
+	delivering := outcome(with(promotion(dev, promote.PhaseDelivering)), stage(dev, promote.Wait))
+	proposed := outcome(with(promotion(dev, promote.PhaseProposed)), stage(dev, promote.Wait))
+	done := outcome(with(promotion(dev, promote.PhaseSucceeded)), stage(dev, promote.Pass))
+	for _, test := range []struct {
+		name     string
+		wait     time.Duration
+		outcomes []reconcile.Outcome
+		slept    []time.Duration
+		exit     int
+	}{
+		{"not at all without being asked to", 0, []reconcile.Outcome{recheck(delivering, 10*time.Second)}, nil, ExitWaiting},
+		{"not at all without being asked to, also when it is time", 0, []reconcile.Outcome{recheck(delivering, 0)}, nil, ExitWaiting},
+		{
+			"until what is delivered is healthy", time.Minute,
+			[]reconcile.Outcome{recheck(delivering, 10*time.Second), recheck(delivering, 30*time.Second), done},
+			[]time.Duration{10 * time.Second, 20 * time.Second},
+			ExitDone,
+		},
+		{"not for a merge, which is up to a person", time.Hour, []reconcile.Outcome{recheck(proposed, 10*time.Second)}, nil, ExitWaiting},
+		{"not when time alone changes nothing", time.Hour, []reconcile.Outcome{delivering}, nil, ExitWaiting},
+		{"not for what comes after the end", time.Minute, []reconcile.Outcome{recheck(delivering, 61*time.Second)}, nil, ExitWaiting},
+		{"for what comes just in time", time.Minute, []reconcile.Outcome{recheck(delivering, time.Minute), recheck(delivering, time.Minute)}, []time.Duration{time.Minute}, ExitWaiting},
+		{
+			"a second at a time when the plan names the past, and not forever", 3 * time.Second,
+			[]reconcile.Outcome{recheck(delivering, -time.Hour), recheck(delivering, -time.Hour), recheck(delivering, -time.Hour), recheck(delivering, -time.Hour)},
+			[]time.Duration{time.Second, time.Second, time.Second},
+			ExitWaiting,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := &world{outcomes: test.outcomes, now: began, err: errors.New("one run too many")}
+			got, err := Run(t.Context(), w.config(test.wait, &strings.Builder{}))
+			if err != nil || got.Exit != test.exit {
+				t.Errorf("got %d, %v; want %d", got.Exit, err, test.exit)
+			}
+			if len(w.outcomes) > 0 {
+				t.Errorf("%d runs are missing", len(w.outcomes))
+			}
+			if diff := cmp.Diff(test.slept, w.slept); diff != "" {
+				t.Errorf("pauses (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRunTellsWhatWasDoneInAllRuns(t *testing.T) {
+	hold, release := promote.RecordHold{Hold: promote.Hold{Stage: prod}}, promote.ReleaseHold{Hold: promote.Hold{Stage: prod}}
+	first := recheck(doing(outcome(with(promotion(dev, promote.PhaseDelivering))), hold), 5*time.Second)
+	w := &world{outcomes: []reconcile.Outcome{first, doing(outcome(with()), release)}, now: began}
+	var progress strings.Builder
+	got, err := Run(t.Context(), w.config(time.Minute, &progress))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]promote.Action{hold, release}, got.Outcome.Applied); diff != "" {
+		t.Errorf("actions (-want +got):\n%s", diff)
+	}
+	if want := fmt.Sprintf("%s\n%s\n", hold, release); progress.String() != want {
+		t.Errorf("progress is %q, want %q", &progress, want)
+	}
+	if diff := cmp.Diff([][]promote.Event{{{Kind: promote.EventSweep}}, nil}, w.events); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+func TestRunThatFailsKeepsWhatWasDone(t *testing.T) {
+	hold := promote.RecordHold{Hold: promote.Hold{Stage: prod}}
+	first := recheck(doing(outcome(with(promotion(dev, promote.PhaseDelivering))), hold), 5*time.Second)
+	t.Run("in the loop", func(t *testing.T) {
+		w := &world{outcomes: []reconcile.Outcome{first}, now: began, err: promote.ErrForbidden}
+		got, err := Run(t.Context(), w.config(time.Minute, &strings.Builder{}))
+		if !errors.Is(err, promote.ErrForbidden) || got.Exit != ExitFailed || len(got.Outcome.Applied) != 1 {
+			t.Errorf("got %d, %v with %d actions; want %d, %v with 1", got.Exit, err, len(got.Outcome.Applied), ExitFailed, promote.ErrForbidden)
+		}
+	})
+	t.Run("while it waits", func(t *testing.T) {
+		w := &world{outcomes: []reconcile.Outcome{first}, now: began, asleep: context.Canceled}
+		got, err := Run(t.Context(), w.config(time.Minute, &strings.Builder{}))
+		if !errors.Is(err, context.Canceled) || got.Exit != ExitFailed || len(got.Outcome.Applied) != 1 {
+			t.Errorf("got %d, %v with %d actions; want %d, %v with 1", got.Exit, err, len(got.Outcome.Applied), ExitFailed, context.Canceled)
+		}
+	})
+}
+
+func TestDetect(t *testing.T) {
+	gitlab := map[string]string{
+		"GITLAB_CI": "true", "CI_SERVER_URL": "https://gitlab.example.com:8443/git", "CI_PROJECT_PATH": "shop/deploy", "CI_DEFAULT_BRANCH": "main",
+	}
+	for _, test := range []struct {
+		name string
+		env  map[string]string
+		want Environment
+	}{
+		{"a terminal", map[string]string{"HOME": "/root"}, Environment{}},
+		{"a GitLab job", gitlab, Environment{System: "gitlab", Server: "https://gitlab.example.com:8443/git", Project: "shop/deploy", Branch: "main"}},
+		{"a GitLab job that says little", map[string]string{"GITLAB_CI": "true"}, Environment{System: "gitlab"}},
+		{"a system that is not known", map[string]string{"CI": "true", "CI_PROJECT_PATH": "shop/deploy"}, Environment{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := Detect(func(name string) string { return test.env[name] })
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSummary(t *testing.T) {
+	hold := promote.RecordHold{Hold: promote.Hold{Stage: prod}}
+	table := promote.StatusTable([]promote.StageStatus{stage(dev, promote.Wait)})
+	for _, test := range []struct {
+		name   string
+		result Result
+		err    error
+		want   string
+	}{
+		{"nothing to do", Result{}, nil, "## Lockkeeper: nothing to do\n"},
+		{"done", Result{Outcome: doing(reconcile.Outcome{}, hold)}, nil, "## Lockkeeper: done\n\nDone in this job:\n\n    " + hold.String() + "\n"},
+		{"waiting", Result{Outcome: outcome(with(), stage(dev, promote.Wait)), Exit: ExitWaiting}, nil, "## Lockkeeper: a promotion is on its way and waits\n\n" + table},
+		{"failed", Result{Exit: ExitFailed}, nil, "## Lockkeeper: a promotion failed, or a stage needs a correction\n"},
+		{
+			"an error, whose text cannot leave its block",
+			Result{Exit: ExitFailed},
+			errors.New("read\n```\r\n# <b>x"),
+			"## Lockkeeper: the run failed\n\n    read\n    ``` \n    # <b>x\n",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, test.result.Summary(test.err)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
