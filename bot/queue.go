@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,8 +57,7 @@ type queue struct {
 	mu     sync.RWMutex // held for reading while an event is stored
 	closed bool
 
-	pausing sync.Mutex
-	paused  map[string]time.Time // repositories whose last run failed, until when
+	pauses pauses
 }
 
 // job asks for a run of the loop for one repository.
@@ -73,7 +73,7 @@ func openQueue(ctx context.Context, cfg Config, do work) (*queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &queue{store: store, work: do, log: cfg.Log, metrics: cfg.Metrics, paused: map[string]time.Time{}}
+	q := &queue{store: store, work: do, log: cfg.Log, metrics: cfg.Metrics, pauses: pauses{of: map[string]pause{}}}
 	q.alarm = newAlarm(q.ring)
 	if err := q.prepare(ctx, cfg); err != nil {
 		return nil, errors.Join(explain(err), store.db.Close())
@@ -204,6 +204,7 @@ func (q *queue) add(ctx context.Context, repository string, event promote.Event)
 	err = q.store.change(ctx, func(tx *sql.Tx) error {
 		var ask bool
 		added, ask, err = q.store.add(ctx, tx, repository, event)
+		ask = ask || added && q.breaks(repository, event)
 		if err != nil || !ask {
 			return err
 		}
@@ -220,6 +221,12 @@ func (q *queue) ask(ctx context.Context, tx *sql.Tx, repository string) error {
 		return fmt.Errorf("store job: %w", err)
 	}
 	return nil
+}
+
+// breaks reports whether an event needs a job of its own, because the one that it would share waits for a pause to end.
+func (q *queue) breaks(repository string, event promote.Event) bool {
+	pause, left := q.pauses.get(repository)
+	return left > 0 && pause.brokenBy(event.Kind)
 }
 
 // ring stores the event that an alarm stands for.
@@ -243,7 +250,11 @@ func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 
 // run gives the events that wait to the work, and forgets them when it came to an end.
 func (q *queue) run(ctx context.Context, repository string) error {
-	if left := q.pause(repository); left > 0 {
+	left, early, err := q.mayRun(ctx, repository)
+	if err != nil {
+		return err
+	}
+	if left > 0 && !early {
 		return river.JobSnooze(left)
 	}
 	taken, err := q.store.take(ctx, repository)
@@ -260,16 +271,47 @@ func (q *queue) run(ctx context.Context, repository string) error {
 	defer cancel()
 	switch {
 	case failure == nil:
-		q.setPause(repository, 0)
+		q.pauses.end(repository)
 		return q.store.finish(after, taken, func(tx *sql.Tx) error { return q.ask(after, tx, repository) })
 	case ended && q.interrupting.Load():
-		if err := q.store.untake(after, taken); err != nil {
+		if err := q.store.untake(after, taken, 0); err != nil {
 			return err
 		}
 		return river.JobSnooze(0) // for the next process
-	default:
-		return q.failed(after, taken, failure)
+	case early:
+		if taken, err = q.uncount(after, taken); err != nil {
+			return err
+		}
 	}
+	return q.failed(after, taken, failure)
+}
+
+// mayRun says how long the pause of a repository still lasts, and whether an event came that breaks it.
+func (q *queue) mayRun(ctx context.Context, repository string) (left time.Duration, early bool, err error) {
+	pause, left := q.pauses.get(repository)
+	if left <= 0 {
+		return 0, false, nil
+	}
+	newest, kinds, err := q.store.untried(ctx, repository, pause.seen)
+	if err != nil || !slices.ContainsFunc(kinds, pause.brokenBy) {
+		return left, false, err
+	}
+	pause.seen = newest
+	pause.early++
+	q.pauses.set(repository, pause)
+	return left, true, nil
+}
+
+// uncount makes an attempt that broke a pause count only for the events that are new in it: whoever writes many comments
+// must not use up the attempts of the others.
+func (q *queue) uncount(ctx context.Context, taken batch) (batch, error) {
+	if err := q.store.untake(ctx, taken, 1); err != nil {
+		return batch{}, err
+	}
+	for i := range taken.events {
+		taken.events[i].attempts = max(taken.events[i].attempts-1, 1)
+	}
+	return taken, nil
 }
 
 // attempt is the border at which a panic of the work ends.
@@ -290,7 +332,8 @@ func (q *queue) attempt(ctx context.Context, taken batch) (err error) {
 }
 
 // failed keeps the events for the next attempt, and gives those up that were tried too often. Until then nothing runs for
-// the repository, whatever else arrives: the events keep their order, and who asked to be left alone is.
+// the repository, unless an event arrives that breaks the pause: the events keep their order, and who asked to be left alone
+// is.
 func (q *queue) failed(ctx context.Context, taken batch, failure error) error {
 	attempt := 0
 	var hopeless []stored
@@ -302,9 +345,15 @@ func (q *queue) failed(ctx context.Context, taken batch, failure error) error {
 			drops = append(drops, dropped{e, "every run that had it failed"})
 		}
 	}
-	pause, _ := retry(failure, attempt)
-	q.log.ErrorContext(ctx, "run", "repository", taken.repository, "events", len(taken.events), "attempt", attempt, "error", failure, "again", pause)
-	q.setPause(taken.repository, pause)
+	before, _ := q.pauses.get(taken.repository)
+	next := before.next(failure, attempt, time.Now(), taken.events)
+	if len(hopeless) > 0 {
+		next.early = 0
+	}
+	q.pauses.set(taken.repository, next)
+	pause := time.Until(next.until)
+	q.log.ErrorContext(ctx, "run", "repository", taken.repository, "events", len(taken.events), "attempt", attempt+before.early,
+		"error", failure, "again", pause.Round(time.Millisecond))
 	left, err := q.store.giveUp(ctx, taken.repository, hopeless)
 	if err != nil {
 		return err
@@ -323,19 +372,6 @@ func (q *queue) drop(ctx context.Context, repository string, drops []dropped) {
 			"delivery", d.event.Delivery, "attempts", d.attempts, "reason", d.reason)
 	}
 	q.metrics.gaveUp(repository, len(drops))
-}
-
-// pause says how long no run may start.
-func (q *queue) pause(repository string) time.Duration {
-	q.pausing.Lock()
-	defer q.pausing.Unlock()
-	return time.Until(q.paused[repository])
-}
-
-func (q *queue) setPause(repository string, pause time.Duration) {
-	q.pausing.Lock()
-	defer q.pausing.Unlock()
-	q.paused[repository] = time.Now().Add(pause)
 }
 
 // policy spaces the attempts of a job that could not read or write the database.

@@ -138,9 +138,10 @@ func TestFailedRunIsTriedAgainWithWhatCameMeanwhile(t *testing.T) {
 }
 
 // unpause ends the pause after a failure, so that tests need not wait for it.
-func unpause(t testing.TB, q *queue, repository string) {
-	t.Helper()
-	q.setPause(repository, 0)
+func unpause(q *queue, repository string) {
+	pause, _ := q.pauses.get(repository)
+	pause.until = time.Time{}
+	q.pauses.set(repository, pause)
 }
 
 func TestFailuresAreGivenUpEventByEvent(t *testing.T) {
@@ -155,7 +156,7 @@ func TestFailuresAreGivenUpEventByEvent(t *testing.T) {
 	attempt := func(failure error) {
 		t.Helper()
 		fail.Store(&failure)
-		unpause(t, b.queue, "app")
+		unpause(b.queue, "app")
 		err := b.queue.run(t.Context(), "app")
 		if (err == nil) != (failure == nil || len(waiting(t, b, "app")) == 0) {
 			t.Fatalf("run: %v", err)
@@ -194,7 +195,7 @@ func TestFailuresAreGivenUpEventByEvent(t *testing.T) {
 	wantWaiting()
 }
 
-func TestPauseHoldsWhateverArrives(t *testing.T) {
+func TestPauseHoldsMoreOfWhatFailed(t *testing.T) {
 	var runs atomic.Int32
 	runner := runnerFunc(func(context.Context, []promote.Event) (reconcile.Outcome, error) {
 		runs.Add(1)
@@ -232,8 +233,8 @@ func TestPanicInRunIsAFailure(t *testing.T) {
 	if diff := cmp.Diff([]int{1}, waiting(t, b, "app")); diff != "" {
 		t.Errorf("waiting events (-want +got):\n%s", diff)
 	}
-	if pause := b.queue.pause("app"); pause <= time.Second {
-		t.Errorf("tried again after %s: a hot loop", pause)
+	if _, left := b.queue.pauses.get("app"); left <= time.Second {
+		t.Errorf("tried again after %s: a hot loop", left)
 	}
 	if got := log.String(); !strings.Contains(got, `msg="panic in run" repository=app panic="nil map"`) || !strings.Contains(got, "queue_test.go") {
 		t.Errorf("the log lacks the panic or its stack:\n%s", got)
@@ -241,7 +242,7 @@ func TestPanicInRunIsAFailure(t *testing.T) {
 	if !metric(t, b, `lockkeeper_run_seconds_count{repository="app",result="error"} 1`) {
 		t.Error("the panic is not counted as a failed run")
 	}
-	unpause(t, b.queue, "app")
+	unpause(b.queue, "app")
 	if err := b.queue.run(t.Context(), "app"); err != nil {
 		t.Fatal(err)
 	}

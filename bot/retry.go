@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -20,12 +21,27 @@ const (
 func retry(err error, attempt int) (pause time.Duration, giveUp bool) {
 	pause = min(2*time.Second<<min(max(attempt-1, 0), 12), 10*time.Minute)
 	giveUp = attempt >= maxAttempts
-	var api *promote.APIError
-	if !errors.As(err, &api) {
-		return pause, giveUp
+	after, refused := answered(err)
+	if after > 0 {
+		return min(after, time.Hour), giveUp
 	}
-	if api.RetryAfter > 0 {
-		return min(api.RetryAfter, time.Hour), giveUp
+	return pause, giveUp || refused && attempt >= maxRefusals
+}
+
+// patient reports whether a service asked to wait.
+func patient(err error) bool {
+	after, _ := answered(err)
+	return after > 0
+}
+
+// answered says what an API or a Git server answered: how long it asked to wait, 0 when it did not, and whether it refused
+// what time alone does not change.
+func answered(err error) (after time.Duration, refused bool) {
+	if api, ok := errors.AsType[*promote.APIError](err); ok {
+		return api.RetryAfter, !api.Temporary()
 	}
-	return pause, giveUp || !api.Temporary() && attempt >= maxRefusals
+	if server, ok := errors.AsType[*git.HTTPError](err); ok {
+		return server.RetryAfter, !server.Temporary()
+	}
+	return 0, errors.Is(err, git.ErrUnauthorized) || errors.Is(err, git.ErrDenied)
 }

@@ -7,12 +7,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 func TestRetry(t *testing.T) {
 	api := func(status int, after time.Duration) error {
 		return fmt.Errorf("observe: %w", &promote.APIError{Service: "gitlab", Operation: "read", Status: status, RetryAfter: after})
+	}
+	server := func(status int, after time.Duration) error {
+		return fmt.Errorf("fetch: %w", &git.HTTPError{Operation: "fetch", URL: "https://git.example.com/a.git", Status: status, RetryAfter: after})
 	}
 	for _, test := range []struct {
 		name    string
@@ -41,6 +45,18 @@ func TestRetry(t *testing.T) {
 		{"a refusal is given up early", api(422, 0), 3, 8 * time.Second, true},
 		{"a wrong token is given up early", api(401, 0), 3, 8 * time.Second, true},
 		{"a refusal with a time is a limit", api(403, time.Minute), 3, time.Minute, false},
+		{"a Git server that limits is given the time that it asked for", server(429, 90*time.Second), 3, 90 * time.Second, false},
+		{"a Git server that is busy is too", server(503, 5*time.Second), 9, 5 * time.Second, false},
+		{"up to an hour, too", server(503, 48*time.Hour), 1, time.Hour, false},
+		{"a Git server that is down is tried to the end", server(502, 0), 11, 10 * time.Minute, false},
+		{"a Git server that refuses the token is given up early", server(401, 0), 3, 8 * time.Second, true},
+		{"but not at once", server(401, 0), 2, 4 * time.Second, false},
+		{"a repository that is gone is given up early", server(404, 0), 3, 8 * time.Second, true},
+		{"credentials that Git refused without a status are given up early", fmt.Errorf("push: %w", git.ErrUnauthorized), 3, 8 * time.Second, true},
+		{"a branch that is protected is given up early", fmt.Errorf("push: %w", git.ErrDenied), 3, 8 * time.Second, true},
+		{"but not at once, the rule may be new", fmt.Errorf("push: %w", git.ErrDenied), 2, 4 * time.Second, false},
+		{"a branch that moved is tried to the end", fmt.Errorf("push: %w", git.ErrMoved), 11, 10 * time.Minute, false},
+		{"a push whose answer was lost is tried to the end", fmt.Errorf("push: %w", git.ErrOutcomeUnknown), 11, 10 * time.Minute, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			pause, giveUp := retry(test.err, test.attempt)

@@ -240,13 +240,34 @@ func (b *batch) read(ctx context.Context, tx *sql.Tx) (err error) {
 	return rows.Err()
 }
 
-// untake undoes take for a run that was interrupted: that was not the events' fault.
-func (s *store) untake(ctx context.Context, b batch) error {
-	_, err := s.db.ExecContext(ctx, "update event set attempts = attempts - 1 where repository = ? and id <= ? and attempts > 0", b.repository, b.last)
-	if err != nil {
+// untake undoes take for the events of a run that were tried more than keep times: that it failed was not their fault.
+func (s *store) untake(ctx context.Context, b batch, keep int) error {
+	const statement = "update event set attempts = attempts - 1 where repository = ? and id <= ? and attempts > ?"
+	if _, err := s.db.ExecContext(ctx, statement, b.repository, b.last, keep); err != nil {
 		return fmt.Errorf("give events back: %w", err)
 	}
 	return nil
+}
+
+// untried returns the kinds of the events after an ID that no run was given yet, and the ID of the newest of them.
+func (s *store) untried(ctx context.Context, repository string, after int64) (newest int64, kinds []promote.EventKind, err error) {
+	rows, err := s.db.QueryContext(ctx, `select max(id), json_extract(body, '$.Kind') as kind from event
+		where repository = ? and attempts = 0 and id > ? and json_valid(body) group by kind`, repository, after)
+	if err != nil {
+		return 0, nil, fmt.Errorf("look for new events: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var id int64
+		var kind sql.NullInt64 // null in a body that is no event
+		if err := rows.Scan(&id, &kind); err != nil {
+			return 0, nil, fmt.Errorf("look for new events: %w", err)
+		}
+		if kind.Valid {
+			newest, kinds = max(newest, id), append(kinds, promote.EventKind(kind.Int64))
+		}
+	}
+	return newest, kinds, rows.Err()
 }
 
 // finish forgets the events of a run that came to an end, and asks for the next run when others wait that it was not given.

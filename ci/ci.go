@@ -6,6 +6,7 @@
 //
 //	0  done, or nothing to do
 //	1  something failed: the run itself, a promotion that ended in it, or a stage that cannot go on without a correction
+//	   (the job in which a promotion failed says so; those after it do not repeat it)
 //	2  a promotion is on its way and waits: for a gate, a merge, or Argo CD
 package ci
 
@@ -53,7 +54,8 @@ type Result struct {
 // Run runs the loop, and again while something is being delivered and time is left. The Result is of use also when there is
 // an error: it has what was done before it.
 func Run(ctx context.Context, cfg Config) (Result, error) {
-	deadline := cfg.Now().Add(cfg.Wait)
+	started := cfg.Now()
+	deadline := started.Add(cfg.Wait)
 	var all []promote.Action
 	events := []promote.Event{{Kind: promote.EventSweep}}
 	for {
@@ -68,7 +70,7 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 		}
 		now, next := cfg.Now(), outcome.Plan.Recheck
 		if !delivering(outcome.State) || next.IsZero() || next.After(deadline) || !now.Before(deadline) {
-			return Result{Outcome: outcome, Exit: exit(outcome)}, nil
+			return Result{Outcome: outcome, Exit: exit(outcome, started)}, nil
 		}
 		if err := cfg.Sleep(ctx, max(minPause, next.Sub(now))); err != nil {
 			return Result{Outcome: outcome, Exit: ExitFailed}, fmt.Errorf("wait for a delivery: %w", err)
@@ -86,20 +88,20 @@ func delivering(state promote.State) bool {
 	return false
 }
 
-// exit says how things stand. A stage on hold is as a person wants it, and what an open promotion is blocked by is shown to
-// the people who look at its change: it waits.
-func exit(outcome reconcile.Outcome) int {
+// exit says how things stand after a job that began at started. A stage on hold is as a person wants it, and what an open
+// promotion is blocked by is shown to the people who look at its change: it waits.
+func exit(outcome reconcile.Outcome, started time.Time) int {
 	waiting := false
 	for _, stage := range outcome.Plan.Stages {
 		_, active := outcome.State.History.Active(stage.Stage)
 		if active {
 			waiting = true
-		} else if stage.Verdict == promote.Block && !held(outcome.State, stage.Stage) {
+		} else if stage.Verdict == promote.Block && !held(outcome.State, stage.Stage) && !settled(outcome.State, stage.Stage, started) {
 			return ExitFailed
 		}
 	}
 	switch {
-	case failed(outcome.Applied):
+	case failed(outcome.State.History, started):
 		return ExitFailed
 	case waiting:
 		return ExitWaiting
@@ -107,11 +109,27 @@ func exit(outcome reconcile.Outcome) int {
 	return ExitDone
 }
 
-// failed reports whether a promotion failed in this job, whatever came after it.
-func failed(applied []promote.Action) bool {
-	return slices.ContainsFunc(applied, func(action promote.Action) bool {
-		finish, ok := action.(promote.Finish)
-		return ok && finish.Phase == promote.PhaseFailed
+// failed reports whether a promotion failed in this job, by itself or because its change was closed.
+func failed(history promote.History, started time.Time) bool {
+	return slices.ContainsFunc(history.Promotions, func(p promote.Promotion) bool {
+		return p.Phase == promote.PhaseFailed && !p.FinishedAt.Before(started)
+	})
+}
+
+// settled reports whether nothing but a promotion that failed before this job holds a stage back: the job in which it failed
+// said so, and a schedule that fails from then on tells nobody anything. It asks what would be decided had the promotion
+// been called off instead.
+func settled(state promote.State, stage promote.StageRef, started time.Time) bool {
+	earlier := false
+	state.History.Promotions = slices.Clone(state.History.Promotions)
+	for i, p := range state.History.Promotions {
+		if p.Stage == stage && p.Phase == promote.PhaseFailed && p.FinishedAt.Before(started) {
+			state.History.Promotions[i].Phase = promote.PhaseAborted
+			earlier = true
+		}
+	}
+	return earlier && !slices.ContainsFunc(promote.Decide(state).Stages, func(s promote.StageStatus) bool {
+		return s.Stage == stage && s.Verdict == promote.Block
 	})
 }
 

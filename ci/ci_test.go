@@ -58,6 +58,12 @@ func promotion(ref promote.StageRef, phase promote.Phase) promote.Promotion {
 	return promote.Promotion{ID: promote.PromotionID(ref.Name + "-1"), Stage: ref, Phase: phase}
 }
 
+func ended(ref promote.StageRef, phase promote.Phase, at time.Time) promote.Promotion {
+	p := promotion(ref, phase)
+	p.FinishedAt = at
+	return p
+}
+
 func outcome(history promote.History, stages ...promote.StageStatus) reconcile.Outcome {
 	return reconcile.Outcome{Plan: promote.Plan{Stages: stages}, State: promote.State{History: history}}
 }
@@ -94,19 +100,100 @@ func TestExitCode(t *testing.T) {
 		{"one stage waits and another cannot go on", outcome(with(promotion(dev, promote.PhaseProposed)), stage(dev, promote.Wait), stage(prod, promote.Block)), ExitFailed},
 		{"a stage is on hold", outcome(held, stage(dev, promote.Block)), ExitDone},
 		{"a stage is on hold and another cannot go on", outcome(held, stage(dev, promote.Block), stage(prod, promote.Block)), ExitFailed},
-		{"a promotion failed in this job", doing(outcome(with(promotion(dev, promote.PhaseFailed)), stage(dev, promote.Wait)),
-			promote.Finish{Promotion: promotion(dev, promote.PhaseDelivering), Phase: promote.PhaseFailed}), ExitFailed},
-		{"a promotion failed in an earlier job, and nobody needs to correct anything", outcome(with(promotion(dev, promote.PhaseFailed)), stage(dev, promote.Wait)), ExitDone},
-		{"a promotion succeeded in this job", doing(outcome(with(promotion(dev, promote.PhaseSucceeded)), stage(dev, promote.Pass)),
-			promote.Finish{Promotion: promotion(dev, promote.PhaseDelivering), Phase: promote.PhaseSucceeded}), ExitDone},
-		{"a promotion was superseded in this job", doing(outcome(with(promotion(dev, promote.PhaseAborted)), stage(dev, promote.Pass)),
-			promote.Finish{Promotion: promotion(dev, promote.PhaseProposed), Phase: promote.PhaseAborted}), ExitDone},
+		{"a delivery failed in this job", doing(outcome(with(ended(dev, promote.PhaseFailed, began.Add(time.Minute))), stage(dev, promote.Wait)),
+			promote.Deliver{Promotion: promotion(dev, promote.PhaseProposed)}), ExitFailed},
+		{"a delivery failed in the very moment in which the job began", outcome(with(ended(dev, promote.PhaseFailed, began)), stage(dev, promote.Wait)), ExitFailed},
+		{"a change was closed in this job", doing(outcome(with(ended(dev, promote.PhaseFailed, began.Add(time.Second))), stage(dev, promote.Block)),
+			promote.Finish{Promotion: promotion(dev, promote.PhaseProposed), Phase: promote.PhaseFailed}), ExitFailed},
+		{"one stage failed in this job and another waits", outcome(
+			with(ended(dev, promote.PhaseFailed, began), promotion(prod, promote.PhaseProposed)), stage(dev, promote.Wait), stage(prod, promote.Wait),
+		), ExitFailed},
+		{"a promotion failed in an earlier job", outcome(with(ended(dev, promote.PhaseFailed, began.Add(-time.Second))), stage(dev, promote.Wait)), ExitDone},
+		{"a promotion succeeded in this job", outcome(with(ended(dev, promote.PhaseSucceeded, began)), stage(dev, promote.Pass)), ExitDone},
+		{"a promotion was superseded in this job", outcome(with(ended(dev, promote.PhaseAborted, began)), stage(dev, promote.Pass)), ExitDone},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := &world{outcomes: []reconcile.Outcome{test.outcome}, now: began}
 			got, err := Run(t.Context(), w.config(0, &strings.Builder{}))
 			if err != nil || got.Exit != test.want {
 				t.Errorf("got %d, %v; want %d", got.Exit, err, test.want)
+			}
+		})
+	}
+}
+
+// shop is what is known of a stage that takes one image, by a policy, and of the promotions there were.
+func shop(promotions ...promote.Promotion) promote.State {
+	freight := web("1.0.2")
+	for i := range promotions {
+		promotions[i].Number, promotions[i].Freight = i+1, freight.ID
+	}
+	return promote.State{
+		Now: began, Branch: "main", Head: "1f0c",
+		Pipelines: []promote.Pipeline{{
+			Project: "shop", Declared: true, Policies: []promote.Policy{{Stage: "dev", AutoPromotion: true}},
+			Warehouses: []promote.Warehouse{{Name: "web", Images: []promote.ImageSubscription{{RepoURL: "acme/web"}}}},
+			Stages: []promote.Stage{{
+				Name: "dev", Steps: []promote.Step{{Uses: "git-push", As: "push"}}, Requests: []promote.FreightRequest{{Warehouse: "web", Direct: true}},
+			}},
+		}},
+		History: promote.History{Freights: []promote.Freight{freight}, Promotions: promotions},
+	}
+}
+
+func web(tag string) promote.Freight {
+	return promote.NewFreight("shop", "web", []promote.Image{{RepoURL: "acme/web", Tag: tag, Digest: "sha256:" + tag}}, began.Add(-time.Hour))
+}
+
+func TestExitCodeAfterEarlierFailures(t *testing.T) {
+	before := began.Add(-time.Minute)
+	for _, test := range []struct {
+		name   string
+		state  promote.State
+		change func(*promote.State)
+		want   int
+	}{
+		{"a change was closed before this job", shop(ended(dev, promote.PhaseFailed, before)), nil, ExitDone},
+		{"a promotion failed twice before this job", shop(ended(dev, promote.PhaseFailed, before), ended(dev, promote.PhaseFailed, before)), nil, ExitDone},
+		{"a promotion failed before this job, and another one in it", shop(ended(dev, promote.PhaseFailed, before), ended(dev, promote.PhaseFailed, began)), nil, ExitFailed},
+		{
+			"a promotion failed before this job, and the definition is broken now",
+			shop(ended(dev, promote.PhaseFailed, before)),
+			func(s *promote.State) {
+				s.Findings = []promote.Finding{{Severity: promote.SeverityError, Code: "unknown-key", Stage: dev, Message: "unknown key"}}
+			},
+			ExitFailed,
+		},
+		{
+			"a promotion failed before this job, and what a person asked for since cannot be proposed",
+			shop(ended(dev, promote.PhaseFailed, before)),
+			func(s *promote.State) {
+				freight := web("1.0.2")
+				s.History.Requests = []promote.Request{{Key: "note 1", Stage: dev, Freight: freight.ID, By: "ada", At: before, After: 1}}
+				s.Rejected = map[string]string{promote.ProposalKey(dev, freight.ID): "no such file"}
+			},
+			ExitFailed,
+		},
+		{
+			"freight was never tried and cannot be proposed", shop(),
+			func(s *promote.State) {
+				s.Rejected = map[string]string{promote.ProposalKey(dev, web("1.0.2").ID): "no such file"}
+			},
+			ExitFailed,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.change != nil {
+				test.change(&test.state)
+			}
+			plan := promote.Decide(test.state)
+			if len(plan.Stages) != 1 || plan.Stages[0].Verdict != promote.Block || len(plan.Actions) > 0 {
+				t.Fatalf("the stage is not blocked:\n%s", plan)
+			}
+			w := &world{outcomes: []reconcile.Outcome{{Plan: plan, State: test.state}}, now: began}
+			got, err := Run(t.Context(), w.config(0, &strings.Builder{}))
+			if err != nil || got.Exit != test.want {
+				t.Errorf("got %d, %v; want %d for\n%s", got.Exit, err, test.want, plan)
 			}
 		})
 	}

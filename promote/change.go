@@ -117,6 +117,7 @@ type ChangeEdit struct {
 type Note struct {
 	ID        int
 	Author    string
+	AuthorID  int
 	Own       bool // written by the account that Lockkeeper uses
 	System    bool // written by the forge itself
 	Body      string

@@ -1,6 +1,7 @@
 package promote
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -180,7 +181,10 @@ func (d *decision) promote(c Command) (string, error) {
 		if active.Phase == PhaseDelivering {
 			return fmt.Sprintf("%s is on its way to %s already.", codeSpan(freight.Label()), codeSpan(ref.String())), nil
 		}
-		request.Merge = active.ID
+		if reason := d.otherHead(c, active); reason != "" {
+			return "", fmt.Errorf("%s is not merged into %s: %s", codeSpan(freight.Label()), codeSpan(ref.String()), reason)
+		}
+		request.Merge, request.Head = active.ID, active.Head
 	}
 	if reason := d.refusal(request, freight); reason != "" {
 		return "", fmt.Errorf("%s cannot go to %s: %s", codeSpan(freight.Label()), codeSpan(ref.String()), tableCell(reason))
@@ -188,6 +192,21 @@ func (d *decision) promote(c Command) (string, error) {
 	d.index.addRequest(&request)
 	d.do(RecordRequest{request})
 	return promised(request, freight), nil
+}
+
+// otherHead says why what a person looked at is not what an open promotion proposes; empty when it is.
+func (d *decision) otherHead(c Command, active Promotion) string {
+	change, found := d.index.change(active)
+	seen := cmp.Or(c.Comment.Head, c.Change.Head)
+	switch {
+	case !found:
+		return ""
+	case change.Head != active.Head && d.state.Tips[active.Branch] != active.Head:
+		return "commits were added to its change by hand, and nothing is merged that was not proposed: a person has to merge it"
+	case c.Comment.Change == change.Number && seen != "" && seen != active.Head:
+		return "the proposal was made again since: look at it, and comment once more"
+	}
+	return ""
 }
 
 func promised(r Request, freight Freight) string {

@@ -181,6 +181,29 @@ func TestCommands(t *testing.T) {
 			reply:    "`1.0.1` is merged into `shop/dev` as soon as every gate passes.",
 		},
 		{
+			name:     "promote on a change with commits of a person says that a person merges it",
+			state:    open(pushed(headTwo), found(headTwo, "1.0.1"), settled, says(asked(VerbPromote))),
+			want:     "reply to comment 31 on change 7",
+			reaction: ReactionDenied,
+			reply:    "`1.0.1` is not merged into `shop/dev`: commits were added to its change by hand, and nothing is merged that was not proposed: a person has to merge it.",
+		},
+		{
+			name:     "promote that was written on what was made again since is refused",
+			state:    open(says(asked(VerbPromote)), func(s *State) { s.Commands[0].Comment.Head = headTwo }),
+			want:     "reply to comment 31 on change 7",
+			reaction: ReactionDenied,
+			reply:    "`1.0.1` is not merged into `shop/dev`: the proposal was made again since: look at it, and comment once more.",
+		},
+		{
+			name:  "promote on another change is not about the head of that one",
+			state: open(says(on(Change{Number: 3, Branch: "feature", Head: headTwo}, asked(VerbPromote, "dev"))), func(s *State) { s.Commands[0].Comment.Change = 3 }),
+			want: "record that ann asks for d4dd30e in shop/dev\n" +
+				"reply to comment 31 on change 3\n" +
+				"merge change 7 at 11111111: every gate passes, and ann asked for it",
+			reaction: ReactionDone,
+			reply:    "`1.0.1` is merged into `shop/dev` as soon as every gate passes.",
+		},
+		{
 			name:  "promote on a merged change takes its freight to the next stage",
 			state: idleShop(says(on(mergedChange(dev), asked(VerbPromote)))),
 			want: "record that ann asks for d4dd30e in shop/prod\n" +
@@ -337,8 +360,10 @@ func TestCommands(t *testing.T) {
 			reply:    "`1.0.1` cannot go to `shop/prod`: no key image.tag.",
 		},
 		{
-			name:     "promote what is being delivered changes nothing",
-			state:    known(recorded("1.0.1"), promoted(promotion(dev, 1, "1.0.1", delivering)), func(s *State) { s.Deliveries["dev.0001.d4dd30e"] = Delivering{"syncing", now.Add(time.Minute)} }, says(on(mergedChange(dev), asked(VerbPromote, "dev")))),
+			name: "promote what is being delivered changes nothing",
+			state: known(recorded("1.0.1"), promoted(promotion(dev, 1, "1.0.1", delivering)), func(s *State) {
+				s.Deliveries[PromotionRef{dev, "dev.0001.d4dd30e"}] = Delivering{"syncing", now.Add(time.Minute)}
+			}, says(on(mergedChange(dev), asked(VerbPromote, "dev")))),
 			want:     "reply to comment 31 on change 7",
 			reaction: ReactionDone,
 			reply:    "`1.0.1` is on its way to `shop/dev` already.",
@@ -472,9 +497,26 @@ func TestCommands(t *testing.T) {
 			if diff := cmp.Diff(c.want, strings.Join(lines, "\n")); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff(Reply{Change: 7, Comment: 31, Body: c.reply, Reaction: c.reaction}, reply); diff != "" {
+			if diff := cmp.Diff(Reply{Change: c.state.Commands[0].Comment.Change, Comment: 31, Body: c.reply, Reaction: c.reaction}, reply); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
+}
+
+// A wish to merge is for the head that the person saw.
+func TestWishNamesItsHead(t *testing.T) {
+	want := Request{
+		Key: "change-7-comment-31", Stage: dev, Freight: version("1.0.1").ID, By: "ann", At: now,
+		Merge: "dev.0002.d4dd30e", Head: headOne, After: 2,
+	}
+	for _, action := range Decide(open(says(asked(VerbPromote)))).Actions {
+		if a, ok := action.(RecordRequest); ok {
+			if diff := cmp.Diff(want, a.Request); diff != "" {
+				t.Error(diff)
+			}
+			return
+		}
+	}
+	t.Error("nothing was recorded")
 }

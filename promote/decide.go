@@ -16,7 +16,8 @@ const defaultInterval = 5 * time.Minute
 // Decide reports everything that should happen next, and why, given what is known. It performs no I/O, reads no clock, and
 // returns equal Plans for equal States.
 //
-// What people asked for is recorded before the stages are decided, so that a hold keeps back a merge of the same moment.
+// What people asked for is recorded before the stages are decided, so that a hold keeps back a merge of the same moment. What
+// promotes nothing any more is closed before, so that no new proposal is shown in an old change.
 func Decide(s State) Plan {
 	d := newDecision(s)
 	for _, pipeline := range s.Pipelines {
@@ -25,6 +26,7 @@ func Decide(s State) Plan {
 		}
 	}
 	d.commands(true)
+	d.retire()
 	for _, pipeline := range s.Pipelines {
 		for _, stage := range pipeline.Stages {
 			d.stage(pipeline, stage)

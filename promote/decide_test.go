@@ -11,8 +11,9 @@ import (
 type situation struct {
 	name    string
 	state   State
-	want    string   // Plan.String
-	actions []Action // where more than their words matters
+	want    string    // Plan.String
+	actions []Action  // where more than their words matters
+	recheck time.Time // where it matters
 }
 
 func decides(t *testing.T, situations []situation) {
@@ -25,6 +26,9 @@ func decides(t *testing.T, situations []situation) {
 			}
 			if diff := cmp.Diff(c.actions, plan.Actions); c.actions != nil && diff != "" {
 				t.Error(diff)
+			}
+			if !c.recheck.IsZero() && !plan.Recheck.Equal(c.recheck) {
+				t.Errorf("Recheck = %s, want %s", plan.Recheck, c.recheck)
 			}
 			if diff := cmp.Diff(plan, Decide(c.state)); diff != "" {
 				t.Errorf("equal states, different plans: %s", diff)
@@ -183,9 +187,10 @@ func TestRecheck(t *testing.T) {
 		{
 			"a delivery names the time",
 			known(recorded("1.0.1"), promoted(promotion(dev, 1, "1.0.1", delivering)), func(s *State) {
-				s.Deliveries[promotion(dev, 1, "1.0.1").ID] = Delivering{"syncing", now.Add(15 * time.Second)}
+				s.Deliveries[promotion(dev, 1, "1.0.1").Ref()] = Delivering{"syncing", now.Add(15 * time.Second)}
 			}), now.Add(15 * time.Second),
 		},
+		{"a forge that blocks a merge that nobody wants is not asked again", open(change(func(c *Change) { c.Mergeability = Mergeability{MergeBlocked, "not_approved"} })), time.Time{}},
 		{"the forge is asked again", open(autoMerge, change(func(c *Change) { c.Mergeability = Mergeability{} })), now.Add(time.Minute)},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -20,7 +20,7 @@
 //   - Change: a merge request or pull request, forge-neutral.
 //   - Gate: a named condition with a [Verdict] and a reason that a person can act on.
 //   - Plan: the ordered Actions that should happen next, with a verdict and a reason for every stage.
-//   - Action: one effect, with a key (same key, same effect, once) and the commits it was decided on.
+//   - Action: one effect, with a key: same key, same effect, once.
 //   - Record: one fact in the ledger, the history of what has happened, kept in Git.
 //   - Delivery: making Argo CD carry out a merged promotion, and watching it.
 //   - Verification: the record that a freight runs well in a stage; it opens the next lock.
@@ -39,5 +39,6 @@
 // # Branches
 //
 // A promotion is proposed on the branch lockkeeper/<project>/<stage>. The ledger is the branch lockkeeper/ledger. Both
-// belong to Lockkeeper: it replaces what others push to a proposal when newer freight supersedes it.
+// belong to Lockkeeper: it replaces what others push to a proposal when newer freight supersedes it. It merges what it made
+// itself and nothing else: a proposal with other commits on it is judged and shown, and merged by a person.
 package promote

@@ -5,14 +5,13 @@ import "time"
 // Event is a hint that something may have happened. A lost, late or repeated one changes nothing: the loop observes for
 // itself, and an event only says which facts are worth reading again.
 type Event struct {
-	Kind      EventKind
-	Delivery  string // the sender's ID of the delivery; empty for a timer
-	Branch    Branch // EventPush
-	Head      Commit // EventPush: what the branch points to now
-	Change    int    // EventChange, EventComment, EventStatus: its number; 0 when unknown
-	Image     string // EventArtifact: the repository that has something new; empty when unknown
-	Comment   Comment
-	Requested time.Time
+	Kind     EventKind
+	Delivery string // the sender's ID of the delivery; empty for a timer
+	Branch   Branch // EventPush
+	Head     Commit // EventPush: what the branch points to now
+	Change   int    // EventChange, EventComment, EventStatus: its number; 0 when unknown
+	Image    string // EventArtifact: the repository that has something new; empty when unknown
+	Comment  Comment
 }
 
 // EventKind says what may have happened.

@@ -52,8 +52,8 @@ type edit func(*State)
 func known(edits ...edit) State {
 	s := State{
 		Now: now, Branch: "main", Head: mainTip, Tips: map[Branch]Commit{}, Pipelines: []Pipeline{shop()},
-		Evidence: map[Commit]Evidence{}, Statuses: map[Commit]Status{}, Conflicts: map[PromotionID][]string{},
-		Deliveries: map[PromotionID]Delivering{}, Rejected: map[string]string{},
+		Evidence: map[Commit]Evidence{}, Statuses: map[Commit]Status{}, Conflicts: map[PromotionRef][]string{},
+		Deliveries: map[PromotionRef]Delivering{}, Rejected: map[string]string{},
 	}
 	for _, e := range edits {
 		e(&s)
@@ -146,7 +146,7 @@ func requested(stage StageRef, tag string, after int) edit {
 func wished(p Promotion) edit {
 	return func(s *State) {
 		s.History.Requests = append(s.History.Requests, Request{
-			Key: "change-7-comment-1", Stage: p.Stage, Freight: p.Freight, By: "ann", At: now, Merge: p.ID, After: p.Number,
+			Key: "change-7-comment-1", Stage: p.Stage, Freight: p.Freight, By: "ann", At: now, Merge: p.ID, Head: p.Head, After: p.Number,
 		})
 	}
 }
@@ -218,6 +218,14 @@ func change(edits ...func(*Change)) edit {
 		for _, e := range edits {
 			e(&s.Changes[0])
 		}
+	}
+}
+
+// pushed says that a person pushed a commit to the branch of the open change.
+func pushed(head Commit) edit {
+	return func(s *State) {
+		s.Changes[0].Head = head
+		s.Tips[s.Changes[0].Branch] = head
 	}
 }
 
@@ -297,7 +305,12 @@ func rejected(stage StageRef, tag, why string) edit {
 }
 
 func conflict(files ...string) edit {
-	return func(s *State) { s.Conflicts[promotion(dev, 2, "1.0.1").ID] = files }
+	return func(s *State) { s.Conflicts[promotion(dev, 2, "1.0.1").Ref()] = files }
+}
+
+// conflictIn is conflict for a promotion of the same ID in another stage.
+func conflictIn(stage StageRef, files ...string) edit {
+	return func(s *State) { s.Conflicts[PromotionRef{stage, promotion(dev, 2, "1.0.1").ID}] = files }
 }
 
 func tip(stage StageRef, head Commit) edit {

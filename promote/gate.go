@@ -87,7 +87,7 @@ const (
 	GatePipeline    = "pipeline"    // the pipeline's files have no error
 	GateRender      = "render"      // every application that the change touches renders at its head
 	GateFreight     = "freight"     // the freight is available to the stage: upstream verified it, and it soaked
-	GateDowngrade   = "downgrade"   // no version goes back
+	GateDowngrade   = "downgrade"   // no version goes back, and the head is the proposed one
 	GateImage       = "image"       // the image exists in its registry, at the digest that was recorded
 	GateHold        = "hold"        // nobody holds the stage
 	GateApplication = "application" // the Argo CD application exists and belongs to the stage
@@ -99,7 +99,7 @@ func GateNames() []Gate {
 		{Name: GatePipeline, Reason: "the pipeline's files have no error"},
 		{Name: GateRender, Reason: "every application that the change touches renders at its head"},
 		{Name: GateFreight, Reason: "the freight is available to the stage: verified upstream, and soaked"},
-		{Name: GateDowngrade, Reason: "no version goes back"},
+		{Name: GateDowngrade, Reason: "no version goes back, and nobody added commits to the proposal"},
 		{Name: GateImage, Reason: "each image exists in its registry at the digest that was recorded"},
 		{Name: GateHold, Reason: "nobody holds the stage"},
 		{Name: GateApplication, Reason: "the Argo CD application exists and authorizes the stage"},
@@ -113,7 +113,7 @@ type Evidence struct {
 	Findings     []Finding
 	Images       []ImageEvidence
 	Applications []ApplicationEvidence
-	Moves        []Move
+	Moves        []Move // of the promotion; empty unless Head is the head that it proposed
 	Diff         string // the rendered diff as Markdown
 }
 
@@ -143,6 +143,7 @@ type gateInput struct {
 	ref      StageRef
 	word     string // how a command names the stage
 	freight  Freight
+	proposed Commit // the head that the promotion made
 	index    *index
 	findings []Finding
 	evidence Evidence
@@ -216,7 +217,12 @@ func judgeFindings(findings []Finding, clean string) (Verdict, string) {
 	return Block, joinLimited(broken, 3)
 }
 
+// judgeDowngrade compares what the promotion wrote. What other commits wrote is not known: such a head never passes.
 func judgeDowngrade(in gateInput) (Verdict, string) {
+	if in.evidence.Head != in.proposed {
+		return Block, fmt.Sprintf("commits were added by hand, and their versions were not compared: a person has to merge it, "+
+			"or take them off the branch, or close it and comment `/promote %s %s`", in.word, versionWord(in.freight))
+	}
 	var back, forward []string
 	for _, move := range in.evidence.Moves {
 		order, ok := CompareTags(tagOf(move.After), tagOf(move.Before))

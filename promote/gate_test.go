@@ -87,6 +87,13 @@ func TestGates(t *testing.T) {
 		{GateDowngrade, "a registry with a port is no version", open(moves(Move{File: "b.yaml", Before: "reg:5001/web", After: "reg:5000/web"})), Pass, "no version goes back"},
 		{GateDowngrade, "on purpose", open(moves(Move{File: "b.yaml", Before: "2.1", After: "2.0"}), wished(promotion(dev, 2, "1.0.1"))), Pass, "goes back because a person asked for it: 2.1 → 2.0 in b.yaml"},
 		{GateDowngrade, "two projects with such a stage", open(otherProject, moves(Move{File: "b.yaml", Before: "2", After: "1"})), Block, "2 → 1 in b.yaml goes back; to do this on purpose comment `/promote shop/dev`"},
+		{GateDowngrade, "commits that were added by hand", open(pushed(headTwo), found(headTwo, "1.0.1")), Block, "commits were added by hand, and their versions were not compared: a person has to merge it, or take them off the branch, or close it and comment `/promote dev 1.0.1`"},
+		{
+			GateDowngrade, "commits that were added by hand, even if a person asked for the freight",
+			open(pushed(headTwo), found(headTwo, "1.0.1"), func(s *State) { s.History.Promotions[1].Actor = "ann" }), Block,
+			"commits were added by hand, and their versions were not compared: a person has to merge it, or take them off the branch, or close it and comment `/promote dev 1.0.1`",
+		},
+		{GateDowngrade, "on purpose, but of what was made again since", open(moves(Move{File: "b.yaml", Before: "2.1", After: "2.0"}), wished(promotion(dev, 2, "1.0.1", func(p *Promotion) { p.Head = headTwo }))), Block, "2.1 → 2.0 in b.yaml goes back; to do this on purpose comment `/promote dev`"},
 		{GateDowngrade, "not looked at", open(unseen), Wait, "head 11111111 could not be looked at yet; it is tried again, and the log says why"},
 
 		{GateImage, "as recorded", open(), Pass, "acme/web:1.0.1 is sha256:1.0.1"},

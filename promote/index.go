@@ -12,6 +12,7 @@ type index struct {
 	warehouses  map[StageRef][]*Freight   // by project and warehouse, in the order of the history
 	promotions  map[StageRef][]*Promotion // by number, lowest first
 	proposed    map[int][]*Promotion      // by change, lowest number first
+	pushed      map[Branch]*Promotion     // the newest of each branch
 	verified    map[stageFreight]*Verification
 	holds       map[StageRef]Hold
 	requests    map[StageRef][]*Request // oldest first
@@ -66,7 +67,7 @@ func newIndex(s *State) *index {
 func (x *index) addHistory(h *History) {
 	x.freights = make(map[projectFreight]*Freight, len(h.Freights))
 	x.warehouses = map[StageRef][]*Freight{}
-	x.promotions, x.proposed = map[StageRef][]*Promotion{}, map[int][]*Promotion{}
+	x.promotions, x.proposed, x.pushed = map[StageRef][]*Promotion{}, map[int][]*Promotion{}, map[Branch]*Promotion{}
 	x.verified = make(map[stageFreight]*Verification, len(h.Verifications))
 	x.holds, x.requests, x.keys = map[StageRef]Hold{}, map[StageRef][]*Request{}, map[string]*Request{}
 	for i := range h.Freights {
@@ -77,6 +78,9 @@ func (x *index) addHistory(h *History) {
 		x.promotions[p.Stage] = append(x.promotions[p.Stage], p)
 		if p.Change != 0 {
 			x.proposed[p.Change] = append(x.proposed[p.Change], p)
+		}
+		if last := x.pushed[p.Branch]; last == nil || last.Number < p.Number {
+			x.pushed[p.Branch] = p
 		}
 	}
 	byNumber := func(a, b *Promotion) int { return cmp.Compare(a.Number, b.Number) }
@@ -155,7 +159,7 @@ func (x *index) active(stage StageRef) (Promotion, bool) {
 	return x.last(stage, func(p *Promotion) bool { return !p.Phase.Terminal() })
 }
 
-// latest is History.Latest.
+// latest returns the newest promotion of a freight to a stage.
 func (x *index) latest(stage StageRef, freight FreightID) (Promotion, bool) {
 	return x.last(stage, func(p *Promotion) bool { return p.Freight == freight })
 }
@@ -167,7 +171,7 @@ func (x *index) arrived(stage StageRef, warehouse string) (Promotion, bool) {
 	})
 }
 
-// current is History.Current.
+// current returns the freight of a warehouse that a stage runs, by its last successful promotion.
 func (x *index) current(stage StageRef, warehouse string) (Freight, bool) {
 	p, ok := x.arrived(stage, warehouse)
 	if !ok {
@@ -199,14 +203,42 @@ func (x *index) lastNumber(stage StageRef) int {
 	return p.Number
 }
 
-// wish returns the newest request to merge an open promotion.
+// wish returns the newest request to merge an open promotion as it stands: at the head that it proposes now.
 func (x *index) wish(p Promotion) (Request, bool) {
+	r, ok := x.lastWish(p)
+	return r, ok && r.Head == p.Head
+}
+
+// lastWish returns the newest request to merge an open promotion, at its present head before any other.
+func (x *index) lastWish(p Promotion) (Request, bool) {
+	var last *Request
 	for _, r := range slices.Backward(x.requests[p.Stage]) {
-		if r.Merge != "" && r.Merge == p.ID {
+		if r.Merge == "" || r.Merge != p.ID {
+			continue
+		}
+		if r.Head == p.Head {
 			return *r, true
 		}
+		if last == nil {
+			last = r
+		}
 	}
-	return Request{}, false
+	if last == nil {
+		return Request{}, false
+	}
+	return *last, true
+}
+
+// proposer returns the promotion that a change belongs to: the newest that is recorded with it, else the newest of its branch,
+// if that proposed the change's head. Another head may be that of a promotion whose record was not read yet.
+func (x *index) proposer(c Change) (Promotion, bool) {
+	if all := x.proposed[c.Number]; len(all) > 0 {
+		return *all[len(all)-1], true
+	}
+	if p := x.pushed[c.Branch]; p != nil && p.Head == c.Head {
+		return *p, true
+	}
+	return Promotion{}, false
 }
 
 // pending returns the newest request for freight of a warehouse, if nothing came of it yet.

@@ -42,7 +42,7 @@ func (w *world) available(stage Stage, f Freight, soak time.Duration) bool {
 func (w *world) checkPropose(a Propose) {
 	stage, _ := w.state.Pipelines[0].Stage(a.Stage.Name)
 	_, held := w.state.History.Hold(a.Stage)
-	current, runs := w.state.History.Current(a.Stage, a.Freight.Warehouse)
+	current, runs := currentFreight(w.state.History, a.Stage, a.Freight.Warehouse)
 	active, isActive := w.state.History.Active(a.Stage)
 	switch {
 	case !a.Again && !w.available(stage, a.Freight, 0):
@@ -69,10 +69,13 @@ func (w *world) checkMerge(a Merge) {
 	stage, _ := w.state.Pipelines[0].Stage(a.Stage.Name)
 	f, _ := w.state.History.Freight("p", p.Freight)
 	_, held := w.state.History.Hold(a.Stage)
-	wish := slices.ContainsFunc(w.state.History.Requests, func(r Request) bool { return r.Merge == p.ID && r.Stage == p.Stage })
+	wish := slices.ContainsFunc(w.state.History.Requests, func(r Request) bool {
+		return r.Merge == p.ID && r.Stage == p.Stage && r.Head == c.Head
+	})
 	order, ok := CompareTags(p.Moves[0].After, p.Moves[0].Before)
 	for reason, wrong := range map[string]bool{
 		"its head moved":               c.Head != a.Head || c.State != ChangeOpen,
+		"it is not what was proposed":  c.Head != p.Head,
 		"nobody wants it":              !stage.AutoMerge && !wish,
 		"it does not render":           w.broken[c.Head],
 		"nobody looked at it":          w.unseen[c.Head],
@@ -81,7 +84,7 @@ func (w *world) checkMerge(a Merge) {
 		"the stage is held":            held,
 		"it is not available":          !w.available(stage, f, 0),
 		"it goes back":                 ok && order < 0 && p.Actor == autoPromotion && !wish,
-		"main changed since":           len(w.state.Conflicts[p.ID]) > 0,
+		"main changed since":           len(w.state.Conflicts[p.Ref()]) > 0,
 		"it is a draft or blocked":     c.Draft || c.Merge != MergeReady,
 	} {
 		if wrong {
@@ -90,8 +93,27 @@ func (w *world) checkMerge(a Merge) {
 	}
 }
 
+// checkClose makes sure that nothing is closed that a promotion still needs.
+func (w *world) checkClose(a CloseChange) {
+	c := *w.change(a.Change)
+	p, ok := w.proposal(&c)
+	if c.State != ChangeOpen || c.Head != a.Head || a.Note == "" || ok && (p.Change == 0 || p.Change == c.Number) {
+		w.t.Fatalf("%s: %+v of %+v", a, c, p)
+	}
+}
+
+// catchUp lets the forge show what was pushed.
+func (w *world) catchUp() {
+	for _, c := range w.openChanges() {
+		if tip, ok := w.state.Tips[c.Branch]; ok {
+			c.Head = tip
+		}
+	}
+}
+
 // events are what can happen outside.
 func (w *world) event() {
+	w.catchUp()
 	open := w.openChanges()
 	events := []string{"tag", "tag", "tag", "command", "command", "command", "clock", "clock", "push", "health", "argo", "image", "hopeless"}
 	if len(open) > 0 {
@@ -125,7 +147,7 @@ func (w *world) event() {
 	case "conflict":
 		w.pushMain()
 		if p, ok := w.proposal(c); ok {
-			w.state.Conflicts[p.ID] = []string{p.Stage.Name}
+			w.state.Conflicts[p.Ref()] = []string{p.Stage.Name}
 		}
 	case "break":
 		w.broken[c.Head] = !w.broken[c.Head]

@@ -58,13 +58,15 @@ func (p *Plan) recheckAt(t time.Time) {
 
 // Action is one effect on the outside world. The set is closed: the types of this file.
 //
+// What an action was decided on may have moved by the time it is applied. Whoever applies it finds out by the effect itself:
+// branches and the ledger are pushed by compare-and-swap, merges are pinned to the head that was judged, a status is posted
+// on the commit that it speaks of, and a record is written only on top of the one that was seen. What is refused for that
+// reason is ErrStale: everything is observed and decided again.
+//
 //sumtype:decl
 type Action interface {
 	// Key names the effect: equal keys are the same effect, and applying it twice changes nothing more.
 	Key() string
-	// Basis lists the commits that the effect was decided on. When one of them is no longer what it was, the action is
-	// dropped and everything is observed again.
-	Basis() []Commit
 	// String says in one line what will happen.
 	String() string
 	isAction()
@@ -89,7 +91,7 @@ type Propose struct {
 	Reason     string
 }
 
-// OpenChange opens the change of a promotion whose branch was pushed.
+// OpenChange opens the change of a promotion whose branch points to its head still.
 type OpenChange struct {
 	Promotion Promotion
 	Draft     ChangeDraft
@@ -117,13 +119,20 @@ type PostStatus struct {
 	Status Status
 }
 
-// Merge merges a change, pinned to the head that was judged.
+// Merge merges a change, pinned to the head that was judged, which is the one that the promotion proposed.
 type Merge struct {
 	Change    int
 	Head      Commit
 	Promotion PromotionID
 	Stage     StageRef
 	Reason    string
+}
+
+// CloseChange closes an open change that promotes nothing any more.
+type CloseChange struct {
+	Change int
+	Head   Commit
+	Note   string // why, as Markdown for a comment on it
 }
 
 // Deliver runs the steps of a promotion that follow the merge.
@@ -201,6 +210,9 @@ func fingerprint(texts ...string) string {
 func (a Merge) Key() string { return fmt.Sprintf("merge/%d@%s", a.Change, a.Head) }
 
 // Key implements Action.
+func (a CloseChange) Key() string { return fmt.Sprintf("close/%d@%s", a.Change, a.Head) }
+
+// Key implements Action.
 func (a Deliver) Key() string {
 	return fmt.Sprintf("deliver/%s/%s@%s", a.Promotion.Stage, a.Promotion.ID, a.Merged)
 }
@@ -221,45 +233,6 @@ func (a RecordRequest) Key() string { return "request/" + a.Request.Key }
 
 // Key implements Action.
 func (a Reply) Key() string { return fmt.Sprintf("reply/%d/%d", a.Change, a.Comment) }
-
-// Basis implements Action.
-func (a RecordFreight) Basis() []Commit { return nil }
-
-// Basis implements Action.
-func (a Propose) Basis() []Commit { return []Commit{a.Base} }
-
-// Basis implements Action.
-func (a OpenChange) Basis() []Commit { return []Commit{a.Draft.Head} }
-
-// Basis implements Action.
-func (a RecordChange) Basis() []Commit { return nil }
-
-// Basis implements Action.
-func (a UpdateChange) Basis() []Commit { return []Commit{a.Head} }
-
-// Basis implements Action.
-func (a PostStatus) Basis() []Commit { return []Commit{a.Head} }
-
-// Basis implements Action.
-func (a Merge) Basis() []Commit { return []Commit{a.Head} }
-
-// Basis implements Action.
-func (a Deliver) Basis() []Commit { return nil }
-
-// Basis implements Action.
-func (a Finish) Basis() []Commit { return nil }
-
-// Basis implements Action.
-func (a RecordHold) Basis() []Commit { return nil }
-
-// Basis implements Action.
-func (a ReleaseHold) Basis() []Commit { return nil }
-
-// Basis implements Action.
-func (a RecordRequest) Basis() []Commit { return nil }
-
-// Basis implements Action.
-func (a Reply) Basis() []Commit { return nil }
 
 func (a RecordFreight) String() string {
 	return fmt.Sprintf("record freight %s (%s) of warehouse %s/%s",
@@ -286,6 +259,10 @@ func (a PostStatus) String() string {
 
 func (a Merge) String() string {
 	return fmt.Sprintf("merge change %d at %s: %s", a.Change, a.Head.Short(), a.Reason)
+}
+
+func (a CloseChange) String() string {
+	return fmt.Sprintf("close change %d, which promotes nothing any more", a.Change)
 }
 
 func (a Deliver) String() string {
@@ -319,6 +296,7 @@ func (RecordChange) isAction()  {}
 func (UpdateChange) isAction()  {}
 func (PostStatus) isAction()    {}
 func (Merge) isAction()         {}
+func (CloseChange) isAction()   {}
 func (Deliver) isAction()       {}
 func (Finish) isAction()        {}
 func (RecordHold) isAction()    {}

@@ -49,19 +49,20 @@ func strays(p Promotion, c Change) bool {
 // underway keeps a proposal as it should be: newest, on the present tip, open and judged.
 func (s *stageDecision) underway(active Promotion, freight Freight, change Change, found bool) {
 	tip, paused := s.state.Tips[active.Branch], s.paused(freight)
-	outdated := s.outdated(active)
+	outdated := s.outdated(active, found)
 	rejection, rejected := s.state.Rejected[ProposalKey(s.ref, freight.ID)]
 	switch {
 	case paused == "" && s.superseded(active, freight):
 	case paused == "" && !rejected && outdated != "":
 		s.again(active, freight, change, outdated)
-	case tip == "" && paused == "":
-		s.say(Block, "%s cannot be proposed again, because %s: %s", active.label(freight), outdated, rejection)
-	case tip == "":
-		s.say(Block, "%s cannot be proposed again, because %s: %s", active.label(freight), outdated, paused)
+	case tip == "", !found && tip != active.Head:
+		s.say(Block, "%s cannot be proposed again, because %s: %s", active.label(freight), outdated, orElse(paused, rejection))
 	case !found:
 		s.say(Wait, "the change for %s is being opened", active.label(freight))
-		s.do(OpenChange{Promotion: active, Draft: s.draft(active, freight, tip)})
+		s.do(OpenChange{Promotion: active, Draft: s.draft(active, freight)})
+	case tip == active.Head && change.Head != active.Head:
+		s.recheckAt(s.state.Now.Add(askForgeAgain))
+		s.say(Wait, "%s waits for the forge, which does not show the proposed commit in its change yet", active.label(freight))
 	case outdated != "" && rejected:
 		s.open(active, freight, change, Finding{
 			Severity: SeverityError, Code: "outdated", Message: outdated + ", and the proposal cannot be made again: " + rejection,
@@ -82,12 +83,16 @@ func (s *stageDecision) paused(freight Freight) string {
 	return ""
 }
 
-// outdated says why the proposal must be made again; empty when it stands.
-func (s *stageDecision) outdated(active Promotion) string {
-	if s.state.Tips[active.Branch] == "" {
+// outdated says why the proposal must be made again; empty when it stands. shown is whether it has its change: a branch that
+// somebody else moved before that is never opened as ours.
+func (s *stageDecision) outdated(active Promotion, shown bool) string {
+	switch tip := s.state.Tips[active.Branch]; {
+	case tip == "":
 		return "its branch is gone"
+	case !shown && tip != active.Head:
+		return "its branch was moved before its change was opened"
 	}
-	if files := s.state.Conflicts[active.ID]; len(files) > 0 {
+	if files := s.state.Conflicts[active.Ref()]; len(files) > 0 {
 		return "changed on " + string(active.Target) + " since: " + joinLimited(files, 3)
 	}
 	return ""
@@ -159,6 +164,8 @@ func keepDraft(title string) string {
 	return ""
 }
 
+// merge merges a change whose gates all pass, when somebody wants it. It is pinned to the head that was proposed, so that what
+// somebody else pushed is never merged, whatever the gates say of it.
 func (s *stageDecision) merge(active Promotion, freight Freight, change Change) {
 	request, asked := s.index.wish(active)
 	reason := ""
@@ -168,8 +175,11 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 	case s.stage.AutoMerge:
 		reason = "every gate passes, and the stage merges automatically"
 	default:
-		s.say(Wait, "%s waits for its change to be merged: every gate passes", active.label(freight))
+		s.say(Wait, "%s waits for its change to be merged: every gate passes%s", active.label(freight), s.lapsed(active))
 		return
+	}
+	if change.Merge != MergeReady {
+		s.recheckAt(s.state.Now.Add(askForgeAgain))
 	}
 	switch {
 	case change.Draft:
@@ -177,20 +187,28 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 	case change.Merge == MergeBlocked:
 		s.say(Wait, "%s waits for the forge, which does not let it be merged yet: %s", active.label(freight), orElse(change.Reason, "it does not say why"))
 	case change.Merge == MergeUnknown:
-		s.recheckAt(s.state.Now.Add(askForgeAgain))
 		s.say(Wait, "%s waits for the forge, which does not say whether it may be merged: %s",
 			active.label(freight), orElse(change.Reason, "it is asked again"))
 	default:
 		s.say(Wait, "%s is being merged: %s", active.label(freight), reason)
-		s.do(Merge{Change: change.Number, Head: change.Head, Promotion: active.ID, Stage: s.ref, Reason: reason})
+		s.do(Merge{Change: change.Number, Head: active.Head, Promotion: active.ID, Stage: s.ref, Reason: reason})
 	}
+}
+
+// lapsed says that somebody wished the merge of what was proposed before the promotion was made again; empty when nobody did.
+func (s *stageDecision) lapsed(active Promotion) string {
+	request, ok := s.index.lastWish(active)
+	if !ok {
+		return ""
+	}
+	return "; it was made again since " + request.By + " asked for it: comment `/promote` once more"
 }
 
 // delivering lets the steps after the merge go on when it is time to look again.
 func (s *stageDecision) delivering(active Promotion) {
 	freight, _ := s.index.freight(s.ref.Project, active.Freight)
 	s.status.Next, s.status.Change, s.status.URL = active.label(freight), active.Change, active.URL
-	at := s.state.Deliveries[active.ID]
+	at := s.state.Deliveries[active.Ref()]
 	s.say(Wait, "%s is being delivered: %s", active.label(freight), orElse(at.Message, "waiting for Argo CD"))
 	if at.Next.After(s.state.Now) {
 		s.recheckAt(at.Next)
@@ -199,12 +217,12 @@ func (s *stageDecision) delivering(active Promotion) {
 	s.do(Deliver{Promotion: active, Merged: active.Merged, Change: active.Change, URL: active.URL})
 }
 
-// draft is the change for a branch that was pushed, whatever it points to by now.
-func (s *stageDecision) draft(active Promotion, freight Freight, tip Commit) ChangeDraft {
-	_, edit := s.describe(active, freight, tip)
+// draft is the change for a branch that was pushed.
+func (s *stageDecision) draft(active Promotion, freight Freight) ChangeDraft {
+	_, edit := s.describe(active, freight, active.Head)
 	return ChangeDraft{
-		Branch: active.Branch, Target: active.Target, Head: tip,
-		Title: edit.Title, Description: edit.Description, Labels: ChangeLabels(active.Stage),
+		Branch: active.Branch, Target: active.Target, Head: active.Head,
+		Title: edit.Title, Description: edit.Description, Labels: append(ChangeLabels(active.Stage), active.Labels...),
 	}
 }
 
@@ -214,7 +232,7 @@ func (s *stageDecision) describe(active Promotion, freight Freight, head Commit,
 	evidence.Head = head
 	evidence.Findings = append(slices.Clip(evidence.Findings), besides...)
 	in := s.input(freight, evidence, s.askedFor(active))
-	in.unseen = !seen
+	in.unseen, in.proposed = !seen, active.Head
 	gates := judge(in)
 	return gates, Describe(Description{
 		Promotion: active, Freight: freight, Pipeline: s.pipeline, Stage: s.stage, Gates: gates, Evidence: evidence,

@@ -38,15 +38,48 @@ func TestDecideProposal(t *testing.T) {
 		},
 		{
 			name:  "a head that a person pushed is judged anew and gets its own status",
-			state: open(change(func(c *Change) { c.Head = headTwo }), found(headTwo, "1.0.1"), forgotText),
-			want: "do    post status success on 22222222: all 7 gates pass\n" +
-				"wait  shop/dev: 1.0.1 waits for its change to be merged: every gate passes\n" +
+			state: open(pushed(headTwo), found(headTwo, "1.0.1"), forgotText),
+			want: "do    post status failed on 22222222: 6 of 7 gates pass; downgrade: commits were added by hand, and their versions were not compared: a person has to merge it, or take them off the branch, or close it and comment `/promote dev 1.0.1`\n" +
+				"block shop/dev: 1.0.1: 6 of 7 gates pass; downgrade: commits were added by hand, and their versions were not compared: a person has to merge it, or take them off the branch, or close it and comment `/promote dev 1.0.1`\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
-			actions: []Action{PostStatus{Change: 7, Head: headTwo, Branch: "lockkeeper/shop/dev", Status: Status{Name: "lockkeeper/gates", State: StatusSuccess, Description: "all 7 gates pass"}}},
+			actions: []Action{PostStatus{Change: 7, Head: headTwo, Branch: "lockkeeper/shop/dev", Status: Status{Name: "lockkeeper/gates", State: StatusFailed, Description: "6 of 7 gates pass; downgrade: commits were added by hand, and their versions were not compared: a person has to merge it, or take them off the branch, or close it and comment `/promote dev 1.0.1`"}}},
+		},
+		{
+			name:  "a head that a person pushed is not merged automatically",
+			state: open(autoMerge, pushed(headTwo), found(headTwo, "1.0.1"), settled),
+			want: "block shop/dev: 1.0.1: 6 of 7 gates pass; downgrade: commits were added by hand, and their versions were not compared: a person has to merge it, or take them off the branch, or close it and comment `/promote dev 1.0.1`\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name:  "a head that a person pushed is not merged because another one was asked for",
+			state: open(wished(promotion(dev, 2, "1.0.1")), pushed(headTwo), found(headTwo, "1.0.1"), settled),
+			want: "block shop/dev: 1.0.1: 6 of 7 gates pass; downgrade: commits were added by hand, and their versions were not compared: a person has to merge it, or take them off the branch, or close it and comment `/promote dev 1.0.1`\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name:  "a head that a person pushed and merged is delivered",
+			state: open(pushed(headTwo), change(func(c *Change) { c.State, c.Merged = ChangeMerged, mergedAs })),
+			want: "do    deliver promotion dev.0002.d4dd30e at 99999999\n" +
+				"wait  shop/dev: 1.0.1 is merged and will be delivered\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name:  "a head that a person pushed and took back is merged",
+			state: open(autoMerge, pushed(headTwo), pushed(headOne)),
+			want: "do    merge change 7 at 11111111: every gate passes, and the stage merges automatically\n" +
+				"wait  shop/dev: 1.0.1 is being merged: every gate passes, and the stage merges automatically\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name:  "a forge that does not show what was pushed yet is waited for",
+			state: open(autoMerge, change(func(c *Change) { c.Head = headTwo }), found(headTwo, "1.0.1")),
+			want: "wait  shop/dev: 1.0.1 waits for the forge, which does not show the proposed commit in its change yet\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+			recheck: now.Add(time.Minute),
 		},
 		{
 			name:  "a head that could not be looked at waits",
-			state: open(change(func(c *Change) { c.Head = headTwo }), forgotText),
+			state: open(pushed(headTwo), forgotText),
 			want: "do    post status pending on 22222222: 3 of 7 gates pass; render: head 22222222 could not be looked at yet; it is tried again, and the log says why\n" +
 				"wait  shop/dev: 1.0.1: 3 of 7 gates pass; render: head 22222222 could not be looked at yet; it is tried again, and the log says why\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
@@ -204,6 +237,19 @@ func TestDecideProposal(t *testing.T) {
 			actions: []Action{Merge{Change: 7, Head: headOne, Promotion: "dev.0002.d4dd30e", Stage: dev, Reason: "every gate passes, and ann asked for it"}},
 		},
 		{
+			name:  "a wish to merge what was made again since is not granted",
+			state: open(wished(promotion(dev, 2, "1.0.1", func(p *Promotion) { p.Head = headTwo }))),
+			want: "wait  shop/dev: 1.0.1 waits for its change to be merged: every gate passes; it was made again since ann asked for it: comment `/promote` once more\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name:  "a wish that is given once more is granted, in whatever order the clocks put them",
+			state: open(wished(promotion(dev, 2, "1.0.1")), wished(promotion(dev, 2, "1.0.1", func(p *Promotion) { p.Head = headTwo }))),
+			want: "do    merge change 7 at 11111111: every gate passes, and ann asked for it\n" +
+				"wait  shop/dev: 1.0.1 is being merged: every gate passes, and ann asked for it\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
 			name:  "to ask for a promotion is not to ask for its merge",
 			state: open(requested(dev, "1.0.1", 1)),
 			want: "wait  shop/dev: 1.0.1 waits for its change to be merged: every gate passes\n" +
@@ -220,12 +266,14 @@ func TestDecideProposal(t *testing.T) {
 			state: open(autoMerge, change(func(c *Change) { c.Mergeability = Mergeability{MergeBlocked, "not_approved"} })),
 			want: "wait  shop/dev: 1.0.1 waits for the forge, which does not let it be merged yet: not_approved\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+			recheck: now.Add(time.Minute),
 		},
 		{
 			name:  "a forge that does not say whether it may be merged is asked again",
 			state: open(autoMerge, change(func(c *Change) { c.Mergeability = Mergeability{} })),
 			want: "wait  shop/dev: 1.0.1 waits for the forge, which does not say whether it may be merged: it is asked again\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+			recheck: now.Add(time.Minute),
 		},
 		{
 			name:  "a forge that is still computing is asked to merge and decides",
@@ -233,6 +281,7 @@ func TestDecideProposal(t *testing.T) {
 			want: "do    merge change 7 at 11111111: every gate passes, and the stage merges automatically\n" +
 				"wait  shop/dev: 1.0.1 is being merged: every gate passes, and the stage merges automatically\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+			recheck: now.Add(time.Minute),
 		},
 		{
 			name:  "a draft is not merged, and its mark is kept",
@@ -433,10 +482,23 @@ func TestDecideProposal(t *testing.T) {
 				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",
 		},
 		{
-			name:  "a branch that a person moved before its change was opened gets it at that head",
-			state: known(recorded("1.0.1"), promoted(promotion(dev, 1, "1.0.1")), tip(dev, headTwo)),
-			want: "do    open a change from lockkeeper/shop/dev into main: dev: 1.0.1\n" +
-				"wait  shop/dev: the change for 1.0.1 is being opened\n" +
+			name:  "a branch that a person moved before its change was opened is made again, and never opened as ours",
+			state: known(recorded("1.0.1"), promoted(promotion(dev, 1, "1.0.1")), tip(dev, headTwo), found(headTwo, "1.0.1")),
+			want: "do    propose 1.0.1 for shop/dev: its branch was moved before its change was opened\n" +
+				"wait  shop/dev: 1.0.1 is being proposed again: its branch was moved before its change was opened\n" +
+				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",
+			actions: []Action{Propose{Stage: dev, Freight: version("1.0.1"), Promotion: "dev.0001.d4dd30e", Number: 1, Actor: "auto-promotion", Base: mainTip, Tip: headTwo, Again: true, Reason: "its branch was moved before its change was opened"}},
+		},
+		{
+			name:  "a branch that a person moved before its change was opened stays while the stage is held",
+			state: known(recorded("1.0.1"), promoted(promotion(dev, 1, "1.0.1")), tip(dev, headTwo), held(dev, "freeze")),
+			want: "block shop/dev: 1.0.1 cannot be proposed again, because its branch was moved before its change was opened: held by ann (freeze); comment `/resume dev` to go on\n" +
+				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",
+		},
+		{
+			name:  "a branch that a person moved before its change was opened and cannot be made again is explained",
+			state: known(recorded("1.0.1"), promoted(promotion(dev, 1, "1.0.1")), tip(dev, headTwo), rejected(dev, "1.0.1", "no key image.tag")),
+			want: "block shop/dev: 1.0.1 cannot be proposed again, because its branch was moved before its change was opened: no key image.tag\n" +
 				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",
 		},
 		{
@@ -465,10 +527,16 @@ func TestDecideProposal(t *testing.T) {
 		{
 			name: "a delivery is looked at when it is time to",
 			state: known(recorded("1.0.1"), promoted(promotion(dev, 1, "1.0.1", delivering)), func(s *State) {
-				s.Deliveries["dev.0001.d4dd30e"] = Delivering{"web is Progressing", now.Add(15 * time.Second)}
+				s.Deliveries[PromotionRef{dev, "dev.0001.d4dd30e"}] = Delivering{"web is Progressing", now.Add(15 * time.Second)}
 			}),
 			want: "wait  shop/dev: 1.0.1 is being delivered: web is Progressing\n" +
 				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",
+		},
+		{
+			name:  "what is known of a promotion of another project does not count, even if its stage and freight are called the same",
+			state: open(conflictIn(StageRef{"bank", "dev"}, "web/values.yaml")),
+			want: "wait  shop/dev: 1.0.1 waits for its change to be merged: every gate passes\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
 		{
 			name:  "a stage that lost its steps while a change is open blocks",

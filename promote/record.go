@@ -11,6 +11,13 @@ import (
 // from 1, so the same history always gives the next promotion the same ID.
 type PromotionID string
 
+// PromotionRef names a promotion across projects: the stages of two projects may have the same name, and so their promotions
+// the same ID.
+type PromotionRef struct {
+	Stage StageRef
+	ID    PromotionID
+}
+
 // Promotion is one attempt to bring one freight to one stage.
 type Promotion struct {
 	ID        PromotionID `json:"id"`
@@ -31,10 +38,11 @@ type Promotion struct {
 	Head   Commit `json:"head"`   // the proposed commit; empty when the steps changed nothing
 	Change int    `json:"change,omitempty"`
 	URL    string `json:"url,omitempty"` // of the change
-	// Title and Text are the change's, when the task says them.
-	Title  string `json:"title,omitempty"`
-	Text   string `json:"text,omitempty"`
-	Merged Commit `json:"merged,omitempty"`
+	// Title, Text and Labels are the change's, when the task says them.
+	Title  string   `json:"title,omitempty"`
+	Text   string   `json:"text,omitempty"`
+	Labels []string `json:"labels,omitempty"`
+	Merged Commit   `json:"merged,omitempty"`
 	// DeliveringSince is when the steps after the merge began.
 	DeliveringSince time.Time `json:"deliveringSince,omitzero"`
 	// Moves are the values that the steps changed.
@@ -44,6 +52,9 @@ type Promotion struct {
 	Steps   []Step       `json:"steps"`
 	Results []StepResult `json:"results,omitempty"` // of the steps that have begun, in order
 }
+
+// Ref returns the name of the promotion across projects.
+func (p Promotion) Ref() PromotionRef { return PromotionRef{p.Stage, p.ID} }
 
 // label names the promotion's freight for people, also when the ledger lost it.
 func (p Promotion) label(freight Freight) string { return orElse(freight.Label(), p.Freight.Short()) }
@@ -119,6 +130,8 @@ type Request struct {
 	At      time.Time `json:"at"` // when it was said; decides which of two requests is the newer one and nothing else
 	// Merge is the open promotion that is to be merged as soon as every gate passes. Empty: a new promotion is wanted.
 	Merge PromotionID `json:"merge,omitempty"`
+	// Head is the head that Merge was asked for: the wish is for what the person saw, and for no other commit.
+	Head Commit `json:"head,omitempty"`
 	// After is the number of the stage's newest promotion when it was asked, 0 when there was none. A later promotion of the
 	// freight fulfills the request. Clocks decide nothing here: the forge's is not ours.
 	After int `json:"after,omitempty"`
@@ -156,26 +169,6 @@ func (h History) Active(stage StageRef) (Promotion, bool) {
 	return newest(h.Promotions, func(p Promotion) bool { return p.Stage == stage && !p.Phase.Terminal() })
 }
 
-// Latest returns the newest promotion of a freight to a stage.
-func (h History) Latest(stage StageRef, freight FreightID) (Promotion, bool) {
-	return newest(h.Promotions, func(p Promotion) bool { return p.Stage == stage && p.Freight == freight })
-}
-
-// Current returns the freight of a warehouse that a stage runs, by its last successful promotion.
-func (h History) Current(stage StageRef, warehouse string) (Freight, bool) {
-	last, ok := newest(h.Promotions, func(p Promotion) bool {
-		if p.Stage != stage || p.Phase != PhaseSucceeded {
-			return false
-		}
-		freight, known := h.Freight(stage.Project, p.Freight)
-		return known && freight.Warehouse == warehouse
-	})
-	if !ok {
-		return Freight{}, false
-	}
-	return h.Freight(stage.Project, last.Freight)
-}
-
 // Verified returns the record that a freight was verified in a stage.
 func (h History) Verified(stage StageRef, freight FreightID) (Verification, bool) {
 	i := slices.IndexFunc(h.Verifications, func(v Verification) bool { return v.Stage == stage && v.Freight == freight })
@@ -192,25 +185,6 @@ func (h History) Hold(stage StageRef) (Hold, bool) {
 		return Hold{}, false
 	}
 	return h.Holds[i], true
-}
-
-// Requested returns the newest request to promote a freight to a stage.
-func (h History) Requested(stage StageRef, freight FreightID) (Request, bool) {
-	var found Request
-	ok := false
-	for _, r := range h.Requests {
-		if r.Stage == stage && r.Freight == freight && (!ok || r.At.After(found.At)) {
-			found, ok = r, true
-		}
-	}
-	return found, ok
-}
-
-// NextPromotion returns the number and ID of the next promotion of a stage.
-func (h History) NextPromotion(stage StageRef, freight FreightID) (int, PromotionID) {
-	last, _ := newest(h.Promotions, func(p Promotion) bool { return p.Stage == stage })
-	number := last.Number + 1
-	return number, promotionID(stage, number, freight)
 }
 
 func promotionID(stage StageRef, number int, freight FreightID) PromotionID {

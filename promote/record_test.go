@@ -12,26 +12,13 @@ func TestHistory(t *testing.T) {
 	elsewhere := promotion(other, 9, "1.0.0")
 	h := known(
 		recorded("1.0.0", "1.0.1"), ran(dev, 1, "1.0.0"), promoted(promotion(dev, 3, "1.0.1", inChange), promotion(dev, 2, "1.0.1", failed), elsewhere),
-		held(prod, "why"), requested(dev, "1.0.1", 2), func(s *State) {
-			older := s.History.Requests[0]
-			older.At, older.By = epoch, "bob"
-			s.History.Requests = append(s.History.Requests, older)
-		},
+		held(prod, "why"),
 	).History
 	if p, ok := h.Active(dev); !ok || p.Number != 3 {
 		t.Errorf("Active = %v, %v", p.ID, ok)
 	}
 	if p, ok := h.Active(prod); ok {
 		t.Errorf("Active = %v, want none", p.ID)
-	}
-	if p, ok := h.Latest(dev, version("1.0.1").ID); !ok || p.Number != 3 {
-		t.Errorf("Latest = %v, %v", p.ID, ok)
-	}
-	if f, ok := h.Current(dev, "web"); !ok || f.Label() != "1.0.0" {
-		t.Errorf("Current = %v, %v; a promotion that is not over or failed does not count", f.Label(), ok)
-	}
-	if f, ok := h.Current(dev, "api"); ok {
-		t.Errorf("Current of another warehouse = %v", f.Label())
 	}
 	if p, ok := h.Promotion(dev, promotion(dev, 2, "1.0.1").ID); !ok || p.Phase != PhaseFailed {
 		t.Errorf("Promotion = %v, %v", p, ok)
@@ -54,25 +41,23 @@ func TestHistory(t *testing.T) {
 	if _, ok := h.Hold(dev); ok {
 		t.Error("Hold of another stage")
 	}
-	if r, ok := h.Requested(dev, version("1.0.1").ID); !ok || r.By != "ann" {
-		t.Errorf("Requested = %v, %v, want the newest", r, ok)
-	}
-	if n, id := h.NextPromotion(dev, version("1.0.1").ID); n != 4 || id != "dev.0004.d4dd30e" {
-		t.Errorf("NextPromotion = %d, %s", n, id)
-	}
-	if n, id := h.NextPromotion(prod, "abc"); n != 1 || id != "prod.0001.abc" {
-		t.Errorf("NextPromotion = %d, %s", n, id)
-	}
 }
 
 func TestZeroHistoryKnowsNothing(t *testing.T) {
 	var h History
 	_, active := h.Active(dev)
-	_, current := h.Current(dev, "web")
 	_, hold := h.Hold(dev)
-	_, requested := h.Requested(dev, "x")
-	if active || current || hold || requested {
+	if active || hold {
 		t.Error("the zero History knows something")
+	}
+}
+
+func TestPromotionIDCountsAndNamesTheFreight(t *testing.T) {
+	if id := promotionID(dev, 4, version("1.0.1").ID); id != "dev.0004.d4dd30e" {
+		t.Errorf("promotionID = %s", id)
+	}
+	if id := promotionID(prod, 1, "abc"); id != "prod.0001.abc" {
+		t.Errorf("promotionID = %s", id)
 	}
 }
 

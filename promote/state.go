@@ -17,9 +17,9 @@ type State struct {
 	History     History
 	Changes     []Change // the open changes of Lockkeeper, and the last change of each unfinished promotion
 	Evidence    map[Commit]Evidence
-	Statuses    map[Commit]Status          // our own status, by head; absent: none was ever posted
-	Conflicts   map[PromotionID][]string   // files of a proposal that changed on Branch since; the proposal must be made again
-	Deliveries  map[PromotionID]Delivering // what the last look at Argo CD said
+	Statuses    map[Commit]Status           // our own status, by head; absent: none was ever posted
+	Conflicts   map[PromotionRef][]string   // files of a proposal that changed on Branch since; the proposal must be made again
+	Deliveries  map[PromotionRef]Delivering // what the last look at Argo CD said
 	Commands    []Command
 	// Rejected are proposals that could not be made at Head, with the reason; trying again gives the same answer.
 	Rejected map[string]string // by ProposalKey

@@ -13,7 +13,7 @@ const (
 	longestRecheck         = time.Minute
 )
 
-// DefaultPatience is what Deliver and Step use when a Delivery brings none.
+// DefaultPatience is what Step uses when a Delivery brings none.
 func DefaultPatience() Patience {
 	return Patience{Stable: 5 * time.Second, Degraded: time.Minute, AutoSync: 15 * time.Second}
 }
@@ -25,56 +25,14 @@ type Delivery struct {
 	Revision    string           // required; the merged commit, in full
 	RepoURL     string           // of which Revision is a commit; required if the application's sources have several repositories
 	PromotionID string           // required; the same for every step of this delivery, never used for another
-	Started     time.Time        // required by Step; zero means now to Deliver
+	Started     time.Time        // required
 	Timeout     time.Duration    // from Started on; zero means 10 minutes
-	Prune       bool             // delete what the commit no longer has; automated sync follows its own setting
 	Patience    *Patience        // nil means DefaultPatience
 	Now         func() time.Time // nil means time.Now
-	Progress    func(string)     // told by Deliver what it waits for, whenever that changes; may be nil
 
 	// Relate says what found, a commit that the application is at, means to wanted. With nil, every commit other than the
 	// wanted one is Unrelated, so that a delivery to a branch which moves on in the meantime does not end before its time is up.
 	Relate func(ctx context.Context, wanted, found string) (Relation, error)
-}
-
-// Deliver repeats [Client.Step] until the delivery is done, failed or superseded, or ctx ends. It goes on after errors that
-// are [Transient] until the delivery's time is up.
-func (c *Client) Deliver(ctx context.Context, d Delivery) (Outcome, error) {
-	if d.Started.IsZero() {
-		d.Started = d.now()
-	}
-	told := ""
-	for {
-		outcome, err := c.Step(ctx, d)
-		if err != nil {
-			if ctx.Err() != nil || !Transient(err) || !d.now().Before(d.deadline()) {
-				return outcome, err
-			}
-			outcome = waiting("%v", err)
-			outcome.Recheck = d.recheck()
-		}
-		if d.Progress != nil && outcome.Reason != told {
-			told = outcome.Reason
-			d.Progress(told)
-		}
-		if outcome.State != Waiting {
-			return outcome, nil
-		}
-		if err := sleep(ctx, outcome.Recheck); err != nil {
-			return outcome, fmt.Errorf("deliver %s to %s: %w; it was waiting: %s", short(d.Revision), d.Ref, err, outcome.Reason)
-		}
-	}
-}
-
-func sleep(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // Step observes the application once, refreshes it if the observation is too old, asks for a sync if one is needed, and says
@@ -184,7 +142,6 @@ func (d Delivery) relations(ctx context.Context, app Application) (map[string]Re
 func (c *Client) startSync(ctx context.Context, d Delivery, app Application, outcome Outcome) (Outcome, error) {
 	request := SyncRequest{
 		Ref:   d.Ref,
-		Prune: d.Prune,
 		Infos: map[string]string{InfoPromotion: d.PromotionID},
 	}
 	if !app.AutoSync {

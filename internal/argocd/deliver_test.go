@@ -1,6 +1,7 @@
 package argocd_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -10,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/internal/argocd"
 	"github.com/lockkeeper/lockkeeper/internal/argocd/devargo"
@@ -202,7 +203,7 @@ func TestDeliver(t *testing.T) {
 				if test.change != nil {
 					test.change(&d)
 				}
-				outcome, err := b.client.Deliver(t.Context(), d)
+				outcome, err := deliver(t, b.client, d)
 				if !errors.Is(err, test.err) || err == nil != (test.err == nil) {
 					t.Fatalf("Deliver: %+v, %v, want error %v", outcome, err, test.err)
 				}
@@ -212,11 +213,30 @@ func TestDeliver(t *testing.T) {
 				if got := b.count(syncCall); got != test.syncs {
 					t.Errorf("%d syncs were asked for, want %d", got, test.syncs)
 				}
-				if diff := cmp.Diff(test.synced, b.synced); diff != "" {
+				if diff := gocmp.Diff(test.synced, b.synced); diff != "" {
 					t.Errorf("applied (-want +got):\n%s", diff)
 				}
 			})
 		})
+	}
+}
+
+// deliver repeats Step as the bot does: after what Argo CD says, and after errors that are transient until the time is up.
+func deliver(t *testing.T, client *argocd.Client, d argocd.Delivery) (argocd.Outcome, error) {
+	t.Helper()
+	d.Started = time.Now()
+	d.Timeout = cmp.Or(d.Timeout, 10*time.Minute)
+	for {
+		outcome, err := client.Step(t.Context(), d)
+		switch {
+		case err != nil && (!argocd.Transient(err) || time.Since(d.Started) >= d.Timeout):
+			return outcome, err
+		case err != nil:
+			outcome.Recheck = 2 * time.Second
+		case outcome.State != argocd.Waiting:
+			return outcome, nil
+		}
+		<-time.After(outcome.Recheck)
 	}
 }
 
@@ -262,7 +282,7 @@ func TestStepIsTakenUpByAnotherProcess(t *testing.T) {
 			"synced to 11111111 and Healthy; it has to stay so for another 5s",
 			"synced to 11111111 and Healthy",
 		}
-		if diff := cmp.Diff(want, reasons); diff != "" {
+		if diff := gocmp.Diff(want, reasons); diff != "" {
 			t.Errorf("reasons (-want +got):\n%s", diff)
 		}
 		if got := b.count(syncCall); got != 1 {
@@ -310,25 +330,6 @@ func TestStepWaitsWhenSomebodyElseSyncsFirst(t *testing.T) {
 		outcome, err := slow.Step(t.Context(), d)
 		if err != nil || outcome.State != argocd.Waiting || outcome.Reason != "another operation has to end first" || outcome.NeedsSync {
 			t.Errorf("Step: %+v, %v", outcome, err)
-		}
-	})
-}
-
-func TestDeliverTellsItsProgressAndStopsWithItsContext(t *testing.T) {
-	b := newBed(t, 2, 10*time.Second)
-	synctest.Test(t, func(t *testing.T) {
-		b.put(t, devargo.App{})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		d := delivery()
-		var told []string
-		d.Progress = func(reason string) { told = append(told, reason) }
-		outcome, err := b.client.Deliver(ctx, d)
-		if !errors.Is(err, context.DeadlineExceeded) || outcome.State != argocd.Waiting {
-			t.Errorf("Deliver: %+v, %v, want a deadline", outcome, err)
-		}
-		if len(told) != 1 || !strings.Contains(told[0], "has not seen 11111111") {
-			t.Errorf("told %q", told)
 		}
 	})
 }

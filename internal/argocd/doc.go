@@ -1,8 +1,8 @@
 // Package argocd makes Argo CD carry out a merged promotion and says when that is done.
 //
 // It owns a token-authenticated client of Argo CD's REST API ([Client]), the rule that decides from one observation of an
-// Application whether a revision is delivered ([Judge]), and one round of observing and acting ([Client.Step]), which
-// [Client.Deliver] repeats. It does not decide what is to be delivered, when, or what a failure means for the pipeline.
+// Application whether a revision is delivered ([Judge]), and one round of observing and acting ([Client.Step]), to be repeated
+// until that is so. It does not decide what is to be delivered, when, or what a failure means for the pipeline.
 //
 // # The rule
 //

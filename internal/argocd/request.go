@@ -79,12 +79,11 @@ func (r Ref) query() url.Values {
 	return query
 }
 
-// A SyncRequest asks for one sync operation.
+// A SyncRequest asks for one sync operation. What the sources no longer have is not deleted by it.
 type SyncRequest struct {
 	Ref       Ref               // required
 	Revision  string            // of a single source; empty means the tracked one, all that Argo CD allows with automated sync
 	Revisions map[int]string    // by source, counted from 0, for applications with several; the others keep what they track
-	Prune     bool              // delete what the sources no longer have
 	Infos     map[string]string // shown with the operation, and found again in Operation.Infos
 }
 
@@ -95,7 +94,6 @@ type wireSync struct {
 	Revision        string     `json:"revision,omitempty"`
 	Revisions       []string   `json:"revisions,omitempty"`
 	SourcePositions []string   `json:"sourcePositions,omitempty"` // int64 as JSON strings, counted from 1
-	Prune           bool       `json:"prune"`
 	Infos           []wireInfo `json:"infos,omitempty"`
 }
 
@@ -107,7 +105,6 @@ func (c *Client) Sync(ctx context.Context, request SyncRequest) error {
 		AppNamespace: request.Ref.Namespace,
 		Project:      request.Ref.Project,
 		Revision:     request.Revision,
-		Prune:        request.Prune,
 	}
 	for _, position := range slices.Sorted(maps.Keys(request.Revisions)) {
 		body.SourcePositions = append(body.SourcePositions, strconv.Itoa(position+1))

@@ -166,7 +166,7 @@ func (ed *editor) child(ctx context.Context, path string, raw []byte, name strin
 		return change{}, false, err
 	}
 	if exists && !old.isTree() && !old.isFile() && (e.file == nil || !e.file.Delete || old.mode == modeSubmodule) {
-		return change{}, false, fmt.Errorf("%w: %w", &NotRegularError{Path: path, Mode: fileMode(old.mode).Type()}, ErrConflict)
+		return change{}, false, fmt.Errorf("%w: %w", &NotRegularError{Path: path, Mode: FileMode(old.mode).Type()}, ErrConflict)
 	}
 	var mode uint32
 	var id oid

@@ -1,15 +1,11 @@
 package git
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
-	"time"
 )
 
 var (
@@ -20,21 +16,6 @@ var (
 	errNotDirectory = errors.New("not a directory")
 	errIsDirectory  = errors.New("is a directory")
 )
-
-// fileMode is git's mode in the terms of io/fs.
-func fileMode(mode uint32) fs.FileMode {
-	switch {
-	case mode == modeTree:
-		return fs.ModeDir | 0o755
-	case mode == modeSymlink:
-		return fs.ModeSymlink | 0o777
-	case mode == modeSubmodule:
-		return fs.ModeIrregular
-	case mode&0o111 != 0:
-		return 0o755
-	}
-	return 0o644
-}
 
 // Open implements fs.FS.
 func (t *Tree) Open(name string) (fs.File, error) {
@@ -49,15 +30,13 @@ func (t *Tree) Open(name string) (fs.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &openDir{info: t.info(name, e), rest: list}, nil
+		return NewDir(name, list), nil
 	}
 	data, err := t.content(ctx, "open", name, e)
 	if err != nil {
 		return nil, err
 	}
-	info := t.info(name, e)
-	info.size = int64(len(data))
-	return &openFile{Reader: bytes.NewReader(data), info: info}, nil
+	return NewFile(name, e.mode, data), nil
 }
 
 // ReadFile implements fs.ReadFileFS. The result is the caller's own.
@@ -83,7 +62,7 @@ func (t *Tree) content(ctx context.Context, op, name string, e entry) ([]byte, e
 	case e.isTree():
 		err = errIsDirectory
 	case !e.isFile():
-		err = &NotRegularError{Path: name, Mode: fileMode(e.mode).Type()}
+		err = &NotRegularError{Path: name, Mode: FileMode(e.mode).Type()}
 	default:
 		var data []byte
 		if data, err = t.repo.blobData(ctx, t.commit, e.id); err == nil {
@@ -105,19 +84,14 @@ func (t *Tree) Stat(name string) (fs.FileInfo, error) {
 }
 
 func (t *Tree) stat(ctx context.Context, name string, e entry) (fs.FileInfo, error) {
-	info := t.info(name, e)
-	if e.isFile() {
-		data, err := t.content(ctx, "stat", name, e)
-		if err != nil {
-			return nil, err
-		}
-		info.size = int64(len(data))
+	if !e.isFile() {
+		return NewFileInfo(name, e.mode, 0), nil
 	}
-	return info, nil
-}
-
-func (t *Tree) info(name string, e entry) *fileInfo {
-	return &fileInfo{name: path.Base(name), mode: fileMode(e.mode)}
+	data, err := t.content(ctx, "stat", name, e)
+	if err != nil {
+		return nil, err
+	}
+	return NewFileInfo(name, e.mode, len(data)), nil
 }
 
 // ReadDir implements fs.ReadDirFS: the entries sorted by name. It needs no file content.
@@ -158,7 +132,7 @@ type dirItem struct {
 
 func (d *dirItem) Name() string      { return string(d.entry.name) }
 func (d *dirItem) IsDir() bool       { return d.entry.isTree() }
-func (d *dirItem) Type() fs.FileMode { return fileMode(d.entry.mode).Type() }
+func (d *dirItem) Type() fs.FileMode { return FileMode(d.entry.mode).Type() }
 func (d *dirItem) String() string    { return fs.FormatDirEntry(d) }
 
 // Info implements fs.DirEntry. It fetches the file when its size is not known.
@@ -166,51 +140,4 @@ func (d *dirItem) Info() (fs.FileInfo, error) {
 	ctx, cancel := d.tree.repo.background()
 	defer cancel()
 	return d.tree.stat(ctx, d.path, d.entry)
-}
-
-type fileInfo struct {
-	name string
-	mode fs.FileMode
-	size int64
-}
-
-func (f *fileInfo) Name() string       { return f.name }
-func (f *fileInfo) Size() int64        { return f.size }
-func (f *fileInfo) Mode() fs.FileMode  { return f.mode }
-func (f *fileInfo) ModTime() time.Time { return time.Time{} }
-func (f *fileInfo) IsDir() bool        { return f.mode.IsDir() }
-func (f *fileInfo) Sys() any           { return nil }
-func (f *fileInfo) String() string     { return fs.FormatFileInfo(f) }
-
-type openFile struct {
-	*bytes.Reader
-	info *fileInfo
-}
-
-func (f *openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
-func (f *openFile) Close() error               { return nil }
-
-type openDir struct {
-	info *fileInfo
-	rest []fs.DirEntry
-}
-
-func (d *openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
-func (d *openDir) Close() error               { return nil }
-
-func (d *openDir) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.info.name, Err: errIsDirectory}
-}
-
-// ReadDir implements fs.ReadDirFile.
-func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
-	if n > 0 && len(d.rest) == 0 {
-		return nil, io.EOF
-	}
-	if n <= 0 || n > len(d.rest) {
-		n = len(d.rest)
-	}
-	out := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return out, nil
 }

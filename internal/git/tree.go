@@ -91,7 +91,7 @@ func (t *Tree) walk(ctx context.Context, dir string, id oid, visit func(Entry) e
 		if e.isTree() {
 			stop = t.walk(ctx, name, e.id, visit)
 		} else {
-			stop = visit(Entry{Path: name, Mode: fileMode(e.mode), ObjectID: e.id.String()})
+			stop = visit(Entry{Path: name, Mode: FileMode(e.mode), ObjectID: e.id.String()})
 		}
 		return stop == nil
 	})
@@ -170,7 +170,7 @@ func (t *Tree) lookup(ctx context.Context, op, name string) (entry, error) {
 			if here.isFile() {
 				return fail(noPathError{})
 			}
-			return fail(&NotRegularError{Path: strings.TrimSuffix(name, "/"+rest), Mode: fileMode(here.mode).Type()})
+			return fail(&NotRegularError{Path: strings.TrimSuffix(name, "/"+rest), Mode: FileMode(here.mode).Type()})
 		}
 		part, after, _ := strings.Cut(rest, "/")
 		e, ok, err := t.find(ctx, here.id, part)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/lockkeeper/lockkeeper/internal/nearest"
 )
 
 // Decode fills into, a pointer to a struct, from the document, strictly: a key that the struct does not have, a key that
@@ -150,7 +152,7 @@ func (d *decoder) unknown(key *yaml.Node, path string, known []field) {
 		names[i] = f.name
 	}
 	remedy := ""
-	if near := Nearest(key.Value, names); near != "" {
+	if near := nearest.Of(key.Value, names); near != "" {
 		remedy = fmt.Sprintf("did you mean %q?", near)
 	} else if len(names) > 0 && len(names) <= 12 {
 		remedy = "known keys are " + strings.Join(names, ", ")

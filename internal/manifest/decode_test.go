@@ -126,17 +126,6 @@ func TestDecodeKnownPassesOverUnknownKeys(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	candidates := []string{"integer", "string", "boolean", "promotionPolicies"}
-	for word, want := range map[string]string{
-		"strng": "string", "sting": "string", "String": "string", "stirng": "string", "promotionPolicy": "promotionPolicies", "x": "", "colour": "", "": "",
-	} {
-		if got := Nearest(word, candidates); got != want {
-			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}
-
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("spec: {text: a, count: 1, free: {x: [1]}, wait: 1s, raw: .nan}"))
 	f.Add([]byte("spec: &a {map: {x: y}, <<: {text: 3}}\nmetadata: {labels: {a: 1}}"))

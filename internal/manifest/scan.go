@@ -76,16 +76,27 @@ func Scan(ctx context.Context, fsys fs.FS, q Query) ([]File, error) {
 type Index struct {
 	limit int
 	mu    sync.Mutex
-	found map[string][]File
+	found map[indexKey][]File
+	kinds map[string]int // numbers of the matchers seen, from 1
+}
+
+// indexKey names a folder's content, looked through for some kinds. The path is part of it because documents carry their
+// file's name. The zero value names nothing.
+type indexKey struct {
+	id, dir string
+	kinds   int
 }
 
 // NewIndex returns an Index that remembers at most limit folders. It forgets everything when it is full, which costs one
 // scan.
-func NewIndex(limit int) *Index { return &Index{limit: limit, found: map[string][]File{}} }
+func NewIndex(limit int) *Index {
+	return &Index{limit: limit, found: map[indexKey][]File{}, kinds: map[string]int{}}
+}
 
 // Scan is like the function [Scan], with memory.
 func (x *Index) Scan(ctx context.Context, fsys fs.FS, q Query) ([]File, error) {
 	s := &scan{ctx: ctx, fsys: fsys, index: x, want: newMatcher(q.Kinds)}
+	s.kinds = x.number(s.want.key)
 	var files []File
 	for _, root := range roots(q.Paths) {
 		found, err := s.root(root)
@@ -119,8 +130,19 @@ func inside(name, dir string) bool {
 	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
 }
 
-func (x *Index) lookup(key string) ([]File, bool) {
-	if key == "" {
+func (x *Index) number(kinds string) int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n, ok := x.kinds[kinds]
+	if !ok {
+		n = len(x.kinds) + 1
+		x.kinds[kinds] = n
+	}
+	return n
+}
+
+func (x *Index) lookup(key indexKey) ([]File, bool) {
+	if key.id == "" {
 		return nil, false
 	}
 	x.mu.Lock()
@@ -129,8 +151,8 @@ func (x *Index) lookup(key string) ([]File, bool) {
 	return files, ok
 }
 
-func (x *Index) remember(key string, files []File) {
-	if key == "" || x.limit == 0 {
+func (x *Index) remember(key indexKey, files []File) {
+	if key.id == "" || x.limit == 0 {
 		return
 	}
 	x.mu.Lock()
@@ -146,6 +168,7 @@ type scan struct {
 	fsys  fs.FS
 	index *Index
 	want  matcher
+	kinds int // the matcher's number in the index
 }
 
 func (s *scan) root(root string) ([]File, error) {
@@ -174,7 +197,7 @@ func (s *scan) root(root string) ([]File, error) {
 
 // folder is one folder of the tree: either known from the index or listed and still to be read.
 type folder struct {
-	key     string
+	key     indexKey
 	known   []File
 	listed  bool
 	entries []entry
@@ -235,18 +258,17 @@ func isManifestName(name string) bool {
 	return ext == ".yaml" || ext == ".yml" || ext == ".json"
 }
 
-// key names a folder's content for the index, "" when the tree does not know it. The path is part of it because documents
-// carry their file's name.
-func (s *scan) key(dir string) string {
+// key is zero when the tree does not know the folder's object id.
+func (s *scan) key(dir string) indexKey {
 	tree, ok := s.fsys.(Identifier)
 	if !ok || s.index.limit == 0 {
-		return ""
+		return indexKey{}
 	}
 	id, err := tree.ObjectID(dir)
 	if err != nil || id == "" {
-		return ""
+		return indexKey{}
 	}
-	return id + " " + s.want.key + " " + dir
+	return indexKey{id: id, dir: dir, kinds: s.kinds}
 }
 
 const prefetchBatch = 2000

@@ -193,7 +193,7 @@ func missing(n *yaml.Node, key string, parent []part, p part) *Error {
 	}
 	remedy := "the mapping is empty: add the key to the file"
 	if names := keysOf(n); len(names) > 0 {
-		remedy = "it has " + strings.Join(nearest(quotePart(p.text), names), ", ")
+		remedy = "it has " + strings.Join(nearestFirst(quotePart(p.text), names), ", ")
 	}
 	return &Error{Key: key, Line: n.Line, Column: n.Column, Problem: problem, Remedy: remedy, reason: ErrKeyNotFound}
 }

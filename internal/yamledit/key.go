@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/lockkeeper/lockkeeper/internal/nearest"
 )
 
 // part is one step of a key.
@@ -65,31 +67,14 @@ func joinParts(parts []part) string {
 	return strings.Join(texts, ".")
 }
 
-// nearest orders candidates by their edit distance to name and keeps the first few.
-func nearest(name string, candidates []string) []string {
+// nearestFirst orders candidates by their distance to name and keeps the first few.
+func nearestFirst(name string, candidates []string) []string {
 	const most = 8
+	distances := make(map[string]int, len(candidates))
+	for _, candidate := range candidates {
+		distances[candidate] = nearest.Distance(name, candidate)
+	}
 	sorted := slices.Clone(candidates)
-	slices.SortStableFunc(sorted, func(a, b string) int { return distance(name, a) - distance(name, b) })
+	slices.SortStableFunc(sorted, func(a, b string) int { return distances[a] - distances[b] })
 	return sorted[:min(most, len(sorted))]
-}
-
-// distance is the Levenshtein distance of two names, ignoring case, over at most their first 64 bytes.
-func distance(a, b string) int {
-	a, b = strings.ToLower(a[:min(64, len(a))]), strings.ToLower(b[:min(64, len(b))])
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -15,7 +15,7 @@ func (e Env) imageFrom(args []any, missed *error) (*Image, error) {
 		warehouse = args[1].(Origin).Name
 		call = fmt.Sprintf("imageFrom(%q, warehouse(%q))", excerpt(repo), excerpt(warehouse))
 	}
-	for _, same := range []func(a, b string) bool{verbatim, normalised} {
+	for _, same := range []func(a, b string) bool{verbatim, SameRepository} {
 		candidates := []string{warehouse}
 		if len(args) == 1 {
 			candidates = e.subscribers(repo, same)
@@ -36,7 +36,9 @@ func (e Env) imageFrom(args []any, missed *error) (*Image, error) {
 
 func verbatim(a, b string) bool { return a == b }
 
-func normalised(a, b string) bool { return normalise(a) == normalise(b) }
+// SameRepository reports whether two image repositories are the same, as Kargo's webhook compares them short of its rules for
+// registries by other names: without regard to case, to the registry docker.io and to its folder library.
+func SameRepository(a, b string) bool { return normalise(a) == normalise(b) }
 
 // normalise drops from the URL of a repository what registries take for granted.
 func normalise(repo string) string {

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/expr"
 )
 
 const (
@@ -57,7 +58,7 @@ func (l *loader) warehouse(o object, m warehouseManifest) promote.Warehouse {
 			continue
 		}
 		for _, other := range w.Images {
-			if sameRepository(other.RepoURL, image.RepoURL) {
+			if expr.SameRepository(other.RepoURL, image.RepoURL) {
 				l.fail(o, path, "duplicate-subscription",
 					fmt.Sprintf("image %q is subscribed twice, first at %s", image.RepoURL, other.Position), "remove one of them")
 			}
@@ -65,13 +66,6 @@ func (l *loader) warehouse(o object, m warehouseManifest) promote.Warehouse {
 		w.Images = append(w.Images, image)
 	}
 	return w
-}
-
-// sameRepository compares as Kargo's webhook does, short of its rules for registries by other names.
-func sameRepository(a, b string) bool { return normalRepository(a) == normalRepository(b) }
-
-func normalRepository(url string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(url), "docker.io/"), "library/")
 }
 
 func (l *loader) interval(o object, text string) time.Duration {

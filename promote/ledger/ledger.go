@@ -17,23 +17,27 @@ import (
 // maxAttempts bounds how often an append is tried again because another writer was faster.
 const maxAttempts = 8
 
+// maxParsed bounds how many records are remembered; reading one again costs little.
+const maxParsed = 100_000
+
 // Ledger reads and appends the history of one repository. It is safe for concurrent use.
 type Ledger struct {
 	Git *git.Repository // required
 
 	mu     sync.Mutex
-	parsed map[string]Record // by object ID of the file; content never changes
+	parsed map[string]Record // by path and object ID; content never changes
 }
 
-// Load reads the history at a commit of the ledger branch. The empty commit is the empty history.
-func (l *Ledger) Load(ctx context.Context, tip promote.Commit) (promote.History, error) {
+// Load reads the history at a commit of the ledger branch. The empty commit is the empty history. A file that is no record
+// is left out and told of in a finding, which keeps the stage or project in whose folder it lies from promoting.
+func (l *Ledger) Load(ctx context.Context, tip promote.Commit) (promote.History, []promote.Finding, error) {
 	var history promote.History
 	if tip == "" {
-		return history, nil
+		return history, nil, nil
 	}
 	tree, err := l.tree(ctx, tip)
 	if err != nil {
-		return history, err
+		return history, nil, err
 	}
 	var files []string
 	err = fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -43,20 +47,45 @@ func (l *Ledger) Load(ctx context.Context, tip promote.Commit) (promote.History,
 		return err
 	})
 	if err != nil {
-		return history, fmt.Errorf("list ledger at %s: %w", tip.Short(), err)
+		return history, nil, fmt.Errorf("list ledger at %s: %w", tip.Short(), err)
 	}
 	if err := l.prefetch(ctx, tree, files); err != nil {
-		return history, err
+		return history, nil, err
 	}
+	var findings []promote.Finding
 	for _, file := range files {
 		record, err := l.read(tree, file)
-		if err != nil {
-			return promote.History{}, err
+		switch {
+		case errors.Is(err, ErrFormat):
+			findings = append(findings, broken(file, err))
+		case err != nil:
+			return promote.History{}, nil, err
+		default:
+			add(&history, record)
 		}
-		add(&history, record)
 	}
 	sortHistory(&history)
-	return history, nil
+	return history, findings, nil
+}
+
+// broken says that a file is no record, and whom that concerns by where it lies.
+func broken(file string, err error) promote.Finding {
+	finding := promote.Finding{
+		Severity: promote.SeverityError, Code: "ledger", Message: err.Error(),
+		Position: promote.Position{File: string(promote.LedgerBranch) + ":" + file},
+		Remedy:   "restore or remove the file on the branch " + string(promote.LedgerBranch),
+	}
+	parts := strings.Split(strings.TrimSuffix(file, ".yaml"), "/")
+	switch {
+	case len(parts) >= 3 && parts[0] != "freight":
+		finding.Stage = promote.StageRef{Project: parts[1], Name: parts[2]}
+		finding.Project = parts[1]
+	case len(parts) >= 2:
+		finding.Project = parts[1]
+	default:
+		finding.Severity = promote.SeverityWarning
+	}
+	return finding
 }
 
 func (l *Ledger) tree(ctx context.Context, tip promote.Commit) (*git.Tree, error) {
@@ -75,7 +104,7 @@ func (l *Ledger) prefetch(ctx context.Context, tree *git.Tree, files []string) e
 	l.mu.Lock()
 	unknown := slices.DeleteFunc(slices.Clone(files), func(file string) bool {
 		id, err := tree.ObjectID(file)
-		return err == nil && l.parsed[id] != nil
+		return err == nil && l.parsed[file+"@"+id] != nil
 	})
 	l.mu.Unlock()
 	if len(unknown) == 0 {
@@ -92,6 +121,7 @@ func (l *Ledger) read(tree *git.Tree, file string) (Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ledger file %q: %w", file, err)
 	}
+	id = file + "@" + id
 	l.mu.Lock()
 	record, known := l.parsed[id]
 	l.mu.Unlock()
@@ -107,7 +137,7 @@ func (l *Ledger) read(tree *git.Tree, file string) (Record, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.parsed == nil {
+	if l.parsed == nil || len(l.parsed) >= maxParsed {
 		l.parsed = map[string]Record{}
 	}
 	l.parsed[id] = record

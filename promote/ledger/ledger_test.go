@@ -38,9 +38,9 @@ func (l *Ledger) must(t *testing.T, tip promote.Commit, records ...Record) promo
 
 func (l *Ledger) history(t *testing.T, tip promote.Commit) promote.History {
 	t.Helper()
-	history, err := l.Load(t.Context(), tip)
-	if err != nil {
-		t.Fatal(err)
+	history, findings, err := l.Load(t.Context(), tip)
+	if err != nil || len(findings) > 0 {
+		t.Fatal(err, findings)
 	}
 	return history
 }
@@ -114,14 +114,30 @@ func TestTheSameRecordWrittenByAnotherIsStale(t *testing.T) {
 	}
 }
 
-func TestABrokenFileIsNamed(t *testing.T) {
+func TestABrokenFileKeepsItsStageFromPromoting(t *testing.T) {
 	repo := gittest.NewServer(t).Repo("r.git", map[string]string{"README.md": "x"})
 	l := open(t, repo)
-	l.must(t, "", hold("a"))
-	tip := repo.Commit(string(promote.LedgerBranch), "edited by hand", map[string]string{"holds/develop/a.yaml": "kind: Hold\n"})
-	_, err := l.Load(t.Context(), promote.Commit(tip))
-	if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "holds/develop/a.yaml") {
-		t.Errorf("err = %v, want one that names the file", err)
+	l.must(t, "", hold("a"), hold("b"))
+	tip := repo.Commit(string(promote.LedgerBranch), "edited by hand", map[string]string{
+		"holds/develop/a.yaml": "kind: Hold\n", "notes.yaml": "mine: true\n", "freight/shop/x.yaml": "[]",
+	})
+	history, findings, err := l.Load(t.Context(), promote.Commit(tip))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]promote.Hold{hold("b")}, history.Holds); diff != "" {
+		t.Error(diff)
+	}
+	var got []string
+	for _, f := range findings {
+		got = append(got, f.Severity.String()+" "+f.Position.File+" "+f.Project+" "+f.Stage.Name)
+	}
+	want := []string{
+		"error lockkeeper/ledger:freight/shop/x.yaml shop ", "error lockkeeper/ledger:holds/develop/a.yaml develop a",
+		"warning lockkeeper/ledger:notes.yaml  ",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

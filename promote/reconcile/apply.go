@@ -11,14 +11,23 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote/ledger"
 )
 
-// apply carries out a plan in order. It stops at the first action whose basis has moved: the rest is decided anew.
+// apply carries out a plan in order. It stops at the first action that what it was decided on has moved under: the rest is
+// decided anew. An action that fails is left out for the rest of the Run, so that it holds up no other.
 func (r *Reconciler) apply(ctx context.Context, w *watch, state promote.State, plan promote.Plan) ([]promote.Action, error) {
 	var applied []promote.Action
-	var failures []error
+	unrecorded := false
 	w.pending = nil
 	for _, action := range plan.Actions {
 		if err := ctx.Err(); err != nil {
 			return applied, err
+		}
+		if w.failed[action.Key()] != nil {
+			unrecorded = unrecorded || recordsCommand(action)
+			continue
+		}
+		if _, reply := action.(promote.Reply); reply && unrecorded {
+			// What could not be recorded must not be answered as done: the comment is worked off again.
+			continue
 		}
 		err := r.do(ctx, w, &state, action)
 		if r.Metrics.Applied != nil {
@@ -30,13 +39,25 @@ func (r *Reconciler) apply(ctx context.Context, w *watch, state promote.State, p
 		}
 		if err != nil {
 			r.Log.ErrorContext(ctx, "apply", "action", action.String(), "error", err)
-			failures = append(failures, fmt.Errorf("%s: %w", action, err))
+			w.fail(action.Key(), fmt.Errorf("%s: %w", action, err))
+			unrecorded = unrecorded || recordsCommand(action)
 			continue
 		}
 		r.Log.InfoContext(ctx, "applied", "action", action.String())
 		applied = append(applied, action)
 	}
-	return applied, errors.Join(append(failures, r.recordPending(ctx, w, state))...)
+	if err := r.recordPending(ctx, w, state); err != nil {
+		w.fail("freight", err)
+	}
+	return applied, nil
+}
+
+// recordsCommand reports whether an action writes down what a person asked for.
+func recordsCommand(action promote.Action) bool {
+	_, hold := action.(promote.RecordHold)
+	_, resume := action.(promote.ReleaseHold)
+	_, request := action.(promote.RecordRequest)
+	return hold || resume || request
 }
 
 func (r *Reconciler) do(ctx context.Context, w *watch, state *promote.State, action promote.Action) error {
@@ -47,7 +68,7 @@ func (r *Reconciler) do(ctx context.Context, w *watch, state *promote.State, act
 	case promote.Propose:
 		return r.propose(ctx, w, state, a)
 	case promote.OpenChange:
-		return r.openChange(ctx, w, *state, a)
+		return r.openChange(ctx, w, a)
 	case promote.RecordChange:
 		return r.recordChange(ctx, w, *state, a)
 	case promote.UpdateChange:
@@ -56,6 +77,8 @@ func (r *Reconciler) do(ctx context.Context, w *watch, state *promote.State, act
 		return r.postStatus(ctx, a)
 	case promote.Merge:
 		return r.merge(ctx, w, *state, a)
+	case promote.CloseChange:
+		return r.closeChange(ctx, w, a)
 	case promote.Deliver:
 		return r.deliver(ctx, w, *state, a)
 	case promote.Finish:
@@ -105,9 +128,15 @@ func (r *Reconciler) recordPending(ctx context.Context, w *watch, state promote.
 	return r.record(ctx, w, state, "Freight "+strings.Join(names, "; "))
 }
 
-func (r *Reconciler) openChange(ctx context.Context, w *watch, state promote.State, a promote.OpenChange) error {
-	if tip := state.Tips[a.Draft.Branch]; tip != a.Draft.Head {
-		return fmt.Errorf("branch %q is at %s, not at %s: %w", a.Draft.Branch, tip.Short(), a.Draft.Head.Short(), promote.ErrStale)
+// openChange opens a change for what was proposed, and never for what somebody pushed to the branch in the meantime.
+func (r *Reconciler) openChange(ctx context.Context, w *watch, a promote.OpenChange) error {
+	refs, err := r.Git.Refs(ctx)
+	if err != nil {
+		return err
+	}
+	if tip, _ := refs.Branch(string(a.Draft.Branch)); promote.Commit(tip) != a.Draft.Head {
+		return fmt.Errorf("branch %q is at %s, not at %s: %w",
+			a.Draft.Branch, promote.Commit(tip).Short(), a.Draft.Head.Short(), promote.ErrStale)
 	}
 	change, err := r.Forge.Open(ctx, a.Draft)
 	if err != nil {

@@ -37,10 +37,12 @@ func (r *Reconciler) command(ctx context.Context, comment promote.Comment) (prom
 	if !ok {
 		return promote.Command{}, false, nil
 	}
-	answered, found, err := r.answered(ctx, comment)
-	if err != nil || answered || !found {
+	note, found, err := r.unanswered(ctx, comment)
+	if err != nil || !found {
 		return promote.Command{}, false, err
 	}
+	// Who asks is what the forge says, never what the event says.
+	comment.AuthorID, comment.Author = note.AuthorID, note.Author
 	if err := r.Forge.React(ctx, comment.Change, comment.ID, promote.ReactionSeen); err != nil {
 		r.Log.WarnContext(ctx, "react", "change", comment.Change, "comment", comment.ID, "error", err)
 	}
@@ -57,38 +59,38 @@ func (r *Reconciler) command(ctx context.Context, comment promote.Comment) (prom
 	}, true, nil
 }
 
-// answered reports whether we answered the comment before, and whether the comment is there, as it was written, by somebody
-// else than us. The event is a hint: only what the forge says counts.
-func (r *Reconciler) answered(ctx context.Context, comment promote.Comment) (answered, found bool, err error) {
+// unanswered returns the note of a comment, if it is there as it was written, by somebody else than us, and has no answer yet.
+// The event is a hint: only what the forge says counts.
+func (r *Reconciler) unanswered(ctx context.Context, comment promote.Comment) (promote.Note, bool, error) {
 	notes, err := r.Forge.Notes(ctx, comment.Change)
 	if errors.Is(err, promote.ErrNotFound) {
-		return false, false, nil
+		return promote.Note{}, false, nil
 	}
 	if err != nil {
-		return false, false, err
+		return promote.Note{}, false, err
 	}
 	mark := marker("reply", strconv.Itoa(comment.ID))
+	var found promote.Note
 	for _, note := range notes {
 		if note.Own && strings.HasPrefix(note.Body, mark) {
-			answered = true
+			return promote.Note{}, false, nil
 		}
 		if note.ID == comment.ID && !note.Own && !note.System && note.Body == comment.Body {
-			found = true
+			found = note
 		}
 	}
-	return answered, found, nil
+	return found, found.ID != 0, nil
 }
 
 // reply answers a command: words, then the reaction.
 func (r *Reconciler) reply(ctx context.Context, w *watch, a promote.Reply) error {
-	err := r.say(ctx, a.Change, marker("reply", strconv.Itoa(a.Comment)), a.Body)
-	if err == nil {
-		err = r.Forge.React(ctx, a.Change, a.Comment, a.Reaction)
-	}
-	if err != nil && !errors.Is(err, promote.ErrNotFound) {
+	if err := r.say(ctx, a.Change, marker("reply", strconv.Itoa(a.Comment)), a.Body); err != nil {
 		return err
 	}
-	// A comment or change that was deleted in the meantime needs no answer.
 	w.commands = slices.DeleteFunc(slices.Clone(w.commands), func(c promote.Command) bool { return c.Comment.ID == a.Comment })
-	return nil
+	err := r.Forge.React(ctx, a.Change, a.Comment, a.Reaction)
+	if errors.Is(err, promote.ErrNotFound) {
+		return nil // the comment was deleted in the meantime
+	}
+	return err
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote/step"
 )
 
+// firstLook is how long a delivery is given at least, from when a process looks at it first.
+const firstLook = time.Minute
+
 // retryDelivery is how long to wait when Argo CD could not be asked.
 const retryDelivery = 15 * time.Second
 
@@ -40,6 +43,10 @@ func (r *Reconciler) advance(ctx context.Context, w *watch, state promote.State,
 		if err != nil {
 			return err
 		}
+		if len(ran.Results) != len(p.Results) {
+			// Each step that waits has its own time.
+			p.DeliveringSince = state.Now
+		}
 		p.Results = ran.Results
 		switch {
 		case ran.Failed:
@@ -53,18 +60,18 @@ func (r *Reconciler) advance(ctx context.Context, w *watch, state promote.State,
 		if err := r.recordProgress(ctx, w, state, p); err != nil {
 			return err
 		}
-		delivery, err := r.ask(ctx, p, *ran.Deliver)
+		delivery, err := r.ask(ctx, state, p, *ran.Deliver)
 		if err != nil {
 			r.Log.WarnContext(ctx, "deliver", "promotion", p.ID, "error", err)
 			delivery = Delivery{State: DeliveryWaiting, Message: err.Error(), Next: retryDelivery}
 		}
 		if delivery.State == DeliveryWaiting {
-			if left := ran.Deliver.Timeout - state.Now.Sub(p.DeliveringSince); left > 0 {
+			if left := r.left(state, p, ran.Deliver.Timeout); left > 0 {
 				pause := delivery.Next
 				if pause <= 0 {
 					pause = retryDelivery
 				}
-				r.memory.deliveries[p.ID] = promote.Delivering{Message: delivery.Message, Next: state.Now.Add(min(pause, left))}
+				r.memory.deliveries[p.Ref()] = promote.Delivering{Message: delivery.Message, Next: r.Now().Add(min(pause, left))}
 				return nil
 			}
 			delivery.State = DeliveryFailed
@@ -72,6 +79,17 @@ func (r *Reconciler) advance(ctx context.Context, w *watch, state promote.State,
 		}
 		delivered = &step.Delivered{Failed: delivery.State == DeliveryFailed, Message: delivery.Message}
 	}
+}
+
+// left is how long a delivery may still take. Without a server nothing is ever late, and a process that looks for the first
+// time gives what happened while nobody looked a moment.
+func (r *Reconciler) left(state promote.State, p promote.Promotion, timeout time.Duration) time.Duration {
+	left := timeout - state.Now.Sub(p.DeliveringSince)
+	_, looked := state.Deliveries[p.Ref()]
+	if r.Argo == nil || !looked {
+		left = max(left, firstLook)
+	}
+	return left
 }
 
 // recordProgress writes down that a promotion was merged and which steps are done since. Nothing new is not written.
@@ -87,7 +105,8 @@ func (r *Reconciler) recordProgress(ctx context.Context, w *watch, state promote
 }
 
 // ask looks at every application of a step and returns the one that is furthest behind.
-func (r *Reconciler) ask(ctx context.Context, p promote.Promotion, use step.ApplicationUse) (Delivery, error) {
+func (r *Reconciler) ask(ctx context.Context, state promote.State, p promote.Promotion, use step.ApplicationUse) (Delivery, error) {
+	timeout := state.Now.Sub(p.DeliveringSince) + r.left(state, p, use.Timeout)
 	if r.Argo == nil {
 		return Delivery{
 			State: DeliveryWaiting, Next: use.Timeout,
@@ -96,7 +115,10 @@ func (r *Reconciler) ask(ctx context.Context, p promote.Promotion, use step.Appl
 	}
 	worst := Delivery{State: DeliveryDone}
 	for _, app := range use.Applications {
-		one, err := r.askOne(ctx, p, app, use.Timeout)
+		one, err := r.authorized(ctx, p, app)
+		if err == nil && one.State == DeliveryDone {
+			one, err = r.askOne(ctx, p, app, timeout)
+		}
 		if err != nil {
 			return one, err
 		}
@@ -110,6 +132,36 @@ func (r *Reconciler) ask(ctx context.Context, p promote.Promotion, use step.Appl
 		}
 	}
 	return worst, nil
+}
+
+// authorized looks once more whether an application belongs to the stage, before anything is done to it: a person may have
+// merged against the gate, and a promotion that changed nothing had no change to gate. DeliveryDone means that it does. What
+// the repository declares and Argo CD does not show yet is waited for.
+func (r *Reconciler) authorized(ctx context.Context, p promote.Promotion, app step.Application) (Delivery, error) {
+	declared := r.application(ctx, app)
+	verdict, reason := promote.Authorizes(declared, p.Stage)
+	live, err := r.Argo.Application(ctx, app.Name, app.Namespace)
+	if err != nil {
+		return Delivery{}, err
+	}
+	switch {
+	case verdict == promote.Block:
+		return Delivery{State: DeliveryFailed, Message: reason}, nil
+	case verdict != promote.Pass || !live.Exists:
+		return Delivery{State: DeliveryWaiting, Message: orText(reason, verdict, app.Name), Next: retryDelivery}, nil
+	}
+	if verdict, reason := promote.Authorizes(live, p.Stage); verdict != promote.Pass {
+		return Delivery{State: DeliveryWaiting, Message: reason, Next: retryDelivery}, nil
+	}
+	return Delivery{State: DeliveryDone}, nil
+}
+
+// orText says why an application is waited for.
+func orText(reason string, verdict promote.Verdict, name string) string {
+	if verdict == promote.Pass {
+		return fmt.Sprintf("application %q does not exist in Argo CD yet", name)
+	}
+	return reason
 }
 
 func (r *Reconciler) askOne(ctx context.Context, p promote.Promotion, app step.Application, timeout time.Duration) (Delivery, error) {
@@ -167,7 +219,7 @@ func (r *Reconciler) end(
 	freight, _ := state.History.Freight(p.Stage.Project, p.Freight)
 	if p.Change != 0 {
 		body := promote.DescribeOutcome(promote.Outcome{Promotion: p, Freight: freight, Pipeline: pipeline})
-		if err := r.say(ctx, p.Change, marker("outcome", string(p.ID)), body); errors.Is(err, promote.ErrNotFound) {
+		if err := r.say(ctx, p.Change, marker("outcome", string(p.ID)), body); r.gone(ctx, p.Change, p.Branch, err) {
 			r.Log.WarnContext(ctx, "the change is gone, and the outcome is noted in the ledger only", "change", p.Change, "promotion", p.ID)
 		} else if err != nil {
 			return err
@@ -187,7 +239,7 @@ func (r *Reconciler) end(
 	if err := r.record(ctx, w, state, fmt.Sprintf("Promotion %s: %s", p.ID, phase), records...); err != nil {
 		return err
 	}
-	delete(r.memory.deliveries, p.ID)
+	delete(r.memory.deliveries, p.Ref())
 	r.finished(p)
 	return nil
 }

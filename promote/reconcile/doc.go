@@ -7,7 +7,8 @@
 // or never: the next run observes what is there and goes on. The order of effects is chosen so that what is there always
 // says what is missing:
 //
-//  1. one push carries the proposal branch and the ledger record of the promotion;
+//  1. one push carries the proposal branch and the ledger record of the promotion, with the freight if it is new; a record
+//     whose branch the forge refuses is taken back;
 //  2. the change is opened from the branch; a second attempt finds the first one's change;
 //  3. the status is posted on the head;
 //  4. after the merge the record says Delivering before Argo CD is asked for anything;

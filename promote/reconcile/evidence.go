@@ -36,7 +36,9 @@ func (r *Reconciler) evidence(ctx context.Context, state promote.State, p promot
 		}
 		r.memory.evidence[key] = evidence
 	}
-	evidence.Moves = p.Moves
+	if head == p.Head { // what was pushed on top of it wrote other values, or may have
+		evidence.Moves = p.Moves
+	}
 	evidence.Images = r.images(ctx, state, p)
 	applications, findings := r.applications(ctx, state, p)
 	evidence.Applications = applications

@@ -23,6 +23,8 @@ type ChangeWriter interface {
 	Open(ctx context.Context, draft promote.ChangeDraft) (promote.Change, error)
 	// Update replaces the text of a change.
 	Update(ctx context.Context, number int, edit promote.ChangeEdit) error
+	// Close closes a change without merging it. Closing one that is closed already is no error.
+	Close(ctx context.Context, number int) error
 }
 
 // Merger merges changes.

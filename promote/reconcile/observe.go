@@ -42,9 +42,11 @@ func (r *Reconciler) observe(ctx context.Context, w *watch) (promote.State, erro
 	state.Tips = proposalTips(refs)
 	state.Rejected = maps.Clone(r.memory.rejected)
 	w.ledger = ledgerTip(refs)
-	if state.History, err = r.ledger.Load(ctx, w.ledger); err != nil {
+	history, findings, err := r.ledger.Load(ctx, w.ledger)
+	if err != nil {
 		return state, err
 	}
+	state.History, state.Findings = history, slices.Concat(state.Findings, findings)
 	if state.Discoveries, err = r.discover(ctx, w, state); err != nil {
 		return state, err
 	}
@@ -231,7 +233,7 @@ func (r *Reconciler) discover(ctx context.Context, w *watch, state promote.State
 	var all []promote.Discovery
 	for _, pipeline := range state.Pipelines {
 		for _, warehouse := range pipeline.Warehouses {
-			key := pipeline.Project + "/" + warehouse.Name
+			key := fmt.Sprintf("%s/%s %v", pipeline.Project, warehouse.Name, subscriptions(warehouse))
 			known, ok := r.memory.discoveries[key]
 			interval := warehouse.Interval
 			if interval == 0 {
@@ -246,13 +248,23 @@ func (r *Reconciler) discover(ctx context.Context, w *watch, state promote.State
 				known = found
 				r.memory.discoveries[key] = known
 				if known.Problem != "" {
-					r.Log.WarnContext(ctx, "discover", "warehouse", key, "problem", known.Problem)
+					r.Log.WarnContext(ctx, "discover", "warehouse", pipeline.Project+"/"+warehouse.Name, "problem", known.Problem)
 				}
 			}
 			all = append(all, known)
 		}
 	}
 	return all, nil
+}
+
+// subscriptions returns what a warehouse watches, without the places in its file: when it changes, what was discovered before
+// says nothing.
+func subscriptions(warehouse promote.Warehouse) []promote.ImageSubscription {
+	images := slices.Clone(warehouse.Images)
+	for i := range images {
+		images[i].Position = promote.Position{}
+	}
+	return images
 }
 
 // hinted reports whether an event says that a warehouse may have something new.
@@ -289,7 +301,7 @@ func (r *Reconciler) observeChanges(ctx context.Context, w *watch, state *promot
 	r.memory.changes, r.memory.listed = slices.Clone(w.changes), true
 	state.Changes = slices.Clone(w.changes)
 	state.Evidence, state.Statuses = map[promote.Commit]promote.Evidence{}, map[promote.Commit]promote.Status{}
-	state.Conflicts = map[promote.PromotionID][]string{}
+	state.Conflicts = map[promote.PromotionRef][]string{}
 	for _, promotion := range active {
 		if promotion.Phase != promote.PhaseProposed {
 			continue
@@ -324,8 +336,8 @@ func (r *Reconciler) findChange(ctx context.Context, w *watch, p promote.Promoti
 	}
 	if p.Change != 0 {
 		change, err := r.Forge.Change(ctx, p.Change)
-		if errors.Is(err, promote.ErrNotFound) {
-			// The list was readable, so the change itself was deleted. That ends the proposal as closing it does.
+		if r.gone(ctx, p.Change, p.Branch, err) {
+			// That ends the proposal as closing it does.
 			change, err = promote.Change{
 				Number: p.Change, URL: p.URL, Branch: p.Branch, Target: p.Target, Head: p.Head, State: promote.ChangeClosed,
 			}, nil
@@ -347,6 +359,19 @@ func (r *Reconciler) findChange(ctx context.Context, w *watch, p promote.Promoti
 	return nil
 }
 
+// gone reports whether a change was deleted, when an error says that something was not found. One such answer is not enough:
+// forges give it for other reasons too, and a promotion would be given up.
+func (r *Reconciler) gone(ctx context.Context, number int, branch promote.Branch, err error) bool {
+	if !errors.Is(err, promote.ErrNotFound) {
+		return false
+	}
+	if _, err := r.Forge.Change(ctx, number); !errors.Is(err, promote.ErrNotFound) {
+		return false
+	}
+	changes, err := r.Forge.ChangesFrom(ctx, branch)
+	return err == nil && !slices.ContainsFunc(changes, func(c promote.Change) bool { return c.Number == number })
+}
+
 // observeProposal looks at the head of an open proposal.
 func (r *Reconciler) observeProposal(ctx context.Context, state *promote.State, p promote.Promotion) error {
 	head := p.Head
@@ -358,10 +383,10 @@ func (r *Reconciler) observeProposal(ctx context.Context, state *promote.State, 
 	}
 	conflicts, err := r.conflicts(ctx, p, state.Head)
 	if err != nil {
-		return err
+		r.Log.WarnContext(ctx, "compare proposal", "promotion", p.ID, "error", err)
 	}
 	if len(conflicts) > 0 {
-		state.Conflicts[p.ID] = conflicts
+		state.Conflicts[p.Ref()] = conflicts
 	}
 	evidence, err := r.evidence(ctx, *state, p, head)
 	if err != nil {
@@ -371,7 +396,8 @@ func (r *Reconciler) observeProposal(ctx context.Context, state *promote.State, 
 	}
 	status, err := r.status(ctx, head)
 	if err != nil {
-		return err
+		// It is posted anew, and if that fails too it is the failure of this one change.
+		r.Log.WarnContext(ctx, "read status", "promotion", p.ID, "head", head, "error", err)
 	}
 	if status != nil {
 		state.Statuses[head] = *status
@@ -381,6 +407,9 @@ func (r *Reconciler) observeProposal(ctx context.Context, state *promote.State, 
 
 // status returns our status on a head, nil when there is none.
 func (r *Reconciler) status(ctx context.Context, head promote.Commit) (*promote.Status, error) {
+	if head == "" {
+		return nil, nil // the forge does not know the head of a new change yet
+	}
 	if status, known := r.memory.statuses[head]; known {
 		return status, nil
 	}

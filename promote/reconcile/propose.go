@@ -32,8 +32,9 @@ func (r *Reconciler) propose(ctx context.Context, w *watch, state *promote.State
 	if ran.Push == nil {
 		return r.nothingToPropose(ctx, w, *state, a, promotion)
 	}
-	promotion.Head, promotion.Title, promotion.Text = ran.Push.Head, ran.Push.Title, ran.Push.Description
-	return r.publish(ctx, w, *state, a, promotion, ran.Push.Labels)
+	promotion.Head = ran.Push.Head
+	promotion.Title, promotion.Text, promotion.Labels = ran.Push.Title, ran.Push.Description, ran.Push.Labels
+	return r.publish(ctx, w, *state, a, promotion)
 }
 
 // begin makes the record of a promotion as it starts.
@@ -120,7 +121,7 @@ func superseded(state promote.State, a promote.Propose) []ledger.Record {
 
 // publish pushes the proposal and its record, and opens or updates the change.
 func (r *Reconciler) publish(
-	ctx context.Context, w *watch, state promote.State, a promote.Propose, p promote.Promotion, labels []string,
+	ctx context.Context, w *watch, state promote.State, a promote.Propose, p promote.Promotion,
 ) error {
 	evidence, err := r.evidence(ctx, state, p, p.Head)
 	if err != nil {
@@ -137,7 +138,7 @@ func (r *Reconciler) publish(
 	if !ok {
 		change, err = r.Forge.Open(ctx, promote.ChangeDraft{
 			Branch: p.Branch, Target: p.Target, Head: p.Head, Title: edit.Title, Description: edit.Description,
-			Labels: append(promote.ChangeLabels(p.Stage), labels...),
+			Labels: append(promote.ChangeLabels(p.Stage), p.Labels...),
 		})
 		if err != nil {
 			return err

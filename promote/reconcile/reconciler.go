@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -77,7 +78,8 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 	if !options.Dry {
 		commands, err := r.commands(ctx, options.Events)
 		if err != nil {
-			return out, err
+			// It is asked for again with the event; what else there is to do does not wait for it.
+			watch.fail("commands", err)
 		}
 		watch.commands = commands
 	}
@@ -92,16 +94,18 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 			watch.recalled, watch.listed = false, false
 			continue
 		}
-		if options.Dry || len(out.Plan.Actions) == 0 {
-			return out, nil
+		if options.Dry || watch.nothingLeft(out.Plan) {
+			return out, watch.failure()
 		}
 		applied, err := r.apply(ctx, watch, state, out.Plan)
 		out.Applied = append(out.Applied, applied...)
 		switch {
 		case errors.Is(err, promote.ErrStale):
-			watch.listed = false
+			watch.recalled, watch.listed = false, false
 		case err != nil:
 			return out, err
+		case len(applied) == 0:
+			return out, watch.failure()
 		}
 	}
 	return out, fmt.Errorf("not quiet after %d rounds; the last plan was:\n%s", maxRounds, out.Plan)
@@ -121,20 +125,42 @@ type watch struct {
 	fresh    bool             // nothing was observed in this Run yet
 	changes  []promote.Change // as the forge last said, and as we wrote since
 	listed   bool
-	recalled bool            // changes are those of the last Run
-	ledger   promote.Commit  // tip of the ledger that was observed or written last
-	pending  []ledger.Record // to be written with the next record
+	recalled bool             // changes are those of the last Run
+	ledger   promote.Commit   // tip of the ledger that was observed or written last
+	pending  []ledger.Record  // to be written with the next record
+	failed   map[string]error // what could not be done, by the action's key
 }
 
-// recall spares asking the forge when a timer is all there is: deliveries are looked at again and again, and nothing of them
-// lies on the forge. As soon as there is anything else to do, the forge is asked after all.
-func (w *watch) recall(m memory) {
-	for _, event := range w.events {
-		if event.Kind != promote.EventTimer {
-			return
-		}
+// fail remembers that something could not be done in this Run.
+func (w *watch) fail(key string, err error) {
+	if w.failed == nil {
+		w.failed = map[string]error{}
 	}
-	if len(w.events) > 0 && m.listed {
+	w.failed[key] = err
+}
+
+// failure joins what could not be done, in an order that does not change.
+func (w *watch) failure() error {
+	var failures []error
+	for _, key := range slices.Sorted(maps.Keys(w.failed)) {
+		failures = append(failures, w.failed[key])
+	}
+	return errors.Join(failures...)
+}
+
+// nothingLeft reports whether a plan holds nothing but what failed already.
+func (w *watch) nothingLeft(plan promote.Plan) bool {
+	return !slices.ContainsFunc(plan.Actions, func(a promote.Action) bool { return w.failed[a.Key()] == nil })
+}
+
+// recall spares asking the forge when a timer is all there is and something is being delivered: Argo CD is looked at again
+// and again, and nothing of that lies on the forge. As soon as there is anything else to do, the forge is asked after all.
+func (w *watch) recall(m memory) {
+	timer := len(w.events) > 0 && !slices.ContainsFunc(w.events, func(e promote.Event) bool { return e.Kind != promote.EventTimer })
+	undecided := slices.ContainsFunc(m.changes, func(c promote.Change) bool {
+		return c.State == promote.ChangeOpen && c.Merge != promote.MergeReady
+	})
+	if timer && m.listed && len(m.deliveries) > 0 && !undecided {
 		w.changes, w.listed, w.recalled = slices.Clone(m.changes), true, true
 	}
 }
@@ -167,7 +193,7 @@ type memory struct {
 	discoveries map[string]promote.Discovery // by project/warehouse
 	evidence    map[evidenceKey]promote.Evidence
 	statuses    map[promote.Commit]*promote.Status // nil: known to be absent
-	deliveries  map[promote.PromotionID]promote.Delivering
+	deliveries  map[promote.PromotionRef]promote.Delivering
 	digests     map[string]digestAt
 	rejected    map[string]string // by promote.ProposalKey, at repository.head
 }
@@ -175,7 +201,7 @@ type memory struct {
 func newMemory() memory {
 	return memory{
 		discoveries: map[string]promote.Discovery{}, evidence: map[evidenceKey]promote.Evidence{},
-		statuses: map[promote.Commit]*promote.Status{}, deliveries: map[promote.PromotionID]promote.Delivering{},
+		statuses: map[promote.Commit]*promote.Status{}, deliveries: map[promote.PromotionRef]promote.Delivering{},
 		digests: map[string]digestAt{}, rejected: map[string]string{},
 	}
 }

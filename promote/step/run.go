@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -97,8 +99,14 @@ func Run(ctx context.Context, request Request) (Result, error) {
 	r.result.Moves = slices.Clone(request.Promotion.Moves)
 	for i, step := range request.Promotion.Steps {
 		if i < len(request.Promotion.Results) && request.Promotion.Results[i].Status != promote.StepRunning {
-			if err := r.replay(ctx, step, request.Promotion.Results[i]); err != nil {
+			err := r.replay(ctx, step, request.Promotion.Results[i])
+			if err != nil && (ctx.Err() != nil || outside(err)) {
 				return Result{}, err
+			}
+			if err != nil {
+				// What cannot be gone on with now cannot later either: the pipeline or the record changed under it.
+				r.failed, r.result.Message = true, "cannot go on: "+err.Error()
+				break
 			}
 			continue
 		}
@@ -221,7 +229,9 @@ func (r *run) one(ctx context.Context, step promote.Step) (done bool, err error)
 // outside reports whether an error is the remote repository's and may be gone next time.
 func outside(err error) bool {
 	var http *git.HTTPError
-	return errors.As(err, &http) || errors.Is(err, git.ErrUnauthorized) || errors.Is(err, git.ErrMoved)
+	var network net.Error
+	return errors.As(err, &http) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, git.ErrUnauthorized) || errors.Is(err, git.ErrMoved)
 }
 
 func (r *run) fail(step promote.Step, err error) {

@@ -149,6 +149,28 @@ func (f *Forge) update(ctx context.Context, number int, edit promote.ChangeEdit,
 	return updated, err
 }
 
+// Close closes a change without merging it. One that is closed already is a success. GitLab passes over the order when the
+// change was merged in the meantime: the error wraps promote.ErrStale then.
+func (f *Forge) Close(ctx context.Context, number int) error {
+	var closed mergeRequest
+	_, err := f.send(ctx, request{
+		name:    "close change",
+		subject: strconv.Itoa(number),
+		method:  http.MethodPut,
+		path:    f.changePath(number),
+		options: &gl.UpdateMergeRequestOptions{StateEvent: new("close")},
+	}, &closed)
+	if err != nil && (errors.Is(err, promote.ErrInvalid) || errors.Is(err, promote.ErrConflict) || inDoubt(ctx, err)) {
+		if now, lookup := f.mergeRequest(ctx, number); lookup == nil && now.State != "opened" {
+			closed, err = now, nil
+		}
+	}
+	if err == nil && closed.State != "closed" {
+		return fmt.Errorf("gitlab: close change %d: it is %q: %w", number, closed.State, promote.ErrStale)
+	}
+	return err
+}
+
 func labels(names []string) *gl.LabelOptions {
 	if len(names) == 0 {
 		return nil

@@ -297,3 +297,47 @@ func TestUpdateBoundsWhatItSends(t *testing.T) {
 		t.Errorf("description: %d bytes, ends with %q", len(sent.Description), sent.Description[len(sent.Description)-100:])
 	}
 }
+
+func TestClose(t *testing.T) {
+	const put, get = "PUT …/merge_requests/7", "GET …/merge_requests/7"
+	is := func(state string) answer { return answer{status: 200, body: mr(t, map[string]any{"state": state})} }
+	refused := answer{status: 400, body: `{"message":"400 Bad request"}`}
+	type step struct {
+		route  string
+		answer answer
+	}
+	for _, test := range []struct {
+		name  string
+		steps []step
+		is    error // nil: it is closed
+	}{
+		{"it is closed", []step{{put, is("closed")}}, nil},
+		{"it was merged meanwhile, and GitLab passes over it", []step{{put, is("merged")}}, promote.ErrStale},
+		{"it is refused, because it was closed before", []step{{put, refused}, {get, is("closed")}}, nil},
+		{"it is refused, because it was merged before", []step{{put, refused}, {get, is("merged")}}, promote.ErrStale},
+		{"it is refused, and is open still", []step{{put, refused}, {get, is("opened")}}, promote.ErrInvalid},
+		{"the answer is lost, and it is closed", []step{{put, answer{}}, {get, is("closed")}}, nil},
+		{"it does not exist", []step{{put, answer{status: 404, body: `{"message":"404 Not found"}`}}}, promote.ErrNotFound},
+		{"it may not be closed", []step{{put, answer{status: 403, body: `{"message":"403 Forbidden"}`}}}, promote.ErrForbidden},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			script := map[string][]answer{}
+			var want []string
+			for _, step := range test.steps {
+				route := strings.Replace(step.route, "…", project, 1)
+				script[route] = append(script[route], step.answer)
+				want = append(want, step.route)
+			}
+			f, s := play(t, script)
+			if err := f.Close(t.Context(), 7); !errors.Is(err, test.is) {
+				t.Errorf("got %v, want %v", err, test.is)
+			}
+			if diff := cmp.Diff(want, s.routes()); diff != "" {
+				t.Error(diff)
+			}
+			if body := `{"state_event":"close"}`; s.got[0].Body != body {
+				t.Errorf("got %s, want %s", s.got[0].Body, body)
+			}
+		})
+	}
+}

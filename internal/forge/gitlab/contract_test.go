@@ -2,6 +2,7 @@ package gitlab
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -82,6 +83,12 @@ func everything(t *testing.T, f *Forge) {
 		"AddLabels": func() error {
 			_, err := f.update(ctx, 7, promote.ChangeEdit{Title: "x"}, []string{"a", "b"})
 			return err
+		},
+		"Close": func() error {
+			if err := f.Close(ctx, 7); !errors.Is(err, promote.ErrStale) { // The answers say that it is merged.
+				return fmt.Errorf("got %w, want %w", err, promote.ErrStale)
+			}
+			return nil
 		},
 		"Merge":       func() error { _, err := f.Merge(ctx, 7, head, "message"); return err },
 		"Status":      func() error { _, _, err := f.status(ctx, head, promote.StatusName); return err },

@@ -303,10 +303,10 @@ func TestARedirectedWriteDoesNotBecomeARead(t *testing.T) {
 func TestARenamedProjectIsStillRead(t *testing.T) {
 	f, s := play(t, map[string][]answer{
 		"GET " + project:         {{status: 301, header: map[string]string{"Location": "/api/v4/projects/9"}}},
-		"GET /api/v4/projects/9": {{status: 200, body: `{"path_with_namespace":"new/name"}`}},
+		"GET /api/v4/projects/9": {{status: 200, body: `{"path_with_namespace":"new/name","merge_pipelines_enabled":true}`}},
 	})
 	settings, err := f.Settings(t.Context())
-	if err != nil || settings.Path != "new/name" {
+	if err != nil || !settings.MergedResults {
 		t.Errorf("got %+v, %v", settings, err)
 	}
 	want := []Call{

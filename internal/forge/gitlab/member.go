@@ -23,13 +23,7 @@ func (u *user) name() string {
 	return u.Username
 }
 
-// UserID returns the ID of the token's own user, asking GitLab once. Comments of that author are ours and no commands.
-func (f *Forge) UserID(ctx context.Context) (int, error) {
-	self, err := f.me(ctx)
-	return self.ID, err
-}
-
-// me is whose token it is, asked once.
+// me is whose token it is, asked once. What that author writes is ours and no command.
 func (f *Forge) me(ctx context.Context) (user, error) {
 	f.mu.Lock()
 	known := f.self

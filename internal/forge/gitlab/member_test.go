@@ -46,29 +46,23 @@ func TestPermission(t *testing.T) {
 	}
 }
 
-func TestUserIDIsAskedOnce(t *testing.T) {
+func TestWhoseTokenItIsIsAskedOnce(t *testing.T) {
 	f, _ := play(t, map[string][]answer{"GET /api/v4/user": {{status: 401}, bot}})
-	if _, err := f.UserID(t.Context()); !errors.Is(err, promote.ErrUnauthorized) {
+	if _, err := f.me(t.Context()); !errors.Is(err, promote.ErrUnauthorized) {
 		t.Errorf("got %v", err)
 	}
 	for range 2 {
-		if id, err := f.UserID(t.Context()); id != 42 || err != nil {
-			t.Errorf("got %d, %v", id, err)
+		if self, err := f.me(t.Context()); self.ID != 42 || err != nil {
+			t.Errorf("got %+v, %v", self, err)
 		}
 	}
 }
 
 func TestSettingsAndTheirWarnings(t *testing.T) {
-	const names = `"id":5,"path_with_namespace":"group/project","default_branch":"main","http_url_to_repo":"https://gitlab.example.com/group/project.git",` +
-		`"web_url":"https://gitlab.example.com/group/project","merge_method":"ff"`
-	good := Settings{
-		ID: 5, Path: "group/project", DefaultBranch: "main", CloneURL: "https://gitlab.example.com/group/project.git",
-		WebURL: "https://gitlab.example.com/group/project", MergeMethod: "ff", PipelinesMustSucceed: true,
-	}
-	weak := good
-	weak.PipelinesMustSucceed, weak.SkippedIsSuccess, weak.Archived = false, true, true
-	strict := good
-	strict.DiscussionsMustBeResolved, strict.MergedResults = true, true
+	const names = `"id":5,"path_with_namespace":"group/project","default_branch":"main"`
+	good := Settings{PipelinesMustSucceed: true}
+	weak := Settings{SkippedIsSuccess: true, Archived: true}
+	merged := Settings{PipelinesMustSucceed: true, MergedResults: true}
 	for _, test := range []struct {
 		name     string
 		body     string
@@ -77,9 +71,8 @@ func TestSettingsAndTheirWarnings(t *testing.T) {
 	}{
 		{"the gates hold", `{` + names + `,"only_allow_merge_if_pipeline_succeeds":true,"allow_merge_on_skipped_pipeline":null}`, good, nil},
 		{
-			"they hold, and more is asked for",
-			`{` + names + `,"only_allow_merge_if_pipeline_succeeds":true,"only_allow_merge_if_all_discussions_are_resolved":true,"merge_pipelines_enabled":true}`,
-			strict, nil,
+			"they hold, on the result of the merge",
+			`{` + names + `,"only_allow_merge_if_pipeline_succeeds":true,"merge_pipelines_enabled":true}`, merged, nil,
 		},
 		{
 			"they do not", `{` + names + `,"only_allow_merge_if_pipeline_succeeds":false,"allow_merge_on_skipped_pipeline":true,"archived":true}`, weak,

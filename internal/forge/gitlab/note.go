@@ -126,6 +126,7 @@ func (n note) note(self user) promote.Note {
 		ID:        n.ID,
 		Author:    n.Author.Username,
 		Own:       n.Author.ID == self.ID && !n.System,
+		AuthorID:  n.Author.ID,
 		System:    n.System,
 		Body:      n.Body,
 		CreatedAt: n.CreatedAt.Time,

@@ -25,9 +25,9 @@ func TestNotesOfAllPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []promote.Note{
-		{ID: 1, Author: "ann", Body: "/promote", CreatedAt: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)},
-		{ID: 2, Author: "lockkeeper-bot", System: true, Body: "added 1 commit", CreatedAt: time.Date(2026, 11, 21, 10, 1, 0, 0, time.UTC)},
-		{ID: 3, Author: "lockkeeper-bot", Own: true, Body: "done", CreatedAt: time.Date(2026, 11, 21, 9, 2, 0, 0, time.UTC)},
+		{ID: 1, Author: "ann", AuthorID: 5, Body: "/promote", CreatedAt: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)},
+		{ID: 2, Author: "lockkeeper-bot", AuthorID: 42, System: true, Body: "added 1 commit", CreatedAt: time.Date(2026, 11, 21, 10, 1, 0, 0, time.UTC)},
+		{ID: 3, Author: "lockkeeper-bot", AuthorID: 42, Own: true, Body: "done", CreatedAt: time.Date(2026, 11, 21, 9, 2, 0, 0, time.UTC)},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -97,7 +97,7 @@ func TestAddNote(t *testing.T) {
 				}
 				return
 			}
-			want := promote.Note{ID: 11, Author: "lockkeeper-bot", Own: true, Body: "done", CreatedAt: testNow.Add(time.Second)}
+			want := promote.Note{ID: 11, Author: "lockkeeper-bot", AuthorID: 42, Own: true, Body: "done", CreatedAt: testNow.Add(time.Second)}
 			if diff := cmp.Diff(want, got); err != nil || diff != "" {
 				t.Error(err, diff)
 			}

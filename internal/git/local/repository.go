@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/lockkeeper/lockkeeper/internal/nearest"
 )
 
 // Repository is a clone on this machine. It is safe for concurrent use until it is closed.
@@ -90,7 +92,7 @@ func (r *Repository) advice(ctx context.Context, rev string) string {
 	}
 	names := r.names(ctx)
 	text := "no branch, tag or commit of this clone has that name"
-	if near := nearest(rev, names); near != "" {
+	if near := meant(rev, names); near != "" {
 		text += fmt.Sprintf("; did you mean %q?", near)
 	} else if len(names) > 0 {
 		text += "; there are " + listed(names, 8)
@@ -269,44 +271,20 @@ func isID(text string) bool {
 	return (len(text) == 40 || len(text) == 64) && strings.Trim(text, "0123456789abcdef") == ""
 }
 
-// nearest returns the name that a mistyped one was most likely meant to be, "" when none is near. Of a remote branch the
-// name alone counts too.
-func nearest(name string, names []string) string {
-	best, least := "", (len(name)+2)/3+1
+// meant returns the name that a mistyped one was most likely meant to be, "" when none is near. Of a remote branch the name
+// alone counts too.
+func meant(name string, names []string) string {
+	full := map[string]string{}
+	var written []string
 	for _, candidate := range names {
-		d := distance(name, candidate)
-		if _, short, found := strings.Cut(candidate, "/"); found {
-			d = min(d, distance(name, short))
-		}
-		if d < least {
-			best, least = candidate, d
-		}
-	}
-	return best
-}
-
-// distance is the number of insertions, deletions and replacements that turn a into b.
-func distance(a, b string) int {
-	if len(a) > 200 || len(b) > 200 {
-		return len(a) + len(b)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			above := row[j+1]
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, above, row[j])
-			}
-			row[j+1], diagonal = cost, above
+		written = append(written, candidate)
+		full[candidate] = candidate
+		if _, short, found := strings.Cut(candidate, "/"); found && full[short] == "" {
+			written = append(written, short)
+			full[short] = candidate
 		}
 	}
-	return row[len(b)]
+	return full[nearest.Of(name, written)]
 }
 
 func listed(names []string, limit int) string {

@@ -1,15 +1,12 @@
 package local
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
@@ -135,7 +132,7 @@ func (t *Tree) lookup(op, name string) (entry, error) {
 		case here.isFile():
 			return fail(missingError{})
 		default:
-			return fail(&git.NotRegularError{Path: strings.TrimSuffix(name, "/"+rest), Mode: fileMode(here.mode).Type()})
+			return fail(&git.NotRegularError{Path: strings.TrimSuffix(name, "/"+rest), Mode: git.FileMode(here.mode).Type()})
 		}
 		part, after, _ := strings.Cut(rest, "/")
 		entries, err := t.repo.entries(here.id)
@@ -151,21 +148,6 @@ func (t *Tree) lookup(op, name string) (entry, error) {
 	return here, nil
 }
 
-// fileMode is git's mode in the terms of io/fs.
-func fileMode(mode uint32) fs.FileMode {
-	switch {
-	case mode == modeTree:
-		return fs.ModeDir | 0o755
-	case mode == modeSymlink:
-		return fs.ModeSymlink | 0o777
-	case mode == modeSubmodule:
-		return fs.ModeIrregular
-	case mode&0o111 != 0:
-		return 0o755
-	}
-	return 0o644
-}
-
 // content reads the file of an entry.
 func (t *Tree) content(op, name string, e entry) ([]byte, error) {
 	var err error
@@ -173,7 +155,7 @@ func (t *Tree) content(op, name string, e entry) ([]byte, error) {
 	case e.isTree():
 		err = errIsDirectory
 	case !e.isFile():
-		err = &git.NotRegularError{Path: name, Mode: fileMode(e.mode).Type()}
+		err = &git.NotRegularError{Path: name, Mode: git.FileMode(e.mode).Type()}
 	default:
 		var data []byte
 		if data, err = t.repo.objects.blob(e.id); err == nil {
@@ -202,20 +184,18 @@ func (t *Tree) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := fileInfo{name: path.Base(name), mode: fileMode(e.mode)}
 	if e.isTree() {
 		list, err := t.list(name, e)
 		if err != nil {
 			return nil, err
 		}
-		return &openDir{info: info, rest: list}, nil
+		return git.NewDir(name, list), nil
 	}
 	data, err := t.content("open", name, e)
 	if err != nil {
 		return nil, err
 	}
-	info.size = int64(len(data))
-	return &openFile{Reader: bytes.NewReader(data), info: info}, nil
+	return git.NewFile(name, e.mode, data), nil
 }
 
 // Stat implements fs.StatFS. It does not follow links, and reads the file to tell its size.
@@ -228,15 +208,14 @@ func (t *Tree) Stat(name string) (fs.FileInfo, error) {
 }
 
 func (t *Tree) stat(name string, e entry) (fs.FileInfo, error) {
-	info := fileInfo{name: path.Base(name), mode: fileMode(e.mode)}
-	if e.isFile() {
-		data, err := t.content("stat", name, e)
-		if err != nil {
-			return nil, err
-		}
-		info.size = int64(len(data))
+	if !e.isFile() {
+		return git.NewFileInfo(name, e.mode, 0), nil
 	}
-	return info, nil
+	data, err := t.content("stat", name, e)
+	if err != nil {
+		return nil, err
+	}
+	return git.NewFileInfo(name, e.mode, len(data)), nil
 }
 
 // ReadDir implements fs.ReadDirFS: the entries sorted by name. It needs no file content.
@@ -271,53 +250,6 @@ type dirItem struct {
 
 func (d dirItem) Name() string               { return d.entry.name }
 func (d dirItem) IsDir() bool                { return d.entry.isTree() }
-func (d dirItem) Type() fs.FileMode          { return fileMode(d.entry.mode).Type() }
+func (d dirItem) Type() fs.FileMode          { return git.FileMode(d.entry.mode).Type() }
 func (d dirItem) Info() (fs.FileInfo, error) { return d.tree.stat(d.path, d.entry) }
 func (d dirItem) String() string             { return fs.FormatDirEntry(d) }
-
-type fileInfo struct {
-	name string
-	mode fs.FileMode
-	size int64
-}
-
-func (f fileInfo) Name() string       { return f.name }
-func (f fileInfo) Size() int64        { return f.size }
-func (f fileInfo) Mode() fs.FileMode  { return f.mode }
-func (f fileInfo) ModTime() time.Time { return time.Time{} }
-func (f fileInfo) IsDir() bool        { return f.mode.IsDir() }
-func (f fileInfo) Sys() any           { return nil }
-func (f fileInfo) String() string     { return fs.FormatFileInfo(f) }
-
-type openFile struct {
-	*bytes.Reader
-	info fileInfo
-}
-
-func (f *openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
-func (f *openFile) Close() error               { return nil }
-
-type openDir struct {
-	info fileInfo
-	rest []fs.DirEntry
-}
-
-func (d *openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
-func (d *openDir) Close() error               { return nil }
-
-func (d *openDir) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.info.name, Err: errIsDirectory}
-}
-
-// ReadDir implements fs.ReadDirFile.
-func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
-	if n > 0 && len(d.rest) == 0 {
-		return nil, io.EOF
-	}
-	if n <= 0 || n > len(d.rest) {
-		n = len(d.rest)
-	}
-	out := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return out, nil
-}
