@@ -33,7 +33,10 @@ func (r *run) gitOpenPR(c config) (outcome, error) {
 	case promote.Branch(cfg.TargetBranch) != r.Repository.Branch:
 		return outcome{}, fmt.Errorf("config.targetBranch is %q, but changes are merged into %q: name that branch", cfg.TargetBranch, r.Repository.Branch)
 	case promote.Branch(cfg.SourceBranch) == r.Repository.Branch && r.result.Push == nil:
-		return outcome{status: promote.StepSkipped, message: "nothing to open: no step pushed anything new"}, nil
+		none := map[string]any{"id": 0, "url": ""}
+		return outcome{
+			status: promote.StepSkipped, output: map[string]any{"pr": none, "prNumber": 0}, message: "nothing to open: no step pushed anything new",
+		}, nil
 	case promote.Branch(cfg.SourceBranch) != proposal:
 		return outcome{}, fmt.Errorf("config.sourceBranch is %q, expected what git-push gave: set generateTargetBranch there and "+
 			"write sourceBranch: ${{ outputs.push.branch }}", cfg.SourceBranch)
@@ -63,6 +66,11 @@ func (r *run) gitWaitForPR(c config) (outcome, error) {
 	var cfg gitWaitForPRConfig
 	if err := c.decode(&cfg); err != nil {
 		return outcome{}, err
+	}
+	if cfg.PRNumber == 0 && r.Change.Number == 0 && r.result.Push == nil {
+		return outcome{
+			status: promote.StepSkipped, output: map[string]any{"commit": string(r.Repository.Head)}, message: "nothing to wait for",
+		}, nil
 	}
 	if int(cfg.PRNumber) != r.Change.Number || r.Change.Number == 0 {
 		return outcome{}, fmt.Errorf("config.prNumber is %d, but the promotion's change is %d: write prNumber: ${{ outputs['open-pr'].pr.id }}",

@@ -307,6 +307,17 @@ func TestATaskThatOpensItsOwnChangeIsFollowed(t *testing.T) {
 	}
 }
 
+func TestATaskThatOpensItsOwnChangeHasNothingToOpenForWhatRunsAlready(t *testing.T) {
+	b := newBed(t)
+	result := run1(t, b.request(t, explicit, "1.0.1"))
+	if got, want := statuses(result), "Succeeded Succeeded Skipped Skipped Skipped Skipped Running"; got != want {
+		t.Fatalf("statuses %q, want %q: %s", got, want, result.Message)
+	}
+	if head := promote.Commit(b.repo.Head("main")); result.Wait != WaitDelivery || result.Deliver.Applications[0].Revision != head {
+		t.Errorf("wait %v, deliver %+v", result.Wait, result.Deliver)
+	}
+}
+
 func TestUnquotedTagsKeepTheirText(t *testing.T) {
 	for _, tag := range []string{"1.10", "1e3", "2024_01_02", "t", "0320.1", "null", "1234567"} {
 		t.Run(tag, func(t *testing.T) {
