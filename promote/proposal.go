@@ -170,6 +170,9 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 	request, asked := s.index.wish(active)
 	reason := ""
 	switch {
+	case change.Head != active.Head:
+		s.say(Wait, "%s waits for a person to merge its change: commits were added to it by hand", active.label(freight))
+		return
 	case asked:
 		reason = "every gate passes, and " + request.By + " asked for it"
 	case s.stage.AutoMerge:

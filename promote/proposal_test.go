@@ -39,21 +39,21 @@ func TestDecideProposal(t *testing.T) {
 		{
 			name:  "a head that a person pushed is judged anew and gets its own status",
 			state: open(pushed(headTwo), found(headTwo, "1.0.1"), forgotText),
-			want: "do    post status failed on 22222222: 6 of 7 gates pass; downgrade: commits were added by hand, and their versions were not compared: a person has to merge it, or take them off the branch, or close it and comment `/promote dev 1.0.1`\n" +
-				"block shop/dev: 1.0.1: 6 of 7 gates pass; downgrade: commits were added by hand, and their versions were not compared: a person has to merge it, or take them off the branch, or close it and comment `/promote dev 1.0.1`\n" +
+			want: "do    post status success on 22222222: all 7 gates pass\n" +
+				"wait  shop/dev: 1.0.1 waits for a person to merge its change: commits were added to it by hand\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
-			actions: []Action{PostStatus{Change: 7, Head: headTwo, Branch: "lockkeeper/shop/dev", Status: Status{Name: "lockkeeper/gates", State: StatusFailed, Description: "6 of 7 gates pass; downgrade: commits were added by hand, and their versions were not compared: a person has to merge it, or take them off the branch, or close it and comment `/promote dev 1.0.1`"}}},
+			actions: []Action{PostStatus{Change: 7, Head: headTwo, Branch: "lockkeeper/shop/dev", Status: Status{Name: "lockkeeper/gates", State: StatusSuccess, Description: "all 7 gates pass"}}},
 		},
 		{
 			name:  "a head that a person pushed is not merged automatically",
 			state: open(autoMerge, pushed(headTwo), found(headTwo, "1.0.1"), settled),
-			want: "block shop/dev: 1.0.1: 6 of 7 gates pass; downgrade: commits were added by hand, and their versions were not compared: a person has to merge it, or take them off the branch, or close it and comment `/promote dev 1.0.1`\n" +
+			want: "wait  shop/dev: 1.0.1 waits for a person to merge its change: commits were added to it by hand\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
 		{
 			name:  "a head that a person pushed is not merged because another one was asked for",
 			state: open(wished(promotion(dev, 2, "1.0.1")), pushed(headTwo), found(headTwo, "1.0.1"), settled),
-			want: "block shop/dev: 1.0.1: 6 of 7 gates pass; downgrade: commits were added by hand, and their versions were not compared: a person has to merge it, or take them off the branch, or close it and comment `/promote dev 1.0.1`\n" +
+			want: "wait  shop/dev: 1.0.1 waits for a person to merge its change: commits were added to it by hand\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
 		{

@@ -240,7 +240,7 @@ func (r *Reconciler) discover(ctx context.Context, w *watch, state promote.State
 				interval = defaultInterval
 			}
 			due := !ok || !state.Now.Before(known.At.Add(interval))
-			if due || w.fresh && hinted(w.events, warehouse) {
+			if due || w.fresh && hinted(w.events, warehouse, known) {
 				found, _, err := r.Registry.Discover(ctx, pipeline.Project, warehouse)
 				if err != nil {
 					return nil, err
@@ -267,19 +267,25 @@ func subscriptions(warehouse promote.Warehouse) []promote.ImageSubscription {
 	return images
 }
 
-// hinted reports whether an event says that a warehouse may have something new.
-func hinted(events []promote.Event, warehouse promote.Warehouse) bool {
+// hinted reports whether an event says that a warehouse may have something new, or that it is worth asking again what could
+// not be answered.
+func hinted(events []promote.Event, warehouse promote.Warehouse, known promote.Discovery) bool {
 	return slices.ContainsFunc(events, func(e promote.Event) bool {
-		if e.Kind == promote.EventSweep {
-			return true
+		switch e.Kind {
+		case promote.EventSweep:
+			return known.Problem != ""
+		case promote.EventArtifact:
+			return e.Image == "" || slices.ContainsFunc(warehouse.Images, func(i promote.ImageSubscription) bool {
+				return namesSame(i.RepoURL, e.Image)
+			})
+		default:
+			return false
 		}
-		return e.Kind == promote.EventArtifact && (e.Image == "" ||
-			slices.ContainsFunc(warehouse.Images, func(i promote.ImageSubscription) bool { return discoverSame(i.RepoURL, e.Image) }))
 	})
 }
 
-// discoverSame compares image repositories as far as a hint needs: the host may be left out.
-func discoverSame(a, b string) bool {
+// namesSame compares image repositories as far as a hint needs: the host may be left out.
+func namesSame(a, b string) bool {
 	return a == b || strings.HasSuffix(a, "/"+b) || strings.HasSuffix(b, "/"+a)
 }
 
