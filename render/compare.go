@@ -1,11 +1,12 @@
 package render
 
 import (
+	"cmp"
 	"context"
-	"maps"
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,16 +17,17 @@ import (
 // An Application whose own fields, folders and definitions are equal on both sides is not rendered; of a tree that knows
 // its object ids not even a file is read for it. A changed definition is followed into every Application that uses it.
 func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Options) (Comparison, error) {
-	before, err := e.Applications(ctx, base, opts)
-	if err != nil {
-		return Comparison{}, err
-	}
+	// Whoever compares has mostly looked at head before.
 	after, err := e.Applications(ctx, head, opts)
 	if err != nil {
 		return Comparison{}, err
 	}
+	before, err := e.Applications(ctx, base, opts)
+	if err != nil {
+		return Comparison{}, err
+	}
 	c := &comparing{engine: e, base: base, head: head, before: before, after: after}
-	pairs := pair(before.Applications, after.Applications)
+	pairs, unchanged := c.pairs()
 	found := make([]*AppComparison, len(pairs))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -38,7 +40,7 @@ func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Option
 	if err := group.Wait(); err != nil {
 		return Comparison{}, err
 	}
-	out := Comparison{Findings: after.Findings}
+	out := Comparison{Findings: after.Findings, Unchanged: unchanged, BaseSet: before, HeadSet: after}
 	for _, one := range found {
 		if one == nil {
 			out.Unchanged++
@@ -46,7 +48,7 @@ func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Option
 			out.Apps = append(out.Apps, *one)
 		}
 	}
-	return out, nil
+	return out, ctx.Err()
 }
 
 type comparing struct {
@@ -61,29 +63,62 @@ type appPair struct {
 	base, head *argocd.Application
 }
 
-func pair(base, head []argocd.Application) []appPair {
-	all := map[string]appPair{}
-	for _, app := range base {
-		all[app.Key()] = appPair{name: app.Key(), base: &app}
+// appKey is an Application's identity without putting it together.
+type appKey struct{ namespace, name string }
+
+func keyOf(app *argocd.Application) appKey { return appKey{app.Namespace, app.Name} }
+
+// pairs returns the Applications that may deploy something else, sorted by name, and how many cannot.
+func (c *comparing) pairs() (differing []appPair, unchanged int) {
+	base, head := c.before.Applications, c.after.Applications
+	inputs := c.inputs()
+	find := finder(base)
+	taken := make([]bool, len(base))
+	for i := range head {
+		p := appPair{head: &head[i]}
+		if j, ok := find(i, keyOf(p.head)); ok {
+			taken[j], p.base = true, &base[j]
+			if inputs.same(p.base, p.head) {
+				unchanged++
+				continue
+			}
+		}
+		differing = append(differing, p)
 	}
-	for _, app := range head {
-		p := all[app.Key()]
-		p.name, p.head = app.Key(), &app
-		all[app.Key()] = p
+	for j := range base {
+		if !taken[j] {
+			differing = append(differing, appPair{base: &base[j]})
+		}
 	}
-	out := make([]appPair, 0, len(all))
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		out = append(out, all[name])
+	for i, p := range differing {
+		differing[i].name = cmp.Or(p.head, p.base).Key()
 	}
-	return out
+	slices.SortFunc(differing, func(a, b appPair) int { return strings.Compare(a.name, b.name) })
+	return differing, unchanged
+}
+
+// finder returns what finds an Application by its key, given where it stands on the other side, which is mostly where it
+// stands on this one. The map is made only when that fails.
+func finder(apps []argocd.Application) func(i int, key appKey) (int, bool) {
+	var at map[appKey]int
+	return func(i int, key appKey) (int, bool) {
+		if i < len(apps) && keyOf(&apps[i]) == key {
+			return i, true
+		}
+		if at == nil {
+			at = make(map[appKey]int, len(apps))
+			for j := range apps {
+				at[keyOf(&apps[j])] = j
+			}
+		}
+		j, ok := at[key]
+		return j, ok
+	}
 }
 
 // compare returns nil for an Application that deploys the same on both sides.
 func (c *comparing) compare(ctx context.Context, p appPair) *AppComparison {
 	out := &AppComparison{Name: p.name}
-	if p.base != nil && p.head != nil && c.sameInputs(*p.base, *p.head) {
-		return nil
-	}
 	if p.base != nil {
 		out.Base = new(c.engine.Render(ctx, c.base, c.before, *p.base))
 	}
@@ -96,16 +131,12 @@ func (c *comparing) compare(ctx context.Context, p appPair) *AppComparison {
 	return out
 }
 
-func (c *comparing) sameInputs(base, head argocd.Application) bool {
-	return c.before.key == c.after.key && sourceKey(c.base, base) == sourceKey(c.head, head)
-}
-
 // sameResult reports whether two renders deploy the same and have the same to say, apart from line numbers.
 func sameResult(base, head Result) bool {
 	if base.Key == head.Key {
 		return true
 	}
-	return applicationKey(base.Application) == applicationKey(head.Application) && base.Failed == head.Failed && base.Partial == head.Partial &&
+	return argocd.Same(base.Application, head.Application) && base.Failed == head.Failed && base.Partial == head.Partial &&
 		slices.EqualFunc(base.Findings, head.Findings, func(a, b Finding) bool {
 			a.Line, a.Column, b.Line, b.Column = 0, 0, 0, 0
 			return a == b

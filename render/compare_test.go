@@ -276,24 +276,6 @@ func TestEqualKeysMeanEqualObjects(t *testing.T) {
 	}
 }
 
-func TestLRUForgetsTheLeastUsed(t *testing.T) {
-	l := newLRU[int](2)
-	l.put("a", 1)
-	l.put("b", 2)
-	l.get("a")
-	l.put("c", 3)
-	l.put("c", 4)
-	var got []string
-	for _, key := range []string{"a", "b", "c"} {
-		if v, ok := l.get(key); ok {
-			got = append(got, fmt.Sprintf("%s=%d", key, v))
-		}
-	}
-	if diff := cmp.Diff([]string{"a=1", "c=4"}, got); diff != "" {
-		t.Errorf("remembered (-want +got):\n%s", diff)
-	}
-}
-
 // many is a repository with n services.
 func many(b *testing.B, n int) fstest.MapFS {
 	tree := articles(b)

@@ -18,16 +18,19 @@ import (
 	"github.com/lockkeeper/lockkeeper/render/finding"
 	"github.com/lockkeeper/lockkeeper/render/kro"
 	"github.com/lockkeeper/lockkeeper/render/kro/schema"
+	"github.com/lockkeeper/lockkeeper/render/lru"
 	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
 // What an Engine remembers at most, and how long one Application may take.
 const (
-	rememberedFolders     = 100_000
-	rememberedDefinitions = 1000
-	rememberedSources     = 2000
-	rememberedResults     = 2000
-	renderTimeout         = 30 * time.Second
+	rememberedFolders      = 300_000
+	rememberedApplications = 200_000 // made by documents
+	rememberedInSets       = 200_000 // the same Applications, listed once more for every commit
+	rememberedDefinitions  = 1000
+	rememberedSources      = 2000
+	rememberedResults      = 2000
+	renderTimeout          = 30 * time.Second
 )
 
 // Engine renders and remembers what it rendered, by content. It is safe for concurrent use; one per process is enough.
@@ -35,8 +38,10 @@ type Engine struct {
 	schemas *schema.Set
 	kro     *kro.Engine
 	index   *manifest.Index
-	sources *lru[sourceOutput]
-	results *lru[Result]
+	made    *argocd.Memory
+	sets    *lru.Cache[string, Set]
+	sources *lru.Cache[string, sourceOutput]
+	results *lru.Cache[string, Result]
 }
 
 // NewEngine returns an Engine with empty memory. It fails only when the binary's own data is broken.
@@ -49,8 +54,10 @@ func NewEngine() (*Engine, error) {
 		schemas: schemas,
 		kro:     kro.NewEngine(schemas, rememberedDefinitions),
 		index:   manifest.NewIndex(rememberedFolders),
-		sources: newLRU[sourceOutput](rememberedSources),
-		results: newLRU[Result](rememberedResults),
+		made:    argocd.NewMemory(rememberedApplications),
+		sets:    lru.New[string, Set](rememberedInSets),
+		sources: lru.New[string, sourceOutput](rememberedSources),
+		results: lru.New[string, Result](rememberedResults),
 	}, nil
 }
 
@@ -61,8 +68,39 @@ func (e *Engine) Manifests(ctx context.Context, tree fs.FS, query manifest.Query
 }
 
 // Applications finds what the commit deploys. It fails when the tree cannot be read; what is wrong with the manifests in
-// it is in the Set's findings.
+// it is in the Set's findings. What the Set holds is shared with later calls and must not be changed.
+//
+// Of a tree that knows its object ids an equal one is not looked at again; of another one only what differs is read, and
+// only Applications that are new or whose ApplicationSet was rewritten are made.
 func (e *Engine) Applications(ctx context.Context, repo Repository, opts Options) (Set, error) {
+	key := setKey(repo, opts)
+	if known, ok := e.sets.Get(key); ok && key != "" {
+		return known, ctx.Err()
+	}
+	set, err := e.evaluate(ctx, repo, opts)
+	if err != nil {
+		return Set{}, err
+	}
+	if key != "" {
+		e.sets.Put(key, set, 1+len(set.Applications)+len(set.Findings)+len(set.Definitions))
+	}
+	return set, nil
+}
+
+// setKey is equal for equal content, looked at in the same way, and "" for a tree that does not know its object ids.
+func setKey(repo Repository, opts Options) string {
+	identifier, ok := repo.Tree.(manifest.Identifier)
+	if !ok {
+		return ""
+	}
+	root, err := identifier.ObjectID(".")
+	if err != nil || root == "" {
+		return ""
+	}
+	return digest(root, repo.Revision, digest(repo.URLs...), digest(opts.Applications...), digest(opts.Definitions...))
+}
+
+func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (Set, error) {
 	appFiles, err := e.index.Scan(ctx, repo.Tree, manifest.Query{Kinds: manifest.ArgoCD(), Paths: opts.Applications})
 	if err != nil {
 		return Set{}, fmt.Errorf("find applications: %w", err)
@@ -72,7 +110,12 @@ func (e *Engine) Applications(ctx context.Context, repo Repository, opts Options
 		return Set{}, fmt.Errorf("find definitions: %w", err)
 	}
 	var set Set
-	set.Applications, set.Findings = argocd.Applications(ctx, argocd.Input{Tree: repo.Tree, Files: appFiles, RepoURLs: repo.URLs, Revision: repo.Revision})
+	set.Applications, set.Findings, err = argocd.Applications(ctx, argocd.Input{
+		Tree: repo.Tree, Files: appFiles, RepoURLs: repo.URLs, Revision: repo.Revision, Memory: e.made,
+	})
+	if err != nil {
+		return Set{}, fmt.Errorf("make applications: %w", err)
+	}
 	for _, file := range definitionFiles {
 		set.Findings = append(set.Findings, finding.FromError("invalid-manifest", file.Err)...)
 		for _, doc := range file.Documents {
@@ -84,7 +127,9 @@ func (e *Engine) Applications(ctx context.Context, repo Repository, opts Options
 		}
 	}
 	set.program = e.kro.Compile(ctx, set.Definitions)
-	set.Findings = finding.Sort(append(set.Findings, set.program.Findings()...))
+	set.Applications = slices.Clip(set.Applications)
+	set.Definitions = slices.Clip(set.Definitions)
+	set.Findings = slices.Clip(finding.Sort(append(set.Findings, set.program.Findings()...)))
 	var keys []string
 	for _, d := range set.Definitions {
 		keys = append(keys, set.program.Key(d.Kind))
@@ -127,13 +172,13 @@ type rendering struct {
 func (r *rendering) run(ctx context.Context) Result {
 	source := r.source(ctx)
 	key := r.key(source)
-	if known, ok := r.engine.results.get(key); ok {
+	if known, ok := r.engine.results.Get(key); ok {
 		return known
 	}
 	out := r.finish(ctx, source)
 	out.Key = key
 	if ctx.Err() == nil {
-		r.engine.results.put(key, out)
+		r.engine.results.Put(key, out, 1)
 	}
 	return out
 }
@@ -141,13 +186,13 @@ func (r *rendering) run(ctx context.Context) Result {
 // source renders the sources, or remembers having done so.
 func (r *rendering) source(ctx context.Context) sourceOutput {
 	key := sourceKey(r.repo, r.app)
-	if known, ok := r.engine.sources.get(key); ok {
+	if known, ok := r.engine.sources.Get(key); ok {
 		return known
 	}
 	out := renderSources(ctx, r.repo, r.app)
 	out.key = key
 	if ctx.Err() == nil {
-		r.engine.sources.put(key, out)
+		r.engine.sources.Put(key, out, 1)
 	}
 	return out
 }

@@ -45,7 +45,7 @@ type Options struct {
 	Definitions  []string // files and folders with ResourceGraphDefinitions; empty means everywhere
 }
 
-// Set is what a commit deploys, before anything is rendered.
+// Set is what a commit deploys, before anything is rendered. Sets are shared and must not be changed.
 type Set struct {
 	Applications []argocd.Application // in the order of their files
 	Definitions  []kro.Definition
@@ -85,4 +85,6 @@ type Comparison struct {
 	Apps      []AppComparison // those that may differ, sorted by name
 	Findings  []Finding       // about the manifests of applications and definitions at head
 	Unchanged int             // how many Applications deploy the same on both sides
+	BaseSet   Set             // what base deploys, as [Engine.Applications] says
+	HeadSet   Set             // what head deploys
 }

@@ -163,6 +163,11 @@ func parseApplication(doc manifest.Document) (Application, error) {
 	if err := manifest.DecodeKnown(doc, &m); err != nil {
 		return Application{}, err
 	}
+	return m.application(doc)
+}
+
+// application is what the manifest says, with the document as the place of problems.
+func (m *applicationManifest) application(doc manifest.Document) (Application, error) {
 	app := Application{
 		Name:        m.Metadata.Name,
 		Namespace:   m.Metadata.Namespace,
@@ -175,8 +180,10 @@ func parseApplication(doc manifest.Document) (Application, error) {
 	if app.Name == "" {
 		return Application{}, at(doc, "metadata", "the Application has no metadata.name", "add one")
 	}
-	for _, s := range m.Spec.sources() {
-		app.Sources = append(app.Sources, s.normalize())
+	sources := m.Spec.sources()
+	app.Sources = make([]Source, len(sources))
+	for i, s := range sources {
+		app.Sources[i] = s.normalize()
 	}
 	if len(app.Sources) == 0 {
 		return Application{}, at(doc, "spec", fmt.Sprintf("Application %q has neither spec.source nor spec.sources", app.Name), "add one")

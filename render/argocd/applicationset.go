@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/nearest"
 	"github.com/lockkeeper/lockkeeper/render/finding"
 )
 
@@ -27,48 +28,69 @@ type applicationSetManifest struct {
 // expansion makes the Applications of one ApplicationSet.
 type expansion struct {
 	in       Input
+	folders  *folders
 	doc      manifest.Document
 	set      applicationSetManifest
 	dialect  dialect
+	known    *made // what the document made with other folders, nil when nothing is remembered
 	apps     []Application
 	findings []finding.Finding
+	walks    []walk
 }
 
-func expand(ctx context.Context, in Input, doc manifest.Document) ([]Application, []finding.Finding) {
-	e := &expansion{in: in, doc: doc}
+// expand fails only when the tree cannot be read, or with its context.
+func (r *reader) expand(ctx context.Context, doc manifest.Document, known *made) (*made, error) {
+	e := &expansion{in: r.in, folders: r.folders, doc: doc, known: known}
+	if err := e.run(ctx); err != nil {
+		return nil, err
+	}
+	out := &made{walks: e.walks, all: slices.Clip(e.apps), apps: e.withoutDuplicates()}
+	out.findings = finding.Sort(e.findings)
+	return out, nil
+}
+
+func (e *expansion) run(ctx context.Context) error {
+	doc := e.doc
 	if err := manifest.DecodeKnown(doc, &e.set); err != nil {
-		return nil, finding.FromError("invalid-application-set", err)
+		e.findings = finding.FromError("invalid-application-set", err)
+		return nil
 	}
 	name := e.set.Metadata.Name
 	e.dialect = newDialect(e.set.Spec.GoTemplate, e.set.Spec.GoTemplateOptions)
 	switch {
 	case name == "":
-		return nil, finding.FromError("invalid-application-set", at(doc, "metadata", "the ApplicationSet has no metadata.name", "add one"))
+		e.findings = finding.FromError("invalid-application-set", at(doc, "metadata", "the ApplicationSet has no metadata.name", "add one"))
+		return nil
 	case len(e.set.Spec.Generators) == 0:
 		e.report(finding.Error, "invalid-application-set", "spec", fmt.Sprintf("ApplicationSet %q has no generators, so it makes no application", name), "add one under spec.generators")
 	case e.set.Spec.Template.Kind != yaml.MappingNode:
 		e.report(finding.Error, "invalid-application-set", "spec", fmt.Sprintf("ApplicationSet %q has no spec.template", name), "add one")
-		return nil, e.findings
+		return nil
 	}
 	if e.set.Spec.TemplatePatch != "" {
 		e.report(finding.Warning, "not-evaluated-offline", "spec.templatePatch", "templatePatch cannot be evaluated offline yet: applications are shown without it", "")
 	}
 	if err := e.dialect.checkOptions(); err != nil {
 		e.reportError("spec.goTemplateOptions", err)
-		return nil, e.findings
+		return nil
 	}
 	for i := range e.set.Spec.Generators {
-		e.generate(ctx, &e.set.Spec.Generators[i], fmt.Sprintf("spec.generators[%d]", i))
+		if err := e.generate(ctx, &e.set.Spec.Generators[i], fmt.Sprintf("spec.generators[%d]", i)); err != nil {
+			return err
+		}
 	}
-	e.dropDuplicates()
-	return e.apps, e.findings
+	return nil
 }
 
 func (e *expansion) report(severity finding.Severity, code, path, message, remedy string) {
+	e.findings = append(e.findings, e.finding(severity, code, path, message, remedy))
+}
+
+func (e *expansion) finding(severity finding.Severity, code, path, message, remedy string) finding.Finding {
 	place := at(e.doc, path, message, remedy)
-	e.findings = append(e.findings, finding.Finding{
+	return finding.Finding{
 		Severity: severity, Code: code, Message: message, Remedy: remedy, File: place.File, Line: place.Line, Column: place.Column,
-	})
+	}
 }
 
 func (e *expansion) reportError(path string, err error) {
@@ -84,116 +106,227 @@ func (e *expansion) reportError(path string, err error) {
 }
 
 // generate evaluates one entry of spec.generators. A generator that fails does not keep the others from making theirs.
-func (e *expansion) generate(ctx context.Context, n *yaml.Node, path string) {
+func (e *expansion) generate(ctx context.Context, n *yaml.Node, path string) error {
 	if n.Kind != yaml.MappingNode {
 		e.report(finding.Error, "invalid-generator", path, "a generator is a mapping with one of "+strings.Join(generatorKinds, ", "), "")
-		return
+		return nil
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		kind, value := n.Content[i].Value, manifest.Resolve(n.Content[i+1])
 		if kind == "selector" {
 			continue
 		}
-		at := path + "." + kind
-		sets, err := e.paramSets(ctx, kind, value, at)
-		if err != nil {
-			e.reportError(at, err)
-			continue
-		}
-		_, selector := manifest.Child(n, "selector")
-		sets, err = selectParams(e.doc, selector, sets)
-		if err != nil {
-			e.reportError(path+".selector", err)
-			continue
-		}
 		_, own := manifest.Child(value, "template")
-		template := mergeTemplates(own, &e.set.Spec.Template)
-		for _, p := range sets {
-			e.instantiate(ctx, template, p)
+		g := &generator{entry: n, node: value, path: path, at: path + "." + kind}
+		g.blueprint = newBlueprint(e.doc.File, mergeTemplates(own, &e.set.Spec.Template))
+		if err := e.evaluate(ctx, g, kind); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
-// paramSets evaluates one generator by kind. A generator that cannot be evaluated offline is a finding and no sets.
-func (e *expansion) paramSets(ctx context.Context, kind string, n *yaml.Node, path string) ([]params, error) {
+// generator is one generator of an ApplicationSet.
+type generator struct {
+	entry     *yaml.Node // of spec.generators, which may have a selector too
+	node      *yaml.Node // the generator's own mapping
+	path, at  string     // of both
+	blueprint *blueprint
+}
+
+// evaluate runs one generator by kind. One that cannot be evaluated offline is a finding and makes nothing.
+func (e *expansion) evaluate(ctx context.Context, g *generator, kind string) error {
 	switch kind {
 	case "list":
-		return e.dialect.listParams(e.doc, n)
+		sets, err := e.dialect.listParams(e.doc, g.node)
+		if err != nil {
+			e.reportError(g.at, err)
+			return nil
+		}
+		selector, ok := e.selector(g)
+		for _, p := range sets {
+			if ok && selector.selects(p) {
+				e.findings = append(e.findings, e.instantiate(ctx, g.blueprint, p).findings...)
+			}
+		}
+		return nil
 	case "git":
-		return e.gitParams(ctx, n, path)
-	default:
-		if slices.Contains(generatorKinds, kind) {
-			e.report(finding.Warning, "not-evaluated-offline", path, "generator cannot be evaluated offline yet: "+kind, "its applications are not shown")
-			return nil, nil
-		}
-		remedy := "known are " + strings.Join(generatorKinds, ", ")
-		if near := manifest.Nearest(kind, generatorKinds); near != "" {
-			remedy = fmt.Sprintf("did you mean %q?", near)
-		}
-		e.report(finding.Error, "invalid-generator", path, fmt.Sprintf("unknown generator %q", kind), remedy)
-		return nil, nil
+		return e.git(ctx, g)
 	}
+	if slices.Contains(generatorKinds, kind) {
+		e.report(finding.Warning, "not-evaluated-offline", g.at, "generator cannot be evaluated offline yet: "+kind, "its applications are not shown")
+		return nil
+	}
+	remedy := "known are " + strings.Join(generatorKinds, ", ")
+	if near := nearest.Of(kind, generatorKinds); near != "" {
+		remedy = fmt.Sprintf("did you mean %q?", near)
+	}
+	e.report(finding.Error, "invalid-generator", g.at, fmt.Sprintf("unknown generator %q", kind), remedy)
+	return nil
 }
 
-func (e *expansion) gitParams(ctx context.Context, n *yaml.Node, path string) ([]params, error) {
+// selector reads the selector beside a generator; false means that it is broken and was reported.
+func (e *expansion) selector(g *generator) (selectorSpec, bool) {
+	_, n := manifest.Child(g.entry, "selector")
+	selector, err := parseSelector(e.doc, n)
+	if err != nil {
+		e.reportError(g.path+".selector", err)
+	}
+	return selector, err == nil
+}
+
+func (e *expansion) git(ctx context.Context, g *generator) error {
 	var spec gitSpec
-	if err := decodeAt(e.doc, n, &spec); err != nil {
-		return nil, err
+	if err := decodeAt(e.doc, g.node, &spec); err != nil {
+		e.reportError(g.at, err)
+		return nil
 	}
 	switch {
 	case !Ours(spec.RepoURL, e.in.RepoURLs):
-		e.report(finding.Warning, "repository-elsewhere", path+".repoURL", fmt.Sprintf("generator reads %s, which is not this repository: its applications are not shown", spec.RepoURL), "if it is this repository, add the URL to those by which it is known")
-		return nil, nil
+		e.report(finding.Warning, "repository-elsewhere", g.at+".repoURL", fmt.Sprintf("generator reads %s, which is not this repository: its applications are not shown", spec.RepoURL), "if it is this repository, add the URL to those by which it is known")
 	case !Serves(e.in.Revision, spec.Revision):
-		e.report(finding.Warning, "revision-elsewhere", path+".revision", fmt.Sprintf("generator reads revision %q, not %q: its applications are not shown", spec.Revision, e.in.Revision), "")
-		return nil, nil
+		e.report(finding.Warning, "revision-elsewhere", g.at+".revision", fmt.Sprintf("generator reads revision %q, not %q: its applications are not shown", spec.Revision, e.in.Revision), "")
 	case len(spec.Directories) > 0:
-		return e.dialect.directoryParams(ctx, e.in.Tree, spec)
+		return e.directories(ctx, g, spec)
 	case len(spec.Files) > 0:
-		e.report(finding.Warning, "not-evaluated-offline", path+".files", "generator cannot be evaluated offline yet: git files", "its applications are not shown")
-		return nil, nil
+		e.report(finding.Warning, "not-evaluated-offline", g.at+".files", "generator cannot be evaluated offline yet: git files", "its applications are not shown")
 	default:
-		e.report(finding.Error, "invalid-generator", path, "git generator has neither directories nor files", "add directories: [{path: …}]")
-		return nil, nil
+		e.report(finding.Error, "invalid-generator", g.at, "git generator has neither directories nor files", "add directories: [{path: …}]")
 	}
+	return nil
+}
+
+// directories evaluates a git generator over folders. What is known of a folder is taken over.
+func (e *expansion) directories(ctx context.Context, g *generator, spec gitSpec) error {
+	wanted, err := newPatterns(spec.Directories)
+	if err != nil {
+		e.reportError(g.at, err)
+		return nil
+	}
+	dirs, err := e.folders.match(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	w := walk{at: g.at, patterns: wanted, dirs: dirs}
+	known := e.known.instances(g.at)
+	if sets, selector, ok := e.newParams(ctx, g, spec, dirs, known); ok {
+		w.instances = make([]instance, len(dirs))
+		for i, dir := range dirs {
+			one, old := known[dir]
+			switch p, isNew := sets[dir]; {
+			case old:
+				one = e.adopt(one)
+			case isNew && selector.selects(p):
+				one = e.instantiate(ctx, g.blueprint, p)
+			default:
+				one = instance{app: none}
+			}
+			w.instances[i] = one
+			e.findings = append(e.findings, one.findings...)
+		}
+	}
+	e.walks = append(e.walks, w)
+	return nil
+}
+
+// newParams evaluates the parameters of the folders that are not known; false means that the generator is broken, which was
+// reported.
+func (e *expansion) newParams(
+	ctx context.Context, g *generator, spec gitSpec, dirs []string, known map[string]instance,
+) (map[string]params, selectorSpec, bool) {
+	sets := map[string]params{}
+	for _, dir := range dirs {
+		if _, old := known[dir]; old {
+			continue
+		}
+		p, err := e.dialect.directoryParams(ctx, dir, spec)
+		if err != nil {
+			e.reportError(g.at, err)
+			return nil, selectorSpec{}, false
+		}
+		sets[dir] = p
+	}
+	selector, ok := e.selector(g)
+	return sets, selector, ok
+}
+
+// adopt takes an instance over from what is known.
+func (e *expansion) adopt(one instance) instance {
+	if one.app != none {
+		e.apps = append(e.apps, e.known.all[one.app])
+		one.app = len(e.apps) - 1
+	}
+	return one
 }
 
 // instantiate fills the template with one parameter set and reads the result as an Application.
-func (e *expansion) instantiate(ctx context.Context, template *yaml.Node, p params) {
-	f := filler{ctx: ctx, dialect: e.dialect, params: p, file: e.doc.File}
-	filled := template
-	if len(p) > 0 {
-		filled = f.node(template)
-	}
-	e.findings = append(e.findings, f.findings...)
-	if f.failed {
-		return
-	}
-	app, err := parseApplication(manifest.Document{File: e.doc.File, Line: e.doc.Line, Node: filled})
-	if err != nil {
-		e.findings = append(e.findings, finding.FromError("invalid-application", err)...)
-		return
-	}
-	if strings.Contains(app.Name, "{{") {
-		e.report(finding.Error, "invalid-application", "spec.template.metadata.name", fmt.Sprintf("application name %q still holds a template tag: Argo CD would not take it", app.Name), "")
-		return
+func (e *expansion) instantiate(ctx context.Context, b *blueprint, p params) instance {
+	f := &filler{ctx: ctx, dialect: e.dialect, params: p, file: e.doc.File}
+	app, err := e.application(f, b)
+	out := instance{app: none, findings: f.findings}
+	switch {
+	case f.failed:
+		return out
+	case err != nil:
+		out.findings = append(out.findings, finding.FromError("invalid-application", err)...)
+		return out
+	case tagged(app.Name):
+		out.findings = append(out.findings, e.finding(finding.Error, "invalid-application", "spec.template.metadata.name", fmt.Sprintf("application name %q still holds a template tag: Argo CD would not take it", app.Name), ""))
+		return out
 	}
 	app.Namespace = e.set.Metadata.Namespace
 	app.Origin = Origin{File: e.doc.File, Line: e.doc.Node.Line, ApplicationSet: e.set.Metadata.Name}
 	e.apps = append(e.apps, app)
+	out.app = len(e.apps) - 1
+	return out
 }
 
-func (e *expansion) dropDuplicates() {
-	seen := map[string]bool{}
-	e.apps = slices.DeleteFunc(e.apps, func(a Application) bool {
-		if !seen[a.Name] {
-			seen[a.Name] = true
-			return false
+// application fills in the decoded template where that is exact, else decodes the filled one, which also tells the places
+// of what is wrong.
+func (e *expansion) application(f *filler, b *blueprint) (Application, error) {
+	if b.decoded != nil && len(f.params) > 0 {
+		m := b.fill(f)
+		if f.failed {
+			return Application{}, nil
+		}
+		if m != nil {
+			if app, err := m.application(manifest.Document{File: e.doc.File, Line: e.doc.Line, Node: b.template}); err == nil {
+				return app, nil
+			}
+		}
+		f.findings = nil
+	}
+	filled := b.template
+	if len(f.params) > 0 {
+		filled = f.node(filled)
+	}
+	if f.failed {
+		return Application{}, nil
+	}
+	return parseApplication(manifest.Document{File: e.doc.File, Line: e.doc.Line, Node: filled})
+}
+
+// withoutDuplicates returns the Applications without those of a name that came before, which it reports.
+func (e *expansion) withoutDuplicates() []Application {
+	seen := make(map[string]bool, len(e.apps))
+	for _, app := range e.apps {
+		seen[app.Name] = true
+	}
+	if len(seen) == len(e.apps) {
+		return slices.Clip(e.apps)
+	}
+	clear(seen)
+	var kept []Application
+	for _, app := range e.apps {
+		if !seen[app.Name] {
+			seen[app.Name] = true
+			kept = append(kept, app)
+			continue
 		}
 		e.report(finding.Error, "duplicate-application", "spec.template.metadata.name",
-			fmt.Sprintf("ApplicationSet %s contains applications with duplicate name: %s", e.set.Metadata.Name, a.Name), "make the template's name differ for every parameter set")
-		return true
-	})
+			fmt.Sprintf("ApplicationSet %s contains applications with duplicate name: %s", e.set.Metadata.Name, app.Name), "make the template's name differ for every parameter set")
+	}
+	return kept
 }
 
 // filler copies a template node with every string and key filled in.

@@ -23,7 +23,10 @@ func applications(t *testing.T, text string, dirs ...string) (apps []Application
 	if err != nil {
 		t.Fatal(err)
 	}
-	apps, found := Applications(t.Context(), Input{Tree: tree, Files: files, RepoURLs: []string{ours}, Revision: "main"})
+	apps, found, err := Applications(t.Context(), Input{Tree: tree, Files: files, RepoURLs: []string{ours}, Revision: "main"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, f := range found {
 		findings = append(findings, f.String())
 	}

@@ -2,9 +2,11 @@ package argocd
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
@@ -17,61 +19,95 @@ type Input struct {
 	Files    []manifest.File // required; the files with documents of [manifest.ArgoCD]
 	RepoURLs []string        // required; the URLs by which Argo CD knows the repository
 	Revision string          // the branch that Tree stands for; "" means that every revision is served by Tree
+	Memory   *Memory         // what is remembered between calls; nil means nothing
 }
 
 // Applications returns the Applications that the files hold and that their ApplicationSets make, in the order of the
 // files, and what is wrong with them. A broken manifest is a finding and does not keep the others from being read. Of
-// several Applications with one name in one namespace the first is kept.
-func Applications(ctx context.Context, in Input) ([]Application, []finding.Finding) {
-	var apps []Application
-	var findings []finding.Finding
+// several Applications with one name in one namespace the first is kept. The error is a tree that could not be read, or the
+// context's. What the Applications hold is shared between calls with one Memory and must not be changed.
+func Applications(ctx context.Context, in Input) ([]Application, []finding.Finding, error) {
+	r := &reader{in: in, folders: newFolders(in.Tree, in.Memory)}
+	var parts []*made
+	var problems []finding.Finding
 	for _, file := range in.Files {
-		findings = append(findings, finding.FromError("invalid-manifest", file.Err)...)
+		if file.Err != nil {
+			problems = append(problems, finding.FromError("invalid-manifest", file.Err)...)
+			r.keys = fmt.Appendf(r.keys, "%q", file.Err.Error())
+		}
 		for _, doc := range file.Documents {
-			found, problems := read(ctx, in, doc)
-			apps = append(apps, found...)
-			findings = append(findings, problems...)
+			one, err := r.read(ctx, doc)
+			if err != nil {
+				return nil, nil, fmt.Errorf("evaluate %q: %w", doc.File, err)
+			}
+			parts = append(parts, one)
 		}
 	}
-	kept := make([]Application, 0, len(apps))
-	first := map[string]Application{}
+	key := digest(sha256.Sum256(r.keys))
+	all := in.Memory.whole(key, parts)
+	if all == nil {
+		all = together(parts, problems)
+		in.Memory.keep(key, all)
+	}
+	return all.apps, slices.Clone(all.findings), nil
+}
+
+// together puts what the documents make into one list, and adds the findings to the problems.
+func together(parts []*made, findings []finding.Finding) *whole {
+	n := 0
+	for _, one := range parts {
+		n += len(one.apps)
+	}
+	apps := make([]Application, 0, n)
+	for _, one := range parts {
+		apps = append(apps, one.apps...)
+		findings = append(findings, one.findings...)
+	}
+	kept, problems := unique(apps)
+	findings = append(findings, problems...)
+	for i := range kept {
+		findings = append(findings, stageFindings(&kept[i])...)
+	}
+	return &whole{parts: parts, apps: slices.Clip(kept), findings: finding.Sort(findings)}
+}
+
+// stageFindings reports what is wrong with an Application's authorized stages.
+func stageFindings(app *Application) []finding.Finding {
+	if app.Annotations[AuthorizedStageKey] == "" {
+		return nil
+	}
+	_, bad := app.AuthorizedStages()
+	if len(bad) == 0 {
+		return nil
+	}
+	return []finding.Finding{{
+		Severity: finding.Error, Code: "invalid-authorized-stage", File: app.Origin.File, Line: app.Origin.Line, Application: app.Name,
+		Message: fmt.Sprintf("annotation %s holds %q, which names no stage", AuthorizedStageKey, strings.Join(bad, ",")),
+		Remedy:  "write <project>:<stage>",
+	}}
+}
+
+// unique keeps the first of several Applications with one key. It may reuse the slice.
+func unique(apps []Application) ([]Application, []finding.Finding) {
+	var findings []finding.Finding
+	type key struct{ namespace, name string }
+	first := make(map[key]int, len(apps))
+	kept := apps[:0]
 	for _, app := range apps {
-		if other, twice := first[app.Key()]; twice {
+		at := key{app.Namespace, app.Name}
+		if i, twice := first[at]; twice {
+			other := kept[i].Origin
 			findings = append(findings, finding.Finding{
 				Severity: finding.Error, Code: "duplicate-application", File: app.Origin.File, Line: app.Origin.Line, Application: app.Name,
-				Message: fmt.Sprintf("Application %q is also written in %s:%d", app.Key(), other.Origin.File, other.Origin.Line),
+				Message: fmt.Sprintf("Application %q is also written in %s:%d", app.Key(), other.File, other.Line),
 				Remedy:  "rename one of them",
 			})
 			continue
 		}
-		first[app.Key()] = app
+		first[at] = len(kept)
 		kept = append(kept, app)
 	}
-	for _, app := range kept {
-		if _, bad := app.AuthorizedStages(); len(bad) > 0 {
-			findings = append(findings, finding.Finding{
-				Severity: finding.Error, Code: "invalid-authorized-stage", File: app.Origin.File, Line: app.Origin.Line, Application: app.Name,
-				Message: fmt.Sprintf("annotation %s holds %q, which names no stage", AuthorizedStageKey, strings.Join(bad, ",")),
-				Remedy:  "write <project>:<stage>",
-			})
-		}
-	}
-	return kept, finding.Sort(findings)
-}
-
-func read(ctx context.Context, in Input, doc manifest.Document) ([]Application, []finding.Finding) {
-	switch doc.GroupKind().Kind {
-	case "Application":
-		app, err := parseApplication(doc)
-		if err != nil {
-			return nil, finding.FromError("invalid-application", err)
-		}
-		return []Application{app}, nil
-	case "ApplicationSet":
-		return expand(ctx, in, doc)
-	default:
-		return nil, nil
-	}
+	return kept, findings
 }
 
 var fullCommit = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)

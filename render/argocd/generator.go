@@ -3,7 +3,6 @@ package argocd
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strconv"
@@ -95,34 +94,26 @@ func listProblem(doc manifest.Document, n *yaml.Node, i int, problem string) err
 	return at(place, fmt.Sprintf("elements[%d]", i), fmt.Sprintf("element %d of the list generator %s", i+1, problem), "add quotes, or set goTemplate: true")
 }
 
-// directoryParams evaluates a git generator over directories.
-func (d dialect) directoryParams(ctx context.Context, tree fs.FS, spec gitSpec) ([]params, error) {
-	dirs, err := matchDirectories(ctx, tree, spec.Directories)
-	if err != nil {
-		return nil, err
+// directoryParams is what a git generator knows about one folder.
+func (d dialect) directoryParams(ctx context.Context, dir string, spec gitSpec) (params, error) {
+	p := d.pathParams(dir, spec.PathParamPrefix)
+	values := map[string]any{}
+	for _, key := range sortedKeys(spec.Values) {
+		text, err := d.fill(ctx, spec.Values[key], p, func(string) {})
+		if err != nil {
+			return nil, fmt.Errorf("values.%s: %w", key, err)
+		}
+		values[key] = text
 	}
-	out := make([]params, 0, len(dirs))
-	for _, dir := range dirs {
-		p := d.pathParams(dir, spec.PathParamPrefix)
-		values := map[string]any{}
-		for _, key := range sortedKeys(spec.Values) {
-			text, err := d.fill(ctx, spec.Values[key], p, func(string) {})
-			if err != nil {
-				return nil, fmt.Errorf("values.%s: %w", key, err)
-			}
-			values[key] = text
+	for key, value := range values {
+		if !d.goTemplate {
+			p["values."+key] = value
 		}
-		for key, value := range values {
-			if !d.goTemplate {
-				p["values."+key] = value
-			}
-		}
-		if d.goTemplate && len(values) > 0 {
-			p["values"] = values
-		}
-		out = append(out, p)
 	}
-	return out, nil
+	if d.goTemplate && len(values) > 0 {
+		p["values"] = values
+	}
+	return p, nil
 }
 
 func sortedKeys(m map[string]string) []string {
@@ -159,61 +150,4 @@ func (d dialect) pathParams(dir, prefix string) params {
 		p[name+"["+strconv.Itoa(i)+"]"] = s
 	}
 	return p
-}
-
-// matchDirectories lists the folders that an include pattern matches and no exclude pattern does, in the order of a walk.
-// Patterns are those of path.Match: a star does not cross a slash. Folders whose name begins with a dot are passed over.
-func matchDirectories(ctx context.Context, tree fs.FS, items []directoryItem) ([]string, error) {
-	var include, exclude []string
-	for _, item := range items {
-		if _, err := path.Match(item.Path, ""); err != nil {
-			return nil, fmt.Errorf("pattern %q: %w", item.Path, err)
-		}
-		if item.Exclude {
-			exclude = append(exclude, item.Path)
-		} else {
-			include = append(include, item.Path)
-		}
-	}
-	var found []string
-	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return fmt.Errorf("list %q: %w", name, err)
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case !entry.IsDir() || name == ".":
-			return nil
-		case strings.HasPrefix(entry.Name(), "."):
-			return fs.SkipDir
-		}
-		if matchAny(include, name) && !matchAny(exclude, name) {
-			found = append(found, name)
-		}
-		if !slices.ContainsFunc(include, func(p string) bool { return mayMatchBelow(p, name) }) {
-			return fs.SkipDir
-		}
-		return nil
-	})
-	return found, err
-}
-
-func matchAny(patterns []string, name string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool {
-		ok, err := path.Match(p, name)
-		return ok && err == nil
-	})
-}
-
-// mayMatchBelow reports whether the pattern can match anything inside dir. It spares the walk of a large tree.
-func mayMatchBelow(pattern, dir string) bool {
-	if strings.ContainsAny(pattern, `[\`) {
-		return true // a character class may match a slash
-	}
-	wanted, have := strings.Split(pattern, "/"), strings.Split(dir, "/")
-	if len(wanted) <= len(have) {
-		return false
-	}
-	ok, err := path.Match(strings.Join(wanted[:len(have)], "/"), dir)
-	return ok || err != nil
 }

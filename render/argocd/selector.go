@@ -18,21 +18,30 @@ type selectorSpec struct {
 	} `json:"matchExpressions"`
 }
 
-// selectParams keeps the parameter sets that a generator's selector matches. Values are free text, unlike labels.
-func selectParams(doc manifest.Document, n *yaml.Node, sets []params) ([]params, error) {
-	if n == nil {
-		return sets, nil
-	}
+// parseSelector reads a generator's selector; one that is not written matches everything. Values are free text, unlike
+// labels.
+func parseSelector(doc manifest.Document, n *yaml.Node) (selectorSpec, error) {
 	var spec selectorSpec
+	if n == nil {
+		return spec, nil
+	}
 	if err := decodeAt(doc, n, &spec); err != nil {
-		return nil, err
+		return spec, err
 	}
 	for _, e := range spec.MatchExpressions {
 		if !slices.Contains([]string{"In", "NotIn", "Exists", "DoesNotExist"}, e.Operator) {
-			return nil, fmt.Errorf("selector operator %q is not one of In, NotIn, Exists, DoesNotExist", e.Operator)
+			return spec, fmt.Errorf("selector operator %q is not one of In, NotIn, Exists, DoesNotExist", e.Operator)
 		}
 	}
-	return slices.DeleteFunc(sets, func(p params) bool { return !spec.matches(flatten("", map[string]any(p), map[string]string{})) }), nil
+	return spec, nil
+}
+
+// selects reports whether a parameter set is one of those that the selector asks for.
+func (s selectorSpec) selects(p params) bool {
+	if len(s.MatchLabels) == 0 && len(s.MatchExpressions) == 0 {
+		return true
+	}
+	return s.matches(flatten("", map[string]any(p), map[string]string{}))
 }
 
 func (s selectorSpec) matches(flat map[string]string) bool {

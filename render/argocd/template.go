@@ -13,26 +13,33 @@ import (
 
 	"github.com/valyala/fasttemplate"
 
-	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/nearest"
 )
 
 // params is one set of values that a generator gives to the template: dotted names to strings for the plain dialect, a
 // tree of JSON values for Go templates.
 type params map[string]any
 
-// dialect fills the templates of one ApplicationSet.
+// dialect fills the templates of one ApplicationSet. Every text is parsed once. It is not safe for concurrent use.
 type dialect struct {
 	goTemplate bool
 	options    []string
-	functions  template.FuncMap // nil for the plain dialect
+	functions  func() template.FuncMap
+	plain      map[string]*fasttemplate.Template // nil values for texts without a tag
+	parsed     map[string]goText
+}
+
+// goText is one Go template with what counts its work.
+type goText struct {
+	template *template.Template
+	meter    *meter
 }
 
 func newDialect(goTemplate bool, options []string) dialect {
-	d := dialect{goTemplate: goTemplate, options: options}
-	if goTemplate {
-		d.functions = functions()
+	return dialect{
+		goTemplate: goTemplate, options: options, functions: functions,
+		plain: map[string]*fasttemplate.Template{}, parsed: map[string]goText{},
 	}
-	return d
 }
 
 // The bounds of one template string.
@@ -59,12 +66,12 @@ func (d dialect) fill(ctx context.Context, text string, p params, unknown func(t
 	if d.goTemplate {
 		return d.fillGo(ctx, text, p)
 	}
-	if !templated.MatchString(text) {
-		return text, nil
-	}
-	t, err := fasttemplate.NewTemplate(text, "{{", "}}")
+	t, err := d.parsePlain(text)
 	if err != nil {
-		return "", &templateError{problem: fmt.Sprintf("template %q is not closed", text), remedy: "close every {{ with }}", cause: err}
+		return "", err
+	}
+	if t == nil {
+		return text, nil
 	}
 	return t.ExecuteFuncString(func(w io.Writer, tag string) (int, error) {
 		name := strings.TrimSpace(tag)
@@ -75,6 +82,22 @@ func (d dialect) fill(ctx context.Context, text string, p params, unknown func(t
 		}
 		return io.WriteString(w, value)
 	}), nil
+}
+
+// parsePlain returns nil for a text without a tag.
+func (d dialect) parsePlain(text string) (*fasttemplate.Template, error) {
+	if known, ok := d.plain[text]; ok {
+		return known, nil
+	}
+	var t *fasttemplate.Template
+	if templated.MatchString(text) {
+		var err error
+		if t, err = fasttemplate.NewTemplate(text, "{{", "}}"); err != nil {
+			return nil, &templateError{problem: fmt.Sprintf("template %q is not closed", text), remedy: "close every {{ with }}", cause: err}
+		}
+	}
+	d.plain[text] = t
+	return t, nil
 }
 
 // optionValues are the options that text/template knows; it panics on any other.
@@ -93,13 +116,29 @@ func (d dialect) fillGo(ctx context.Context, text string, p params) (string, err
 	if !strings.Contains(text, "{{") {
 		return text, nil
 	}
-	meter := &meter{ctx: ctx}
-	t, err := template.New("").Funcs(d.functions).Funcs(template.FuncMap{tickName: meter.tick}).Parse(text)
+	t, err := d.parseGo(text, p)
 	if err != nil {
-		return "", explainParse(text, p, err)
+		return "", err
+	}
+	t.meter.ctx, t.meter.ticks = ctx, 0
+	out := &boundedWriter{}
+	if err := t.template.Execute(out, map[string]any(p)); err != nil {
+		return "", &templateError{problem: fmt.Sprintf("template %q: %v", text, trimTemplateError(err)), cause: err}
+	}
+	return out.String(), nil
+}
+
+func (d dialect) parseGo(text string, p params) (goText, error) {
+	if known, ok := d.parsed[text]; ok {
+		return known, nil
+	}
+	meter := &meter{}
+	t, err := template.New("").Funcs(d.functions()).Funcs(template.FuncMap{tickName: meter.tick}).Parse(text)
+	if err != nil {
+		return goText{}, explainParse(text, p, err)
 	}
 	if err := d.checkOptions(); err != nil {
-		return "", err
+		return goText{}, err
 	}
 	t.Option(d.options...)
 	for _, defined := range t.Templates() {
@@ -107,11 +146,8 @@ func (d dialect) fillGo(ctx context.Context, text string, p params) (string, err
 			meter.install(defined.Root)
 		}
 	}
-	out := &boundedWriter{}
-	if err := t.Execute(out, map[string]any(p)); err != nil {
-		return "", &templateError{problem: fmt.Sprintf("template %q: %v", text, trimTemplateError(err)), cause: err}
-	}
-	return out.String(), nil
+	d.parsed[text] = goText{t, meter}
+	return d.parsed[text], nil
 }
 
 var plainTag = regexp.MustCompile(`\{\{-?\s*([A-Za-z]\w*)((?:\.\w+|\[\d+\])*)\s*-?\}\}`)
@@ -220,7 +256,7 @@ func missing(tag string, p params) (problem, remedy string) {
 		}
 		return problem, fmt.Sprintf("write {{%s}}, or set goTemplate: true", rest)
 	}
-	if near := manifest.Nearest(tag, names); near != "" {
+	if near := nearest.Of(tag, names); near != "" {
 		return problem, fmt.Sprintf("did you mean {{%s}}?", near)
 	}
 	return problem, "parameters are " + strings.Join(names, ", ")

@@ -12,6 +12,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/nearest"
 	"github.com/lockkeeper/lockkeeper/render/finding"
 )
 
@@ -160,7 +161,7 @@ func remedyForField(name string, value *yaml.Node, types map[string]any) string 
 		for t := range types {
 			known = append(known, t)
 		}
-		if near := manifest.Nearest(strings.TrimSpace(written), known); near != "" && near != strings.TrimSpace(written) {
+		if near := nearest.Of(strings.TrimSpace(written), known); near != "" && near != strings.TrimSpace(written) {
 			return fmt.Sprintf("did you mean %q?", near)
 		}
 		return `write it as "type | marker=value"; types are ` + strings.Join(builtinTypes, ", ")

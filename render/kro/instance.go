@@ -19,7 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
-	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/nearest"
 	"github.com/lockkeeper/lockkeeper/render/finding"
 )
 
@@ -74,7 +74,7 @@ func (k *instanceKind) admit(ctx context.Context, fields map[string]any, written
 	slices.Sort(dropped)
 	for _, path := range dropped {
 		remedy := "add it to the definition's schema or remove it"
-		if near := manifest.Nearest(last(path), k.siblings(path)); near != "" {
+		if near := nearest.Of(last(path), k.siblings(path)); near != "" {
 			remedy = fmt.Sprintf("did you mean %q?", near)
 		}
 		out = append(out, problem{finding.Warning, "unknown-instance-field", fmt.Sprintf("%s is not in the definition's schema: the API server drops it without a word", path), remedy, path})

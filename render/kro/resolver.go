@@ -9,7 +9,7 @@ import (
 	k8s "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 
-	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/nearest"
 	"github.com/lockkeeper/lockkeeper/render/kro/schema"
 )
 
@@ -42,7 +42,7 @@ func (v *view) suggestion(gvk k8s.GroupVersionKind) string {
 	if versions := v.builtin.Versions(gvk.Kind); len(versions) > 0 {
 		return fmt.Sprintf(" (Kubernetes %s serves it as %s)", schema.Version, strings.Join(versions, ", "))
 	}
-	if near := manifest.Nearest(gvk.Kind, v.builtin.Kinds(gvk.GroupVersion())); near != "" {
+	if near := nearest.Of(gvk.Kind, v.builtin.Kinds(gvk.GroupVersion())); near != "" {
 		return fmt.Sprintf(" (did you mean %q?)", near)
 	}
 	return ""

@@ -1,0 +1,83 @@
+package render
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/render/argocd"
+)
+
+// inputs compares what Applications of two commits are rendered from. Folders inside an equal one are not looked at, so
+// that it costs what changed. It is not safe for concurrent use.
+type inputs struct {
+	never      bool // different definitions, URLs or branches: nothing is known to be the same
+	urls       []string
+	base, head fs.FS
+	ours       map[string]bool // repository URLs seen
+	parents    map[string]bool // folders that hold compared ones: whether they hold the same
+}
+
+func (c *comparing) inputs() *inputs {
+	return &inputs{
+		never: c.before.key != c.after.key || c.base.Revision != c.head.Revision || !slices.Equal(c.base.URLs, c.head.URLs),
+		urls:  c.base.URLs, base: c.base.Tree, head: c.head.Tree,
+		ours: map[string]bool{}, parents: map[string]bool{},
+	}
+}
+
+// same reports whether two Applications say the same and their folders hold the same.
+func (in *inputs) same(base, head *argocd.Application) bool {
+	if in.never || base != head && !argocd.Same(*base, *head) {
+		return false
+	}
+	for i := range head.Sources {
+		s := &head.Sources[i]
+		if s.Chart == "" && in.isOurs(s.RepoURL) && !in.sameFolder(path.Clean(s.Path)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (in *inputs) isOurs(url string) bool {
+	known, ok := in.ours[url]
+	if !ok {
+		known = argocd.Ours(url, in.urls)
+		in.ours[url] = known
+	}
+	return known
+}
+
+func (in *inputs) sameFolder(dir string) bool {
+	if !fs.ValidPath(dir) {
+		return true // on both sides nothing
+	}
+	return in.sameParent(dir) || in.sameContent(dir)
+}
+
+// sameParent reports whether a folder around dir is known to hold the same on both sides, from the root downwards.
+func (in *inputs) sameParent(dir string) bool {
+	if dir == "." || !in.identified() {
+		return false
+	}
+	parent := path.Dir(dir)
+	known, ok := in.parents[parent]
+	if !ok {
+		known = in.sameParent(parent) || in.sameContent(parent)
+		in.parents[parent] = known
+	}
+	return known
+}
+
+func (in *inputs) sameContent(dir string) bool {
+	return contentID(in.base, dir) == contentID(in.head, dir)
+}
+
+// identified reports whether both trees know their object ids, so that looking at a folder around others costs nothing.
+func (in *inputs) identified() bool {
+	_, base := in.base.(manifest.Identifier)
+	_, head := in.head.(manifest.Identifier)
+	return base && head
+}
