@@ -145,7 +145,8 @@ func (c *serverConfig) complete() error {
 	}
 	for name, raw := range map[string]string{"gitlab.url": c.GitLab.URL, "argocd.url": c.ArgoCD.URL} {
 		if err := checkURL(raw); raw != "" && err != nil {
-			return fmt.Errorf("configuration: %s is %q: %w", name, raw, err)
+			// The value may hold a password, so it is not shown.
+			return fmt.Errorf("configuration: %s: %w", name, err)
 		}
 	}
 	for i, repository := range c.Repositories {

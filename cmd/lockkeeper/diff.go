@@ -50,7 +50,7 @@ Exit codes:
 			if err := checkOutput(o.output, "text", "markdown", "json"); err != nil {
 				return err
 			}
-			return o.run(cmd.Context(), env)
+			return o.within(cmd.Context(), env, func(c *checkout) error { return o.run(cmd.Context(), env, c) })
 		},
 	}
 	o.flags(cmd)
@@ -61,15 +61,7 @@ Exit codes:
 	return cmd
 }
 
-func (o *diffOptions) run(ctx context.Context, env environment) error {
-	p := newProgress(env.err, isTerminal(env.err))
-	defer p.end()
-	p.step("reading the repository")
-	c, err := o.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.close()
+func (o *diffOptions) run(ctx context.Context, env environment, c *checkout) error {
 	base, note, err := o.before(ctx, c)
 	if err != nil {
 		return err
@@ -78,11 +70,11 @@ func (o *diffOptions) run(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	compared, err := c.compare(ctx, p, base, head)
+	compared, err := c.compare(ctx, base, head)
 	if err != nil {
 		return err
 	}
-	p.end()
+	c.progress.end()
 	return o.print(env, compared, note)
 }
 
@@ -142,13 +134,13 @@ type compared struct {
 	findings []promote.Finding
 }
 
-func (c *checkout) compare(ctx context.Context, p *progress, base, head render.Repository) (compared, error) {
-	p.step("reading pipelines, applications and definitions")
+func (c *checkout) compare(ctx context.Context, base, head render.Repository) (compared, error) {
+	c.progress.step("reading pipelines, applications and definitions")
 	content, err := c.load(ctx, head)
 	if err != nil {
 		return compared{}, err
 	}
-	p.step("comparing %s", count(len(content.Set.Applications), "application"))
+	c.progress.step("comparing %s", count(len(content.Set.Applications), "application"))
 	options := render.Options{Applications: content.Settings.Applications, Definitions: content.Settings.Definitions}
 	comparison, err := c.engine.Compare(ctx, base, head, options)
 	if err != nil {

@@ -44,7 +44,7 @@ Exit codes:
 			if err := checkOutput(o.output, "text", "json"); err != nil {
 				return err
 			}
-			return o.run(cmd.Context(), env)
+			return o.within(cmd.Context(), env, func(c *checkout) error { return o.run(cmd.Context(), env, c) })
 		},
 	}
 	o.flags(cmd)
@@ -54,24 +54,16 @@ Exit codes:
 	return cmd
 }
 
-func (o *lintOptions) run(ctx context.Context, env environment) error {
-	p := newProgress(env.err, isTerminal(env.err))
-	defer p.end()
-	p.step("reading the repository")
-	c, err := o.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.close()
+func (o *lintOptions) run(ctx context.Context, env environment, c *checkout) error {
 	repository, err := c.at(ctx, o.rev)
 	if err != nil {
 		return err
 	}
-	report, err := c.lint(ctx, p, repository)
+	report, err := c.lint(ctx, repository)
 	if err != nil {
 		return err
 	}
-	p.end()
+	c.progress.end()
 	if o.output == "json" {
 		err = printJSON(env.out, report.document())
 	} else {
@@ -95,13 +87,13 @@ type lintReport struct {
 	definitions  int
 }
 
-func (c *checkout) lint(ctx context.Context, p *progress, repository render.Repository) (lintReport, error) {
-	p.step("reading pipelines, applications and definitions")
+func (c *checkout) lint(ctx context.Context, repository render.Repository) (lintReport, error) {
+	c.progress.step("reading pipelines, applications and definitions")
 	content, err := c.load(ctx, repository)
 	if err != nil {
 		return lintReport{}, err
 	}
-	results, err := c.renderAll(ctx, p, repository, content.Set, content.Set.Applications)
+	results, err := c.renderAll(ctx, repository, content.Set, content.Set.Applications)
 	if err != nil {
 		return lintReport{}, err
 	}

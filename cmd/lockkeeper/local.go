@@ -28,19 +28,34 @@ func (f *localFlags) flags(cmd *cobra.Command) {
 	flags.StringVar(&f.branch, "branch", "", "branch that Argo CD deploys (default: the default branch)")
 }
 
-// checkout is the clone that a command reads.
+// checkout is the clone that a command reads, and what a person is told meanwhile.
 type checkout struct {
-	repo   *local.Repository
-	engine *render.Engine
-	urls   []string
-	branch string // "" when there is no default branch
+	repo     *local.Repository
+	engine   *render.Engine
+	urls     []string
+	branch   string // "" when there is no default branch
+	progress *progress
 }
 
-func (f *localFlags) open(ctx context.Context) (*checkout, error) {
+// within opens the clone for as long as use takes.
+func (f *localFlags) within(ctx context.Context, env environment, use func(*checkout) error) error {
+	p := newProgress(env.err, isTerminal(env.err))
+	defer p.end()
+	p.step("reading the repository")
 	repo, err := local.Open(ctx, f.dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	defer func() { _ = repo.Close() }() // nothing is lost when that does not work
+	c, err := f.checkout(ctx, repo)
+	if err != nil {
+		return err
+	}
+	c.progress = p
+	return use(c)
+}
+
+func (f *localFlags) checkout(ctx context.Context, repo *local.Repository) (*checkout, error) {
 	c := &checkout{repo: repo, branch: f.branch, urls: slices.Clone(f.urls)}
 	remotes, err := repo.Remotes(ctx)
 	if err != nil {
@@ -57,9 +72,6 @@ func (f *localFlags) open(ctx context.Context) (*checkout, error) {
 	}
 	return c, nil
 }
-
-// close ends what open started; nothing is lost when that does not work.
-func (c *checkout) close() { _ = c.repo.Close() }
 
 // at returns the repository at a revision, and in the work tree when rev is empty.
 func (c *checkout) at(ctx context.Context, rev string) (render.Repository, error) {

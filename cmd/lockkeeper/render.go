@@ -48,7 +48,7 @@ Exit codes:
 			if err := checkOutput(o.output, "yaml", "json"); err != nil {
 				return err
 			}
-			return o.run(cmd.Context(), env)
+			return o.within(cmd.Context(), env, func(c *checkout) error { return o.run(cmd.Context(), env, c) })
 		},
 	}
 	o.flags(cmd)
@@ -58,15 +58,7 @@ Exit codes:
 	return cmd
 }
 
-func (o *renderOptions) run(ctx context.Context, env environment) error {
-	p := newProgress(env.err, isTerminal(env.err))
-	defer p.end()
-	p.step("reading the repository")
-	c, err := o.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.close()
+func (o *renderOptions) run(ctx context.Context, env environment, c *checkout) error {
 	repository, err := c.at(ctx, o.rev)
 	if err != nil {
 		return err
@@ -79,11 +71,11 @@ func (o *renderOptions) run(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	results, err := c.renderAll(ctx, p, repository, content.Set, apps)
+	results, err := c.renderAll(ctx, repository, content.Set, apps)
 	if err != nil {
 		return err
 	}
-	p.end()
+	c.progress.end()
 	if err := o.print(env.out, results); err != nil {
 		return err
 	}
@@ -145,14 +137,12 @@ func listing(names []string) string {
 }
 
 // renderAll renders applications in parallel and returns the results in their order.
-func (c *checkout) renderAll(
-	ctx context.Context, p *progress, repository render.Repository, set render.Set, apps []argocd.Application,
-) ([]render.Result, error) {
+func (c *checkout) renderAll(ctx context.Context, repository render.Repository, set render.Set, apps []argocd.Application) ([]render.Result, error) {
 	results := make([]render.Result, len(apps))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, app := range apps {
-		p.step("rendering application %d of %d", i+1, len(apps))
+		c.progress.step("rendering application %d of %d", i+1, len(apps))
 		group.Go(func() error {
 			results[i] = c.engine.Render(groupCtx, repository, set, app)
 			return groupCtx.Err()

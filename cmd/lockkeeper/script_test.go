@@ -24,21 +24,31 @@ func TestMain(m *testing.M) {
 //
 // Beside the commands of testscript there are:
 //
-//	clone DIR [URL]   make DIR a Git repository on branch main, with the remote URL, and commit what it holds
-//	example DIR       copy examples/gitops to DIR
+//	clone DIR [URL]         make DIR a Git repository on branch main, with the remote URL, and commit what it holds
+//	example DIR             copy examples/gitops to DIR
+//	exits CODE PROGRAM ...  run a program that must end with this exit code
+//	world                   start a forge, a registry that holds 1.0.0 and 1.0.1, and Argo CD, but no bot; set FORGE_URL, ARGOCD_URL,
+//	                        PROJECT and Lockkeeper's own variables
+//	push TAG                push an image to the world's registry
+//	merge NUMBER            merge a merge request, as a person
+//	close NUMBER            close one
+//	[!] reads PROGRAM ...   run a program that must not write to the world
 func TestScripts(t *testing.T) {
+	commands := worldCommands()
+	commands["clone"], commands["example"] = cloneCommand, exampleCommand
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		Setup:               isolate,
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"clone": cloneCommand, "example": exampleCommand},
+		Cmds:                commands,
 	})
 }
 
 // isolate keeps the machine's configuration out of a scenario, and makes its commits the same everywhere.
 func isolate(env *testscript.Env) error {
+	env.Values[scenarioKey{}] = &scenario{}
 	home := filepath.Join(env.WorkDir, ".home")
 	if err := os.MkdirAll(home, 0o755); err != nil {
 		return err

@@ -130,8 +130,15 @@ func toSecrets(texts []string) []secret.Text {
 	return secrets
 }
 
-// serveBot serves until ctx ends: then it takes no more webhooks, and after that lets runs come to an end.
-func serveBot(ctx context.Context, b *bot.Bot, listener net.Listener) error {
+// service is what serveBot serves. *bot.Bot is one.
+type service interface {
+	Handler() http.Handler
+	Run(ctx context.Context) error // works off the queue until ctx ends
+}
+
+// serveBot serves until ctx ends: then it takes no more webhooks, and after that lets runs come to an end. When nothing works
+// off the queue any more, or nobody can be answered, it ends with the error.
+func serveBot(ctx context.Context, b service, listener net.Listener) error {
 	server := &http.Server{Handler: b.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

@@ -61,14 +61,18 @@ func newArgo(cfg argocdConfig, s secrets) (reconcile.Deliverer, error) {
 		return nil, nil //nolint:nilnil // nil is the documented value for "no server"
 	case server == "":
 		return nil, errors.New("LOCKKEEPER_ARGOCD_TOKEN is set, but no server: set argocd.url or LOCKKEEPER_ARGOCD_URL")
+	case checkURL(server) != nil:
+		// The value may hold a password, so it is not shown.
+		return nil, fmt.Errorf("LOCKKEEPER_ARGOCD_URL: %w", checkURL(server))
 	case s.ArgoCDToken == "":
-		return nil, fmt.Errorf("Argo CD server %s is set, but no token: set LOCKKEEPER_ARGOCD_TOKEN to a token of an account that may get and sync the applications", server) //nolint:staticcheck,revive // a product's name begins the sentence
+		return nil, errors.New("an Argo CD server is set, but no token: " +
+			"set LOCKKEEPER_ARGOCD_TOKEN to a token of an account that may get and sync the applications")
 	}
 	client, err := argocd.New(argocd.Config{
 		URL: server, Token: secret.Text(s.ArgoCDToken), Insecure: cfg.InsecureSkipTLSVerify, UserAgent: "lockkeeper/" + version,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("Argo CD: %w", err) //nolint:staticcheck,revive // a product's name begins the sentence
+		return nil, fmt.Errorf("Argo CD: %w", err)
 	}
 	return &deliverer{client: client, now: time.Now}, nil
 }

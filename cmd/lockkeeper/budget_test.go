@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/reconcile"
+)
+
+// What a promotion may cost in requests to the forge's API.
+const (
+	budgetToProposal = 5 // from the event to the open, gated change
+	budgetToNote     = 4 // from the merge to the note, however often Argo CD is looked at
+	budgetToNext     = 7 // from the merge to the next stage's open, gated change
+)
+
+// botCalls lists the API requests of the bot so far.
+func (b *bed) botCalls() []string {
+	var lines []string
+	for _, call := range b.forge.Calls() {
+		if call.User == worldBot {
+			lines = append(lines, fmt.Sprintf("%s %s → %d", call.Method, call.Path, call.Status))
+		}
+	}
+	return lines
+}
+
+func within(t *testing.T, what string, budget int, calls []string) {
+	t.Helper()
+	if len(calls) > budget {
+		t.Errorf("%s took %d requests, the budget is %d:\n%s", what, len(calls), budget, strings.Join(calls, "\n"))
+	}
+	t.Logf("%s: %d requests", what, len(calls))
+}
+
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	for _, tt := range []struct {
+		name string
+		loop *reconcile.Reconciler
+		tag  string
+	}{
+		{"a release, in a process that just started", b.newLoop(b.wire), "1.0.2"},
+		{"a release while another one is open, in a process that just started", b.newLoop(b.wire), "1.0.3"},
+		{"a release, in a process that has run for a while", nil, "1.0.4"},
+	} {
+		if tt.loop != nil {
+			b.loop = tt.loop
+		}
+		b.forge.ResetCalls()
+		change := b.propose(tt.tag)
+		within(t, tt.name, budgetToProposal, b.botCalls())
+		if have := b.status(change.Head); have != "success: all 7 gates pass" {
+			t.Errorf("%s: status %q", tt.name, have)
+		}
+	}
+	b.quiet(t)
+	b.delivered(t)
+}
+
+// quiet looks where nothing is to be done.
+func (b *bed) quiet(t *testing.T) {
+	b.wire.reset()
+	if outcome := b.sweep(); len(outcome.Applied) != 0 {
+		t.Errorf("applied %v", outcome.Applied)
+	}
+	api, git := b.wire.requests()
+	within(t, "a run with nothing to do", 1, api)
+	within(t, "Git in a run with nothing to do", 1, git)
+}
+
+// delivered merges the open change and counts what follows. The looks at Argo CD are timers, as in the bot.
+func (b *bed) delivered(t *testing.T) {
+	change, _ := openOf(b.sweep(), devStage)
+	b.you.merge(change)
+	b.forge.ResetCalls()
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	event, looks := promote.Event{Kind: promote.EventChange, Change: change.Number}, 0
+	for outcome := (reconcile.Outcome{}); !runs(devStage, "1.0.4")(outcome); looks++ {
+		if ctx.Err() != nil {
+			t.Fatalf("not delivered:\n%s", outcome.Plan)
+		}
+		outcome = b.run(event)
+		event = promote.Event{Kind: promote.EventTimer}
+	}
+	all := b.botCalls()
+	note := slices.IndexFunc(all, func(line string) bool { return strings.HasPrefix(line, "POST") && strings.Contains(line, "/notes ") })
+	if note < 0 {
+		t.Fatalf("%d looks, and the requests were:\n%s", looks, strings.Join(all, "\n"))
+	}
+	within(t, fmt.Sprintf("from the merge to the note, with %d looks", looks), budgetToNote, all[:note+1])
+	within(t, "from the merge to the next stage's gated change", budgetToNext, all)
+}
+
+// BenchmarkWebhookToMergeRequest is the time from the push of an image to the open, gated change, with the whole bot in
+// between: event, queue, discovery, steps, rendering, push, merge request, status.
+func BenchmarkWebhookToMergeRequest(b *testing.B) {
+	w := startWorld(b)
+	statuses := make(chan struct{}, 16)
+	ctx, stop := context.WithCancel(b.Context())
+	outcomes := make(chan reconcile.Outcome, 1024)
+	stopped, err := startDemoBot(ctx, w, func(o reconcile.Outcome) { outcomes <- o })
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		stop()
+		if err := <-stopped; err != nil {
+			b.Error(err)
+		}
+	}()
+	wait := func(so func(reconcile.Outcome) bool) {
+		for {
+			select {
+			case o := <-outcomes:
+				if so(o) {
+					return
+				}
+			case <-time.After(deadline):
+				b.Fatal("nothing happens")
+			}
+		}
+	}
+	wait(allRun("1.0.1"))
+	w.spy(func(r *http.Request) {
+		if posts("/statuses/")(r) {
+			statuses <- struct{}{}
+		}
+	})
+	patch := 1
+	for b.Loop() {
+		patch++
+		w.push(b, w.image(), fmt.Sprintf("1.0.%d", patch))
+		select {
+		case <-statuses:
+		case <-time.After(deadline):
+			b.Fatal("no status")
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/1000/float64(b.N), "ms/change")
+}

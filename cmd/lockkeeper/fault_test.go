@@ -1,0 +1,364 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/ledger"
+	"github.com/lockkeeper/lockkeeper/promote/reconcile"
+)
+
+// forgeCalls are the requests of one promotion, from the release to the verification. Each is refused once.
+func forgeCalls() []func(*http.Request) bool {
+	return []func(*http.Request) bool{
+		sends(http.MethodGet, "/merge_requests"), sends(http.MethodPost, "/merge_requests"), posts("/statuses/"),
+		sends(http.MethodGet, "/merge_requests/1"), sends(http.MethodGet, "/merge_requests/1/notes"), sends(http.MethodPost, "/merge_requests/1/notes"),
+		sends(http.MethodGet, "/info/refs"), pushes,
+	}
+}
+
+func TestEveryForgeCallFailsOnceAndTheStoryEndsTheSame(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		kind devforge.FaultKind
+		says string // in one of the errors on the way
+	}{
+		{"401", devforge.Answer(401, 0), "set LOCKKEEPER_GITLAB_TOKEN to a valid one"},
+		{"403", devforge.Answer(403, 0), "the token's user needs the role Developer"},
+		{"404", devforge.Answer(404, 0), `check that project "your-name/your-repo" exists`},
+		{"409", devforge.Answer(409, 0), ""},
+		{"422", devforge.Answer(422, 0), "HTTP 422"},
+		{"429 with Retry-After", devforge.Answer(429, 30*time.Second), "limits the requests"},
+		{"500", devforge.Answer(500, 0), "HTTP 500"},
+		{"502 in HTML", devforge.BadGateway(), "HTTP 502: Bad Gateway"},
+		{"it hangs", devforge.Hang(), "did not answer within"},
+		{"it acts, and the answer is lost", devforge.LoseAnswer(), ""},
+		{"it acts, and half of the answer is lost", devforge.CutAnswer(), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t)
+			b.adopt()
+			if tt.name == "it hangs" {
+				b.patience = 300 * time.Millisecond
+				b.loop = b.newLoop(b.wire)
+			}
+			for _, call := range forgeCalls() {
+				b.forge.Fault(func(r *http.Request) bool {
+					_, password, _ := r.BasicAuth()
+					return (r.Header.Get("Private-Token") == worldToken || password == worldToken) && call(r)
+				}, tt.kind)
+			}
+			var said []string
+			b.push(t, b.image(), "1.0.2")
+			change, _ := openOf(b.despite(&said, "the change", func(o reconcile.Outcome) bool { return gatesPass(o, devStage) }), devStage)
+			b.you.merge(change)
+			outcome := b.despite(&said, "dev to run 1.0.2", func(o reconcile.Outcome) bool {
+				return runs(devStage, "1.0.2")(o) && gatesPass(o, prodStage)
+			})
+			b.sameAsEver(t, outcome)
+			if !strings.Contains(strings.Join(said, "\n"), tt.says) {
+				t.Errorf("%q was not said:\n%s", tt.says, strings.Join(said, "\n"))
+			}
+		})
+	}
+}
+
+func gatesPass(o reconcile.Outcome, stage string) bool {
+	s := stageOf(o, stage)
+	return len(s.Gates) > 0 && s.Gates.Verdict() == promote.Pass
+}
+
+// despite runs the loop until something is so, as the bot does: what fails is tried again.
+func (b *bed) despite(said *[]string, what string, so func(reconcile.Outcome) bool) reconcile.Outcome {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), deadline)
+	defer cancel()
+	for ctx.Err() == nil {
+		outcome, err := b.loop.Run(ctx, reconcile.Options{Events: everything()})
+		if err != nil {
+			*said = append(*said, err.Error())
+		} else if so(outcome) {
+			return outcome
+		}
+	}
+	b.t.Fatalf("%s did not happen; the errors were:\n%s", what, strings.Join(*said, "\n"))
+	return reconcile.Outcome{}
+}
+
+// sameAsEver checks what dev's promotion of 1.0.2 leaves behind whatever went wrong on the way.
+func (b *bed) sameAsEver(t *testing.T, outcome reconcile.Outcome) {
+	t.Helper()
+	if diff := cmp.Diff([]string{"1.0.1 Succeeded", "1.0.2 Succeeded"}, promotions(outcome, devStage)); diff != "" {
+		t.Error(diff)
+	}
+	var have []string
+	for _, m := range b.mergeRequests() {
+		have = append(have, m.State+" "+m.Source)
+	}
+	if diff := cmp.Diff([]string{"merged lockkeeper/" + devStage, "opened lockkeeper/" + prodStage}, have); diff != "" {
+		t.Error(diff)
+	}
+	if notes := b.notes(1); len(notes) != 1 {
+		t.Errorf("notes: %q", notes)
+	}
+	if change, ok := openOf(outcome, prodStage); !ok || b.status(change.Head) != "success: all 7 gates pass" {
+		t.Errorf("production's change is %+v with status %q", change, b.status(change.Head))
+	}
+}
+
+func TestWebhooksTwiceLateAgainAndForged(t *testing.T) {
+	t.Parallel()
+	w := startWorld(t)
+	ctx, stop := context.WithCancel(t.Context())
+	outcomes := make(chan reconcile.Outcome, 4096)
+	stopped, err := startDemoBot(ctx, w, func(o reconcile.Outcome) { outcomes <- o })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stop()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	})
+	b := &bed{world: w, t: t}
+	b.you = b.actor(worldPerson, devforge.AccessMaintainer)
+	wait := func(what string, so func(reconcile.Outcome) bool) reconcile.Outcome {
+		t.Helper()
+		limit := time.After(deadline)
+		for {
+			select {
+			case o := <-outcomes:
+				if so(o) {
+					return o
+				}
+			case <-limit:
+				t.Fatalf("%s did not happen", what)
+			}
+		}
+	}
+	wait("the adoption", allRun("1.0.1"))
+	merges := func(r *http.Request) bool { return r.Header.Get("X-Gitlab-Event") == "Merge Request Hook" }
+	w.forge.Fault(merges, devforge.DuplicateHook(), devforge.LateHook(), devforge.DuplicateHook(), devforge.LateHook())
+	w.push(t, w.image(), "1.0.2")
+	change, _ := openOf(wait("the change", func(o reconcile.Outcome) bool { return gatesPass(o, devStage) }), devStage)
+	b.you.merge(change)
+	outcome := wait("production's change", func(o reconcile.Outcome) bool { return runs(devStage, "1.0.2")(o) && gatesPass(o, prodStage) })
+	b.sameAsEver(t, outcome)
+	sent := w.forge.Deliveries()
+	for _, d := range sent {
+		if err := w.forge.Redeliver(d.ID); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := w.forge.Flush(ctx); err != nil {
+		t.Error(err)
+	}
+	b.refusesForged(t, sent[0].URL)
+	b.sameAsEver(t, outcome)
+}
+
+// refusesForged sends what no forge of ours sent.
+func (b *bed) refusesForged(t *testing.T, target string) {
+	body := `{"object_kind":"push","ref":"refs/heads/main","project":{"path_with_namespace":"` + worldProject + `"}}`
+	for _, tt := range []struct {
+		name, token string
+		body        io.Reader
+		want        int
+	}{
+		{"the right token", webhookToken, strings.NewReader(body), http.StatusAccepted},
+		{"a wrong token", "guess", strings.NewReader(body), http.StatusUnauthorized},
+		{"no token", "", strings.NewReader(body), http.StatusUnauthorized},
+		{"30 MiB", webhookToken, strings.NewReader(`{"pad":"` + strings.Repeat("x", 30<<20) + `"}`), http.StatusRequestEntityTooLarge},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target, tt.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("X-Gitlab-Event", "Push Hook")
+		if tt.token != "" {
+			request.Header.Set("X-Gitlab-Token", tt.token)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != tt.want {
+			t.Errorf("%s: HTTP %d, want %d", tt.name, response.StatusCode, tt.want)
+		}
+	}
+}
+
+func TestRegistryIsDownForAWhile(t *testing.T) {
+	t.Parallel()
+	always := func(*http.Request) bool { return true }
+	for _, tt := range []struct {
+		name   string
+		status int
+		says   string
+	}{
+		{"401", http.StatusUnauthorized, "credentials"},
+		{"503", http.StatusServiceUnavailable, "503"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t)
+			b.oci.answer(always, tt.status, `{"errors":[]}`)
+			status := stageOf(b.sweep(), devStage)
+			if status.Verdict != promote.Wait {
+				t.Errorf("verdict %s", status.Verdict)
+			}
+			contains(t, status.Reason, "no freight: warehouse frontend-dev-image", tt.says, b.registry)
+			b.oci.reset()
+			b.adopt()
+			change := b.propose("1.0.2")
+			b.oci.answer(always, tt.status, `{"errors":[]}`)
+			b.loop.Forget()
+			gate := gateOf(stageOf(b.sweep(), devStage), promote.GateImage)
+			if gate.Verdict != promote.Wait || !strings.HasPrefix(b.status(change.Head), "pending: 6 of 7 gates pass; image:") {
+				t.Errorf("the gate says %s: %s; the status %q", gate.Verdict, gate.Reason, b.status(change.Head))
+			}
+			b.oci.reset()
+			b.loop.Forget()
+			b.sweep()
+			if have := b.status(change.Head); have != "success: all 7 gates pass" {
+				t.Errorf("status %q", have)
+			}
+		})
+	}
+}
+
+func TestTagThatWasPushedAgainIsHeldBack(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	change := b.propose("1.0.2")
+	b.oci.answer(func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/manifests/1.0.2") }, http.StatusNotFound, `{"errors":[{"code":"MANIFEST_UNKNOWN"}]}`)
+	b.loop.Forget()
+	b.sweep()
+	if have := b.status(change.Head); !strings.HasPrefix(have, "failed: 6 of 7 gates pass; image:") || !strings.Contains(have, "is gone from its registry") {
+		t.Errorf("status %q", have)
+	}
+}
+
+func TestMainMovesWhileAProposalIsMade(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	b.push(t, b.image(), "1.0.2")
+	moved := ""
+	b.oci.once(func(*http.Request) bool { return true }, func() { moved = b.edit("main", devFile, "replicas: 1", "replicas: 4") })
+	outcome := b.sweep()
+	change, ok := openOf(outcome, devStage)
+	if !ok {
+		t.Fatalf("no change:\n%s", outcome.Plan)
+	}
+	b.tip(string(change.Branch))
+	info, err := b.repo.CommitInfo(t.Context(), string(change.Head))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{moved}, info.Parents); diff != "" {
+		t.Errorf("it is not made on the new tip: %s", diff)
+	}
+	contains(t, b.text(string(change.Branch), devFile), "replicas: 4", `tag: "1.0.2"`)
+}
+
+func TestProposalBranchMovesWhileItIsReplaced(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	first := b.propose("1.0.2")
+	b.push(t, b.image(), "1.0.3")
+	theirs := ""
+	b.wire.once(pushes, func() { theirs = b.edit(string(first.Branch), devFile, "replicas: 1", "replicas: 9") })
+	outcome := b.sweep()
+	change, ok := openOf(outcome, devStage)
+	if !ok || change.Number != first.Number || string(change.Head) == theirs {
+		t.Fatalf("the change is %+v:\n%s", change, outcome.Plan)
+	}
+	active, _ := outcome.State.History.Active(promote.StageRef{Project: "develop", Name: "frontend-dev-stage"})
+	if active.Head != change.Head {
+		t.Errorf("on record is %s, the change is at %s", active.Head, change.Head)
+	}
+	contains(t, b.text(string(change.Branch), devFile), "replicas: 1", `tag: "1.0.3"`)
+	if have := promotions(outcome, devStage); have[len(have)-1] != "1.0.3 Proposed" || slices.Contains(have, "1.0.2 Proposed") {
+		t.Errorf("promotions: %v", have)
+	}
+}
+
+func TestLedgerIsWrittenByAnotherProcess(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	b.push(t, b.image(), "1.0.2")
+	prod := promote.StageRef{Project: "develop", Name: "frontend-prod-stage"}
+	b.wire.once(pushes, func() {
+		other := ledger.Ledger{Git: b.repo}
+		_, err := other.Append(t.Context(), ledger.Entry{
+			Tip: promote.Commit(b.tip(string(promote.LedgerBranch))), Message: "Hold", When: time.Now(),
+			Records: []ledger.Record{promote.Hold{Stage: prod, By: "ada", At: time.Now()}},
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	outcome := b.sweep()
+	if _, held := outcome.State.History.Hold(prod); !held {
+		t.Error("the other's hold is lost")
+	}
+	if diff := cmp.Diff([]string{"1.0.1 Succeeded", "1.0.2 Proposed"}, promotions(outcome, devStage)); diff != "" {
+		t.Error(diff)
+	}
+	if len(b.mergeRequests()) != 1 {
+		t.Errorf("merge requests: %+v", b.mergeRequests())
+	}
+}
+
+func TestTwoProcessesDoTheWorkOfOne(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	loops := []*reconcile.Reconciler{b.loop, b.newLoop(&wire{})}
+	together := func(so func(reconcile.Outcome) bool) reconcile.Outcome {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), deadline)
+		defer cancel()
+		for {
+			var wg sync.WaitGroup
+			outcomes, errs := make([]reconcile.Outcome, len(loops)), make([]error, len(loops))
+			for i, loop := range loops {
+				wg.Go(func() {
+					outcomes[i], errs[i] = loop.Run(ctx, reconcile.Options{Events: everything()})
+				})
+			}
+			wg.Wait()
+			if err := errors.Join(errs...); err != nil {
+				t.Fatal(err)
+			}
+			if so(outcomes[0]) {
+				return outcomes[0]
+			}
+		}
+	}
+	b.push(t, b.image(), "1.0.2")
+	change, _ := openOf(together(func(o reconcile.Outcome) bool { return gatesPass(o, devStage) }), devStage)
+	b.you.merge(change)
+	b.sameAsEver(t, together(func(o reconcile.Outcome) bool { return runs(devStage, "1.0.2")(o) && gatesPass(o, prodStage) }))
+}

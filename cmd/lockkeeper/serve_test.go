@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// fakeService is a bot whose handler and queue do what a test says.
+type fakeService struct {
+	handle http.HandlerFunc
+	run    func(ctx context.Context) error
+}
+
+// Handler implements service.
+func (s fakeService) Handler() http.Handler { return s.handle }
+
+// Run implements service.
+func (s fakeService) Run(ctx context.Context) error { return s.run(ctx) }
+
+func listenLoopback(t *testing.T) net.Listener {
+	t.Helper()
+	var listen net.ListenConfig
+	listener, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener
+}
+
+func TestServeEndsWhenTheWorkersDoNotStart(t *testing.T) {
+	noWorkers := errors.New("start workers: no")
+	listener := listenLoopback(t)
+	err := serveBot(t.Context(), fakeService{
+		handle: func(http.ResponseWriter, *http.Request) {},
+		run:    func(context.Context) error { return noWorkers },
+	}, listener)
+	if !errors.Is(err, noWorkers) {
+		t.Errorf("it ended with %v, want %v", err, noWorkers)
+	}
+	if accepts(t, listener.Addr().String()) {
+		t.Error("it still takes webhooks that nobody will work off")
+	}
+}
+
+func TestServeEndsWhenItCannotAccept(t *testing.T) {
+	listener := listenLoopback(t)
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	stopped := errors.New("the queue was closed")
+	err := serveBot(t.Context(), fakeService{
+		handle: func(http.ResponseWriter, *http.Request) {},
+		run: func(ctx context.Context) error {
+			<-ctx.Done()
+			return stopped
+		},
+	}, listener)
+	if !errors.Is(err, net.ErrClosed) || !errors.Is(err, stopped) {
+		t.Errorf("it ended with %v, want both %v and %v", err, net.ErrClosed, stopped)
+	}
+}
+
+func TestServeStopsTheQueueAfterTheLastWebhook(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	queue := make(chan context.Context, 1)
+	listener := listenLoopback(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- serveBot(ctx, fakeService{
+			handle: func(w http.ResponseWriter, _ *http.Request) {
+				close(arrived)
+				<-release
+				w.WriteHeader(http.StatusAccepted)
+			},
+			run: func(ctx context.Context) error {
+				queue <- ctx
+				<-ctx.Done()
+				return nil
+			},
+		}, listener)
+	}()
+	working := <-queue
+	answered := make(chan int, 1)
+	go func() { answered <- deliverWebhook(t, "http://"+listener.Addr().String()) }()
+	<-arrived
+	cancel()
+	for accepts(t, listener.Addr().String()) {
+		if working.Err() != nil {
+			break
+		}
+	}
+	if working.Err() != nil {
+		t.Error("the queue was told to stop while a webhook was being stored")
+	}
+	close(release)
+	if status := <-answered; status != http.StatusAccepted {
+		t.Errorf("the webhook was answered with %d, want %d", status, http.StatusAccepted)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(deadline):
+		t.Fatal("it does not end")
+	}
+	if working.Err() == nil {
+		t.Error("the queue was not told to stop")
+	}
+}
+
+// accepts reports whether somebody listens at an address.
+func accepts(t *testing.T, address string) bool {
+	t.Helper()
+	var dialer net.Dialer
+	connection, err := dialer.DialContext(t.Context(), "tcp", address)
+	if err != nil {
+		return false
+	}
+	return connection.Close() == nil
+}
+
+// deliverWebhook returns the status of the answer, 0 when there is none.
+func deliverWebhook(t *testing.T, target string) int {
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target, nil)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	_ = response.Body.Close()
+	return response.StatusCode
+}
