@@ -72,7 +72,7 @@ func newArgo(cfg argocdConfig, s secrets) (reconcile.Deliverer, error) {
 		URL: server, Token: secret.Text(s.ArgoCDToken), Insecure: cfg.InsecureSkipTLSVerify, UserAgent: "lockkeeper/" + version,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("Argo CD: %w", err)
+		return nil, fmt.Errorf("client of Argo CD: %w", err)
 	}
 	return &deliverer{client: client, now: time.Now}, nil
 }

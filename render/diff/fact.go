@@ -245,10 +245,10 @@ func (t told) repeats(o told) bool {
 func in(names []string) []Part {
 	var parts []Part
 	for i, n := range names {
-		switch {
-		case i == 3:
+		switch i {
+		case 3:
 			return append(parts, Part{Text: " and " + count(len(names)-3, "more object")})
-		case i == 0:
+		case 0:
 			parts = append(parts, Part{Text: " in "})
 		default:
 			parts = append(parts, Part{Text: ", "})

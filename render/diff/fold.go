@@ -204,9 +204,13 @@ func dropObject(folds []fold, size *int, left *omission) bool {
 func (o omission) note() string {
 	var parts []string
 	if o.objects > 0 {
+		shown := make([]string, 0, 3)
+		for _, app := range o.apps[:min(len(o.apps), 3)] {
+			shown = append(shown, code(app, 60))
+		}
 		part := "the changes of " + count(o.objects, "object")
-		for i, app := range o.apps[:min(len(o.apps), 3)] {
-			part += [...]string{" of ", ", ", ", "}[i] + code(app, 60)
+		if len(shown) > 0 {
+			part += " of " + strings.Join(shown, ", ")
 		}
 		if len(o.apps) > 3 {
 			part += fmt.Sprintf(" and %d more", len(o.apps)-3)

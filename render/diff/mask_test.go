@@ -2,6 +2,7 @@ package diff_test
 
 import (
 	"encoding/base64"
+	"maps"
 	"strings"
 	"testing"
 
@@ -14,9 +15,7 @@ const canary = "CaNaRy7f3q9ZtPlUmAgE"
 
 func manifest(apiVersion, kind, name string, rest map[string]any) object.Object {
 	fields := map[string]any{"apiVersion": apiVersion, "kind": kind, "metadata": map[string]any{"name": name, "namespace": "develop"}}
-	for key, v := range rest {
-		fields[key] = v
-	}
+	maps.Copy(fields, rest)
 	return object.Object{Fields: fields}
 }
 
