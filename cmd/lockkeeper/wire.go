@@ -65,8 +65,8 @@ func newArgo(cfg argocdConfig, s secrets) (reconcile.Deliverer, error) {
 		// The value may hold a password, so it is not shown.
 		return nil, fmt.Errorf("LOCKKEEPER_ARGOCD_URL: %w", checkURL(server))
 	case s.ArgoCDToken == "":
-		return nil, errors.New("an Argo CD server is set, but no token: " +
-			"set LOCKKEEPER_ARGOCD_TOKEN to a token of an account that may get and sync the applications")
+		return nil, fmt.Errorf("Argo CD server %s is set, but no token: "+ //nolint:staticcheck // a name begins the sentence
+			"set LOCKKEEPER_ARGOCD_TOKEN to a token of an account that may get and sync the applications", server)
 	}
 	client, err := argocd.New(argocd.Config{
 		URL: server, Token: secret.Text(s.ArgoCDToken), Insecure: cfg.InsecureSkipTLSVerify, UserAgent: "lockkeeper/" + version,
