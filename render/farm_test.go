@@ -223,17 +223,24 @@ func TestCompareCostsWhatChanged(t *testing.T) {
 		{"nothing", &farm{root: base.root}, 60, nil, nil, counts{}, counts{}},
 		{"a file that nobody looks at", base.with("README.md", "x"), 60, nil, nil, counts{nil, []string{"."}}, counts{}},
 		{
-			"one service", base.with(instance, farmService("service-00007", "2")), 59, []string{"argocd/service-00007-develop"}, nil,
+			"one service", base.with(instance, farmService("service-00007", "2")), 59,
+			[]string{"argocd/service-00007-develop"},
+			nil,
 			counts{[]string{instance}, []string{".", "develop", "develop/service-00007"}},
 			counts{[]string{instance}, []string{"develop/service-00007"}},
 		},
 		{
-			"a new service", base.with("staging/service-new/deployment.yaml", farmService("service-new", "2")), 60, []string{"argocd/service-new-staging"}, []string{"argocd/service-new-staging"},
-			counts{[]string{"staging/service-new/deployment.yaml"}, []string{".", "staging", "staging/service-new"}}, counts{},
+			"a new service", base.with("staging/service-new/deployment.yaml", farmService("service-new", "2")), 60,
+			[]string{"argocd/service-new-staging"},
+			[]string{"argocd/service-new-staging"},
+			counts{[]string{"staging/service-new/deployment.yaml"}, []string{".", "staging", "staging/service-new"}},
+			counts{},
 		},
 		{
 			"another ApplicationSet", base.with("applications/staging.yaml", string(base.root.below["applications"].below["staging.yaml"].data)+"# a comment\n"), 60, nil,
-			farmKeys(base, "staging"), counts{[]string{"applications/develop.yaml", "applications/production.yaml", "applications/staging.yaml"}, []string{".", "applications"}}, counts{},
+			farmKeys(base, "staging"),
+			counts{[]string{"applications/develop.yaml", "applications/production.yaml", "applications/staging.yaml"}, []string{".", "applications"}},
+			counts{},
 		},
 	}
 	for _, test := range tests {

@@ -36,8 +36,8 @@ type whole struct {
 	findings []finding.Finding
 }
 
-// digest stands for all that decides what a document makes, apart from the folders of the tree; also of several
-// documents, and of the patterns of a generator.
+// digest is equal for equal content: of one document with all that decides what it makes apart from the tree's folders, of
+// all documents of a tree, or of the patterns of a generator with the folders that they begin with.
 type digest [sha256.Size]byte
 
 // made is what one document makes. It never changes.
