@@ -134,34 +134,22 @@ func (r *Reconciler) ask(ctx context.Context, state promote.State, p promote.Pro
 	return worst, nil
 }
 
-// authorized looks once more whether an application belongs to the stage, before anything is done to it: a person may have
-// merged against the gate, and a promotion that changed nothing had no change to gate. DeliveryDone means that it does. What
-// the repository declares and Argo CD does not show yet is waited for.
+// authorized looks once more whether an application belongs to the stage. DeliveryDone means that it does.
 func (r *Reconciler) authorized(ctx context.Context, p promote.Promotion, app step.Application) (Delivery, error) {
-	declared := r.application(ctx, app)
-	verdict, reason := promote.Authorizes(declared, p.Stage)
 	live, err := r.Argo.Application(ctx, app.Name, app.Namespace)
 	if err != nil {
 		return Delivery{}, err
 	}
-	switch {
-	case verdict == promote.Block:
-		return Delivery{State: DeliveryFailed, Message: reason}, nil
-	case verdict != promote.Pass || !live.Exists:
-		return Delivery{State: DeliveryWaiting, Message: orText(reason, verdict, app.Name), Next: retryDelivery}, nil
+	verdict, reason := promote.MayDeliver(r.application(ctx, app), live, p.Stage)
+	delivery := Delivery{State: DeliveryWaiting, Message: reason, Next: retryDelivery}
+	switch verdict {
+	case promote.Pass:
+		delivery.State = DeliveryDone
+	case promote.Block:
+		delivery.State = DeliveryFailed
+	case promote.Wait, promote.Skip:
 	}
-	if verdict, reason := promote.Authorizes(live, p.Stage); verdict != promote.Pass {
-		return Delivery{State: DeliveryWaiting, Message: reason, Next: retryDelivery}, nil
-	}
-	return Delivery{State: DeliveryDone}, nil
-}
-
-// orText says why an application is waited for.
-func orText(reason string, verdict promote.Verdict, name string) string {
-	if verdict == promote.Pass {
-		return fmt.Sprintf("application %q does not exist in Argo CD yet", name)
-	}
-	return reason
+	return delivery, nil
 }
 
 func (r *Reconciler) askOne(ctx context.Context, p promote.Promotion, app step.Application, timeout time.Duration) (Delivery, error) {
