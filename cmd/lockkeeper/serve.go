@@ -151,7 +151,12 @@ func serveBot(ctx context.Context, b service, listener net.Listener) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	case err = <-stopped:
-		return errors.Join(err, server.Close())
+		// The listener is closed by Serve, which may not have begun yet.
+		closed := server.Close()
+		if ended := <-failed; !errors.Is(ended, http.ErrServerClosed) {
+			err = errors.Join(err, ended)
+		}
+		return errors.Join(err, closed)
 	}
 	closing, done := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer done()
