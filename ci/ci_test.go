@@ -142,7 +142,7 @@ func shop(promotions ...promote.Promotion) promote.State {
 }
 
 func web(tag string) promote.Freight {
-	return promote.NewFreight("shop", "web", []promote.Image{{RepoURL: "acme/web", Tag: tag, Digest: "sha256:" + tag}}, began.Add(-time.Hour))
+	return promote.NewFreight("shop", "web", promote.Artifacts{Images: []promote.Image{{RepoURL: "acme/web", Tag: tag, Digest: "sha256:" + tag}}}, began.Add(-time.Hour))
 }
 
 func TestExitCodeAfterEarlierFailures(t *testing.T) {

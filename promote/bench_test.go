@@ -15,10 +15,10 @@ func crowd() State {
 		p := Pipeline{Project: project, Declared: true, Warehouses: shop().Warehouses}
 		var freights []Freight
 		for n := range 20 {
-			freights = append(freights, NewFreight(project, "web", []Image{web(fmt.Sprintf("1.0.%d", n))}, epoch.Add(time.Duration(n)*time.Minute)))
+			freights = append(freights, NewFreight(project, "web", Artifacts{Images: []Image{web(fmt.Sprintf("1.0.%d", n))}}, epoch.Add(time.Duration(n)*time.Minute)))
 		}
 		s.History.Freights = append(s.History.Freights, freights...)
-		s.Discoveries = append(s.Discoveries, Discovery{Project: project, Warehouse: "web", Images: freights[19].Images, At: now})
+		s.Discoveries = append(s.Discoveries, Discovery{Project: project, Warehouse: "web", Artifacts: freights[19].Artifacts, At: now})
 		for j := range 10 {
 			stage := shop().Stages[0]
 			stage.Name = fmt.Sprintf("s%d", j)

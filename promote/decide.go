@@ -68,10 +68,10 @@ func (d *decision) warehouse(pipeline Pipeline, warehouse Warehouse) {
 		interval = defaultInterval
 	}
 	d.recheckAt(found.At.Add(interval))
-	if warehouse.Manual || len(found.Images) == 0 || len(found.Images) != len(warehouse.Images) {
+	if warehouse.Manual || found.Withheld != "" || !warehouse.complete(found.Artifacts) {
 		return
 	}
-	freight := NewFreight(pipeline.Project, warehouse.Name, found.Images, found.At)
+	freight := NewFreight(pipeline.Project, warehouse.Name, found.Artifacts, found.At)
 	if _, known := d.index.freight(pipeline.Project, freight.ID); known {
 		return
 	}

@@ -2,6 +2,7 @@ package promote
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -56,19 +57,12 @@ func title(d Description) string {
 	}
 	moved := ""
 	for _, move := range d.Promotion.Moves {
-		if move.After == firstTag(d.Freight) && move.Before != "" {
+		if slices.Contains(d.Freight.labels(), move.After) && move.Before != "" {
 			moved = move.Before + " → "
 			break
 		}
 	}
 	return truncate(clean(fmt.Sprintf("%s: %s%s", d.Promotion.Stage.Name, moved, d.Freight.Label())), 200)
-}
-
-func firstTag(f Freight) string {
-	if len(f.Images) == 0 {
-		return ""
-	}
-	return f.Images[0].Tag
 }
 
 // GateTable writes the gates as a Markdown table.
@@ -100,6 +94,12 @@ func provenance(d Description) string {
 	b.WriteString("\n<details><summary>Where this comes from</summary>\n\n")
 	for _, image := range d.Freight.Images {
 		fmt.Fprintf(&b, "- image %s at %s\n", codeSpan(image.RepoURL+":"+image.Tag), codeSpan(image.Digest))
+	}
+	for _, chart := range d.Freight.Charts {
+		fmt.Fprintf(&b, "- chart %s\n", codeSpan(strings.TrimSpace(chart.RepoURL+" "+chart.Name)+" "+chart.Version))
+	}
+	for _, commit := range d.Freight.Commits {
+		fmt.Fprintf(&b, "- commit %s of %s: %s\n", codeSpan(commit.Label()), codeSpan(commit.RepoURL), codeSpan(commit.Message))
 	}
 	fmt.Fprintf(&b, "- freight %s of warehouse %s, discovered %s\n", codeSpan(string(d.Freight.ID)), codeSpan(d.Freight.Warehouse),
 		d.Freight.DiscoveredAt.UTC().Format("2006-01-02 15:04:05 UTC"))

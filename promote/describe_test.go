@@ -178,7 +178,7 @@ func FuzzDescribe(f *testing.F) {
 func describeEverywhere(t *testing.T, text string) {
 	t.Helper()
 	stage := StageRef{text, text}
-	freight := Freight{ID: FreightID(text), Project: text, Warehouse: text, Images: []Image{{RepoURL: text, Tag: text, Digest: text}}}
+	freight := Freight{ID: FreightID(text), Project: text, Warehouse: text, Artifacts: Artifacts{Images: []Image{{RepoURL: text, Tag: text, Digest: text}}}}
 	p := Promotion{
 		ID: PromotionID(text), Stage: stage, Actor: text, Title: text, Text: text, Message: text, Merged: Commit(text),
 		Moves:   []Move{{File: text, Key: text, Before: text, After: text}},

@@ -43,7 +43,7 @@ func web(tag string) Image { return Image{RepoURL: "acme/web", Tag: tag, Digest:
 
 // version is the freight of warehouse web with that tag; a higher patch level was discovered later.
 func version(tag string) Freight {
-	return NewFreight("shop", "web", []Image{web(tag)}, epoch.Add(time.Duration(tag[len(tag)-1]-'0')*time.Minute))
+	return NewFreight("shop", "web", Artifacts{Images: []Image{web(tag)}}, epoch.Add(time.Duration(tag[len(tag)-1]-'0')*time.Minute))
 }
 
 type edit func(*State)
@@ -63,7 +63,7 @@ func known(edits ...edit) State {
 
 func discovered(tag string) edit {
 	return func(s *State) {
-		s.Discoveries = append(s.Discoveries, Discovery{Project: "shop", Warehouse: "web", Images: []Image{web(tag)}, At: now.Add(-time.Minute)})
+		s.Discoveries = append(s.Discoveries, Discovery{Project: "shop", Warehouse: "web", Artifacts: Artifacts{Images: []Image{web(tag)}}, At: now.Add(-time.Minute)})
 	}
 }
 
@@ -246,7 +246,7 @@ func says(c Command) edit {
 }
 
 func asDiscovered(tag string) Freight {
-	return NewFreight("shop", "web", []Image{web(tag)}, now.Add(-time.Minute))
+	return NewFreight("shop", "web", Artifacts{Images: []Image{web(tag)}}, now.Add(-time.Minute))
 }
 
 func finding(f Finding) edit { return func(s *State) { s.Findings = append(s.Findings, f) } }
@@ -319,7 +319,7 @@ func tip(stage StageRef, head Commit) edit {
 
 // api is freight of the shop's second warehouse.
 func api(tag string) Freight {
-	return NewFreight("shop", "api", []Image{{RepoURL: "acme/api", Tag: tag, Digest: "sha256:" + tag}}, epoch.Add(30*time.Minute))
+	return NewFreight("shop", "api", Artifacts{Images: []Image{{RepoURL: "acme/api", Tag: tag, Digest: "sha256:" + tag}}}, epoch.Add(30*time.Minute))
 }
 
 // twoWarehouses is a shop whose dev takes freight of both warehouses, and no prod.
@@ -345,7 +345,7 @@ func twoImages(edits ...edit) State {
 }
 
 func pairOf(one, two string, minute int) Freight {
-	return NewFreight("shop", "web", []Image{web(one), {RepoURL: "acme/api", Tag: two, Digest: "sha256:" + two}},
+	return NewFreight("shop", "web", Artifacts{Images: []Image{web(one), {RepoURL: "acme/api", Tag: two, Digest: "sha256:" + two}}},
 		epoch.Add(time.Duration(minute)*time.Minute))
 }
 
@@ -365,7 +365,7 @@ func otherProject(s *State) {
 	p := shop()
 	p.Project = "bank"
 	s.Pipelines = append(s.Pipelines, p)
-	f := NewFreight("bank", "web", []Image{web("3.0.0")}, epoch)
+	f := NewFreight("bank", "web", Artifacts{Images: []Image{web("3.0.0")}}, epoch)
 	s.History.Freights = append(s.History.Freights, f)
 	stage := StageRef{"bank", "dev"}
 	done := promotion(stage, 1, "1.0.0", succeeded)

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/Masterminds/semver/v3"
 )
 
 // FreightID is 40 hexadecimal characters, equal to the name that Kargo gives the same freight.
@@ -18,46 +16,34 @@ func (id FreightID) Short() string { return string(id[:min(7, len(id))]) }
 
 // Freight is one set of artifact versions that travel together.
 type Freight struct {
-	ID           FreightID `json:"id"`
-	Project      string    `json:"project"`
-	Warehouse    string    `json:"warehouse"`
-	Images       []Image   `json:"images"` // in the order of the warehouse's subscriptions
+	ID        FreightID `json:"id"`
+	Project   string    `json:"project"`
+	Warehouse string    `json:"warehouse"`
+	Alias     string    `json:"alias,omitempty"` // a name for people, unique in the project; empty: AliasOf its ID
+	Artifacts
 	DiscoveredAt time.Time `json:"discoveredAt"`
+	CreatedBy    string    `json:"createdBy,omitempty"` // the person who put it together by hand
 }
 
-// Image is one image version.
-type Image struct {
-	RepoURL     string            `json:"repoURL"` // as the subscription writes it
-	Tag         string            `json:"tag"`
-	Digest      string            `json:"digest"` // of what the tag pointed to, "sha256:…"
-	Annotations map[string]string `json:"annotations,omitempty"`
-}
-
-// NewFreight makes freight of images and computes its ID:
-// lower-hex SHA-1 of "Warehouse/<name>:" and the sorted "<repoURL>:<tag>@<digest>", joined by "|" (Kargo: pkg/api/freight.go).
-func NewFreight(project, warehouse string, images []Image, discoveredAt time.Time) Freight {
-	parts := make([]string, len(images))
-	for i, image := range images {
-		parts[i] = image.RepoURL + ":" + image.Tag + "@" + image.Digest
-	}
+// NewFreight makes freight of artifacts and computes its ID: lower-hex SHA-1 of "Warehouse/<name>:" and the sorted parts of
+// the artifacts, joined by "|" (Kargo: pkg/api/freight.go).
+func NewFreight(project, warehouse string, artifacts Artifacts, discoveredAt time.Time) Freight {
+	parts := artifacts.parts()
 	slices.Sort(parts)
 	sum := sha1.Sum([]byte("Warehouse/" + warehouse + ":" + strings.Join(parts, "|"))) //nolint:gosec // see the import
 	return Freight{
 		ID: FreightID(hex.EncodeToString(sum[:])), Project: project, Warehouse: warehouse,
-		Images: images, DiscoveredAt: discoveredAt,
+		Artifacts: artifacts, DiscoveredAt: discoveredAt,
 	}
 }
 
-// Label names the freight for people: its tags, or its short ID when it has none.
+// Label names the freight for people: its versions, or its short ID when it has none.
 func (f Freight) Label() string {
-	tags := make([]string, 0, len(f.Images))
-	for _, image := range f.Images {
-		tags = append(tags, image.Tag)
-	}
-	if len(tags) == 0 {
+	labels := f.labels()
+	if len(labels) == 0 {
 		return f.ID.Short()
 	}
-	return strings.Join(tags, ", ")
+	return strings.Join(labels, ", ")
 }
 
 // Order is how two freights of one warehouse relate.
@@ -71,36 +57,54 @@ const (
 	Incomparable              // some higher and some lower, or nothing says
 )
 
-// CompareFreight says how a relates to b by the versions of the images they share. When versions say nothing, the later
-// discovery is the newer one; what is neither a version nor equal never outvotes a version.
-func CompareFreight(a, b Freight) Order { return versions(nil).order(a, b) }
-
-// versions are tags that were read before: reading one costs more than everything else that is asked about a freight.
-// nil reads and remembers nothing.
-type versions map[string]*semver.Version
+// CompareFreight says how a relates to b in the order of their warehouse, by the artifacts they share: what the strategy of
+// each subscription says of its tags, of a subscription that is not known what semantic versions say. When that says nothing,
+// the later discovery is the newer one; what cannot be ordered never outvotes what can.
+func CompareFreight(w Warehouse, a, b Freight) Order { return versions(nil).order(w, a, b) }
 
 // order is CompareFreight.
-func (v versions) order(a, b Freight) Order {
+func (v versions) order(w Warehouse, a, b Freight) Order {
 	if a.ID == b.ID {
 		return Same
 	}
-	higher, lower, unknown := false, false, false
+	var t tally
 	for _, image := range a.Images {
 		i := slices.IndexFunc(b.Images, func(other Image) bool { return other.RepoURL == image.RepoURL })
-		if i < 0 || b.Images[i].Tag == image.Tag {
-			continue
+		if i >= 0 && b.Images[i].Tag != image.Tag {
+			t.count(v.compareBy(w.imageStrategy(image.RepoURL), image.Tag, b.Images[i].Tag))
 		}
-		order, ok := v.compare(image.Tag, b.Images[i].Tag)
-		unknown = unknown || !ok
-		higher = higher || order > 0
-		lower = lower || order < 0
 	}
-	switch discovered := byDiscovery(a, b); {
-	case !higher && !lower:
+	for _, chart := range a.Charts {
+		i := slices.IndexFunc(b.Charts, func(other Chart) bool { return other.RepoURL == chart.RepoURL && other.Name == chart.Name })
+		if i >= 0 && b.Charts[i].Version != chart.Version {
+			t.count(v.compare(chart.Version, b.Charts[i].Version))
+		}
+	}
+	for _, commit := range a.Commits {
+		i := slices.IndexFunc(b.Commits, func(other GitCommit) bool { return other.RepoURL == commit.RepoURL })
+		if i >= 0 && b.Commits[i].ID != commit.ID {
+			t.count(v.compareBy(w.gitStrategy(commit.RepoURL), commit.Tag, b.Commits[i].Tag))
+		}
+	}
+	return t.order(byDiscovery(a, b))
+}
+
+// tally counts what the artifacts of two freights say about their order.
+type tally struct{ higher, lower, unknown bool }
+
+func (t *tally) count(order int, ok bool) {
+	t.unknown = t.unknown || !ok
+	t.higher = t.higher || order > 0
+	t.lower = t.lower || order < 0
+}
+
+func (t *tally) order(discovered Order) Order {
+	switch {
+	case !t.higher && !t.lower:
 		return discovered
-	case higher && lower, unknown && higher && discovered != Newer, unknown && lower && discovered != Older:
+	case t.higher && t.lower, t.unknown && t.higher && discovered != Newer, t.unknown && t.lower && discovered != Older:
 		return Incomparable
-	case higher:
+	case t.higher:
 		return Newer
 	}
 	return Older
@@ -115,30 +119,4 @@ func byDiscovery(a, b Freight) Order {
 		return Older
 	}
 	return Incomparable
-}
-
-// CompareTags orders two tags as semantic versions; ok is false when one of them is none.
-func CompareTags(a, b string) (order int, ok bool) { return versions(nil).compare(a, b) }
-
-func (v versions) compare(a, b string) (order int, ok bool) {
-	one, two := v.read(a), v.read(b)
-	if one == nil || two == nil {
-		return 0, false
-	}
-	return one.Compare(two), true
-}
-
-// read returns the version that a tag is, nil when it is none.
-func (v versions) read(tag string) *semver.Version {
-	if known, ok := v[tag]; ok {
-		return known
-	}
-	parsed, err := semver.NewVersion(tag)
-	if err != nil {
-		parsed = nil
-	}
-	if v != nil {
-		v[tag] = parsed
-	}
-	return parsed
 }

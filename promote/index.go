@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // index answers the questions of one decision in constant time. It is built once from a State and never outlives the call.
@@ -23,6 +24,7 @@ type index struct {
 	names       map[string]int // how many projects have a stage of that name
 	numbers     map[int]*Change
 	branches    map[Branch][]*Change
+	watches     map[StageRef]*Warehouse // by project and name
 	versions    versions
 }
 
@@ -49,7 +51,7 @@ func newIndex(s *State) *index {
 	x := &index{
 		versions:    versions{},
 		discoveries: make(map[StageRef]*Discovery, len(s.Discoveries)),
-		stages:      map[StageRef]stagePlace{}, names: map[string]int{},
+		stages:      map[StageRef]stagePlace{}, names: map[string]int{}, watches: map[StageRef]*Warehouse{},
 		numbers: make(map[int]*Change, len(s.Changes)), branches: make(map[Branch][]*Change, len(s.Changes)),
 	}
 	x.addHistory(&s.History)
@@ -106,6 +108,9 @@ func (x *index) addHistory(h *History) {
 
 func (x *index) addPipelines(s *State) {
 	for i := range s.Pipelines {
+		for j := range s.Pipelines[i].Warehouses {
+			putFirst(x.watches, StageRef{s.Pipelines[i].Project, s.Pipelines[i].Warehouses[j].Name}, &s.Pipelines[i].Warehouses[j])
+		}
 		for j := range s.Pipelines[i].Stages {
 			putFirst(x.stages, StageRef{s.Pipelines[i].Project, s.Pipelines[i].Stages[j].Name}, stagePlace{i, j})
 			x.names[s.Pipelines[i].Stages[j].Name]++
@@ -286,6 +291,27 @@ func proposing(changes []*Change, p Promotion) (Change, bool) {
 	return *ended, true
 }
 
+// order compares two freights of one warehouse in that warehouse's order.
+func (x *index) order(a, b Freight) Order {
+	var w Warehouse
+	if known := x.watches[StageRef{a.Project, a.Warehouse}]; known != nil {
+		w = *known
+	}
+	return x.versions.order(w, a, b)
+}
+
+// prefer reports whether a is to be looked at rather than b. Versions that cannot be ordered are taken as they came.
+func (x *index) prefer(a, b Freight) bool {
+	switch x.order(a, b) {
+	case Newer:
+		return true
+	case Incomparable:
+		return byDiscovery(a, b) == Newer || a.DiscoveredAt.Equal(b.DiscoveredAt) && a.ID > b.ID
+	case Same, Older:
+	}
+	return false
+}
+
 // about returns the findings that stand in the way of a stage.
 func (f findingIndex) about(stage StageRef) []Finding {
 	return slices.Concat(f.everywhere, f.projects[stage.Project], f.stages[stage])
@@ -299,10 +325,11 @@ func (x *index) word(stage StageRef) string {
 	return stage.Name
 }
 
-// versionWord is how a person names a freight in a command.
+// versionWord is how a person names a freight in a command: the version of its only artifact, or its short ID.
 func versionWord(f Freight) string {
-	if len(f.Images) == 1 && strings.Join(strings.Fields(f.Images[0].Tag), "") == f.Images[0].Tag && f.Images[0].Tag != "" {
-		return f.Images[0].Tag
+	labels := f.labels()
+	if len(labels) == 1 && labels[0] != "" && !strings.ContainsFunc(labels[0], unicode.IsSpace) {
+		return labels[0]
 	}
 	return f.ID.Short()
 }

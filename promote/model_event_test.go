@@ -55,7 +55,7 @@ func (w *world) checkPropose(a Propose) {
 		w.t.Fatalf("%s: %s is being delivered", a, active.ID)
 	case isActive && active.ID != a.Supersedes && active.ID != a.Promotion:
 		w.t.Fatalf("%s: %s is open", a, active.ID)
-	case !a.Again && a.Actor == autoPromotion && runs && CompareFreight(a.Freight, current) != Newer:
+	case !a.Again && a.Actor == autoPromotion && runs && CompareFreight(Warehouse{}, a.Freight, current) != Newer:
 		w.t.Fatalf("%s: goes back from %s by itself", a, current.Label())
 	case !a.Again && a.Actor == autoPromotion && !w.state.Pipelines[0].AutoPromoted(stage.Name):
 		w.t.Fatalf("%s: no policy lets it in", a)
@@ -191,7 +191,7 @@ func (w *world) newTag() {
 	}
 	w.tags[warehouse] = max(w.tags[warehouse], patch)
 	tag := fmt.Sprintf("1.0.%d", patch)
-	found := Discovery{Project: "p", Warehouse: warehouse, Images: []Image{{RepoURL: "acme/" + warehouse, Tag: tag, Digest: "sha256:" + tag}}, At: w.now}
+	found := Discovery{Project: "p", Warehouse: warehouse, Artifacts: Artifacts{Images: []Image{{RepoURL: "acme/" + warehouse, Tag: tag, Digest: "sha256:" + tag}}}, At: w.now}
 	w.state.Discoveries = slices.DeleteFunc(slices.Clone(w.state.Discoveries), func(d Discovery) bool { return d.Warehouse == warehouse })
 	w.state.Discoveries = append(w.state.Discoveries, found)
 }

@@ -45,11 +45,11 @@ func (s *stageDecision) outlook(request FreightRequest) outlook {
 func (s *stageDecision) newest(request FreightRequest) outlook {
 	best, waiting, why := s.pick(request)
 	current, runs := s.index.current(s.ref, request.Warehouse)
-	forward := func(f Freight) bool { return f.ID != "" && (!runs || s.index.versions.order(f, current) == Newer) }
+	forward := func(f Freight) bool { return f.ID != "" && (!runs || s.index.order(f, current) == Newer) }
 	switch {
 	case forward(best):
 		return s.admit(best)
-	case runs && best.ID != "" && s.index.versions.order(best, current) == Incomparable:
+	case runs && best.ID != "" && s.index.order(best, current) == Incomparable:
 		return outlook{freight: best, verdict: Wait, reason: fmt.Sprintf(
 			"%s and %s, which the stage runs, cannot be ordered: comment `/promote %s %s` to choose",
 			best.Label(), current.Label(), s.index.word(s.ref), versionWord(best))}
@@ -70,29 +70,17 @@ func (s *stageDecision) pick(request FreightRequest) (best, waiting Freight, why
 		in.freight = *freight
 		a := available(in)
 		if a.verdict == Pass {
-			if best.ID == "" || s.index.versions.prefer(*freight, best) {
+			if best.ID == "" || s.index.prefer(*freight, best) {
 				best = *freight
 			}
 			continue
 		}
 		s.recheckAt(a.ready)
-		if waiting.ID == "" || s.index.versions.prefer(*freight, waiting) {
+		if waiting.ID == "" || s.index.prefer(*freight, waiting) {
 			waiting, why = *freight, a
 		}
 	}
 	return best, waiting, why
-}
-
-// prefer reports whether a is to be looked at rather than b. Versions that cannot be ordered are taken as they came.
-func (v versions) prefer(a, b Freight) bool {
-	switch v.order(a, b) {
-	case Newer:
-		return true
-	case Incomparable:
-		return byDiscovery(a, b) == Newer || a.DiscoveredAt.Equal(b.DiscoveredAt) && a.ID > b.ID
-	case Same, Older:
-	}
-	return false
 }
 
 func (s *stageDecision) noFreight(warehouse string) outlook {

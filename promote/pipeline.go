@@ -68,19 +68,92 @@ type Warehouse struct {
 	Name     string
 	Interval time.Duration // how often to look without an event
 	Manual   bool          // freightCreationPolicy: Manual
+	Criteria string        // freightCreationCriteria.expression: freight is made only of what it is true for; empty: of all
 	Images   []ImageSubscription
+	Git      []GitSubscription
+	Charts   []ChartSubscription
 	Position Position
 }
 
-// ImageSubscription selects tags of one image repository by SemVer.
+// complete reports whether there is an artifact for every subscription.
+func (w Warehouse) complete(a Artifacts) bool {
+	return a.Len() > 0 && len(a.Images) == len(w.Images) && len(a.Commits) == len(w.Git) && len(a.Charts) == len(w.Charts)
+}
+
+func (w Warehouse) imageStrategy(repoURL string) Strategy {
+	for _, sub := range w.Images {
+		if sub.RepoURL == repoURL {
+			return sub.Strategy
+		}
+	}
+	return SelectSemVer
+}
+
+func (w Warehouse) gitStrategy(repoURL string) Strategy {
+	for _, sub := range w.Git {
+		if sub.RepoURL == repoURL && sub.Strategy != "" {
+			return sub.Strategy
+		}
+	}
+	return SelectNewestFromBranch
+}
+
+// Strategy is how a subscription chooses among what it finds. The zero value is SelectSemVer for images and charts, and
+// SelectNewestFromBranch for Git.
+type Strategy string
+
+// The strategies, by Kargo's names.
+const (
+	SelectSemVer           Strategy = "SemVer"           // the highest version
+	SelectLexical          Strategy = "Lexical"          // the last tag in byte order
+	SelectDigest           Strategy = "Digest"           // images: whatever one mutable tag points to
+	SelectNewestBuild      Strategy = "NewestBuild"      // images: what was built last
+	SelectNewestFromBranch Strategy = "NewestFromBranch" // Git: the last commit of a branch
+	SelectNewestTag        Strategy = "NewestTag"        // Git: the tag that was made last
+)
+
+// ImageSubscription selects tags of one image repository.
 type ImageSubscription struct {
+	Name           string // unique in the warehouse; empty when it has none
 	RepoURL        string
-	Constraint     string // Masterminds/semver constraint; empty takes everything, pre-releases included
+	Strategy       Strategy
+	Constraint     string // SemVer: a Masterminds/semver constraint, empty takes everything, pre-releases included; Digest: the tag
 	StrictSemvers  bool   // a tag must be a whole semantic version, with or without "v"
 	Allow          []string
 	Ignore         []string // regular expressions, unanchored; ignore wins
 	Platform       string   // os/arch[/variant]; empty: no filtering
 	DiscoveryLimit int      // how many tags to keep
+	CacheByTag     bool     // a tag is taken to mean for ever what it meant when it was first read; not for Digest
+	SkipTLSVerify  bool
+	Position       Position
+}
+
+// GitSubscription selects commits of one repository.
+type GitSubscription struct {
+	Name           string
+	RepoURL        string
+	Strategy       Strategy
+	Branch         string // NewestFromBranch: empty is the remote's default branch
+	Constraint     string // SemVer
+	StrictSemvers  bool
+	Allow          []string // of tags: regular expressions, unanchored; ignore wins
+	Ignore         []string
+	Filter         string   // expressionFilter: an expression over one commit or tag
+	Include        []string // paths: a folder or file, "glob:…" or "regex:…"; empty takes every commit
+	Exclude        []string
+	Since          time.Time // NewestFromBranch: older commits are not looked at; zero: no limit
+	DiscoveryLimit int
+	SkipTLSVerify  bool
+	Position       Position
+}
+
+// ChartSubscription selects versions of one Helm chart.
+type ChartSubscription struct {
+	Name           string
+	RepoURL        string // http(s)://… with Chart, or oci://… without
+	Chart          string // the chart's name in an HTTP repository
+	Constraint     string
+	DiscoveryLimit int
 	SkipTLSVerify  bool
 	Position       Position
 }
@@ -98,12 +171,13 @@ type Stage struct {
 
 // FreightRequest says whose freight a stage takes and from where.
 type FreightRequest struct {
-	Warehouse    string
-	Direct       bool          // straight from the warehouse
-	Stages       []string      // freight verified in one of these stages
-	All          bool          // freight verified in every one of Stages instead
-	RequiredSoak time.Duration // how long the freight must have been in the upstream stage
-	Position     Position
+	Warehouse     string
+	Direct        bool          // straight from the warehouse
+	Stages        []string      // freight verified in one of these stages
+	MatchUpstream bool          // auto-promotion takes what the one upstream stage runs, also when that is older
+	All           bool          // freight verified in every one of Stages instead
+	RequiredSoak  time.Duration // how long the freight must have been in the upstream stage
+	Position      Position
 }
 
 // Var is one named expression template.

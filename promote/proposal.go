@@ -109,7 +109,7 @@ func (s *stageDecision) superseded(active Promotion, old Freight) bool {
 	switch {
 	case next.freight.ID == "" || next.freight.ID == active.Freight || next.verdict != Pass:
 		return false
-	case !next.asked && (s.askedFor(active) || s.index.versions.order(next.freight, old) != Newer):
+	case !next.asked && (s.askedFor(active) || s.index.order(next.freight, old) != Newer):
 		return false
 	}
 	s.propose(next, active)

@@ -29,9 +29,10 @@ type State struct {
 type Discovery struct {
 	Project   string
 	Warehouse string
-	Images    []Image // one for each subscription, in their order; empty when a subscription found nothing
+	Artifacts // one for each subscription, in their order; empty when a subscription found nothing
 	At        time.Time
 	Problem   string // why there is nothing, or why the registry could not be asked
+	Withheld  string // why no freight is made of it although everything was found: what freightCreationCriteria said
 }
 
 // Delivering is how far a delivery has come.

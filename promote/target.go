@@ -90,7 +90,7 @@ func (d *decision) newestFor(ref StageRef) (Freight, error) {
 		best, waiting, _ := s.pick(request)
 		current, runs := d.index.current(ref, request.Warehouse)
 		switch {
-		case best.ID != "" && (!runs || d.index.versions.order(best, current) == Newer):
+		case best.ID != "" && (!runs || d.index.order(best, current) == Newer):
 			return best, nil
 		case best.ID != "" && behind.ID == "":
 			behind = best
@@ -114,7 +114,7 @@ func (d *decision) freightNamed(ref StageRef, word string) (Freight, error) {
 	for _, request := range d.state.Pipelines[d.index.stages[ref].pipeline].Stages[d.index.stages[ref].stage].Requests {
 		for _, freight := range slices.Backward(d.index.warehouses[StageRef{ref.Project, request.Warehouse}]) {
 			labels = append(labels, versionWord(*freight))
-			tagged := slices.ContainsFunc(freight.Images, func(i Image) bool { return i.Tag == word })
+			tagged := slices.Contains(freight.labels(), word) || freight.Alias == word
 			if found == nil && (tagged || len(word) >= 7 && strings.HasPrefix(string(freight.ID), strings.ToLower(word))) {
 				found = freight
 			}

@@ -35,7 +35,7 @@ func TestDiscoverTakesTheNewestVersionAndItsDigest(t *testing.T) {
 	}
 	want := promote.Discovery{
 		Project: "develop", Warehouse: "frontend-dev-image", At: newClock().now,
-		Images: []promote.Image{{RepoURL: sub.RepoURL, Tag: "1.0.2", Digest: digest}},
+		Artifacts: promote.Artifacts{Images: []promote.Image{{RepoURL: sub.RepoURL, Tag: "1.0.2", Digest: digest}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -116,12 +116,12 @@ func TestSelectSaysWhyTagsAreDropped(t *testing.T) {
 // TestFreightOfImages pins the IDs that Kargo itself computed.
 func TestFreightOfImages(t *testing.T) {
 	image := promote.Image{RepoURL: "public.ecr.aws/nginx/nginx", Tag: "1.27.0", Digest: "sha256:aaaa"}
-	got := promote.NewFreight("any", "my-warehouse", []promote.Image{image}, time.Time{}).ID
+	got := promote.NewFreight("any", "my-warehouse", promote.Artifacts{Images: []promote.Image{image}}, time.Time{}).ID
 	if want := promote.FreightID("a414873f4c654d2af6e880b623de1e10ee3f38f5"); got != want {
 		t.Errorf("ID %s, want %s", got, want)
 	}
 	image.Annotations = map[string]string{"a": "b"}
-	if again := promote.NewFreight("other", "my-warehouse", []promote.Image{image}, time.Unix(1, 0)).ID; again != got {
+	if again := promote.NewFreight("other", "my-warehouse", promote.Artifacts{Images: []promote.Image{image}}, time.Unix(1, 0)).ID; again != got {
 		t.Errorf("ID depends on more than warehouse, repository, tag and digest: %s", again)
 	}
 }

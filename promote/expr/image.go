@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 // imageFrom finds the image of a repository in the freight of the promotion. Without an origin exactly one requested
@@ -15,7 +17,7 @@ func (e Env) imageFrom(args []any, missed *error) (*Image, error) {
 		warehouse = args[1].(Origin).Name
 		call = fmt.Sprintf("imageFrom(%q, warehouse(%q))", excerpt(repo), excerpt(warehouse))
 	}
-	for _, same := range []func(a, b string) bool{verbatim, SameRepository} {
+	for _, same := range []func(a, b string) bool{verbatim, promote.SameImage} {
 		candidates := []string{warehouse}
 		if len(args) == 1 {
 			candidates = e.subscribers(repo, same)
@@ -35,16 +37,6 @@ func (e Env) imageFrom(args []any, missed *error) (*Image, error) {
 }
 
 func verbatim(a, b string) bool { return a == b }
-
-// SameRepository reports whether two image repositories are the same, as Kargo's webhook compares them short of its rules for
-// registries by other names: without regard to case, to the registry docker.io and to its folder library.
-func SameRepository(a, b string) bool { return normalise(a) == normalise(b) }
-
-// normalise drops from the URL of a repository what registries take for granted.
-func normalise(repo string) string {
-	repo = strings.TrimPrefix(strings.ToLower(repo), "docker.io/")
-	return strings.TrimPrefix(repo, "library/")
-}
 
 // subscribers lists the requested warehouses that subscribe to repo. If the requests are not known, those of the
 // freight count.

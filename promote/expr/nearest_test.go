@@ -26,23 +26,3 @@ func TestNearestOfNamesThatSomebodyMayHaveTyped(t *testing.T) {
 		})
 	}
 }
-
-func TestSameRepository(t *testing.T) {
-	for _, row := range []struct {
-		a, b string
-		want bool
-	}{
-		{"nginx", "nginx", true},
-		{"docker.io/library/nginx", "nginx", true},
-		{"docker.io/Team/App", "team/app", true},
-		{"registry.example.com/nginx", "nginx", false},
-		{"library/nginx", "team/nginx", false},
-	} {
-		if got := SameRepository(row.a, row.b); got != row.want {
-			t.Errorf("SameRepository(%q, %q) = %v, want %v", row.a, row.b, got, row.want)
-		}
-		if got := SameRepository(row.b, row.a); got != row.want {
-			t.Errorf("SameRepository(%q, %q) = %v, want %v", row.b, row.a, got, row.want)
-		}
-	}
-}

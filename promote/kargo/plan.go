@@ -198,7 +198,7 @@ func (c planCheck) image(at promote.Position, repo, warehouse string) {
 		}
 		for _, image := range w.Images {
 			subscribed = append(subscribed, image.RepoURL)
-			found = found || expr.SameRepository(image.RepoURL, repo)
+			found = found || promote.SameImage(image.RepoURL, repo)
 		}
 	}
 	finding := promote.Finding{Severity: promote.SeverityError, Position: at}

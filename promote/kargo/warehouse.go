@@ -11,7 +11,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lockkeeper/lockkeeper/promote"
-	"github.com/lockkeeper/lockkeeper/promote/expr"
 )
 
 const (
@@ -58,7 +57,7 @@ func (l *loader) warehouse(o object, m warehouseManifest) promote.Warehouse {
 			continue
 		}
 		for _, other := range w.Images {
-			if expr.SameRepository(other.RepoURL, image.RepoURL) {
+			if promote.SameImage(other.RepoURL, image.RepoURL) {
 				l.fail(o, path, "duplicate-subscription",
 					fmt.Sprintf("image %q is subscribed twice, first at %s", image.RepoURL, other.Position), "remove one of them")
 			}

@@ -15,7 +15,7 @@ var at = time.Date(2026, 5, 2, 8, 34, 29, 0, time.UTC)
 
 func freight() promote.Freight {
 	return promote.NewFreight("develop", "frontend-dev-image",
-		[]promote.Image{{RepoURL: "docker.io/a/b", Tag: "1.0.2", Digest: "sha256:aa"}}, at)
+		promote.Artifacts{Images: []promote.Image{{RepoURL: "docker.io/a/b", Tag: "1.0.2", Digest: "sha256:aa"}}}, at)
 }
 
 func promotion() promote.Promotion {

@@ -96,7 +96,7 @@ func steps(t *testing.T, text string) []promote.Step {
 func (b *bed) request(t *testing.T, text, tag string) Request {
 	t.Helper()
 	freight := promote.NewFreight("develop", "frontend-dev-image",
-		[]promote.Image{{RepoURL: "docker.io/acme/frontend", Tag: tag, Digest: "sha256:aa"}}, when)
+		promote.Artifacts{Images: []promote.Image{{RepoURL: "docker.io/acme/frontend", Tag: tag, Digest: "sha256:aa"}}}, when)
 	head := promote.Commit(b.repo.Head("main"))
 	return Request{
 		Repository: Repository{Git: b.git, URLs: []string{b.repo.URL}, Branch: "main", Head: head},

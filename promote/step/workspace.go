@@ -191,23 +191,7 @@ func (w *workspace) at(name string) (*checkout, error) {
 	return c, nil
 }
 
-// sameRepository reports whether url names the repository, whatever its spelling: scheme, user, port-less ssh form, case
-// of the host and ".git" do not count.
+// sameRepository reports whether url names the repository, whatever its spelling.
 func (r Repository) sameRepository(url string) bool {
-	return slices.ContainsFunc(r.URLs, func(known string) bool { return normalURL(known) == normalURL(url) })
-}
-
-func normalURL(url string) string {
-	url = strings.TrimSpace(url)
-	if _, rest, found := strings.Cut(url, "://"); found {
-		url = rest
-	} else if host, rest, found := strings.Cut(url, ":"); found && !strings.Contains(host, "/") {
-		url = host + "/" + rest
-	}
-	if slash := strings.IndexByte(url, '/'); slash >= 0 {
-		if at := strings.LastIndexByte(url[:slash], '@'); at >= 0 {
-			url = url[at+1:]
-		}
-	}
-	return strings.ToLower(strings.TrimSuffix(strings.TrimRight(url, "/"), ".git"))
+	return slices.ContainsFunc(r.URLs, func(known string) bool { return promote.SameGitRepository(known, url) })
 }

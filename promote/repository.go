@@ -1,0 +1,88 @@
+package promote
+
+import (
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+// SameGitRepository reports whether two URLs name the same Git repository, whatever their spelling: user, scheme, case, a
+// trailing slash and ".git" do not count.
+func SameGitRepository(a, b string) bool { return gitPath(a) == gitPath(b) }
+
+// gitPath is the host and path of a Git URL in lower case.
+func gitPath(raw string) string {
+	raw = NormalizeGitURL(raw)
+	if _, rest, found := strings.Cut(raw, "://"); found {
+		raw = rest
+	}
+	if slash := strings.IndexByte(raw, '/'); slash >= 0 {
+		if at := strings.LastIndexByte(raw[:slash], '@'); at >= 0 {
+			raw = raw[at+1:]
+		}
+	}
+	return strings.TrimSuffix(strings.TrimRight(raw, "/"), ".git")
+}
+
+// NormalizeGitURL spells a Git URL as Kargo does before it computes or compares anything (Kargo: pkg/urls/git.go): lower
+// case, without credentials, trailing slash and ".git"; git@host:path becomes ssh://git@host/path. A URL with a query, and
+// what is none, stays as it is but for case.
+func NormalizeGitURL(raw string) string {
+	raw = strings.ToLower(printable(raw))
+	if host, rest, found := strings.Cut(raw, ":"); found && !strings.Contains(host, "/") && !strings.HasPrefix(rest, "//") {
+		raw = "ssh://" + host + "/" + strings.TrimPrefix(rest, "/")
+	}
+	parsed, err := url.Parse(raw)
+	if err != nil || parsed.RawQuery != "" || parsed.Host == "" {
+		return raw
+	}
+	if parsed.Scheme == "http" || parsed.Scheme == "https" {
+		parsed.User = nil
+	}
+	parsed.Path = strings.TrimSuffix(strings.TrimRight(parsed.Path, "/"), ".git")
+	parsed.RawPath = ""
+	return parsed.String()
+}
+
+// SameImage reports whether two image repositories are the same: case, the registry docker.io and its folder library do not
+// count.
+func SameImage(a, b string) bool { return NormalizeImage(a) == NormalizeImage(b) }
+
+// NormalizeImage spells an image repository as Kargo does (Kargo: pkg/urls/image.go): lower case, without tag and digest;
+// what lies on Docker Hub without the registry and without "library/".
+func NormalizeImage(raw string) string {
+	raw = strings.ToLower(printable(raw))
+	registry, rest, found := strings.Cut(raw, "/")
+	if !found || !strings.ContainsAny(registry, ".:") && registry != "localhost" {
+		registry, rest = dockerHub, raw
+	}
+	rest, _, _ = strings.Cut(rest, "@")
+	if slash := strings.LastIndexByte(rest, '/'); strings.ContainsRune(rest[slash+1:], ':') {
+		rest = rest[:slash+1+strings.IndexByte(rest[slash+1:], ':')]
+	}
+	if registry == dockerHub || registry == "index.docker.io" {
+		return strings.TrimPrefix(rest, "library/")
+	}
+	return registry + "/" + rest
+}
+
+const dockerHub = "docker.io"
+
+// NormalizeChartURL spells the URL of a chart repository as Kargo does (Kargo: pkg/urls/helm.go): lower case, an OCI
+// repository without its scheme and as an image.
+func NormalizeChartURL(raw string) string {
+	raw = strings.ToLower(printable(raw))
+	if strings.HasPrefix(raw, "http://") || strings.HasPrefix(raw, "https://") {
+		return raw
+	}
+	return NormalizeImage(strings.TrimPrefix(raw, "oci://"))
+}
+
+func printable(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, s))
+}

@@ -1,0 +1,65 @@
+package promote
+
+import "testing"
+
+func TestSameImage(t *testing.T) {
+	for _, row := range []struct {
+		a, b string
+		want bool
+	}{
+		{"nginx", "nginx", true},
+		{"docker.io/library/nginx", "nginx", true},
+		{"docker.io/Team/App", "team/app", true},
+		{"registry.example.com/nginx", "nginx", false},
+		{"library/nginx", "team/nginx", false},
+	} {
+		if got := SameImage(row.a, row.b); got != row.want {
+			t.Errorf("SameImage(%q, %q) = %v, want %v", row.a, row.b, got, row.want)
+		}
+		if got := SameImage(row.b, row.a); got != row.want {
+			t.Errorf("SameImage(%q, %q) = %v, want %v", row.b, row.a, got, row.want)
+		}
+	}
+}
+
+// The rows are what Kargo's pkg/urls does with them.
+func TestNormalizeURLs(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		normalize func(string) string
+		raw, want string
+	}{
+		{"git: case and suffix", NormalizeGitURL, "https://GitHub.com/Example/Repo.git", "https://github.com/example/repo"},
+		{"git: trailing slash", NormalizeGitURL, "https://github.com/example/repo/", "https://github.com/example/repo"},
+		{"git: credentials", NormalizeGitURL, "https://user:token@github.com/example/repo", "https://github.com/example/repo"},
+		{"git: scp form", NormalizeGitURL, "git@github.com:Example/repo.git", "ssh://git@github.com/example/repo"},
+		{"git: ssh keeps its user and port", NormalizeGitURL, "ssh://git@example.com:2222/a/b.git", "ssh://git@example.com:2222/a/b"},
+		{"git: a query stays", NormalizeGitURL, "https://example.com/a.git?x=1", "https://example.com/a.git?x=1"},
+		{"git: space and control characters", NormalizeGitURL, " https://example.com/a\x00\n", "https://example.com/a"},
+		{"git: nothing", NormalizeGitURL, "", ""},
+		{"image: Docker Hub", NormalizeImage, "docker.io/library/Nginx", "nginx"},
+		{"image: Docker Hub by its other name", NormalizeImage, "index.docker.io/acme/web", "acme/web"},
+		{"image: no registry", NormalizeImage, "acme/web:1.0", "acme/web"},
+		{"image: a port", NormalizeImage, "localhost:5000/web", "localhost:5000/web"},
+		{"image: digest", NormalizeImage, "ghcr.io/a/b@sha256:aa", "ghcr.io/a/b"},
+		{"chart: HTTP", NormalizeChartURL, "https://Charts.example.com/stable", "https://charts.example.com/stable"},
+		{"chart: OCI", NormalizeChartURL, "oci://ghcr.io/Example/charts/app", "ghcr.io/example/charts/app"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.normalize(c.raw); got != c.want {
+				t.Errorf("%q became %q, want %q", c.raw, got, c.want)
+			}
+		})
+	}
+}
+
+func FuzzNormalizeGitURL(f *testing.F) {
+	for _, seed := range []string{"https://github.com/A/b.git", "git@host:a/b.git", "ssh://git@h:22/x", "://", "a:b", "https://u:p@h/x?y"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		if !SameGitRepository(raw, raw) {
+			t.Errorf("%q is not itself", raw)
+		}
+	})
+}
