@@ -116,6 +116,8 @@ func (s *stageDecision) decide() {
 	switch {
 	case isActive && active.Phase == PhaseDelivering:
 		s.delivering(active)
+	case isActive && active.Phase == PhasePreparing:
+		s.preparing(active)
 	case isActive:
 		s.proposed(active)
 	case len(s.stage.Steps) == 0:

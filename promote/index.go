@@ -16,6 +16,9 @@ type index struct {
 	pushed      map[Branch]*Promotion     // the newest of each branch
 	verified    map[stageFreight]*Verification
 	holds       map[StageRef]Hold
+	autoHolds   map[stageWarehouse]Hold
+	approvals   map[stageFreight][]Approval // oldest first
+	rejections  map[projectFreight]Rejection
 	requests    map[StageRef][]*Request // oldest first
 	keys        map[string]*Request
 	discoveries map[StageRef]*Discovery // by project and warehouse
@@ -37,6 +40,11 @@ type projectFreight struct {
 type stageFreight struct {
 	stage   StageRef
 	freight FreightID
+}
+
+type stageWarehouse struct {
+	stage     StageRef
+	warehouse string
 }
 
 type stagePlace struct{ pipeline, stage int }
@@ -95,8 +103,20 @@ func (x *index) addHistory(h *History) {
 	for i := range h.Verifications {
 		putFirst(x.verified, stageFreight{h.Verifications[i].Stage, h.Verifications[i].Freight}, &h.Verifications[i])
 	}
+	x.autoHolds, x.approvals, x.rejections = map[stageWarehouse]Hold{}, map[stageFreight][]Approval{}, map[projectFreight]Rejection{}
 	for _, hold := range h.Holds {
-		putFirst(x.holds, hold.Stage, hold)
+		if hold.Warehouse == "" {
+			putFirst(x.holds, hold.Stage, hold)
+		} else {
+			putFirst(x.autoHolds, stageWarehouse{hold.Stage, hold.Warehouse}, hold)
+		}
+	}
+	for _, a := range h.Approvals {
+		key := stageFreight{a.Stage, a.Freight}
+		x.approvals[key] = append(x.approvals[key], a)
+	}
+	for _, r := range h.Rejections {
+		putFirst(x.rejections, projectFreight{r.Project, r.Freight}, r)
 	}
 	for i := range h.Requests {
 		x.addRequest(&h.Requests[i])

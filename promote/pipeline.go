@@ -164,6 +164,7 @@ type Stage struct {
 	Requests []FreightRequest
 	Vars     []Var  // of the stage and its promotion template, in the order of evaluation
 	Steps    []Step // tasks already expanded; empty: a control-flow stage
+	Verify   []Step // run after Steps, when everything is delivered: the freight is verified once they succeed
 	Position Position
 	// AutoMerge lets Lockkeeper merge the change by itself once every gate passes.
 	AutoMerge bool

@@ -104,6 +104,12 @@ type RecordChange struct {
 	URL       string
 }
 
+// Advance goes on with the steps of a promotion whose change is open: one of them waited for something else than the merge.
+type Advance struct {
+	Promotion Promotion
+	Reason    string
+}
+
 // UpdateChange brings the text of a change up to date.
 type UpdateChange struct {
 	Change int
@@ -161,6 +167,18 @@ type ReleaseHold struct {
 
 // RecordRequest records that a person asked for a promotion.
 type RecordRequest struct{ Request Request }
+
+// RecordApproval records that a person lets a freight into a stage.
+type RecordApproval struct{ Approval Approval }
+
+// RecordRejection records that a freight is bad.
+type RecordRejection struct{ Rejection Rejection }
+
+// WithdrawRejection takes the word back that a freight is bad.
+type WithdrawRejection struct {
+	Rejection Rejection
+	By        string
+}
 
 // Reply answers a command.
 type Reply struct {
@@ -223,10 +241,30 @@ func (a Finish) Key() string {
 }
 
 // Key implements Action.
-func (a RecordHold) Key() string { return "hold/" + a.Hold.Stage.String() }
+func (a Advance) Key() string {
+	return fmt.Sprintf("advance/%s/%s=%d+%d", a.Promotion.Stage, a.Promotion.ID, len(a.Promotion.Results), a.Promotion.Approvals)
+}
 
 // Key implements Action.
-func (a ReleaseHold) Key() string { return "resume/" + a.Hold.Stage.String() }
+func (a RecordHold) Key() string { return "hold/" + a.Hold.scope() }
+
+// Key implements Action.
+func (a ReleaseHold) Key() string { return "resume/" + a.Hold.scope() }
+
+// Key implements Action.
+func (a RecordApproval) Key() string {
+	return "approve/" + a.Approval.Stage.String() + "/" + a.Approval.Key
+}
+
+// Key implements Action.
+func (a RecordRejection) Key() string {
+	return "reject/" + a.Rejection.Project + "/" + string(a.Rejection.Freight)
+}
+
+// Key implements Action.
+func (a WithdrawRejection) Key() string {
+	return "accept/" + a.Rejection.Project + "/" + string(a.Rejection.Freight)
+}
 
 // Key implements Action.
 func (a RecordRequest) Key() string { return "request/" + a.Request.Key }
@@ -273,12 +311,28 @@ func (a Finish) String() string {
 	return fmt.Sprintf("end promotion %s as %s: %s", a.Promotion.ID, a.Phase, a.Message)
 }
 
+func (a Advance) String() string {
+	return fmt.Sprintf("go on with promotion %s: %s", a.Promotion.ID, a.Reason)
+}
+
 func (a RecordHold) String() string {
-	return fmt.Sprintf("hold %s for %s", a.Hold.Stage, a.Hold.By)
+	return fmt.Sprintf("hold %s for %s", a.Hold.scope(), a.Hold.By)
 }
 
 func (a ReleaseHold) String() string {
-	return fmt.Sprintf("resume %s for %s", a.Hold.Stage, a.By)
+	return fmt.Sprintf("resume %s for %s", a.Hold.scope(), a.By)
+}
+
+func (a RecordApproval) String() string {
+	return fmt.Sprintf("record that %s lets %s into %s", a.Approval.By, a.Approval.Freight.Short(), a.Approval.Stage)
+}
+
+func (a RecordRejection) String() string {
+	return fmt.Sprintf("record that %s rejects %s", a.Rejection.By, a.Rejection.Freight.Short())
+}
+
+func (a WithdrawRejection) String() string {
+	return fmt.Sprintf("record that %s accepts %s again", a.By, a.Rejection.Freight.Short())
 }
 
 func (a RecordRequest) String() string {
@@ -289,17 +343,21 @@ func (a Reply) String() string {
 	return fmt.Sprintf("reply to comment %d on change %d", a.Comment, a.Change)
 }
 
-func (RecordFreight) isAction() {}
-func (Propose) isAction()       {}
-func (OpenChange) isAction()    {}
-func (RecordChange) isAction()  {}
-func (UpdateChange) isAction()  {}
-func (PostStatus) isAction()    {}
-func (Merge) isAction()         {}
-func (CloseChange) isAction()   {}
-func (Deliver) isAction()       {}
-func (Finish) isAction()        {}
-func (RecordHold) isAction()    {}
-func (ReleaseHold) isAction()   {}
-func (RecordRequest) isAction() {}
-func (Reply) isAction()         {}
+func (RecordFreight) isAction()     {}
+func (Propose) isAction()           {}
+func (OpenChange) isAction()        {}
+func (RecordChange) isAction()      {}
+func (UpdateChange) isAction()      {}
+func (PostStatus) isAction()        {}
+func (Merge) isAction()             {}
+func (CloseChange) isAction()       {}
+func (Deliver) isAction()           {}
+func (Finish) isAction()            {}
+func (RecordHold) isAction()        {}
+func (ReleaseHold) isAction()       {}
+func (RecordRequest) isAction()     {}
+func (Advance) isAction()           {}
+func (RecordApproval) isAction()    {}
+func (RecordRejection) isAction()   {}
+func (WithdrawRejection) isAction() {}
+func (Reply) isAction()             {}

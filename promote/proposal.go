@@ -68,7 +68,17 @@ func (s *stageDecision) underway(active Promotion, freight Freight, change Chang
 			Severity: SeverityError, Code: "outdated", Message: outdated + ", and the proposal cannot be made again: " + rejection,
 		})
 	default:
+		if on := active.Waits; on == WaitsTime || on == WaitsApproval {
+			s.between(active)
+		}
 		s.open(active, freight, change)
+	}
+}
+
+// between lets the steps between the opening of the change and its merge go on.
+func (s *stageDecision) between(active Promotion) {
+	if s.due(active) {
+		s.do(Advance{Promotion: active, Reason: s.waiting(active)})
 	}
 }
 
@@ -175,6 +185,8 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 		return
 	case asked:
 		reason = "every gate passes, and " + request.By + " asked for it"
+	case active.AutoMerge:
+		reason = "every gate passes, and the task merges it"
 	case s.stage.AutoMerge:
 		reason = "every gate passes, and the stage merges automatically"
 	default:
@@ -207,17 +219,60 @@ func (s *stageDecision) lapsed(active Promotion) string {
 	return "; it was made again since " + request.By + " asked for it: comment `/promote` once more"
 }
 
+// preparing decides about a promotion of which a step before the change waits.
+func (s *stageDecision) preparing(active Promotion) {
+	freight, _ := s.index.freight(s.ref.Project, active.Freight)
+	s.status.Next = active.label(freight)
+	rejection, rejected := s.state.Rejected[ProposalKey(s.ref, freight.ID)]
+	switch paused := s.paused(freight); {
+	case paused != "":
+		s.say(Block, "%s is not prepared further: %s", active.label(freight), paused)
+	case s.superseded(active, freight):
+	case rejected:
+		s.fail(active, freight, rejection)
+	case !s.due(active):
+		s.say(Wait, "%s is being prepared: %s", active.label(freight), s.waiting(active))
+	default:
+		s.again(active, freight, Change{}, s.waiting(active))
+	}
+}
+
+// due reports whether a step that waits is worth running again now.
+func (s *stageDecision) due(active Promotion) bool {
+	at := s.state.Deliveries[active.Ref()]
+	switch active.Waits {
+	case WaitsApproval:
+		return len(s.index.approvals[stageFreight{s.ref, active.Freight}]) != active.Approvals
+	case WaitsTime, WaitsDelivery, WaitsNothing:
+		if at.Next.After(s.state.Now) {
+			s.recheckAt(at.Next)
+			return false
+		}
+		return true
+	case WaitsChange, WaitsMerge:
+	}
+	return false
+}
+
+// waiting says what a promotion waits for, in the words of its step.
+func (s *stageDecision) waiting(active Promotion) string {
+	if at := s.state.Deliveries[active.Ref()]; at.Message != "" {
+		return at.Message
+	}
+	if n := len(active.Results); n > 0 && active.Results[n-1].Message != "" {
+		return active.Results[n-1].Message
+	}
+	return "waiting for Argo CD"
+}
+
 // delivering lets the steps after the merge go on when it is time to look again.
 func (s *stageDecision) delivering(active Promotion) {
 	freight, _ := s.index.freight(s.ref.Project, active.Freight)
 	s.status.Next, s.status.Change, s.status.URL = active.label(freight), active.Change, active.URL
-	at := s.state.Deliveries[active.Ref()]
-	s.say(Wait, "%s is being delivered: %s", active.label(freight), orElse(at.Message, "waiting for Argo CD"))
-	if at.Next.After(s.state.Now) {
-		s.recheckAt(at.Next)
-		return
+	s.say(Wait, "%s is being delivered: %s", active.label(freight), s.waiting(active))
+	if s.due(active) {
+		s.do(Deliver{Promotion: active, Merged: active.Merged, Change: active.Change, URL: active.URL})
 	}
-	s.do(Deliver{Promotion: active, Merged: active.Merged, Change: active.Change, URL: active.URL})
 }
 
 // draft is the change for a branch that was pushed.

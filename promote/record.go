@@ -31,11 +31,12 @@ type Promotion struct {
 	CreatedAt time.Time   `json:"createdAt"`
 	// FinishedAt is zero until Phase is terminal.
 	FinishedAt time.Time `json:"finishedAt,omitzero"`
-	// Base is the commit of the target branch that the steps ran on.
+	// Base is the commit of the target branch that Head was made on.
 	Base   Commit `json:"base"`
-	Branch Branch `json:"branch"` // where it is proposed
-	Target Branch `json:"target"` // where it is to be merged
-	Head   Commit `json:"head"`   // the proposed commit; empty when the steps changed nothing
+	Source Commit `json:"source,omitempty"` // the commit that the pipeline was read at; empty: Base
+	Branch Branch `json:"branch"`           // where it is proposed
+	Target Branch `json:"target"`           // where it is to be merged
+	Head   Commit `json:"head"`             // the proposed commit; empty when the steps changed nothing
 	Change int    `json:"change,omitempty"`
 	URL    string `json:"url,omitempty"` // of the change
 	// Title, Text and Labels are the change's, when the task says them.
@@ -43,6 +44,12 @@ type Promotion struct {
 	Text   string   `json:"text,omitempty"`
 	Labels []string `json:"labels,omitempty"`
 	Merged Commit   `json:"merged,omitempty"`
+	// AutoMerge has the change merged once every gate passes, because a step of the task says so.
+	AutoMerge bool `json:"autoMerge,omitempty"`
+	// Waits is what the last step that has begun waits for.
+	Waits Waits `json:"waits,omitempty"`
+	// Approvals is how many approvals the steps knew of when they ran last.
+	Approvals int `json:"approvals,omitempty"`
 	// DeliveringSince is when the steps after the merge began.
 	DeliveringSince time.Time `json:"deliveringSince,omitzero"`
 	// Moves are the values that the steps changed.
@@ -59,12 +66,31 @@ func (p Promotion) Ref() PromotionRef { return PromotionRef{p.Stage, p.ID} }
 // label names the promotion's freight for people, also when the ledger lost it.
 func (p Promotion) label(freight Freight) string { return orElse(freight.Label(), p.Freight.Short()) }
 
+// Waits is what a promotion waits for, beside the gates.
+type Waits string
+
+// What a promotion may wait for.
+const (
+	WaitsNothing  Waits = ""
+	WaitsChange   Waits = "change"   // its change has to be opened
+	WaitsMerge    Waits = "merge"    // its change has to be merged
+	WaitsTime     Waits = "time"     // a step looks again after a while
+	WaitsApproval Waits = "approval" // a person has to approve
+	WaitsDelivery Waits = "delivery" // applications have to be synced and healthy
+)
+
 // StepResult is what became of one step.
 type StepResult struct {
 	As      string          `json:"as"`
+	Uses    string          `json:"uses,omitempty"`
 	Status  StepStatus      `json:"status"`
 	Output  json.RawMessage `json:"output,omitempty"`
 	Message string          `json:"message,omitempty"`
+	// Since is when a step that waits began, Errors how often in a row it could not be carried out, State what it has to
+	// know when it goes on.
+	Since  time.Time       `json:"since,omitzero"`
+	Errors int             `json:"errors,omitempty"`
+	State  json.RawMessage `json:"state,omitempty"`
 }
 
 // StepStatus is the outcome of a step (Kargo's words).
@@ -75,7 +101,8 @@ const (
 	StepRunning   StepStatus = "Running" // suspended: waits for a change or a delivery
 	StepSucceeded StepStatus = "Succeeded"
 	StepSkipped   StepStatus = "Skipped"
-	StepFailed    StepStatus = "Failed"
+	StepFailed    StepStatus = "Failed"  // it cannot succeed
+	StepErrored   StepStatus = "Errored" // it could not be carried out
 )
 
 // Move is one value that a promotion changes.
@@ -91,6 +118,7 @@ type Phase string
 
 // The phases. The last three are terminal.
 const (
+	PhasePreparing  Phase = "Preparing"  // a step before the change waits
 	PhaseProposed   Phase = "Proposed"   // its change is open, or about to be
 	PhaseDelivering Phase = "Delivering" // it is on the target branch; the remaining steps run
 	PhaseSucceeded  Phase = "Succeeded"
@@ -115,10 +143,21 @@ type Verification struct {
 
 // Hold keeps a stage as it is until a person resumes it.
 type Hold struct {
-	Stage  StageRef  `json:"stage"`
-	By     string    `json:"by"`
-	Reason string    `json:"reason,omitempty"`
-	At     time.Time `json:"at"`
+	Stage StageRef `json:"stage"`
+	// Warehouse limits the hold to the automatic promotion of that warehouse's freight: a person chose other freight than
+	// the newest (Kargo: auto-promotion holds). Empty: nothing at all is proposed or merged.
+	Warehouse string    `json:"warehouse,omitempty"`
+	By        string    `json:"by"`
+	Reason    string    `json:"reason,omitempty"`
+	At        time.Time `json:"at"`
+}
+
+// scope names what is held.
+func (h Hold) scope() string {
+	if h.Warehouse == "" {
+		return h.Stage.String()
+	}
+	return "freight of " + h.Warehouse + " for " + h.Stage.String()
 }
 
 // Request is a person's wish to promote a freight to a stage.
@@ -144,6 +183,29 @@ type History struct {
 	Verifications []Verification
 	Holds         []Hold
 	Requests      []Request
+	Approvals     []Approval
+	Rejections    []Rejection
+	Metadata      []Metadata
+}
+
+// MetadataOf returns the metadata of a freight or a stage.
+func (h History) MetadataOf(kind MetadataKind, project, name string) (Metadata, bool) {
+	i := slices.IndexFunc(h.Metadata, func(m Metadata) bool { return m.Kind == kind && m.Project == project && m.Name == name })
+	if i < 0 {
+		return Metadata{}, false
+	}
+	return h.Metadata[i], true
+}
+
+// ApprovedFor returns who approved a freight for a stage, oldest first.
+func (h History) ApprovedFor(stage StageRef, freight FreightID) []Approval {
+	var found []Approval
+	for _, a := range h.Approvals {
+		if a.Stage == stage && a.Freight == freight {
+			found = append(found, a)
+		}
+	}
+	return found
 }
 
 // Freight returns the freight of that ID in a project.
@@ -178,9 +240,9 @@ func (h History) Verified(stage StageRef, freight FreightID) (Verification, bool
 	return h.Verifications[i], true
 }
 
-// Hold returns the hold on a stage.
+// Hold returns the hold on a whole stage.
 func (h History) Hold(stage StageRef) (Hold, bool) {
-	i := slices.IndexFunc(h.Holds, func(hold Hold) bool { return hold.Stage == stage })
+	i := slices.IndexFunc(h.Holds, func(hold Hold) bool { return hold.Stage == stage && hold.Warehouse == "" })
 	if i < 0 {
 		return Hold{}, false
 	}
@@ -203,4 +265,40 @@ func newest(promotions []Promotion, match func(Promotion) bool) (Promotion, bool
 		return Promotion{}, false
 	}
 	return promotions[best], true
+}
+
+// Approval is a person's word that a freight may enter a stage, whatever its upstream stages say (Kargo: approvedFor).
+type Approval struct {
+	Key     string    `json:"key"` // of the comment or call that approved; the same key is the same approval
+	Stage   StageRef  `json:"stage"`
+	Freight FreightID `json:"freight"`
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+	Reason  string    `json:"reason,omitempty"`
+}
+
+// Rejection is the word that a freight is bad: it is never promoted again by itself, to no stage of its project.
+type Rejection struct {
+	Project string    `json:"project"`
+	Freight FreightID `json:"freight"`
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+	Reason  string    `json:"reason,omitempty"`
+}
+
+// MetadataKind says whose a Metadata record is.
+type MetadataKind string
+
+// What may have metadata.
+const (
+	MetadataFreight MetadataKind = "Freight"
+	MetadataStage   MetadataKind = "Stage"
+)
+
+// Metadata are values that promotions keep with a freight or a stage, and read again later (Kargo: set-metadata).
+type Metadata struct {
+	Kind    MetadataKind               `json:"of"`
+	Project string                     `json:"project"`
+	Name    string                     `json:"name"` // the stage's name, or the freight's ID
+	Values  map[string]json.RawMessage `json:"values"`
 }

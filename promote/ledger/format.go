@@ -7,7 +7,7 @@
 // Every record is one YAML file with the keys of its Go type in package promote, and two more at the top:
 //
 //	apiVersion: lockkeeper/v1
-//	kind: Freight | Promotion | Verification | Hold | Request
+//	kind: Freight | Promotion | Verification | Hold | Request | Approval | Rejection | Metadata
 //
 // Its path is made of its identity, so that the same record always lies in the same file:
 //
@@ -15,10 +15,14 @@
 //	promotions/<project>/<stage>/<number>.<freight, 7 characters>.yaml
 //	verifications/<project>/<stage>/<freight ID>.yaml
 //	holds/<project>/<stage>.yaml
+//	holds/<project>/<stage>/<warehouse>.yaml
 //	requests/<project>/<stage>/<key>.yaml
+//	approvals/<project>/<stage>/<key>.yaml
+//	rejections/<project>/<freight ID>.yaml
+//	metadata/<project>/<freight or stage>/<freight ID or stage>.yaml
 //
-// Freight, verifications and requests are written once. A promotion is replaced as it goes on; the branch's history keeps
-// every version. Lifting a hold removes its file. Times are RFC 3339 in UTC. A file that is not understood is an error that
+// Verifications, requests and approvals are written once, and freight but for its alias. A promotion and metadata are replaced
+// as they change; the branch's history keeps every version. Lifting a hold or a rejection removes its file. Times are RFC 3339 in UTC. A file that is not understood is an error that
 // names it: history is never guessed.
 package ledger
 
@@ -43,11 +47,12 @@ const maxRecordBytes = 1 << 20
 // ErrFormat says that a file of the ledger is not a record that this version understands.
 var ErrFormat = errors.New("not a record of the ledger")
 
-// Record is one of promote.Freight, promote.Promotion, promote.Verification, promote.Hold and promote.Request.
+// Record is one of promote.Freight, promote.Promotion, promote.Verification, promote.Hold, promote.Request, promote.Approval,
+// promote.Rejection and promote.Metadata.
 type Record any
 
-// Removal takes the record at its path away.
-type Removal struct{ Hold promote.Hold }
+// Removal takes the file of a record away.
+type Removal struct{ Record Record }
 
 // Path returns the file in which a record lies.
 func Path(record Record) (string, error) {
@@ -61,10 +66,19 @@ func Path(record Record) (string, error) {
 		parts = []string{"verifications", r.Stage.Project, r.Stage.Name, string(r.Freight)}
 	case promote.Hold:
 		parts = []string{"holds", r.Stage.Project, r.Stage.Name}
+		if r.Warehouse != "" {
+			parts = append(parts, r.Warehouse)
+		}
 	case promote.Request:
 		parts = []string{"requests", r.Stage.Project, r.Stage.Name, r.Key}
+	case promote.Approval:
+		parts = []string{"approvals", r.Stage.Project, r.Stage.Name, r.Key}
+	case promote.Rejection:
+		parts = []string{"rejections", r.Project, string(r.Freight)}
+	case promote.Metadata:
+		parts = []string{"metadata", r.Project, strings.ToLower(string(r.Kind)), r.Name}
 	case Removal:
-		return Path(r.Hold)
+		return Path(r.Record)
 	default:
 		return "", fmt.Errorf("record of type %T: %w", record, ErrFormat)
 	}
@@ -111,6 +125,12 @@ func kindOf(record Record) (string, error) {
 		return "Hold", nil
 	case promote.Request:
 		return "Request", nil
+	case promote.Approval:
+		return "Approval", nil
+	case promote.Rejection:
+		return "Rejection", nil
+	case promote.Metadata:
+		return "Metadata", nil
 	}
 	return "", fmt.Errorf("record of type %T: %w", record, ErrFormat)
 }
@@ -168,8 +188,14 @@ func decode(kind string, raw []byte) (Record, error) {
 		return strict[promote.Hold](raw)
 	case "Request":
 		return strict[promote.Request](raw)
+	case "Approval":
+		return strict[promote.Approval](raw)
+	case "Rejection":
+		return strict[promote.Rejection](raw)
+	case "Metadata":
+		return strict[promote.Metadata](raw)
 	}
-	return nil, errors.New("expected Freight, Promotion, Verification, Hold or Request")
+	return nil, errors.New("expected Freight, Promotion, Verification, Hold, Request, Approval, Rejection or Metadata")
 }
 
 func strict[T any](raw []byte) (Record, error) {

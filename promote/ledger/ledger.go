@@ -156,6 +156,12 @@ func add(history *promote.History, record Record) {
 		history.Holds = append(history.Holds, r)
 	case promote.Request:
 		history.Requests = append(history.Requests, r)
+	case promote.Approval:
+		history.Approvals = append(history.Approvals, r)
+	case promote.Rejection:
+		history.Rejections = append(history.Rejections, r)
+	case promote.Metadata:
+		history.Metadata = append(history.Metadata, r)
 	}
 }
 
@@ -164,6 +170,7 @@ func sortHistory(h *promote.History) {
 	slices.SortStableFunc(h.Freights, func(a, b promote.Freight) int { return a.DiscoveredAt.Compare(b.DiscoveredAt) })
 	slices.SortStableFunc(h.Verifications, func(a, b promote.Verification) int { return a.VerifiedAt.Compare(b.VerifiedAt) })
 	slices.SortStableFunc(h.Requests, func(a, b promote.Request) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(h.Approvals, func(a, b promote.Approval) int { return a.At.Compare(b.At) })
 }
 
 // Entry is one append: records that belong together.
@@ -304,6 +311,9 @@ This branch is the history of promotions: one YAML file for each fact, written b
 - verifications/: freight that runs well in a stage, which opens the next one
 - holds/: stages that a person holds
 - requests/: promotions that a person asked for
+- approvals/: freight that a person let into a stage
+- rejections/: freight that is bad
+- metadata/: values that promotions keep with a freight or a stage
 
 To undo something, comment on a promotion (/hold, /promote); do not edit the files. Deleting the branch forgets the history:
 freight is then discovered anew and every stage is looked at afresh.

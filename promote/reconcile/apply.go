@@ -57,7 +57,10 @@ func recordsCommand(action promote.Action) bool {
 	_, hold := action.(promote.RecordHold)
 	_, resume := action.(promote.ReleaseHold)
 	_, request := action.(promote.RecordRequest)
-	return hold || resume || request
+	_, approval := action.(promote.RecordApproval)
+	_, rejection := action.(promote.RecordRejection)
+	_, acceptance := action.(promote.WithdrawRejection)
+	return hold || resume || request || approval || rejection || acceptance
 }
 
 func (r *Reconciler) do(ctx context.Context, w *watch, state *promote.State, action promote.Action) error {
@@ -86,7 +89,15 @@ func (r *Reconciler) do(ctx context.Context, w *watch, state *promote.State, act
 	case promote.RecordHold:
 		return r.record(ctx, w, *state, "Hold "+a.Hold.Stage.String(), a.Hold)
 	case promote.ReleaseHold:
-		return r.record(ctx, w, *state, "Resume "+a.Hold.Stage.String()+" for "+a.By, ledger.Removal{Hold: a.Hold})
+		return r.record(ctx, w, *state, "Resume "+a.Hold.Stage.String()+" for "+a.By, ledger.Removal{Record: a.Hold})
+	case promote.Advance:
+		return r.advanceOpen(ctx, w, *state, a)
+	case promote.RecordApproval:
+		return r.record(ctx, w, *state, "Approve "+a.Approval.Stage.String()+" for "+a.Approval.By, a.Approval)
+	case promote.RecordRejection:
+		return r.record(ctx, w, *state, "Reject "+a.Rejection.Freight.Short()+" for "+a.Rejection.By, a.Rejection)
+	case promote.WithdrawRejection:
+		return r.record(ctx, w, *state, "Accept "+a.Rejection.Freight.Short()+" for "+a.By, ledger.Removal{Record: a.Rejection})
 	case promote.RecordRequest:
 		return r.record(ctx, w, *state, "Request "+a.Request.Stage.String()+" by "+a.Request.By, a.Request)
 	case promote.Reply:
@@ -146,13 +157,44 @@ func (r *Reconciler) openChange(ctx context.Context, w *watch, a promote.OpenCha
 	return nil
 }
 
+// recordChange writes down by which change a promotion is proposed. A task that has more to do before the merge goes on.
 func (r *Reconciler) recordChange(ctx context.Context, w *watch, state promote.State, a promote.RecordChange) error {
 	p, ok := state.History.Promotion(a.Promotion.Stage, a.Promotion.ID)
 	if !ok {
 		return fmt.Errorf("promotion %s: %w", a.Promotion.ID, promote.ErrStale)
 	}
 	p.Change, p.URL = a.Change, a.URL
+	if p.Waits == promote.WaitsChange {
+		return r.advanceTo(ctx, w, state, p, fmt.Sprintf("Promotion %s: change %d", p.ID, a.Change))
+	}
 	return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: change %d", p.ID, a.Change), p)
+}
+
+// advanceOpen goes on with a promotion whose change is open: one of its steps waited for something else than the merge.
+func (r *Reconciler) advanceOpen(ctx context.Context, w *watch, state promote.State, a promote.Advance) error {
+	p, ok := state.History.Promotion(a.Promotion.Stage, a.Promotion.ID)
+	if !ok || p.Phase != promote.PhaseProposed {
+		return fmt.Errorf("promotion %s: %w", a.Promotion.ID, promote.ErrStale)
+	}
+	return r.advanceTo(ctx, w, state, p, fmt.Sprintf("Promotion %s: goes on", p.ID))
+}
+
+// advanceTo runs the steps between the opening of a change and its merge.
+func (r *Reconciler) advanceTo(ctx context.Context, w *watch, state promote.State, p promote.Promotion, message string) error {
+	change, ok := state.Change(p)
+	if !ok {
+		return fmt.Errorf("change %d of promotion %s: %w", p.Change, p.ID, promote.ErrStale)
+	}
+	ran, err := r.run(ctx, state, p, change, nil)
+	if err != nil {
+		return err
+	}
+	p = took(state, p, ran)
+	if ran.Failed {
+		return r.end(ctx, w, state, p, promote.PhaseFailed, ran.Message, ran)
+	}
+	r.lookAgain(p, ran)
+	return r.record(ctx, w, state, message, records(state, p, ran)...)
 }
 
 func (r *Reconciler) updateChange(ctx context.Context, w *watch, a promote.UpdateChange) error {

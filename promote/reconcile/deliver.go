@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/promote"
-	"github.com/lockkeeper/lockkeeper/promote/ledger"
 	"github.com/lockkeeper/lockkeeper/promote/step"
 )
 
@@ -47,18 +47,22 @@ func (r *Reconciler) advance(ctx context.Context, w *watch, state promote.State,
 			// Each step that waits has its own time.
 			p.DeliveringSince = state.Now
 		}
-		p.Results = ran.Results
+		p = took(state, p, ran)
 		switch {
 		case ran.Failed:
-			return r.end(ctx, w, state, p, promote.PhaseFailed, ran.Message)
-		case ran.Wait == step.WaitNothing:
-			return r.end(ctx, w, state, p, promote.PhaseSucceeded, "")
-		case ran.Wait != step.WaitDelivery:
+			return r.end(ctx, w, state, p, promote.PhaseFailed, ran.Message, ran)
+		case ran.Wait == promote.WaitsNothing:
+			return r.end(ctx, w, state, p, promote.PhaseSucceeded, "", ran)
+		case ran.Wait == promote.WaitsMerge, ran.Wait == promote.WaitsChange:
 			return r.end(ctx, w, state, p, promote.PhaseFailed,
-				"a step after the merge proposes another change: split the task into two stages")
+				"a step after the merge proposes another change: split the task into two stages", ran)
 		}
-		if err := r.recordProgress(ctx, w, state, p); err != nil {
+		if err := r.recordProgress(ctx, w, state, p, ran); err != nil {
 			return err
+		}
+		if ran.Wait != promote.WaitsDelivery {
+			r.lookAgain(p, ran)
+			return nil
 		}
 		delivery, err := r.ask(ctx, state, p, *ran.Deliver)
 		if err != nil {
@@ -92,16 +96,25 @@ func (r *Reconciler) left(state promote.State, p promote.Promotion, timeout time
 	return left
 }
 
-// recordProgress writes down that a promotion was merged and which steps are done since. Nothing new is not written.
-func (r *Reconciler) recordProgress(ctx context.Context, w *watch, state promote.State, p promote.Promotion) error {
+// recordProgress writes down that a promotion was merged, which steps are done since, and what a step has to remember.
+// Nothing new is not written.
+func (r *Reconciler) recordProgress(ctx context.Context, w *watch, state promote.State, p promote.Promotion, ran step.Result) error {
 	known, _ := state.History.Promotion(p.Stage, p.ID)
 	switch {
 	case known.Phase == promote.PhaseProposed:
-		return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: merged as %s", p.ID, p.Merged.Short()), p)
-	case len(known.Results) != len(p.Results):
-		return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: delivering", p.ID), p)
+		return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: merged as %s", p.ID, p.Merged.Short()), records(state, p, ran)...)
+	case !sameProgress(known, p):
+		return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: delivering", p.ID), records(state, p, ran)...)
 	}
 	return nil
+}
+
+// sameProgress reports whether two records of a promotion tell of the same steps. The words of a step that waits change all
+// the time and are no progress.
+func sameProgress(a, b promote.Promotion) bool {
+	return a.Waits == b.Waits && a.Approvals == b.Approvals && slices.EqualFunc(a.Results, b.Results, func(a, b promote.StepResult) bool {
+		return a.As == b.As && a.Status == b.Status && a.Errors == b.Errors && bytes.Equal(a.State, b.State)
+	})
 }
 
 // ask looks at every application of a step and returns the one that is furthest behind.
@@ -200,9 +213,9 @@ func joinMessages(a, b string) string {
 
 // end writes the note, then the record that the promotion is over.
 func (r *Reconciler) end(
-	ctx context.Context, w *watch, state promote.State, p promote.Promotion, phase promote.Phase, message string,
+	ctx context.Context, w *watch, state promote.State, p promote.Promotion, phase promote.Phase, message string, ran step.Result,
 ) error {
-	p.Phase, p.Message, p.FinishedAt = phase, message, state.Now
+	p.Phase, p.Message, p.FinishedAt, p.Waits = phase, message, state.Now, promote.WaitsNothing
 	pipeline, _ := state.Pipeline(p.Stage.Project)
 	freight, _ := state.History.Freight(p.Stage.Project, p.Freight)
 	if p.Change != 0 {
@@ -213,18 +226,18 @@ func (r *Reconciler) end(
 			return err
 		}
 	}
-	records := []ledger.Record{p}
+	all := records(state, p, ran)
 	if phase == promote.PhaseSucceeded {
 		for _, id := range append([]promote.FreightID{p.Freight}, p.Others...) {
 			if _, known := state.History.Verified(p.Stage, id); known {
 				continue
 			}
-			records = append(records, promote.Verification{
+			all = append(all, promote.Verification{
 				Stage: p.Stage, Freight: id, Promotion: p.ID, Commit: p.Merged, VerifiedAt: state.Now,
 			})
 		}
 	}
-	if err := r.record(ctx, w, state, fmt.Sprintf("Promotion %s: %s", p.ID, phase), records...); err != nil {
+	if err := r.record(ctx, w, state, fmt.Sprintf("Promotion %s: %s", p.ID, phase), all...); err != nil {
 		return err
 	}
 	delete(r.memory.deliveries, p.Ref())

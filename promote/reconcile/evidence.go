@@ -67,12 +67,9 @@ func (r *Reconciler) compare(ctx context.Context, key evidenceKey) (promote.Evid
 }
 
 func (r *Reconciler) repository(ctx context.Context, commit promote.Commit) (render.Repository, error) {
-	if err := r.Git.Ensure(ctx, string(commit)); err != nil {
-		return render.Repository{}, fmt.Errorf("fetch %s: %w", commit.Short(), err)
-	}
-	tree, err := r.Git.Tree(ctx, string(commit))
+	tree, err := r.treeAt(ctx, commit)
 	if err != nil {
-		return render.Repository{}, fmt.Errorf("read %s: %w", commit.Short(), err)
+		return render.Repository{}, err
 	}
 	return render.Repository{Tree: tree, URLs: r.URLs, Revision: string(r.memory.branch)}, nil
 }

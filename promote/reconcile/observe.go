@@ -41,7 +41,7 @@ func (r *Reconciler) observe(ctx context.Context, w *watch) (promote.State, erro
 	state.Pipelines, state.Findings = repository.pipelines, repository.findings
 	state.Tips = proposalTips(refs)
 	state.Rejected = maps.Clone(r.memory.rejected)
-	w.ledger = ledgerTip(refs)
+	w.ledger, w.refs = ledgerTip(refs), refs
 	history, findings, err := r.ledger.Load(ctx, w.ledger)
 	if err != nil {
 		return state, err
@@ -259,12 +259,18 @@ func (r *Reconciler) discover(ctx context.Context, w *watch, state promote.State
 
 // subscriptions returns what a warehouse watches, without the places in its file: when it changes, what was discovered before
 // says nothing.
-func subscriptions(warehouse promote.Warehouse) []promote.ImageSubscription {
-	images := slices.Clone(warehouse.Images)
-	for i := range images {
-		images[i].Position = promote.Position{}
+func subscriptions(w promote.Warehouse) promote.Warehouse {
+	w.Position, w.Images, w.Git, w.Charts = promote.Position{}, slices.Clone(w.Images), slices.Clone(w.Git), slices.Clone(w.Charts)
+	for i := range w.Images {
+		w.Images[i].Position = promote.Position{}
 	}
-	return images
+	for i := range w.Git {
+		w.Git[i].Position = promote.Position{}
+	}
+	for i := range w.Charts {
+		w.Charts[i].Position = promote.Position{}
+	}
+	return w
 }
 
 // hinted reports whether an event says that a warehouse may have something new, or that it is worth asking again what could
@@ -312,7 +318,7 @@ func (r *Reconciler) observeChanges(ctx context.Context, w *watch, state *promot
 		if promotion.Phase != promote.PhaseProposed {
 			continue
 		}
-		if err := r.observeProposal(ctx, state, promotion); err != nil {
+		if err := r.observeProposal(ctx, w, state, promotion); err != nil {
 			return err
 		}
 	}
@@ -379,7 +385,7 @@ func (r *Reconciler) gone(ctx context.Context, number int, branch promote.Branch
 }
 
 // observeProposal looks at the head of an open proposal.
-func (r *Reconciler) observeProposal(ctx context.Context, state *promote.State, p promote.Promotion) error {
+func (r *Reconciler) observeProposal(ctx context.Context, w *watch, state *promote.State, p promote.Promotion) error {
 	head := p.Head
 	if change, ok := state.Change(p); ok {
 		if change.State != promote.ChangeOpen {
@@ -387,7 +393,7 @@ func (r *Reconciler) observeProposal(ctx context.Context, state *promote.State, 
 		}
 		head = change.Head
 	}
-	conflicts, err := r.conflicts(ctx, p, state.Head)
+	conflicts, err := r.conflicts(ctx, w, p)
 	if err != nil {
 		r.Log.WarnContext(ctx, "compare proposal", "promotion", p.ID, "error", err)
 	}
@@ -432,8 +438,9 @@ func (r *Reconciler) status(ctx context.Context, head promote.Commit) (*promote.
 }
 
 // conflicts returns the files of a proposal that changed on the target branch since the proposal was made.
-func (r *Reconciler) conflicts(ctx context.Context, p promote.Promotion, head promote.Commit) ([]string, error) {
-	if p.Base == head || p.Base == "" || p.Head == "" {
+func (r *Reconciler) conflicts(ctx context.Context, w *watch, p promote.Promotion) ([]string, error) {
+	tip, _ := w.refs.Branch(string(p.Target))
+	if string(p.Base) == tip || tip == "" || p.Base == "" || p.Head == "" {
 		return nil, nil
 	}
 	changed, err := r.Git.Diff(ctx, string(p.Base), string(p.Head))
@@ -448,13 +455,32 @@ func (r *Reconciler) conflicts(ctx context.Context, p promote.Promotion, head pr
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", p.Base.Short(), err)
 	}
+	present, err := r.treeAt(ctx, promote.Commit(tip))
+	if err != nil {
+		return nil, err
+	}
 	var conflicts []string
 	for _, change := range changed {
 		old, _ := before.ObjectID(change.Path)
-		now, _ := r.memory.repository.tree.ObjectID(change.Path)
+		now, _ := present.ObjectID(change.Path)
 		if old != now {
 			conflicts = append(conflicts, change.Path)
 		}
 	}
 	return conflicts, nil
+}
+
+// treeAt returns the files of a commit; those of the default branch's tip are held already.
+func (r *Reconciler) treeAt(ctx context.Context, commit promote.Commit) (*git.Tree, error) {
+	if known := r.memory.repository; known != nil && known.head == commit {
+		return known.tree, nil
+	}
+	if err := r.Git.Ensure(ctx, string(commit)); err != nil {
+		return nil, fmt.Errorf("fetch %s: %w", commit.Short(), err)
+	}
+	tree, err := r.Git.Tree(ctx, string(commit))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", commit.Short(), err)
+	}
+	return tree, nil
 }

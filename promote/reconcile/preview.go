@@ -76,7 +76,7 @@ func (r *Reconciler) preview(ctx context.Context, state promote.State, a promote
 	}
 	promotion.Results, promotion.Moves, promotion.Head = ran.Results, ran.Moves, a.Base
 	if ran.Push != nil {
-		promotion.Head = ran.Push.Head
+		promotion.Head, promotion.Base, promotion.Target = ran.Push.Head, ran.Push.Base, ran.Push.Target
 	}
 	evidence, err := r.evidence(ctx, state, promotion, promotion.Head)
 	if err != nil {

@@ -1,9 +1,11 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
@@ -28,13 +30,71 @@ func (r *Reconciler) propose(ctx context.Context, w *watch, state *promote.State
 		r.memory.rejected[key] = ran.Message
 		return nil
 	}
-	promotion.Results, promotion.Moves = ran.Results, ran.Moves
-	if ran.Push == nil {
-		return r.nothingToPropose(ctx, w, *state, a, promotion)
+	promotion = took(*state, promotion, ran)
+	switch {
+	case ran.Wait == promote.WaitsTime, ran.Wait == promote.WaitsApproval:
+		return r.prepare(ctx, w, *state, a, promotion, ran)
+	case ran.Push == nil:
+		return r.nothingToPropose(ctx, w, *state, a, promotion, ran)
 	}
-	promotion.Head = ran.Push.Head
+	promotion.Head, promotion.Base, promotion.Target = ran.Push.Head, ran.Push.Base, ran.Push.Target
 	promotion.Title, promotion.Text, promotion.Labels = ran.Push.Title, ran.Push.Description, ran.Push.Labels
-	return r.publish(ctx, w, *state, a, promotion)
+	return r.publish(ctx, w, *state, a, promotion, ran)
+}
+
+// took writes what a run did into the record of its promotion.
+func took(state promote.State, p promote.Promotion, ran step.Result) promote.Promotion {
+	p.Results, p.Moves, p.Waits = ran.Results, ran.Moves, ran.Wait
+	p.AutoMerge = p.AutoMerge || ran.AutoMerge
+	p.Approvals = len(state.History.ApprovedFor(p.Stage, p.Freight))
+	return p
+}
+
+// records returns the record of a promotion and what else its steps have to be written down.
+func records(state promote.State, p promote.Promotion, ran step.Result) []ledger.Record {
+	all := []ledger.Record{p}
+	for _, set := range ran.Metadata {
+		known, ok := state.History.MetadataOf(set.Kind, set.Project, set.Name)
+		if ok {
+			values := maps.Clone(known.Values)
+			maps.Copy(values, set.Values)
+			set.Values = values
+		}
+		all = append(all, set)
+	}
+	if freight, ok := state.History.Freight(p.Stage.Project, p.Freight); ok && ran.Alias != "" && ran.Alias != freight.Alias {
+		freight.Alias = ran.Alias
+		all = append(all, freight)
+	}
+	return all
+}
+
+// lookAgain remembers when a step that waits is worth looking at again.
+func (r *Reconciler) lookAgain(p promote.Promotion, ran step.Result) {
+	if ran.Wait != promote.WaitsTime {
+		delete(r.memory.deliveries, p.Ref())
+		return
+	}
+	r.memory.deliveries[p.Ref()] = promote.Delivering{Message: waiting(ran), Next: r.Now().Add(ran.Next)}
+}
+
+// waiting says what a run waits for, in the words of its step.
+func waiting(ran step.Result) string {
+	if len(ran.Results) == 0 {
+		return ""
+	}
+	return ran.Results[len(ran.Results)-1].Message
+}
+
+// prepare records a promotion of which a step before the change waits. What its steps made of files is made again when it
+// goes on.
+func (r *Reconciler) prepare(
+	ctx context.Context, w *watch, state promote.State, a promote.Propose, p promote.Promotion, ran step.Result,
+) error {
+	p.Phase = promote.PhasePreparing
+	r.lookAgain(p, ran)
+	all := append(records(state, p, ran), superseded(state, a)...)
+	return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: waits: %s", p.ID, waiting(ran)), all...)
 }
 
 // begin makes the record of a promotion as it starts.
@@ -44,17 +104,16 @@ func (r *Reconciler) begin(state promote.State, a promote.Propose) (promote.Prom
 	if !ok {
 		return promote.Promotion{}, fmt.Errorf("stage %q: %w", a.Stage, promote.ErrStale)
 	}
-	created := state.Now
-	if a.Again {
-		if before, ok := state.History.Promotion(a.Stage, a.Promotion); ok {
-			created = before.CreatedAt
-		}
-	}
-	return promote.Promotion{
+	p := promote.Promotion{
 		ID: a.Promotion, Stage: a.Stage, Number: a.Number, Freight: a.Freight.ID, Others: a.Others, Actor: a.Actor,
-		Phase: promote.PhaseProposed, CreatedAt: created, Base: a.Base, Branch: promote.ProposalBranch(a.Stage), Target: state.Branch,
-		Vars: stage.Vars, Steps: stage.Steps, Change: a.Change,
-	}, nil
+		Phase: promote.PhaseProposed, CreatedAt: state.Now, Base: a.Base, Source: a.Base, Branch: promote.ProposalBranch(a.Stage),
+		Target: state.Branch, Vars: stage.Vars, Steps: slices.Concat(stage.Steps, stage.Verify), Change: a.Change,
+	}
+	if before, ok := state.History.Promotion(a.Stage, a.Promotion); ok && a.Again {
+		p.CreatedAt = before.CreatedAt
+		p.Results = before.Results // the effects that it had stand; everything else is made again
+	}
+	return p, nil
 }
 
 // request gathers what a run of a promotion's steps needs.
@@ -65,8 +124,9 @@ func (r *Reconciler) request(state promote.State, p promote.Promotion) (step.Req
 		return step.Request{}, fmt.Errorf("stage %s is no longer declared: declare it again, or close the change", p.Stage)
 	}
 	request := step.Request{
-		Repository: step.Repository{Git: r.Git, URLs: r.URLs, Branch: p.Target, Head: p.Base},
-		Promotion:  p, When: p.CreatedAt, Author: r.Author,
+		Repository: step.Repository{Git: r.Git, URLs: r.URLs, Branch: state.Branch, Head: cmp.Or(p.Source, p.Base)},
+		Promotion:  p, When: p.CreatedAt, Now: state.Now, Author: r.Author, World: r.World,
+		Approvals: state.History.ApprovedFor(p.Stage, p.Freight),
 	}
 	for _, id := range append([]promote.FreightID{p.Freight}, p.Others...) {
 		freight, ok := state.History.Freight(p.Stage.Project, id)
@@ -101,11 +161,11 @@ func (r *Reconciler) run(
 // nothingToPropose records a promotion whose steps changed nothing, because the target branch has it all already. What is
 // left is to deliver and verify it.
 func (r *Reconciler) nothingToPropose(
-	ctx context.Context, w *watch, state promote.State, a promote.Propose, p promote.Promotion,
+	ctx context.Context, w *watch, state promote.State, a promote.Propose, p promote.Promotion, ran step.Result,
 ) error {
 	p.Phase, p.Merged, p.DeliveringSince = promote.PhaseDelivering, a.Base, state.Now
-	records := append([]ledger.Record{p}, superseded(state, a)...)
-	return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: nothing to change", p.ID), records...)
+	all := append(records(state, p, ran), superseded(state, a)...)
+	return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: nothing to change", p.ID), all...)
 }
 
 // superseded returns the record of the promotion whose place another one takes.
@@ -121,7 +181,7 @@ func superseded(state promote.State, a promote.Propose) []ledger.Record {
 
 // publish pushes the proposal and its record, and opens or updates the change.
 func (r *Reconciler) publish(
-	ctx context.Context, w *watch, state promote.State, a promote.Propose, p promote.Promotion,
+	ctx context.Context, w *watch, state promote.State, a promote.Propose, p promote.Promotion, ran step.Result,
 ) error {
 	evidence, err := r.evidence(ctx, state, p, p.Head)
 	if err != nil {
@@ -131,7 +191,7 @@ func (r *Reconciler) publish(
 	if err != nil {
 		return err
 	}
-	if err := r.push(ctx, w, state, a, p); err != nil {
+	if err := r.push(ctx, w, state, a, p, ran); err != nil {
 		return err
 	}
 	change, ok := shown(w.changes, a, p)
@@ -162,25 +222,20 @@ func shown(changes []promote.Change, a promote.Propose, p promote.Promotion) (pr
 
 // push sends the proposal branch and the ledger in one request. Each is compared and swapped: whoever was slower decides
 // anew.
-func (r *Reconciler) push(ctx context.Context, w *watch, state promote.State, a promote.Propose, p promote.Promotion) error {
-	refs, err := r.Git.Refs(ctx)
+func (r *Reconciler) push(
+	ctx context.Context, w *watch, state promote.State, a promote.Propose, p promote.Promotion, ran step.Result,
+) error {
+	updates, err := r.proposal(ctx, a, p, ran.Push.Create)
 	if err != nil {
 		return err
 	}
-	if tip, _ := refs.Branch(string(p.Target)); promote.Commit(tip) != a.Base {
-		return fmt.Errorf("branch %q moved from %s to %s: %w", p.Target, a.Base.Short(), promote.Commit(tip).Short(), promote.ErrStale)
-	}
 	entry := ledger.Entry{
 		Tip: w.ledger, When: state.Now, Message: fmt.Sprintf("Promotion %s: proposed", p.ID),
-		Records: slices.Concat(w.pending, []ledger.Record{p}, superseded(state, a)),
+		Records: slices.Concat(w.pending, records(state, p, ran), superseded(state, a)),
 	}
 	tip, err := r.ledger.Prepare(ctx, entry)
 	if err != nil {
 		return err
-	}
-	var updates []git.RefUpdate
-	if p.Head != a.Tip {
-		updates = append(updates, git.RefUpdate{Ref: string(p.Branch), Old: string(a.Tip), New: string(p.Head)})
 	}
 	if tip != entry.Tip {
 		updates = append(updates, git.RefUpdate{Ref: string(promote.LedgerBranch), Old: string(entry.Tip), New: string(tip)})
@@ -199,6 +254,30 @@ func (r *Reconciler) push(ctx context.Context, w *watch, state promote.State, a 
 	}
 	w.ledger, w.pending = tip, nil
 	return nil
+}
+
+// proposal returns what a push has to move for a proposal: its branch, and a target that does not exist yet. What the
+// decision was made on must be as it was.
+func (r *Reconciler) proposal(ctx context.Context, a promote.Propose, p promote.Promotion, create bool) ([]git.RefUpdate, error) {
+	refs, err := r.Git.Refs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if tip, _ := refs.Branch(string(r.memory.branch)); promote.Commit(tip) != a.Base {
+		return nil, fmt.Errorf("branch %q moved from %s to %s: %w", r.memory.branch, a.Base.Short(), promote.Commit(tip).Short(), promote.ErrStale)
+	}
+	var updates []git.RefUpdate
+	tip, exists := refs.Branch(string(p.Target))
+	switch {
+	case !exists && create:
+		updates = append(updates, git.RefUpdate{Ref: string(p.Target), New: string(p.Base)})
+	case promote.Commit(tip) != p.Base:
+		return nil, fmt.Errorf("branch %q moved from %s to %s: %w", p.Target, p.Base.Short(), promote.Commit(tip).Short(), promote.ErrStale)
+	}
+	if p.Head != a.Tip {
+		updates = append(updates, git.RefUpdate{Ref: string(p.Branch), Old: string(a.Tip), New: string(p.Head)})
+	}
+	return updates, nil
 }
 
 // pushed says what became of one branch of a push.

@@ -14,6 +14,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/discover"
 	"github.com/lockkeeper/lockkeeper/promote/ledger"
+	"github.com/lockkeeper/lockkeeper/promote/step"
 	"github.com/lockkeeper/lockkeeper/render"
 )
 
@@ -30,6 +31,7 @@ type Config struct {
 	Renderer *render.Engine     // required
 	Argo     Deliverer          // nil: deliveries wait until a server is configured
 	Author   git.Signature      // required: of the commits
+	World    step.World         // what steps may reach besides the repository
 	Log      *slog.Logger       // required
 	Now      func() time.Time   // required
 	Metrics  Metrics            // optional
@@ -126,6 +128,7 @@ type watch struct {
 	changes  []promote.Change // as the forge last said, and as we wrote since
 	listed   bool
 	recalled bool             // changes are those of the last Run
+	refs     git.Refs         // as last read
 	ledger   promote.Commit   // tip of the ledger that was observed or written last
 	pending  []ledger.Record  // to be written with the next record
 	failed   map[string]error // what could not be done, by the action's key

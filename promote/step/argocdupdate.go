@@ -1,6 +1,7 @@
 package step
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -26,15 +27,15 @@ type sourceConfig struct {
 }
 
 // argocdUpdate has Argo CD sync exactly the named applications, and waits until they are healthy at the desired revision.
-func (r *run) argocdUpdate(step promote.Step, c config) (outcome, error) {
+func (r *run) argocdUpdate(_ context.Context, step promote.Step, c config) (outcome, error) {
 	use, err := r.applications(step, c)
 	if err != nil {
 		return outcome{}, err
 	}
 	switch {
 	case r.Delivered == nil:
-		r.result.Wait, r.result.Deliver = WaitDelivery, use
-		return outcome{message: "waits for Argo CD"}, errWaiting
+		r.result.Deliver = use
+		return r.wait(promote.WaitsDelivery, "waits for Argo CD")
 	case r.Delivered.Failed:
 		message := r.Delivered.Message
 		r.Delivered = nil
@@ -80,10 +81,10 @@ func (r *run) applications(step promote.Step, c config) (*ApplicationUse, error)
 // Applications returns the applications that a promotion will have synced, as far as that can be said before it is merged,
 // and what is wrong with the steps that will do so.
 func Applications(request Request) ([]Application, []error) {
-	r := &run{Request: request, workspace: &workspace{repository: request.Repository}, outputs: map[string]map[string]any{}}
-	for i, result := range request.Promotion.Results {
+	r := newRun(request)
+	for _, step := range request.Promotion.Steps {
 		// An output that cannot be read again was an error of the run that wrote it.
-		_ = r.recall(request.Promotion.Steps[i], result)
+		_ = r.recall(step, r.recorded(step))
 	}
 	r.foresee()
 	var found []Application

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -18,80 +19,173 @@ type gitCloneConfig struct {
 }
 
 type checkoutConfig struct {
-	Path   string `json:"path"`
-	Branch string `json:"branch"`
-	Commit string `json:"commit"`
-	As     string `json:"as"`
+	Path   string   `json:"path"`
+	Branch string   `json:"branch"`
+	Commit string   `json:"commit"`
+	Tag    string   `json:"tag"`
+	As     string   `json:"as"`
+	Create flag     `json:"create"`
+	Sparse []string `json:"sparse"` // accepted; only what is read is fetched
+}
+
+// key is what the output calls the checkout.
+func (c checkoutConfig) key() string {
+	if c.As != "" {
+		return c.As
+	}
+	return c.Path
 }
 
 type authorConfig struct {
-	Name  string `json:"name"`
-	Email string `json:"email"`
+	Name       string `json:"name"`
+	Email      string `json:"email"`
+	SigningKey string `json:"signingKey"` // refused: see author
 }
 
-// gitClone checks out the target branch, at the commit that the promotion runs on. It fetches nothing but what later steps
-// read.
-func (r *run) gitClone(ctx context.Context, c config) (outcome, error) {
-	var cfg gitCloneConfig
-	if err := c.decode(&cfg); err != nil {
-		return outcome{}, err
-	}
-	if err := r.checkClone(cfg); err != nil {
+// gitClone checks out branches, commits and tags, at the commit that the promotion runs on where that is the pipeline's own
+// branch. It fetches nothing but what later steps read.
+func (r *run) gitClone(ctx context.Context, _ promote.Step, c config) (outcome, error) {
+	cfg, repository, own, err := r.cloneConfig(c)
+	if err != nil {
 		return outcome{}, err
 	}
 	commits := map[string]any{}
-	for _, checkout := range cfg.Checkout {
-		branch, commit, err := r.revision(checkout)
-		if err != nil {
+	for _, one := range cfg.Checkout {
+		out := checkout{path: one.Path, git: repository, own: own}
+		if err := r.revision(ctx, &out, one); err != nil {
 			return outcome{}, err
 		}
-		if err := r.workspace.add(ctx, checkout.Path, branch, commit); err != nil {
+		if err := r.workspace.add(ctx, out); err != nil {
 			return outcome{}, err
 		}
-		key := checkout.As
-		if key == "" {
-			key = checkout.Path
-		}
-		commits[key] = string(commit)
+		commits[one.key()] = string(out.base)
 	}
-	r.author(cfg.Author)
-	return outcome{status: promote.StepSucceeded, output: map[string]any{"commits": commits}}, nil
+	if err := r.author(cfg.Author); err != nil {
+		return outcome{}, err
+	}
+	return succeeded(map[string]any{"commits": commits}), nil
 }
 
-func (r *run) author(cfg *authorConfig) {
-	if cfg != nil && cfg.Name != "" {
-		r.Author.Name, r.Author.Email = cfg.Name, cfg.Email
-	}
-}
-
-func (r *run) checkClone(cfg gitCloneConfig) error {
+// author takes over who a task says makes the commits. A key to sign with belongs into the server's configuration, never
+// into a repository.
+func (r *run) author(cfg *authorConfig) error {
 	switch {
-	case cfg.RepoURL == "":
-		return errors.New("config.repoURL is missing: name the repository, as in repoURL: ${{ vars.gitopsRepo }}")
-	case !r.Repository.sameRepository(cfg.RepoURL):
-		return fmt.Errorf("config.repoURL is %q, but only the repository of the pipeline itself (%s) can be promoted in so far",
-			withoutUser(cfg.RepoURL), withoutUser(r.Repository.URLs[0]))
-	case len(cfg.Checkout) == 0:
-		return errors.New("config.checkout is missing: say where to check what out, as in checkout: [{branch: main, path: ./repo}]")
+	case cfg == nil:
+	case cfg.SigningKey != "":
+		return errors.New("author.signingKey stands in a manifest: remove it, and set the signing key in the server's configuration")
+	case cfg.Name != "":
+		r.Author.Name, r.Author.Email = cfg.Name, cfg.Email
 	}
 	return nil
 }
 
-// revision resolves what a checkout names.
-func (r *run) revision(c checkoutConfig) (promote.Branch, promote.Commit, error) {
-	switch branch := promote.Branch(c.Branch); {
-	case c.Path == "":
-		return "", "", errors.New("config.checkout.path is missing")
-	case c.Commit != "":
-		return r.Repository.Branch, promote.Commit(c.Commit), nil
-	case branch == "" || branch == r.Repository.Branch:
-		return r.Repository.Branch, r.Repository.Head, nil
+// cloneConfig reads the configuration and opens the repository that it names.
+func (r *run) cloneConfig(c config) (cfg gitCloneConfig, repository *git.Repository, own bool, err error) {
+	if err := c.decode(&cfg); err != nil {
+		return cfg, nil, false, err
 	}
-	return "", "", fmt.Errorf("config.checkout.branch is %q, but changes are merged into %q: check that branch out",
-		c.Branch, r.Repository.Branch)
+	switch {
+	case cfg.RepoURL == "":
+		return cfg, nil, false, errors.New("config.repoURL is missing: name the repository, as in repoURL: ${{ vars.gitopsRepo }}")
+	case len(cfg.Checkout) == 0:
+		return cfg, nil, false, errors.New("config.checkout is missing: say where to check what out, as in checkout: [{branch: main, path: ./repo}]")
+	case r.Repository.sameRepository(cfg.RepoURL):
+		return cfg, r.Repository.Git, true, nil
+	case r.World.Git == nil:
+		return cfg, nil, false, fmt.Errorf("config.repoURL is %q, which is not the repository of the pipeline (%s): "+
+			"let the server read it, by gitRepositories in its configuration", withoutUser(cfg.RepoURL), withoutUser(r.Repository.URLs[0]))
+	}
+	repository, err = r.World.Git(cfg.RepoURL)
+	if err != nil {
+		return cfg, nil, false, fmt.Errorf("config.repoURL %q: %w", withoutUser(cfg.RepoURL), err)
+	}
+	return cfg, repository, false, nil
 }
 
-// replayClone checks out what the steps before left behind: the merged commit, or the proposed one.
+// revision finds the commit that a checkout names.
+func (r *run) revision(ctx context.Context, out *checkout, c checkoutConfig) error {
+	named := 0
+	for _, text := range []string{c.Branch, c.Commit, c.Tag} {
+		if text != "" {
+			named++
+		}
+	}
+	switch branch := promote.Branch(c.Branch); {
+	case c.Path == "":
+		return errors.New("config.checkout.path is missing")
+	case named > 1:
+		return fmt.Errorf("config.checkout of %q names more than one of branch, commit and tag: keep one", c.Path)
+	case c.Commit != "":
+		out.base = promote.Commit(c.Commit)
+		return nil
+	case out.own && c.Tag == "" && (branch == "" || branch == r.Repository.Branch):
+		out.branch, out.base = r.Repository.Branch, r.Repository.Head
+		return nil
+	}
+	return r.lookUp(ctx, out, c)
+}
+
+// lookUp asks the repository where a branch or a tag is.
+func (r *run) lookUp(ctx context.Context, out *checkout, c checkoutConfig) error {
+	refs, err := r.refsOf(ctx, out)
+	if err != nil {
+		return err
+	}
+	name := c.Branch
+	switch {
+	case c.Tag != "":
+		id, ok := refs.Commits["refs/tags/"+c.Tag]
+		if !ok {
+			return fmt.Errorf("config.checkout.tag is %q, which %s does not have: push it, or name another", c.Tag, out.git.URL())
+		}
+		out.base = promote.Commit(id)
+		return nil
+	case name == "":
+		name = refs.Default
+	}
+	tip, ok := refs.Branch(name)
+	switch {
+	case ok:
+		out.branch, out.base = promote.Branch(name), promote.Commit(tip)
+		return nil
+	case !bool(c.Create) || !out.own:
+		return fmt.Errorf("config.checkout.branch is %q, which %s does not have: push it, or set create: true", name, out.git.URL())
+	}
+	return r.found(ctx, out, promote.Branch(name))
+}
+
+// found begins a branch that does not exist yet with an empty commit, as Kargo does. It is pushed with what is proposed on it.
+func (r *run) found(ctx context.Context, out *checkout, branch promote.Branch) error {
+	if err := git.ValidBranch(string(branch)); err != nil {
+		return fmt.Errorf("config.checkout.branch: %w", err)
+	}
+	id, err := out.git.Commit(ctx, git.CommitRequest{
+		Message: "Begin " + string(branch), Author: &r.Author, When: r.When, AllowEmpty: true,
+	})
+	if err != nil {
+		return fmt.Errorf("begin branch %q: %w", branch, err)
+	}
+	out.branch, out.base, out.fresh = branch, promote.Commit(id), true
+	return nil
+}
+
+// refsOf reads the refs of a repository, those of the pipeline's own once in a run.
+func (r *run) refsOf(ctx context.Context, c *checkout) (git.Refs, error) {
+	if c.own && r.refs != nil {
+		return *r.refs, nil
+	}
+	refs, err := c.git.Refs(ctx)
+	if err != nil {
+		return refs, fmt.Errorf("read the branches of %s: %w", c.git.URL(), err)
+	}
+	if c.own {
+		r.refs = &refs
+	}
+	return refs, nil
+}
+
+// replayClone checks out what the steps before left behind: on the promotion's target the merged commit, or the proposed one,
+// and elsewhere what was checked out then.
 func (r *run) replayClone(ctx context.Context, step promote.Step) error {
 	env, err := r.env(step)
 	if err != nil {
@@ -101,24 +195,35 @@ func (r *run) replayClone(ctx context.Context, step promote.Step) error {
 	if err != nil {
 		return fmt.Errorf("step %s: %w", label(step), err)
 	}
-	var cfg gitCloneConfig
-	if err := evaluated.decode(&cfg); err != nil {
+	cfg, repository, own, err := r.cloneConfig(evaluated)
+	if err != nil {
 		return fmt.Errorf("step %s: %w", label(step), err)
 	}
-	for _, checkout := range cfg.Checkout {
-		branch, commit, err := r.revision(checkout)
-		if err != nil {
-			return fmt.Errorf("step %s: %w", label(step), err)
+	commits, _ := r.outputs[step.As]["commits"].(map[string]any)
+	for _, one := range cfg.Checkout {
+		out := checkout{path: one.Path, git: repository, own: own, branch: promote.Branch(one.Branch)}
+		if own && out.branch == "" && one.Commit == "" && one.Tag == "" {
+			out.branch = r.Repository.Branch
 		}
-		if merged := r.merged(); merged != "" && checkout.Commit == "" {
-			commit = merged
-		} else if r.Promotion.Head != "" && checkout.Commit == "" {
-			commit = r.Promotion.Head
+		recorded, _ := commits[one.key()].(string)
+		out.base = promote.Commit(recorded)
+		if own && out.branch != "" && out.branch == r.Promotion.Target {
+			out.base = r.present()
 		}
-		if err := r.workspace.add(ctx, checkout.Path, branch, commit); err != nil {
+		if err := r.workspace.add(ctx, out); err != nil {
 			return fmt.Errorf("step %s: %w", label(step), err)
 		}
 	}
-	r.author(cfg.Author)
-	return nil
+	return r.author(cfg.Author)
+}
+
+// present is what the target branch has, or will have, of the promotion.
+func (r *run) present() promote.Commit {
+	switch merged := r.merged(); {
+	case merged != "":
+		return merged
+	case r.Promotion.Head != "":
+		return r.Promotion.Head
+	}
+	return r.Repository.Head
 }

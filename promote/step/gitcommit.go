@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
@@ -18,7 +19,7 @@ type gitCommitConfig struct {
 }
 
 // gitCommit commits the edits of a checkout. Without an edit it is skipped, and its output names what is there already.
-func (r *run) gitCommit(ctx context.Context, c config) (outcome, error) {
+func (r *run) gitCommit(ctx context.Context, _ promote.Step, c config) (outcome, error) {
 	var cfg gitCommitConfig
 	if err := c.decode(&cfg); err != nil {
 		return outcome{}, err
@@ -31,14 +32,10 @@ func (r *run) gitCommit(ctx context.Context, c config) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	r.author(cfg.Author)
-	files := map[string]git.File{}
-	for name, data := range checkout.edits {
-		files[name] = git.File{Data: data}
+	if err := r.author(cfg.Author); err != nil {
+		return outcome{}, err
 	}
-	id, err := r.Repository.Git.Commit(ctx, git.CommitRequest{
-		Parents: []string{string(checkout.head)}, Files: files, Message: message + r.trailers(), Author: &r.Author, When: r.When,
-	})
+	id, err := r.commit(ctx, checkout, message+r.trailers())
 	switch {
 	case errors.Is(err, git.ErrNoChange):
 		return outcome{
@@ -47,11 +44,62 @@ func (r *run) gitCommit(ctx context.Context, c config) (outcome, error) {
 	case err != nil:
 		return outcome{}, fmt.Errorf("commit: %w", err)
 	}
-	checkout.head, checkout.edits = promote.Commit(id), map[string][]byte{}
-	if checkout.tree, err = r.workspace.tree(ctx, checkout.head); err != nil {
+	checkout.head, checkout.edits = promote.Commit(id), map[string]entry{}
+	if err := checkout.load(ctx); err != nil {
 		return outcome{}, fmt.Errorf("read the new commit: %w", err)
 	}
-	return outcome{status: promote.StepSucceeded, output: map[string]any{"commit": id}}, nil
+	return succeeded(map[string]any{"commit": id}), nil
+}
+
+// commit makes one commit of a checkout's edits. Where a file takes the place of a folder, or a folder that of a file, the
+// old is taken away first, in a commit that nobody sees.
+func (r *run) commit(ctx context.Context, c *checkout, message string) (string, error) {
+	request := git.CommitRequest{
+		Parents: []string{string(c.head)}, Files: map[string]git.File{}, Message: message, Author: &r.Author, When: r.When,
+	}
+	gone := map[string]git.File{}
+	for name, file := range c.edits {
+		if file.gone {
+			gone[name] = git.File{Delete: true}
+		} else {
+			request.Files[name] = git.File{Data: file.data, Mode: file.mode}
+		}
+	}
+	if !displaces(request.Files, gone) {
+		for name, file := range gone {
+			request.Files[name] = file
+		}
+		return c.git.Commit(ctx, request)
+	}
+	emptied := request
+	emptied.Files = gone
+	base, err := c.git.Commit(ctx, emptied)
+	if err != nil {
+		return "", err
+	}
+	request.Base = base
+	return c.git.Commit(ctx, request)
+}
+
+// displaces reports whether a file is made where a deleted one was a folder's file, or below a deleted one.
+func displaces(files, gone map[string]git.File) bool {
+	folders := map[string]bool{}
+	for name := range gone {
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			folders[dir] = true
+		}
+	}
+	for name := range files {
+		if folders[name] {
+			return true
+		}
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if _, deleted := gone[dir]; deleted {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (r *run) message(cfg gitCommitConfig) (string, error) {

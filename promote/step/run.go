@@ -25,8 +25,11 @@ type Request struct {
 	Warehouses []promote.Warehouse // required: those that the stage requests
 	Change     promote.Change      // the promotion's change, once there is one
 	Delivered  *Delivered          // how the applications that the run waits for fared; nil while that is open
+	Approvals  []promote.Approval  // of the freight for the stage
 	When       time.Time           // required: the time of commits
+	Now        time.Time           // required
 	Author     git.Signature       // of commits, unless the task names one
+	World      World               // what steps may reach besides the repository
 }
 
 // Delivered is the end of a delivery.
@@ -37,31 +40,25 @@ type Delivered struct {
 
 // Result is how far a run came.
 type Result struct {
-	Results []promote.StepResult // of every step that has begun; the last one is Running when the run waits
-	Wait    Wait
-	Push    *Push           // what must be on the forge for the wait to end; nil when there is nothing to push
-	Deliver *ApplicationUse // the applications to sync, when Wait is WaitDelivery
-	Moves   []promote.Move
-	Failed  bool
-	Message string // why it failed
+	Results   []promote.StepResult // of every step that has begun; the last one is Running when the run waits
+	Wait      promote.Waits
+	Next      time.Duration   // when to look again, for WaitsTime
+	Push      *Push           // what must be on the forge for the wait to end; nil when there is nothing to push
+	Deliver   *ApplicationUse // the applications to sync, for WaitsDelivery
+	AutoMerge bool            // a step has the change merged once every gate passes
+	Moves     []promote.Move
+	Metadata  []promote.Metadata // what set-metadata sets
+	Alias     string             // what set-freight-alias names the freight; empty: nothing
+	Failed    bool
+	Message   string // why it failed
 }
-
-// Wait is what a run waits for.
-type Wait int
-
-// What a run may wait for.
-const (
-	WaitNothing  Wait = iota // every step is done
-	WaitMerge                // the promotion's change has to be opened and merged
-	WaitChange               // the promotion's change has to be opened
-	WaitDelivery             // applications have to be synced and healthy
-)
 
 // Push is a commit to be proposed.
 type Push struct {
 	Head        promote.Commit
-	Base        promote.Commit // Head's parent: the tip that the steps ran on
+	Base        promote.Commit // the tip of Target that the steps ran on
 	Target      promote.Branch // where it is to be merged
+	Create      bool           // Target does not exist yet: it begins with Base
 	Title       string         // of the change, when the task says one
 	Description string         // likewise
 	Labels      []string       // likewise
@@ -88,18 +85,33 @@ type run struct {
 	Request
 	workspace *workspace
 	outputs   map[string]map[string]any
+	refs      *git.Refs // of the repository, once they were asked for
+	tags      []tagged
 	failed    bool
 	result    Result
+	before    promote.StepResult // what the present step left behind when it had to wait; zero when it begins
+	state     json.RawMessage    // what the present step has to know when it goes on
+}
+
+func newRun(request Request) *run {
+	return &run{
+		Request: request, outputs: map[string]map[string]any{},
+		workspace: &workspace{repository: request.Repository, loose: map[string]entry{}},
+	}
 }
 
 // Run goes through the steps until they are done, fail, or wait. A step that fails is in the Result, with a message for a
 // person; an error is something unexpected that may be gone next time.
 func Run(ctx context.Context, request Request) (Result, error) {
-	r := &run{Request: request, workspace: &workspace{repository: request.Repository}, outputs: map[string]map[string]any{}}
+	r := newRun(request)
 	r.result.Moves = slices.Clone(request.Promotion.Moves)
-	for i, step := range request.Promotion.Steps {
-		if i < len(request.Promotion.Results) && request.Promotion.Results[i].Status != promote.StepRunning {
-			err := r.replay(ctx, step, request.Promotion.Results[i])
+	if !r.pushed() {
+		r.result.Moves = nil // the steps make them again
+	}
+	for _, step := range request.Promotion.Steps {
+		r.before = r.recorded(step)
+		if r.stands(step) {
+			err := r.replay(ctx, step, r.before)
 			if err != nil && (ctx.Err() != nil || outside(err)) {
 				return Result{}, err
 			}
@@ -122,13 +134,37 @@ func Run(ctx context.Context, request Request) (Result, error) {
 	return r.result, nil
 }
 
+// pushed reports whether what the steps made is on the forge. Before that, the files exist in memory only and are made again
+// by every run; afterwards they are read from the commit.
+func (r *run) pushed() bool { return r.Promotion.Head != "" || r.merged() != "" }
+
+// recorded returns what the promotion's record says of a step.
+func (r *run) recorded(step promote.Step) promote.StepResult {
+	i := slices.IndexFunc(r.Promotion.Results, func(result promote.StepResult) bool {
+		return result.As == step.As && (result.Uses == "" || result.Uses == step.Uses)
+	})
+	if i < 0 {
+		return promote.StepResult{}
+	}
+	return r.Promotion.Results[i]
+}
+
+// stands reports whether a step is not run again.
+func (r *run) stands(step promote.Step) bool {
+	if r.before.Status == "" || r.before.Status == promote.StepRunning {
+		return false
+	}
+	kind, err := kindOf(step)
+	return r.pushed() || err == nil && kind.Effect
+}
+
 // label names a step for people.
 func label(step promote.Step) string { return fmt.Sprintf("%s (%s)", step.As, step.Uses) }
 
 // replay takes over the result of a step that ran before. Commits that were proposed are now the merged ones.
 func (r *run) replay(ctx context.Context, step promote.Step, result promote.StepResult) error {
 	r.result.Results = append(r.result.Results, result)
-	if result.Status == promote.StepFailed && !step.ContinueOnError {
+	if bad := result.Status == promote.StepFailed || result.Status == promote.StepErrored; bad && !step.ContinueOnError {
 		r.failed, r.result.Message = true, result.Message
 	}
 	if err := r.recall(step, result); err != nil {
@@ -148,7 +184,7 @@ func (r *run) recall(step promote.Step, result promote.StepResult) error {
 			return fmt.Errorf("recorded output of step %s: %w", label(step), err)
 		}
 	}
-	if merged := r.merged(); merged != "" {
+	if merged := r.merged(); merged != "" && r.Promotion.Head != "" {
 		output, _ = rebind(output, string(r.Promotion.Head), string(merged)).(map[string]any)
 	}
 	r.outputs[step.As] = output
@@ -194,22 +230,88 @@ type outcome struct {
 	message string
 }
 
+// succeeded is the outcome of a step that gave an output.
+func succeeded(output map[string]any) outcome {
+	return outcome{status: promote.StepSucceeded, output: output}
+}
+
 // errWaiting stops the run without failing it; the run's result says what it waits for.
 var errWaiting = errors.New("waiting")
 
+// wait stops the run at the present step.
+func (r *run) wait(on promote.Waits, message string) (outcome, error) {
+	r.result.Wait = on
+	return outcome{message: message}, errWaiting
+}
+
+// pause stops the run at the present step, to look again after a while. keep is handed to the step then, by resume.
+func (r *run) pause(after time.Duration, message string, keep any) (outcome, error) {
+	state, err := json.Marshal(keep)
+	if err != nil {
+		return outcome{}, fmt.Errorf("keep the state of the step: %w", err)
+	}
+	r.state, r.result.Next = state, after
+	return r.wait(promote.WaitsTime, message)
+}
+
+// resume reads what the present step kept when it paused. ok is false when it begins.
+func (r *run) resume(into any) (ok bool, err error) {
+	if r.before.Status != promote.StepRunning || len(r.before.State) == 0 {
+		return false, nil
+	}
+	if err := json.Unmarshal(r.before.State, into); err != nil {
+		return false, fmt.Errorf("recorded state of the step: %w", err)
+	}
+	return true, nil
+}
+
+// since is when the present step began.
+func (r *run) since() time.Time {
+	if r.before.Since.IsZero() {
+		return r.Now
+	}
+	return r.before.Since
+}
+
+// technicalError is an error of something outside of the repository: it is no word on the promotion, and the step is tried
+// again until its errorThreshold.
+type technicalError struct{ error }
+
+func (e technicalError) Unwrap() error { return e.error }
+
+const (
+	firstRetry = 10 * time.Second
+	lastRetry  = 10 * time.Minute
+)
+
+// retry is how long a step waits after a number of errors in a row.
+func retry(errs int) time.Duration { return min(firstRetry<<min(errs-1, 10), lastRetry) }
+
 // one runs one step. done is false when the run waits.
 func (r *run) one(ctx context.Context, step promote.Step) (done bool, err error) {
-	result := promote.StepResult{As: step.As, Status: promote.StepSucceeded}
+	r.state = nil
+	result := promote.StepResult{As: step.As, Uses: step.Uses, Status: promote.StepSucceeded}
 	out, err := r.attempt(ctx, step)
+	technical, isTechnical := errors.AsType[technicalError](err)
+	if late := r.late(step, err); late != nil {
+		err, isTechnical = late, false
+		r.result.Wait = promote.WaitsNothing
+	}
 	switch {
 	case errors.Is(err, errWaiting):
-		result.Status, result.Message = promote.StepRunning, out.message
-		r.result.Results = append(r.result.Results, result)
-		return false, nil
-	case err != nil && (ctx.Err() != nil || outside(err)):
+		return false, r.suspend(result, out.message, 0)
+	case err != nil && (ctx.Err() != nil || !isTechnical && outside(err)):
 		return false, err
+	case isTechnical && r.before.Errors+1 < step.ErrorThreshold:
+		result.Errors = r.before.Errors + 1
+		r.result.Wait, r.result.Next = promote.WaitsTime, retry(result.Errors)
+		r.state = r.before.State
+		return false, r.suspend(result, fmt.Sprintf("attempt %d of %d: %v", result.Errors, step.ErrorThreshold, technical), result.Errors)
 	case err != nil:
 		result.Status, result.Message = promote.StepFailed, err.Error()
+		if isTechnical {
+			result.Status = promote.StepErrored
+		}
 		if !step.ContinueOnError {
 			r.fail(step, err)
 		}
@@ -224,6 +326,27 @@ func (r *run) one(ctx context.Context, step promote.Step) (done bool, err error)
 	r.outputs[step.As] = out.output
 	r.result.Results = append(r.result.Results, result)
 	return true, nil
+}
+
+// suspend records that a step waits.
+func (r *run) suspend(result promote.StepResult, message string, errs int) error {
+	result.Status, result.Message, result.Errors, result.State = promote.StepRunning, message, errs, r.state
+	result.Since = r.since()
+	r.result.Results = append(r.result.Results, result)
+	return nil
+}
+
+// late returns the error of a step that has to wait although its time is over (Kargo: retry.timeout, from when the step
+// began). Deliveries are timed by who watches them.
+func (r *run) late(step promote.Step, err error) error {
+	timeout := time.Duration(step.Timeout)
+	if timeout <= 0 || !errors.Is(err, errWaiting) || r.result.Wait != promote.WaitsTime && r.result.Wait != promote.WaitsApproval {
+		return nil
+	}
+	if r.Now.Sub(r.since()) < timeout {
+		return nil
+	}
+	return fmt.Errorf("not done after %s, which its retry.timeout allows", timeout)
 }
 
 // outside reports whether an error is the remote repository's and may be gone next time.
@@ -265,61 +388,11 @@ func (r *run) attempt(ctx context.Context, step promote.Step) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	return r.dispatch(ctx, step, evaluated)
-}
-
-// Kind describes one kind of step.
-type Kind struct {
-	Name string // as a task names it in `uses`
-	Does string // one sentence
-}
-
-// Kinds lists every kind of step by name.
-func Kinds() []Kind {
-	return []Kind{
-		{"argocd-update", "Refreshes and syncs exactly the named Argo CD applications, and waits until they are healthy at the desired revision."},
-		{"git-clone", "Checks out the target branch at the commit that the promotion runs on. Nothing is cloned: files come when they are read."},
-		{"git-commit", "Commits the edits of a checkout; skipped when there are none."},
-		{"git-open-pr", "Opens the promotion's change, with the task's own title, description and labels."},
-		{"git-push", "Proposes the commit: to a deployed branch by a change that must be merged, with generateTargetBranch to the proposal branch."},
-		{"git-wait-for-pr", "Waits until the promotion's change is merged."},
-		{"yaml-parse", "Evaluates expressions over a YAML file."},
-		{"yaml-update", "Changes values in a YAML file and not one other byte. Tags stay text, numbers stay numbers."},
+	kind, err := kindOf(step)
+	if err != nil {
+		return outcome{}, err
 	}
-}
-
-func kindNames() []string {
-	names := make([]string, 0, len(Kinds()))
-	for _, kind := range Kinds() {
-		names = append(names, kind.Name)
-	}
-	return names
-}
-
-func (r *run) dispatch(ctx context.Context, step promote.Step, c config) (outcome, error) {
-	switch step.Uses {
-	case "git-clone":
-		return r.gitClone(ctx, c)
-	case "yaml-parse":
-		return r.yamlParse(ctx, c)
-	case "yaml-update":
-		return r.yamlUpdate(ctx, c)
-	case "git-commit":
-		return r.gitCommit(ctx, c)
-	case "git-push":
-		return r.gitPush(c)
-	case "git-open-pr":
-		return r.gitOpenPR(c)
-	case "git-wait-for-pr":
-		return r.gitWaitForPR(c)
-	case "argocd-update":
-		return r.argocdUpdate(step, c)
-	}
-	text := fmt.Sprintf("there is no step %q", step.Uses)
-	if near, ok := promote.Nearest(step.Uses, kindNames()); ok {
-		text += fmt.Sprintf("; did you mean %q?", near)
-	}
-	return outcome{}, fmt.Errorf("%s; the steps are %s", text, strings.Join(kindNames(), ", "))
+	return kind.run(r, ctx, step, evaluated)
 }
 
 // env is what the expressions of a step may see (Kargo: promotion variables first, then the step's).

@@ -116,7 +116,7 @@ func (b *bed) request(t *testing.T, text, tag string) Request {
 		Warehouses: []promote.Warehouse{{
 			Name: "frontend-dev-image", Images: []promote.ImageSubscription{{RepoURL: "docker.io/acme/frontend"}},
 		}},
-		When: when, Author: git.Signature{Name: "bot", Email: "bot@example.com"},
+		When: when, Now: when, Author: git.Signature{Name: "bot", Email: "bot@example.com"},
 	}
 }
 
@@ -143,7 +143,7 @@ func TestPushToTheDeployedBranchWaitsForAChange(t *testing.T) {
 	if got, want := statuses(result), "Succeeded Succeeded Succeeded Succeeded Running"; got != want {
 		t.Fatalf("statuses %q, want %q: %s", got, want, result.Message)
 	}
-	if result.Wait != WaitMerge || result.Push == nil || result.Push.Target != "main" {
+	if result.Wait != promote.WaitsMerge || result.Push == nil || result.Push.Target != "main" {
 		t.Fatalf("wait %v, push %+v: want a push to main that waits for the merge", result.Wait, result.Push)
 	}
 	want := []promote.Move{{File: "develop/frontend/instance.yaml", Key: "spec.values.deployment.tag", Before: "1.0.1", After: "1.0.2"}}
@@ -205,7 +205,7 @@ func TestAfterTheMergeAnotherProcessGoesOn(t *testing.T) {
 	other.Change = promote.Change{Number: 7, State: promote.ChangeMerged, Merged: merged}
 
 	waiting := run1(t, other)
-	if waiting.Wait != WaitDelivery {
+	if waiting.Wait != promote.WaitsDelivery {
 		t.Fatalf("wait %v (%s), want delivery", waiting.Wait, waiting.Message)
 	}
 	want := []Application{{Name: "frontend-dev-app", Revision: merged}}
@@ -216,7 +216,7 @@ func TestAfterTheMergeAnotherProcessGoesOn(t *testing.T) {
 	other.Promotion.Results = waiting.Results
 	other.Delivered = &Delivered{Message: "frontend-dev-app: Healthy"}
 	done := run1(t, other)
-	if got, want := statuses(done), "Succeeded Succeeded Succeeded Succeeded Succeeded Succeeded"; got != want || done.Wait != WaitNothing {
+	if got, want := statuses(done), "Succeeded Succeeded Succeeded Succeeded Succeeded Succeeded"; got != want || done.Wait != promote.WaitsNothing {
 		t.Errorf("statuses %q, wait %v", got, done.Wait)
 	}
 
@@ -244,7 +244,7 @@ func TestNothingToChangeGoesStraightToDelivery(t *testing.T) {
 	if got, want := statuses(result), "Succeeded Succeeded Succeeded Skipped Skipped Running"; got != want {
 		t.Fatalf("statuses %q, want %q", got, want)
 	}
-	if result.Push != nil || result.Wait != WaitDelivery || result.Deliver.Applications[0].Revision != promote.Commit(b.repo.Head("main")) {
+	if result.Push != nil || result.Wait != promote.WaitsDelivery || result.Deliver.Applications[0].Revision != promote.Commit(b.repo.Head("main")) {
 		t.Errorf("push %+v, wait %v, deliver %+v", result.Push, result.Wait, result.Deliver)
 	}
 }
@@ -285,7 +285,7 @@ func TestATaskThatOpensItsOwnChangeIsFollowed(t *testing.T) {
 	b := newBed(t)
 	request := b.request(t, explicit, "1.10")
 	opened := run1(t, request)
-	if opened.Wait != WaitChange || opened.Push == nil || opened.Push.Title != "Ship 1.10" || opened.Push.Labels[0] != "release" {
+	if opened.Wait != promote.WaitsChange || opened.Push == nil || opened.Push.Title != "Ship 1.10" || opened.Push.Labels[0] != "release" {
 		t.Fatalf("wait %v, push %+v: %s", opened.Wait, opened.Push, opened.Message)
 	}
 	apps, problems := Applications(request)
@@ -295,14 +295,14 @@ func TestATaskThatOpensItsOwnChangeIsFollowed(t *testing.T) {
 	request.Promotion.Results, request.Promotion.Head = opened.Results, opened.Push.Head
 	request.Change = promote.Change{Number: 7, URL: "u", State: promote.ChangeOpen}
 	waiting := run1(t, request)
-	if waiting.Wait != WaitMerge || waiting.Push != nil {
+	if waiting.Wait != promote.WaitsMerge || waiting.Push != nil {
 		t.Fatalf("wait %v, push %+v: %s", waiting.Wait, waiting.Push, waiting.Message)
 	}
 	request.Promotion.Results = waiting.Results
 	merged := promote.Commit(b.repo.Commit("main", "Merge", map[string]string{"x": "y"}))
 	request.Change.State, request.Change.Merged = promote.ChangeMerged, merged
 	delivering := run1(t, request)
-	if delivering.Wait != WaitDelivery || delivering.Deliver.Applications[0].Revision != merged {
+	if delivering.Wait != promote.WaitsDelivery || delivering.Deliver.Applications[0].Revision != merged {
 		t.Errorf("wait %v, deliver %+v: %s", delivering.Wait, delivering.Deliver, delivering.Message)
 	}
 }
@@ -313,7 +313,7 @@ func TestATaskThatOpensItsOwnChangeHasNothingToOpenForWhatRunsAlready(t *testing
 	if got, want := statuses(result), "Succeeded Succeeded Skipped Skipped Skipped Skipped Running"; got != want {
 		t.Fatalf("statuses %q, want %q: %s", got, want, result.Message)
 	}
-	if head := promote.Commit(b.repo.Head("main")); result.Wait != WaitDelivery || result.Deliver.Applications[0].Revision != head {
+	if head := promote.Commit(b.repo.Head("main")); result.Wait != promote.WaitsDelivery || result.Deliver.Applications[0].Revision != head {
 		t.Errorf("wait %v, deliver %+v", result.Wait, result.Deliver)
 	}
 }
@@ -429,7 +429,7 @@ func TestProblemsAreExplained(t *testing.T) {
 			if strings.Contains(result.Message, "secret-token") || strings.Contains(result.Message, "<nil>") {
 				t.Errorf("the message shows what it must not: %s", result.Message)
 			}
-			if result.Push != nil && result.Wait == WaitMerge {
+			if result.Push != nil && result.Wait == promote.WaitsMerge {
 				t.Error("a failed run proposes something")
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -17,27 +18,42 @@ import (
 type Repository struct {
 	Git    *git.Repository // required
 	URLs   []string        // required: the spellings of its URL that git-clone may use
-	Branch promote.Branch  // required: the branch that changes are merged into
+	Branch promote.Branch  // required: the branch that the pipeline is read from
 	Head   promote.Commit  // required: its tip, at which the promotion runs
 }
 
-// workspace is the promotion's directory: checkouts by path, each a commit with edits on top.
+// workspace is the promotion's directory: checkouts by path, each a commit with edits on top, and files beside them.
 type workspace struct {
 	repository Repository
 	checkouts  []*checkout
+	loose      map[string]entry // files outside of every checkout
+	written    int              // bytes that steps wrote
 }
 
 type checkout struct {
 	path   string // cleaned, relative to the workspace
-	branch promote.Branch
+	git    *git.Repository
+	own    bool           // it is of the repository that promotions are proposed in
+	branch promote.Branch // empty when a commit or a tag was checked out
 	base   promote.Commit // what was checked out
 	head   promote.Commit // base, or the last commit made on it
 	tree   *git.Tree      // of head
-	edits  map[string][]byte
+	edits  map[string]entry
+	fresh  bool // the branch does not exist yet; base is its first, empty commit
 }
 
-// maxFileBytes bounds what a step reads or writes.
-const maxFileBytes = 10 << 20
+// entry is a file that a step wrote, or took away.
+type entry struct {
+	data []byte
+	mode fs.FileMode // permission bits; 0 keeps the mode of what was there
+	gone bool
+}
+
+const (
+	maxFileBytes    = 10 << 20  // of one file that a step reads or writes
+	maxWrittenBytes = 256 << 20 // of all that the steps of one run write
+	maxWalked       = 100_000   // files that one step looks at
+)
 
 // clean makes a path of a step's config relative to the workspace. Paths that leave it are refused.
 func clean(name string) (string, error) {
@@ -54,30 +70,49 @@ func clean(name string) (string, error) {
 	return cleaned, nil
 }
 
-// add checks out a commit at a path.
-func (w *workspace) add(ctx context.Context, at string, branch promote.Branch, commit promote.Commit) error {
-	cleaned, err := clean(at)
+// add puts a checkout at its path.
+func (w *workspace) add(ctx context.Context, c checkout) error {
+	cleaned, err := clean(c.path)
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(w.checkouts, func(c *checkout) bool { return c.path == cleaned }) {
-		return fmt.Errorf("path %q is checked out twice", at)
+	if slices.ContainsFunc(w.checkouts, func(other *checkout) bool { return other.path == cleaned }) {
+		return fmt.Errorf("path %q is checked out twice", c.path)
 	}
-	tree, err := w.tree(ctx, commit)
-	if err != nil {
-		return fmt.Errorf("check out %s: %w", commit.Short(), err)
+	c.path, c.head, c.edits = cleaned, c.base, map[string]entry{}
+	if err := c.load(ctx); err != nil {
+		return fmt.Errorf("check out %s: %w", c.base.Short(), err)
 	}
-	w.checkouts = append(w.checkouts, &checkout{
-		path: cleaned, branch: branch, base: commit, head: commit, tree: tree, edits: map[string][]byte{},
-	})
+	w.checkouts = append(w.checkouts, &c)
 	return nil
 }
 
-func (w *workspace) tree(ctx context.Context, commit promote.Commit) (*git.Tree, error) {
-	if err := w.repository.Git.Ensure(ctx, string(commit)); err != nil {
-		return nil, err
+// load reads the tree of the checkout's head.
+func (c *checkout) load(ctx context.Context) error {
+	if err := c.git.Ensure(ctx, string(c.head)); err != nil {
+		return err
 	}
-	return w.repository.Git.Tree(ctx, string(commit))
+	tree, err := c.git.Tree(ctx, string(c.head))
+	c.tree = tree
+	return err
+}
+
+// holder returns the checkout that holds a cleaned path and the rest of the path inside it; nil is the workspace itself.
+func (w *workspace) holder(cleaned string) (*checkout, string) {
+	var found *checkout
+	for _, c := range w.checkouts {
+		inside := c.path == "." || c.path == cleaned || strings.HasPrefix(cleaned, c.path+"/")
+		if inside && (found == nil || found.path == "." || len(c.path) > len(found.path)) {
+			found = c
+		}
+	}
+	switch {
+	case found == nil || found.path == ".":
+		return found, cleaned
+	case found.path == cleaned:
+		return found, "."
+	}
+	return found, strings.TrimPrefix(cleaned, found.path+"/")
 }
 
 // find returns the checkout that holds a path and the rest of the path inside it.
@@ -86,22 +121,9 @@ func (w *workspace) find(name string) (*checkout, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	var found *checkout
-	for _, c := range w.checkouts {
-		inside := c.path == "." || c.path == cleaned || strings.HasPrefix(cleaned, c.path+"/")
-		if inside && (found == nil || len(c.path) > len(found.path)) {
-			found = c
-		}
-	}
+	found, inside := w.holder(cleaned)
 	if found == nil {
 		return nil, "", fmt.Errorf("%q: no git-clone checked anything out there; %s", name, w.list())
-	}
-	inside := cleaned
-	if found.path != "." {
-		inside = strings.TrimPrefix(strings.TrimPrefix(cleaned, found.path), "/")
-	}
-	if inside == "" {
-		inside = "."
 	}
 	return found, inside, nil
 }
@@ -117,26 +139,89 @@ func (w *workspace) list() string {
 	return "checkouts: " + strings.Join(paths, ", ")
 }
 
-// read returns the content of a file with the edits made so far.
-func (w *workspace) read(ctx context.Context, name string) ([]byte, error) {
+// at returns the checkout whose root is exactly at path.
+func (w *workspace) at(name string) (*checkout, error) {
 	c, inside, err := w.find(name)
 	if err != nil {
 		return nil, err
 	}
-	if data, ok := c.edits[inside]; ok {
-		return data, nil
+	if inside != "." {
+		return nil, fmt.Errorf("%q is inside the checkout ./%s, not a checkout itself; %s", name, c.path, w.list())
 	}
+	return c, nil
+}
+
+// shown is how messages and commits name a path: inside its checkout, else as it is.
+func (w *workspace) shown(name string) string {
+	cleaned, err := clean(name)
+	if err != nil {
+		return name
+	}
+	_, inside := w.holder(cleaned)
+	return inside
+}
+
+// read returns the content of a file with the edits made so far. A file that is not there is fs.ErrNotExist.
+func (w *workspace) read(ctx context.Context, name string) ([]byte, error) {
+	file, err := w.file(ctx, name)
+	return file.data, err
+}
+
+// file is read, with the file's mode.
+func (w *workspace) file(ctx context.Context, name string) (entry, error) {
+	cleaned, err := clean(name)
+	if err != nil {
+		return entry{}, err
+	}
+	c, inside := w.holder(cleaned)
+	edits := w.loose
+	if c != nil {
+		edits = c.edits
+	}
+	if file, ok := edits[inside]; ok && !file.gone {
+		return file, nil
+	} else if ok {
+		return entry{}, &missingError{fmt.Sprintf("%q: no such file: an earlier step deleted it", name)}
+	}
+	if c == nil {
+		return entry{}, &missingError{fmt.Sprintf("%q: no such file: no step wrote it and no git-clone checked anything out there; %s", name, w.list())}
+	}
+	return c.file(ctx, name, inside)
+}
+
+// file reads a file of the commit that is checked out.
+func (c *checkout) file(ctx context.Context, name, inside string) (entry, error) {
 	data, err := c.tree.ReadFileContext(ctx, inside)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%q: no such file on %s at %s; %s", name, c.branch, c.head.Short(), c.near(inside))
+		return entry{}, &missingError{fmt.Sprintf("%q: no such file on %s at %s; %s", name, c.source(), c.head.Short(), c.near(inside))}
 	case err != nil:
-		return nil, fmt.Errorf("%q: %w", name, err)
+		return entry{}, fmt.Errorf("%q: %w", name, err)
 	case len(data) > maxFileBytes:
-		return nil, fmt.Errorf("%q: %d bytes, at most %d", name, len(data), maxFileBytes)
+		return entry{}, fmt.Errorf("%q: %d bytes, at most %d", name, len(data), maxFileBytes)
 	}
-	return data, nil
+	file := entry{data: data}
+	if info, err := c.tree.Stat(inside); err == nil {
+		file.mode = info.Mode().Perm()
+	}
+	return file, nil
 }
+
+// source names what is checked out, for people.
+func (c *checkout) source() string {
+	if c.branch == "" {
+		return "the checkout"
+	}
+	return string(c.branch)
+}
+
+// missingError says that a file is not there, and what is.
+type missingError struct{ text string }
+
+func (e *missingError) Error() string { return e.text }
+
+// Is makes it an fs.ErrNotExist.
+func (e *missingError) Is(target error) bool { return target == fs.ErrNotExist }
 
 // near says what lies where a file was looked for, so that a wrong path is seen at once.
 func (c *checkout) near(inside string) string {
@@ -169,26 +254,134 @@ func limited(names []string, limit int) string {
 	return strings.Join(names, ", ")
 }
 
-// write replaces the content of a file.
-func (w *workspace) write(name string, data []byte) error {
-	c, inside, err := w.find(name)
+// write makes or replaces a file. Mode 0 keeps that of an existing file.
+func (w *workspace) write(name string, data []byte, mode fs.FileMode) error {
+	cleaned, err := clean(name)
 	if err != nil {
 		return err
 	}
-	c.edits[inside] = data
+	if len(data) > maxFileBytes {
+		return fmt.Errorf("%q: %d bytes, at most %d", name, len(data), maxFileBytes)
+	}
+	if w.written += len(data); w.written > maxWrittenBytes {
+		return fmt.Errorf("%q: the steps wrote more than %d bytes together", name, maxWrittenBytes)
+	}
+	c, inside := w.holder(cleaned)
+	if inside == "." || slices.ContainsFunc(w.checkouts, func(c *checkout) bool { return strings.HasPrefix(c.path, cleaned+"/") }) {
+		return fmt.Errorf("%q is a folder: name a file in it", name)
+	}
+	if c == nil {
+		w.loose[inside] = entry{data: data, mode: mode}
+		return nil
+	}
+	for dir := path.Dir(inside); dir != "."; dir = path.Dir(dir) {
+		if file, edited := c.edits[dir]; edited && !file.gone {
+			return fmt.Errorf("%q: %q is a file, so nothing can be below it", name, dir)
+		}
+	}
+	c.edits[inside] = entry{data: data, mode: mode}
 	return nil
 }
 
-// at returns the checkout whose root is exactly at path.
-func (w *workspace) at(name string) (*checkout, error) {
-	c, inside, err := w.find(name)
+// walked is one file that a walk meets.
+type walked struct {
+	path string // in the workspace, cleaned
+	link bool   // a symbolic link or a submodule: it has no content that a step may read
+}
+
+// walk lists the files at or below a path, sorted, with the edits made so far. A path at which nothing lies has none.
+func (w *workspace) walk(ctx context.Context, name string) ([]walked, error) {
+	cleaned, err := clean(name)
 	if err != nil {
 		return nil, err
 	}
-	if inside != "." {
-		return nil, fmt.Errorf("%q is inside the checkout ./%s, not a checkout itself; %s", name, c.path, w.list())
+	files := map[string]walked{}
+	for at, file := range w.loose {
+		if within(at, cleaned) && !file.gone {
+			files[at] = walked{path: at}
+		}
 	}
-	return c, nil
+	holder, _ := w.holder(cleaned)
+	for _, c := range w.checkouts {
+		if c != holder && !within(c.path, cleaned) {
+			continue
+		}
+		if err := c.walk(ctx, cleaned, files); err != nil {
+			return nil, fmt.Errorf("list %q: %w", name, err)
+		}
+	}
+	return slices.SortedFunc(maps.Values(files), func(a, b walked) int { return strings.Compare(a.path, b.path) }), nil
+}
+
+// walk adds the files of a checkout that lie at or below a path of the workspace.
+func (c *checkout) walk(ctx context.Context, below string, files map[string]walked) error {
+	dir := "."
+	if c.path != below && within(below, c.path) {
+		dir = strings.TrimPrefix(strings.TrimPrefix(below, c.path), "/")
+	}
+	err := c.tree.Walk(ctx, dir, func(e git.Entry) error {
+		if len(files) >= maxWalked {
+			return fmt.Errorf("more than %d files: name a folder with fewer", maxWalked)
+		}
+		if !c.hidden(e.Path) {
+			at := path.Join(c.path, e.Path)
+			files[at] = walked{path: at, link: !e.Mode.IsRegular()}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for inside, file := range c.edits {
+		if at := path.Join(c.path, inside); !file.gone && within(at, below) {
+			files[at] = walked{path: at}
+		}
+	}
+	return nil
+}
+
+// hidden reports whether a file of the commit was deleted, or a file was put where one of its folders was.
+func (c *checkout) hidden(inside string) bool {
+	if file, edited := c.edits[inside]; edited {
+		return file.gone
+	}
+	for dir := path.Dir(inside); dir != "."; dir = path.Dir(dir) {
+		if file, edited := c.edits[dir]; edited && !file.gone {
+			return true
+		}
+	}
+	return false
+}
+
+// within reports whether a cleaned path is another one or lies below it.
+func within(name, dir string) bool {
+	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
+}
+
+// remove takes a file, or everything below a folder, away. It returns how many files that were.
+func (w *workspace) remove(ctx context.Context, name string) (int, error) {
+	files, err := w.walk(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	for _, file := range files {
+		c, inside := w.holder(file.path)
+		switch {
+		case c == nil:
+			delete(w.loose, inside)
+		case c.has(inside):
+			c.edits[inside] = entry{gone: true}
+		default:
+			delete(c.edits, inside)
+		}
+	}
+	return len(files), nil
+}
+
+// has reports whether the commit that is checked out holds a file.
+func (c *checkout) has(inside string) bool {
+	_, err := c.tree.ObjectID(inside)
+	return err == nil
 }
 
 // sameRepository reports whether url names the repository, whatever its spelling.

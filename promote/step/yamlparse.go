@@ -23,7 +23,7 @@ type expressionConfig struct {
 }
 
 // yamlParse evaluates expressions over the first document of a file.
-func (r *run) yamlParse(ctx context.Context, c config) (outcome, error) {
+func (r *run) yamlParse(ctx context.Context, _ promote.Step, c config) (outcome, error) {
 	var cfg yamlParseConfig
 	if err := c.decode(&cfg); err != nil {
 		return outcome{}, err

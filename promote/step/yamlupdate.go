@@ -23,7 +23,7 @@ type updateConfig struct {
 }
 
 // yamlUpdate changes values in a file and not one other byte.
-func (r *run) yamlUpdate(ctx context.Context, c config) (outcome, error) {
+func (r *run) yamlUpdate(ctx context.Context, _ promote.Step, c config) (outcome, error) {
 	var cfg yamlUpdateConfig
 	if err := c.decode(&cfg); err != nil {
 		return outcome{}, err
@@ -45,13 +45,10 @@ func (r *run) yamlUpdate(ctx context.Context, c config) (outcome, error) {
 	if err != nil {
 		return outcome{}, fmt.Errorf("%s: %w", cfg.Path, err)
 	}
-	if err := r.workspace.write(cfg.Path, edited); err != nil {
+	if err := r.workspace.write(cfg.Path, edited, 0); err != nil {
 		return outcome{}, err
 	}
-	_, inside, err := r.workspace.find(cfg.Path)
-	if err != nil {
-		return outcome{}, err
-	}
+	inside := r.workspace.shown(cfg.Path)
 	var message strings.Builder
 	message.WriteString("Update " + inside + "\n")
 	for _, change := range changes {

@@ -1,0 +1,61 @@
+package step
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// Kind describes one kind of step.
+type Kind struct {
+	Name string // as a task names it in `uses`
+	Does string // one sentence
+	// Effect steps act on the outside world, or ask it. What they did stands when a promotion is made again: they are not
+	// run a second time. All others only work on files, and are.
+	Effect bool
+
+	run func(*run, context.Context, promote.Step, config) (outcome, error)
+}
+
+// Kinds lists every kind of step by name.
+func Kinds() []Kind {
+	return []Kind{
+		{"argocd-update", "Refreshes and syncs exactly the named Argo CD applications, and waits until they are healthy at the desired revision.", true, (*run).argocdUpdate},
+		{"compose-output", "Gives its configuration as its output; in a task also as the task's.", false, (*run).composeOutput},
+		{"fail", "Fails the promotion with a message.", false, (*run).failStep},
+		{"git-clear", "Takes every file of a checkout away, so that what later steps write is all there is.", false, (*run).gitClear},
+		{"git-clone", "Checks out branches, commits or tags. Nothing is cloned: files come when they are read.", false, (*run).gitClone},
+		{"git-commit", "Commits the edits of a checkout; skipped when there are none.", false, (*run).gitCommit},
+		{"git-merge-pr", "Has the promotion's change merged as soon as every gate passes, and waits for that.", false, (*run).gitMergePR},
+		{"git-open-pr", "Opens the promotion's change, with the task's own title, description and labels.", false, (*run).gitOpenPR},
+		{"git-push", "Proposes the commit: to a deployed branch by a change that must be merged, with generateTargetBranch to the proposal branch.", false, (*run).gitPush},
+		{"git-tag", "Names the head of a checkout; git-push with that tag pushes it.", false, (*run).gitTag},
+		{"git-wait-for-pr", "Waits until the promotion's change is merged.", false, (*run).gitWaitForPR},
+		{"yaml-parse", "Evaluates expressions over a YAML file.", false, (*run).yamlParse},
+		{"yaml-update", "Changes values in a YAML file and not one other byte. Tags stay text, numbers stay numbers.", false, (*run).yamlUpdate},
+	}
+}
+
+func kindNames() []string {
+	names := make([]string, 0, len(Kinds()))
+	for _, kind := range Kinds() {
+		names = append(names, kind.Name)
+	}
+	return names
+}
+
+// kindOf returns the kind of a step. An unknown one cannot be run.
+func kindOf(step promote.Step) (Kind, error) {
+	kinds := Kinds()
+	if i := slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == step.Uses }); i >= 0 {
+		return kinds[i], nil
+	}
+	text := fmt.Sprintf("there is no step %q", step.Uses)
+	if near, ok := promote.Nearest(step.Uses, kindNames()); ok {
+		text += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return Kind{}, fmt.Errorf("%s; the steps are %s", text, strings.Join(kindNames(), ", "))
+}
