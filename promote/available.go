@@ -15,7 +15,13 @@ type access struct {
 }
 
 // available is the one function that says whether a freight may enter a stage (Kargo: Stage.IsFreightAvailable).
+//
+// What was rejected may enter no stage. What a person approved for the stage may, whatever its upstream stages say; the stage
+// must request freight of its warehouse all the same.
 func available(in gateInput) access {
+	if r, bad := in.index.rejection(in.freight); bad {
+		return access{verdict: Block, reason: r.reason(in.freight)}
+	}
 	return availableTo(in, in.stage, 0, len(in.pipeline.Stages))
 }
 
@@ -26,7 +32,10 @@ func availableTo(in gateInput, stage Stage, soak time.Duration, depth int) acces
 		return access{verdict: Block, reason: fmt.Sprintf("stage %s does not request freight of warehouse %q", stage.Name, in.freight.Warehouse)}
 	}
 	request := stage.Requests[i]
+	approved := in.index.approvals[stageFreight{StageRef{in.ref.Project, stage.Name}, in.freight.ID}]
 	switch {
+	case len(approved) > 0:
+		return access{verdict: Pass, reason: "approved by " + approved[0].By}
 	case request.Direct:
 		return soaking(in, "straight from warehouse "+request.Warehouse, in.freight.DiscoveredAt, soak)
 	case len(request.Stages) == 0:

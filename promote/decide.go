@@ -181,7 +181,7 @@ func (s *stageDecision) propose(next outlook, supersedes Promotion) {
 	number := s.index.lastNumber(s.ref) + 1
 	change := 0
 	if open, ok := s.index.change(supersedes); ok && supersedes.ID != "" && open.State == ChangeOpen {
-		change = open.Number
+		change = s.takeOver(open, next)
 	}
 	s.status.Next = next.freight.Label()
 	s.say(Wait, "%s is being proposed: %s", next.freight.Label(), next.reason)
@@ -190,6 +190,17 @@ func (s *stageDecision) propose(next outlook, supersedes Promotion) {
 		Number: number, Actor: next.actor, Base: s.state.Head, Tip: s.state.Tips[ProposalBranch(s.ref)],
 		Supersedes: supersedes.ID, Change: change, Reason: next.reason,
 	})
+}
+
+// takeOver returns the number of the change that shows a newer promotion: the open one, unless the stage wants a new change
+// for each.
+func (s *stageDecision) takeOver(open Change, next outlook) int {
+	if s.stage.Supersede != SupersedeByNew {
+		return open.Number
+	}
+	s.do(CloseChange{Change: open.Number, Head: open.Head, Note: fmt.Sprintf("Closed, because %s takes its place in a change of its own.\n",
+		codeSpan(next.freight.Label()))})
+	return 0
 }
 
 // others returns the freight of the stage's other warehouses that it keeps.
@@ -206,9 +217,15 @@ func (s *stageDecision) others(freight Freight) []FreightID {
 	return kept
 }
 
+// follows reports whether the stage takes whatever its upstream stage runs of a warehouse.
+func (s *stageDecision) follows(warehouse string) bool {
+	return slices.ContainsFunc(s.stage.Requests, func(r FreightRequest) bool { return r.Warehouse == warehouse && r.MatchUpstream })
+}
+
 func (s *stageDecision) input(freight Freight, evidence Evidence, asked bool) gateInput {
 	return gateInput{
 		now: s.state.Now, pipeline: s.pipeline, stage: s.stage, ref: s.ref, word: s.index.word(s.ref), freight: freight,
 		index: s.index, findings: s.findings, evidence: evidence, asked: asked,
+		follows: s.follows(freight.Warehouse),
 	}
 }

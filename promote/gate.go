@@ -151,6 +151,8 @@ type gateInput struct {
 	unseen bool
 	// asked is set when a person asked for this very freight, which allows going back.
 	asked bool
+	// follows is set when the stage takes whatever its upstream stage runs, also when that goes back.
+	follows bool
 }
 
 // judge gives the verdict of every gate.
@@ -235,6 +237,8 @@ func judgeDowngrade(in gateInput) (Verdict, string) {
 		}
 	}
 	switch {
+	case len(back) > 0 && in.follows:
+		return Pass, "goes back because the stage follows its upstream stage: " + joinLimited(back, 3)
 	case len(back) > 0 && in.asked:
 		return Pass, "goes back because a person asked for it: " + joinLimited(back, 3)
 	case len(back) > 0:

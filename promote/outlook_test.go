@@ -149,7 +149,7 @@ func TestDecideOutlook(t *testing.T) {
 		},
 		{
 			name:  "a proposal that cannot be made is explained and not tried again at the same head",
-			state: known(recorded("1.0.1"), rejected(dev, "1.0.1", "step-2: web/values.yaml: no key image.tag; there is image.version")),
+			state: known(recorded("1.0.1"), unmade(dev, "1.0.1", "step-2: web/values.yaml: no key image.tag; there is image.version")),
 			want: "block shop/dev: 1.0.1 cannot be proposed: step-2: web/values.yaml: no key image.tag; there is image.version\n" +
 				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",
 		},

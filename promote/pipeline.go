@@ -168,7 +168,18 @@ type Stage struct {
 	Position Position
 	// AutoMerge lets Lockkeeper merge the change by itself once every gate passes.
 	AutoMerge bool
+	Supersede Supersede
 }
+
+// Supersede says what becomes of an open promotion when newer freight may take its place.
+type Supersede string
+
+// The ways to supersede. What a person asks for never queues.
+const (
+	SupersedeInPlace Supersede = ""      // the open change is updated
+	SupersedeByNew   Supersede = "new"   // the open change is closed, and a new one opened
+	SupersedeQueue   Supersede = "queue" // the newer freight waits until the open promotion is over
+)
 
 // FreightRequest says whose freight a stage takes and from where.
 type FreightRequest struct {

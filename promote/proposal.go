@@ -17,6 +17,9 @@ func (s *stageDecision) proposed(active Promotion) {
 	change, found := s.index.change(active)
 	s.status.Change, s.status.URL = change.Number, change.URL
 	switch {
+	case s.isBad(freight) && !(found && change.State == ChangeMerged):
+		r, _ := s.index.rejection(freight)
+		s.fail(active, freight, r.reason(freight))
 	case found && change.State == ChangeMerged && strays(active, change):
 		s.fail(active, freight, fmt.Sprintf("its change was merged into %q instead of %q", change.Target, active.Target))
 	case found && change.State == ChangeMerged:
@@ -36,6 +39,12 @@ func (s *stageDecision) proposed(active Promotion) {
 	}
 }
 
+// isBad reports whether a freight was rejected.
+func (s *stageDecision) isBad(freight Freight) bool {
+	_, bad := s.index.rejection(freight)
+	return bad && freight.ID != ""
+}
+
 func (s *stageDecision) fail(active Promotion, freight Freight, message string) {
 	s.say(Block, "%s: %s", active.label(freight), message)
 	s.do(Finish{Promotion: active, Phase: PhaseFailed, Message: message})
@@ -50,22 +59,22 @@ func strays(p Promotion, c Change) bool {
 func (s *stageDecision) underway(active Promotion, freight Freight, change Change, found bool) {
 	tip, paused := s.state.Tips[active.Branch], s.paused(freight)
 	outdated := s.outdated(active, found)
-	rejection, rejected := s.state.Rejected[ProposalKey(s.ref, freight.ID)]
+	why, unmade := s.state.Unmade[ProposalKey(s.ref, freight.ID)]
 	switch {
 	case paused == "" && s.superseded(active, freight):
-	case paused == "" && !rejected && outdated != "":
+	case paused == "" && !unmade && outdated != "":
 		s.again(active, freight, change, outdated)
 	case tip == "", !found && tip != active.Head:
-		s.say(Block, "%s cannot be proposed again, because %s: %s", active.label(freight), outdated, orElse(paused, rejection))
+		s.say(Block, "%s cannot be proposed again, because %s: %s", active.label(freight), outdated, orElse(paused, why))
 	case !found:
 		s.say(Wait, "the change for %s is being opened", active.label(freight))
 		s.do(OpenChange{Promotion: active, Draft: s.draft(active, freight)})
 	case tip == active.Head && change.Head != active.Head:
 		s.recheckAt(s.state.Now.Add(askForgeAgain))
 		s.say(Wait, "%s waits for the forge, which does not show the proposed commit in its change yet", active.label(freight))
-	case outdated != "" && rejected:
+	case outdated != "" && unmade:
 		s.open(active, freight, change, Finding{
-			Severity: SeverityError, Code: "outdated", Message: outdated + ", and the proposal cannot be made again: " + rejection,
+			Severity: SeverityError, Code: "outdated", Message: outdated + ", and the proposal cannot be made again: " + why,
 		})
 	default:
 		if on := active.Waits; on == WaitsTime || on == WaitsApproval {
@@ -78,7 +87,7 @@ func (s *stageDecision) underway(active Promotion, freight Freight, change Chang
 // between lets the steps between the opening of the change and its merge go on.
 func (s *stageDecision) between(active Promotion) {
 	if s.due(active) {
-		s.do(Advance{Promotion: active, Reason: s.waiting(active)})
+		s.do(Advance{Promotion: active, Reason: "a step that waited goes on"})
 	}
 }
 
@@ -119,7 +128,7 @@ func (s *stageDecision) superseded(active Promotion, old Freight) bool {
 	switch {
 	case next.freight.ID == "" || next.freight.ID == active.Freight || next.verdict != Pass:
 		return false
-	case !next.asked && (s.askedFor(active) || s.index.order(next.freight, old) != Newer):
+	case !next.asked && (s.stage.Supersede == SupersedeQueue || s.askedFor(active) || s.index.order(next.freight, old) != Newer):
 		return false
 	}
 	s.propose(next, active)
@@ -223,17 +232,20 @@ func (s *stageDecision) lapsed(active Promotion) string {
 func (s *stageDecision) preparing(active Promotion) {
 	freight, _ := s.index.freight(s.ref.Project, active.Freight)
 	s.status.Next = active.label(freight)
-	rejection, rejected := s.state.Rejected[ProposalKey(s.ref, freight.ID)]
+	why, unmade := s.state.Unmade[ProposalKey(s.ref, freight.ID)]
 	switch paused := s.paused(freight); {
+	case s.isBad(freight):
+		r, _ := s.index.rejection(freight)
+		s.fail(active, freight, r.reason(freight))
 	case paused != "":
 		s.say(Block, "%s is not prepared further: %s", active.label(freight), paused)
 	case s.superseded(active, freight):
-	case rejected:
-		s.fail(active, freight, rejection)
+	case unmade:
+		s.fail(active, freight, why)
 	case !s.due(active):
-		s.say(Wait, "%s is being prepared: %s", active.label(freight), s.waiting(active))
+		s.say(Wait, "%s is being prepared: %s", active.label(freight), s.waiting(active, "a step waits"))
 	default:
-		s.again(active, freight, Change{}, s.waiting(active))
+		s.again(active, freight, Change{}, "a step that waited goes on")
 	}
 }
 
@@ -255,21 +267,21 @@ func (s *stageDecision) due(active Promotion) bool {
 }
 
 // waiting says what a promotion waits for, in the words of its step.
-func (s *stageDecision) waiting(active Promotion) string {
+func (s *stageDecision) waiting(active Promotion, fallback string) string {
 	if at := s.state.Deliveries[active.Ref()]; at.Message != "" {
 		return at.Message
 	}
 	if n := len(active.Results); n > 0 && active.Results[n-1].Message != "" {
 		return active.Results[n-1].Message
 	}
-	return "waiting for Argo CD"
+	return fallback
 }
 
 // delivering lets the steps after the merge go on when it is time to look again.
 func (s *stageDecision) delivering(active Promotion) {
 	freight, _ := s.index.freight(s.ref.Project, active.Freight)
 	s.status.Next, s.status.Change, s.status.URL = active.label(freight), active.Change, active.URL
-	s.say(Wait, "%s is being delivered: %s", active.label(freight), s.waiting(active))
+	s.say(Wait, "%s is being delivered: %s", active.label(freight), s.waiting(active, "waiting for Argo CD"))
 	if s.due(active) {
 		s.do(Deliver{Promotion: active, Merged: active.Merged, Change: active.Change, URL: active.URL})
 	}

@@ -114,8 +114,7 @@ func (d *decision) freightNamed(ref StageRef, word string) (Freight, error) {
 	for _, request := range d.state.Pipelines[d.index.stages[ref].pipeline].Stages[d.index.stages[ref].stage].Requests {
 		for _, freight := range slices.Backward(d.index.warehouses[StageRef{ref.Project, request.Warehouse}]) {
 			labels = append(labels, versionWord(*freight))
-			tagged := slices.Contains(freight.labels(), word) || freight.Alias == word
-			if found == nil && (tagged || len(word) >= 7 && strings.HasPrefix(string(freight.ID), strings.ToLower(word))) {
+			if found == nil && freight.named(word) {
 				found = freight
 			}
 		}

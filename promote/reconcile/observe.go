@@ -40,7 +40,7 @@ func (r *Reconciler) observe(ctx context.Context, w *watch) (promote.State, erro
 	state.Branch, state.Head = r.branch(refs), repository.head
 	state.Pipelines, state.Findings = repository.pipelines, repository.findings
 	state.Tips = proposalTips(refs)
-	state.Rejected = maps.Clone(r.memory.rejected)
+	state.Unmade = maps.Clone(r.memory.unmade)
 	w.ledger, w.refs = ledgerTip(refs), refs
 	history, findings, err := r.ledger.Load(ctx, w.ledger)
 	if err != nil {
@@ -99,7 +99,7 @@ func (r *Reconciler) snapshot(ctx context.Context, refs git.Refs) (*snapshot, er
 		return nil, err
 	}
 	r.memory.repository = read
-	r.memory.rejected = map[string]string{}
+	r.memory.unmade = map[string]string{}
 	return read, nil
 }
 

@@ -27,7 +27,7 @@ func (r *Reconciler) propose(ctx context.Context, w *watch, state *promote.State
 	}
 	key := promote.ProposalKey(a.Stage, a.Freight.ID)
 	if ran.Failed {
-		r.memory.rejected[key] = ran.Message
+		r.memory.unmade[key] = ran.Message
 		return nil
 	}
 	promotion = took(*state, promotion, ran)

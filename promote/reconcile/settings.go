@@ -32,6 +32,9 @@ type StageSettings struct {
 	Stage string `json:"stage"`
 	// AutoMerge lets Lockkeeper merge the change by itself once every gate passes. Default: false.
 	AutoMerge bool `json:"autoMerge"`
+	// Supersede says what newer freight does to an open change of the stage: "update" it in place, close it for a "new" one,
+	// or "queue" behind it. Default: update.
+	Supersede string `json:"supersede"`
 }
 
 // readSettings reads lockkeeper.yaml. Without the file the settings are their defaults.
@@ -63,8 +66,16 @@ func readSettings(tree fs.FS) (Settings, error) {
 			return Settings{}, fmt.Errorf("%s: stages[%d].stage %q: expected project/stage, in which * stands for any part of a name",
 				SettingsFile, i, stage.Stage)
 		}
+		if _, known := supersedes[stage.Supersede]; !known {
+			return Settings{}, fmt.Errorf("%s: stages[%d].supersede %q: expected update, new or queue", SettingsFile, i, stage.Supersede)
+		}
 	}
 	return settings, nil
+}
+
+// supersedes are the words of lockkeeper.yaml for promote.Supersede.
+var supersedes = map[string]promote.Supersede{
+	"": promote.SupersedeInPlace, "update": promote.SupersedeInPlace, "new": promote.SupersedeByNew, "queue": promote.SupersedeQueue,
 }
 
 // apply writes the settings into the stages they name.
@@ -74,6 +85,7 @@ func (s Settings) apply(pipelines []promote.Pipeline) {
 			stage := &pipelines[p].Stages[i]
 			if entry, ok := s.stage(promote.StageRef{Project: pipelines[p].Project, Name: stage.Name}); ok {
 				stage.AutoMerge = entry.AutoMerge
+				stage.Supersede = supersedes[entry.Supersede]
 			}
 		}
 	}
