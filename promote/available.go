@@ -3,7 +3,6 @@ package promote
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -64,11 +63,11 @@ func combine(in gateInput, request FreightRequest, soak time.Duration, depth int
 	}
 	switch {
 	case request.All && len(missing) > 0:
-		return access{verdict: Wait, reason: strings.Join(missing, "; "), ready: last}
+		return access{verdict: Wait, reason: joinLimited(missing, 4), ready: last}
 	case len(passed) == 0:
-		return access{verdict: Wait, reason: strings.Join(missing, "; "), ready: first}
+		return access{verdict: Wait, reason: joinLimited(missing, 4), ready: first}
 	}
-	return access{verdict: Pass, reason: strings.Join(passed, "; ")}
+	return access{verdict: Pass, reason: joinLimited(passed, 4)}
 }
 
 // upstream says whether the freight was verified in an upstream stage and has been there long enough. A control-flow stage
@@ -76,6 +75,9 @@ func combine(in gateInput, request FreightRequest, soak time.Duration, depth int
 func upstream(in gateInput, name string, soak time.Duration, depth int) access {
 	if stage, ok := in.pipeline.Stage(name); ok && len(stage.Steps) == 0 && depth > 0 {
 		return availableTo(in, stage, soak, depth-1)
+	}
+	if targets := in.index.fans[StageRef{in.ref.Project, name}]; len(targets) > 0 && depth > 0 {
+		return combine(in, FreightRequest{Stages: targets, All: true}, soak, depth-1)
 	}
 	verification, ok := in.index.verified[stageFreight{StageRef{in.ref.Project, name}, in.freight.ID}]
 	if !ok {

@@ -83,9 +83,18 @@ func (d *decision) warehouse(pipeline Pipeline, warehouse Warehouse) {
 func (d *decision) stage(pipeline Pipeline, stage Stage) {
 	ref := StageRef{pipeline.Project, stage.Name}
 	status := StageStatus{Stage: ref, Runs: d.runs(ref, stage)}
-	s := &stageDecision{decision: d, pipeline: pipeline, stage: stage, ref: ref, status: &status, findings: d.index.findings.about(ref)}
+	s := &stageDecision{decision: d, pipeline: pipeline, stage: stage, ref: ref, status: &status, findings: d.about(ref, stage)}
 	s.decide()
 	d.plan.Stages = append(d.plan.Stages, status)
+}
+
+// about returns the findings that stand in the way of a stage, and of the declared one that it is a target of.
+func (d *decision) about(ref StageRef, stage Stage) []Finding {
+	found := d.index.findings.about(ref)
+	if stage.Fan != "" {
+		found = append(found, d.index.findings.stages[StageRef{ref.Project, stage.Fan}]...)
+	}
+	return found
 }
 
 func (d *decision) runs(ref StageRef, stage Stage) string {
@@ -183,6 +192,7 @@ func (s *stageDecision) propose(next outlook, supersedes Promotion) {
 	if open, ok := s.index.change(supersedes); ok && supersedes.ID != "" && open.State == ChangeOpen {
 		change = s.takeOver(open, next)
 	}
+	s.joinWave()
 	s.status.Next = next.freight.Label()
 	s.say(Wait, "%s is being proposed: %s", next.freight.Label(), next.reason)
 	s.do(Propose{

@@ -126,6 +126,7 @@ func (s *stageDecision) admit(freight Freight) outlook {
 	chosen, by, overruled := s.overruled(freight)
 	hold, held := s.index.autoHolds[stageWarehouse{s.ref, freight.Warehouse}]
 	follows := s.follows(freight.Warehouse)
+	turn, why := s.nextInWave(freight)
 	switch {
 	case held:
 		o.reason = fmt.Sprintf("%s waits for a person, because %s %s: %s or `/resume %s`", freight.Label(), hold.By,
@@ -136,8 +137,10 @@ func (s *stageDecision) admit(freight Freight) outlook {
 		o.verdict = Block
 		o.reason = fmt.Sprintf("promotion %s of %s %s: %s; %s to try again, or wait for newer freight",
 			last.ID, freight.Label(), strings.ToLower(string(last.Phase)), orElse(last.Message, "it was replaced since"), command)
-	case !s.pipeline.AutoPromoted(s.stage.Name):
+	case !s.pipeline.AutoPromoted(s.stage):
 		o.reason = fmt.Sprintf("%s waits for a person, because no promotion policy lets it in: %s", freight.Label(), command)
+	case turn != Pass:
+		o.verdict, o.reason = turn, freight.Label()+" waits its turn: "+why
 	default:
 		o.verdict, o.actor, o.reason = Pass, autoPromotion, "newest available, and the policy promotes automatically"
 		if follows {

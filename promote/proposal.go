@@ -339,6 +339,6 @@ func (d *decision) at(place stagePlace) *stageDecision {
 	stage := pipeline.Stages[place.stage]
 	ref := StageRef{pipeline.Project, stage.Name}
 	return &stageDecision{
-		decision: d, pipeline: pipeline, stage: stage, ref: ref, status: &StageStatus{}, findings: d.index.findings.about(ref),
+		decision: d, pipeline: pipeline, stage: stage, ref: ref, status: &StageStatus{}, findings: d.about(ref, stage),
 	}
 }

@@ -208,7 +208,7 @@ func (d *decision) choose(c Command, ref StageRef, freight Freight) {
 	case newest && held:
 		delete(d.index.autoHolds, key)
 		d.do(ReleaseHold{Hold: hold, By: c.Comment.Author})
-	case !newest && !held && s.pipeline.AutoPromoted(ref.Name):
+	case !newest && !held && s.pipeline.AutoPromoted(s.stage):
 		hold = Hold{
 			Stage: ref, Warehouse: freight.Warehouse, By: c.Comment.Author, At: c.Comment.At,
 			Reason: fmt.Sprintf("chose %s over %s", freight.Label(), best.Label()),

@@ -153,6 +153,7 @@ func Load(ctx context.Context, engine *render.Engine, repository render.Reposito
 		return content, fmt.Errorf("find applications: %w", err)
 	}
 	content.Findings = append(content.Findings, fromRender(content.Set.Findings)...)
+	content.Findings = append(content.Findings, settings.fanOut(content.Pipelines, tree, content.Set.Applications)...)
 	return content, nil
 }
 

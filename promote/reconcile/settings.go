@@ -24,6 +24,8 @@ type Settings struct {
 	Definitions []string `json:"definitions"`
 	// Stages holds what differs from the default for some stages. The first entry that matches counts.
 	Stages []StageSettings `json:"stages"`
+	// Targets lists stages that are promoted to in many places, such as clusters, in waves.
+	Targets []TargetSettings `json:"targets"`
 }
 
 // StageSettings is one entry of lockkeeper.yaml's stages.
@@ -68,6 +70,11 @@ func readSettings(tree fs.FS) (Settings, error) {
 		}
 		if _, known := supersedes[stage.Supersede]; !known {
 			return Settings{}, fmt.Errorf("%s: stages[%d].supersede %q: expected update, new or queue", SettingsFile, i, stage.Supersede)
+		}
+	}
+	for i, target := range settings.Targets {
+		if err := target.check(i); err != nil {
+			return Settings{}, err
 		}
 	}
 	return settings, nil

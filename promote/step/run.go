@@ -26,6 +26,7 @@ type Request struct {
 	Change     promote.Change      // the promotion's change, once there is one
 	Delivered  *Delivered          // how the applications that the run waits for fared; nil while that is open
 	Approvals  []promote.Approval  // of the freight for the stage
+	Target     *promote.Target     // when the stage is one of several that a stage fans out to
 	When       time.Time           // required: the time of commits
 	Now        time.Time           // required
 	Author     git.Signature       // of commits, unless the task names one
