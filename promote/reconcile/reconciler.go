@@ -97,6 +97,9 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 			continue
 		}
 		if options.Dry || watch.nothingLeft(out.Plan) {
+			if !options.Dry {
+				r.review(ctx, watch, state)
+			}
 			return out, watch.failure()
 		}
 		applied, err := r.apply(ctx, watch, state, out.Plan)
