@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/parser"
+
+	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 // Names is what the expressions of one place may refer to. The zero value allows no variables and no outputs.
@@ -101,6 +103,11 @@ func CheckFilter(expression string, kind FilterKind) []Problem {
 		variables[name] = nil
 	}
 	return filterEvaluation(variables).checkRaw(expression)
+}
+
+// CheckCriteria reports mistakes of freightCreationCriteria that can be seen without evaluating them.
+func CheckCriteria(expression string) []Problem {
+	return criteriaEvaluation(promote.Artifacts{}).checkRaw(expression)
 }
 
 // CheckResponse reports mistakes of an expression over an HTTP response that can be seen without evaluating it.

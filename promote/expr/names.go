@@ -67,6 +67,10 @@ func fieldsOf(v any) []string {
 		return chartFields
 	case *Artifact:
 		return artifactFields
+	case *foundImage:
+		return foundImageFields
+	case *foundCommit:
+		return foundCommitFields
 	case *semver.Version:
 		return versionMethods
 	}
