@@ -10,22 +10,23 @@ import (
 
 // freightFunctions give artifacts of the freight. What they do not find is noted in missed and is null.
 func (e Env) freightFunctions(missed *error) []function {
-	f := freight{e.held(), e.Requested}
 	return []function{
-		{"imageFrom", func(args ...any) (any, error) { return f.result(imageSought(args), missed) }, []any{
+		{"imageFrom", func(args ...any) (any, error) { return e.freight().result(imageSought(args), missed) }, []any{
 			new(func(string) *Image), new(func(string, Origin) *Image),
 		}},
-		{"commitFrom", func(args ...any) (any, error) { return f.result(commitSought(args), missed) }, []any{
+		{"commitFrom", func(args ...any) (any, error) { return e.freight().result(commitSought(args), missed) }, []any{
 			new(func(string) *Commit), new(func(string, Origin) *Commit),
 		}},
-		{"chartFrom", func(args ...any) (any, error) { return f.result(chartSought(args), missed) }, []any{
+		{"chartFrom", func(args ...any) (any, error) { return e.freight().result(chartSought(args), missed) }, []any{
 			new(func(string) *Chart), new(func(string, string) *Chart), new(func(string, Origin) *Chart), new(func(string, string, Origin) *Chart),
 		}},
-		{"artifactFrom", func(args ...any) (any, error) { return f.artifact(artifactSought(args), missed) }, []any{
+		{"artifactFrom", func(args ...any) (any, error) { return e.freight().artifact(artifactSought(args), missed) }, []any{
 			new(func(string) *Artifact), new(func(string, Origin) *Artifact),
 		}},
 	}
 }
+
+func (e Env) freight() freight { return freight{e.held(), e.Requested} }
 
 func (f freight) result(s sought, missed *error) (any, error) {
 	found, err := f.find(s)

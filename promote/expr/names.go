@@ -102,10 +102,19 @@ func (n *names) allow(allowed Names) {
 	for _, alias := range allowed.Outputs {
 		n.members["stepMetas."+alias] = stepMetaFields
 	}
-	n.variables = slices.DeleteFunc(n.variables, func(name string) bool {
-		return name == "target" && !allowed.Target || name == "stepMetas" && !n.status && len(allowed.Outputs) == 0
-	})
+	if !allowed.Target {
+		n.forget("target")
+	}
+	if !n.status && len(allowed.Outputs) == 0 {
+		n.forget("stepMetas")
+	}
 	slices.Sort(n.variables)
+}
+
+// forget makes a variable unknown.
+func (n *names) forget(variable string) {
+	delete(n.members, variable)
+	n.variables = slices.DeleteFunc(n.variables, func(v string) bool { return v == variable })
 }
 
 // check finds mistakes in the names of an expression.

@@ -21,11 +21,15 @@ func demoEnv() Env {
 			{RepoURL: "ghcr.io/acme/both", Tag: "1", Warehouse: "base"},
 			{RepoURL: "ghcr.io/acme/both", Tag: "2", Warehouse: "images"},
 		},
+		Commits: []Commit{{RepoURL: shopSource, ID: "c0ffee", SubscriptionName: "source", Warehouse: "images"}},
+		Charts:  []Chart{{RepoURL: ociChart, Version: "4.5.6", Warehouse: "images"}},
+		Secret:  texts("", map[string]map[string]string{"db": {"password": canary}}),
+		Used:    &Secrets{},
 		Requested: []Warehouse{
 			{Name: "images", Images: []Subscription{{RepoURL: "ghcr.io/acme/shop"}, {RepoURL: "ghcr.io/acme/both"}, {RepoURL: "ghcr.io/acme/absent"}}},
 			{Name: "base", Images: []Subscription{{RepoURL: "docker.io/library/nginx"}, {RepoURL: "ghcr.io/acme/both"}}},
 		},
-		Status: &Status{Steps: map[string]string{"update": "Succeeded"}},
+		Status: &Status{Task: "t", Steps: map[string]string{"update": "Succeeded", "t::commit": "Skipped", "commit": "Failed"}},
 	}
 }
 
@@ -102,6 +106,7 @@ func TestEval(t *testing.T) {
 		{name: "matches", template: "${{ 'v1' matches '^v[0-9]$' }}", want: true, text: "true"},
 		{name: "a pipe", template: "${{ 'a,b' | split(',') | len() }}", want: 2.0, text: "2"},
 		{name: "status functions", template: "${{ success() and always() and !failure() and status('update') == 'Succeeded' and status('x') == '' }}", want: true, text: "true"},
+		{name: "the status of a step of the own task", template: "${{ status('commit') }} ${{ status('t::commit') }}", want: "Skipped Skipped"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -330,13 +335,16 @@ func FuzzEval(f *testing.F) {
 		"plain", "${{ vars.n }}", "a ${{ quote('b') }}\n", "${% {'a': {'b': [1]}} %}", "${{ imageFrom('x').Tag }}", "${{ 'x' | upper() }}",
 		"${{ outputs?.a?.b ?? [1,2][0] }}", "${{ let a = vars.list; map(a, # == 1) }}", "${{ semverParse('1.2.3').IncPatch().String() }}",
 		"${{ vars.n matches '^[0-9]+$' and 'a' in ['a'] }}", "${{ sortBy(1..9, -#)[1:3] }}", "${{ toPairs(ctx) }}", "${{ $env }}",
-		"${{ asYAML(ctx) + asJSON(vars) }}", "${{ reduce(1..9, #acc + #, 0) }}", "${{ date('2024-01-01').Year() }}",
+		"${{ asYAML(ctx) + asJSON(vars) }}", "${{ toBase64(secret('db').password) }}", "${{ commitFrom('x')?.ID ?? artifactFrom('source').Version }}", "${{ reduce(1..9, #acc + #, 0) }}", "${{ date('2024-01-01').Year() }}",
 	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, template string) {
 		v, err := Eval(template, demoEnv())
 		if err != nil {
+			if strings.Contains(err.Error(), canary) && !strings.Contains(template, canary) {
+				t.Fatalf("Eval(%q) shows a secret: %v", template, err)
+			}
 			return
 		}
 		if !strings.Contains(template, "${{") && !strings.Contains(template, "${%") && (v.Any() != template || v.Text() != template) {
@@ -348,12 +356,33 @@ func FuzzEval(f *testing.F) {
 	})
 }
 
+// BenchmarkEval evaluates one template, and the configuration of a typical step.
 func BenchmarkEval(b *testing.B) {
 	env := demoEnv()
-	for b.Loop() {
-		v, err := Eval("${{ quote(imageFrom(vars.imageRepo, warehouse(vars.warehouseName)).Tag) }}", env)
-		if err != nil || v.Text() != "1.10" {
-			b.Fatal(v, err)
+	b.Run("template", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			v, err := Eval("${{ quote(imageFrom(vars.imageRepo, warehouse(vars.warehouseName)).Tag) }}", env)
+			if err != nil || v.Text() != "1.10" {
+				b.Fatal(v, err)
+			}
 		}
+	})
+	config := map[string]any{
+		"path": "out/${{ ctx.stage }}/values.yaml",
+		"updates": []any{
+			map[string]any{"key": "image.tag", "value": "${{ quote(imageFrom(vars.imageRepo).Tag) }}"},
+			map[string]any{"key": "image.digest", "value": "${{ imageFrom(vars.imageRepo, warehouse(vars.warehouseName)).Digest }}"},
+			map[string]any{"key": "stage", "value": "${{ ctx.project + '-' + ctx.stage }}"},
+		},
+		"message": "${{ outputs.update.commitMessage ?? 'update' }}",
 	}
+	b.Run("step", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := EvalTree(config, env); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
