@@ -50,12 +50,12 @@ func criteriaEvaluation(found promote.Artifacts) *evaluation {
 	f := freight{artifacts: heldOf(found)}
 	e.define(append(
 		utilities(),
-		function{"imageFrom", func(args ...any) (any, error) { return f.result(imageSought(args), &e.missed) }, []any{new(func(string) *foundImage)}},
-		function{"commitFrom", func(args ...any) (any, error) { return f.result(commitSought(args), &e.missed) }, []any{new(func(string) *foundCommit)}},
-		function{"chartFrom", func(args ...any) (any, error) { return f.result(chartSought(args), &e.missed) }, []any{
+		function{"imageFrom", func(args ...any) (any, error) { return f.result(imageSought(args), &e.trail) }, []any{new(func(string) *foundImage)}},
+		function{"commitFrom", func(args ...any) (any, error) { return f.result(commitSought(args), &e.trail) }, []any{new(func(string) *foundCommit)}},
+		function{"chartFrom", func(args ...any) (any, error) { return f.result(chartSought(args), &e.trail) }, []any{
 			new(func(string) *Chart), new(func(string, string) *Chart),
 		}},
-		function{"artifactFrom", func(args ...any) (any, error) { return f.artifact(artifactSought(args), &e.missed) }, []any{new(func(string) *Artifact)}},
+		function{"artifactFrom", func(args ...any) (any, error) { return f.artifact(artifactSought(args), &e.trail) }, []any{new(func(string) *Artifact)}},
 	))
 	e.names.fields = criteriaFields
 	return e

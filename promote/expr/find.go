@@ -1,26 +1,25 @@
 package expr
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-// freightFunctions give artifacts of the freight. What they do not find is noted in missed and is null.
-func (e Env) freightFunctions(missed *error) []function {
+// freightFunctions give artifacts of the freight. What they do not find is noted in t and is null.
+func (e Env) freightFunctions(t *trail) []function {
 	return []function{
-		{"imageFrom", func(args ...any) (any, error) { return e.freight().result(imageSought(args), missed) }, []any{
+		{"imageFrom", func(args ...any) (any, error) { return e.freight().result(imageSought(args), t) }, []any{
 			new(func(string) *Image), new(func(string, Origin) *Image),
 		}},
-		{"commitFrom", func(args ...any) (any, error) { return e.freight().result(commitSought(args), missed) }, []any{
+		{"commitFrom", func(args ...any) (any, error) { return e.freight().result(commitSought(args), t) }, []any{
 			new(func(string) *Commit), new(func(string, Origin) *Commit),
 		}},
-		{"chartFrom", func(args ...any) (any, error) { return e.freight().result(chartSought(args), missed) }, []any{
+		{"chartFrom", func(args ...any) (any, error) { return e.freight().result(chartSought(args), t) }, []any{
 			new(func(string) *Chart), new(func(string, string) *Chart), new(func(string, Origin) *Chart), new(func(string, string, Origin) *Chart),
 		}},
-		{"artifactFrom", func(args ...any) (any, error) { return e.freight().artifact(artifactSought(args), missed) }, []any{
+		{"artifactFrom", func(args ...any) (any, error) { return e.freight().artifact(artifactSought(args), t) }, []any{
 			new(func(string) *Artifact), new(func(string, Origin) *Artifact),
 		}},
 	}
@@ -28,29 +27,20 @@ func (e Env) freightFunctions(missed *error) []function {
 
 func (e Env) freight() freight { return freight{e.held(), e.Requested} }
 
-func (f freight) result(s sought, missed *error) (any, error) {
+func (f freight) result(s sought, t *trail) (any, error) {
 	found, err := f.find(s)
 	if err != nil {
-		return nil, note(err, missed)
+		return nil, t.note(err)
 	}
 	return found.result, nil
 }
 
-func (f freight) artifact(s sought, missed *error) (any, error) {
+func (f freight) artifact(s sought, t *trail) (any, error) {
 	found, err := f.find(s)
 	if err != nil {
-		return nil, note(err, missed)
+		return nil, t.note(err)
 	}
 	return found.artifact(), nil
-}
-
-// note keeps a miss for the place where its null is used; another error is given back.
-func note(err error, missed *error) error {
-	if !errors.Is(err, ErrMissing) {
-		return err
-	}
-	*missed = err
-	return nil
 }
 
 const checkRepo = "check the Warehouse's repoURL and the variable"

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -125,14 +126,16 @@ func (e Env) held() []held {
 	all := make([]held, 0, len(e.Images)+len(e.Commits)+len(e.Charts))
 	for _, i := range e.Images {
 		all = append(all, held{
-			Subscription{i.SubscriptionName, i.RepoURL, ""}, kindImage, i.Warehouse, i.Tag, &i,
-			map[string]any{"repoURL": i.RepoURL, "tag": i.Tag, "digest": i.Digest, "annotations": i.Annotations},
+			Subscription: Subscription{Name: i.SubscriptionName, RepoURL: i.RepoURL},
+			kind:         kindImage, warehouse: i.Warehouse, version: i.Tag, result: &i,
+			metadata: map[string]any{"repoURL": i.RepoURL, "tag": i.Tag, "digest": i.Digest, "annotations": i.Annotations},
 		})
 	}
 	for _, c := range e.Commits {
 		all = append(all, held{
-			Subscription{c.SubscriptionName, c.RepoURL, ""}, kindGit, c.Warehouse, commitVersion(c.Tag, c.ID), &c,
-			map[string]any{
+			Subscription: Subscription{Name: c.SubscriptionName, RepoURL: c.RepoURL},
+			kind:         kindGit, warehouse: c.Warehouse, version: cmp.Or(c.Tag, c.ID), result: &c,
+			metadata: map[string]any{
 				"repoURL": c.RepoURL, "id": c.ID, "branch": c.Branch, "tag": c.Tag, "message": c.Message,
 				"author": c.Author, "committer": c.Committer,
 			},
@@ -140,18 +143,12 @@ func (e Env) held() []held {
 	}
 	for _, c := range e.Charts {
 		all = append(all, held{
-			Subscription{c.SubscriptionName, c.RepoURL, c.Name}, kindChart, c.Warehouse, c.Version, &c,
-			map[string]any{"repoURL": c.RepoURL, "name": c.Name, "version": c.Version},
+			Subscription: Subscription{Name: c.SubscriptionName, RepoURL: c.RepoURL, Chart: c.Name},
+			kind:         kindChart, warehouse: c.Warehouse, version: c.Version, result: &c,
+			metadata: map[string]any{"repoURL": c.RepoURL, "name": c.Name, "version": c.Version},
 		})
 	}
 	return all
-}
-
-func commitVersion(tag, id string) string {
-	if tag != "" {
-		return tag
-	}
-	return id
 }
 
 // freight is where the functions look for artifacts.

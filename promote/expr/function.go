@@ -31,10 +31,10 @@ var lookups = append([]string{
 // objects are the functions that give an object whose keys are known, so that a missing one is an error.
 var objects = append([]string{"artifactFrom", "freightMetadata", "freightStatus", "stageMetadata"}, storeFunctions...)
 
-// functions gives all functions of env. What those of lookups do not find is noted in missed, secrets in those.
-func functions(missed *error, secrets *Secrets, env Env) []function {
+// functions gives all functions of env. What they do not find and which secrets they read is noted in t.
+func functions(t *trail, env Env) []function {
 	return slices.Concat(
-		utilities(), env.status(), env.freightFunctions(missed), env.recordFunctions(missed), env.stores(missed, secrets),
+		utilities(), env.status(), env.freightFunctions(t), env.recordFunctions(t), env.stores(t),
 		[]function{{"warehouse", warehouse, []any{new(func(string) Origin)}}},
 	)
 }

@@ -36,23 +36,38 @@ type evaluation struct {
 	names     names
 	config    *conf.Config // the functions; the visitors belong to one expression
 	meter     *meter
-	missed    error    // what the last imageFrom, or another of lookups, did not find
-	secrets   *Secrets // those that were read; never nil
-	shallow   bool     // only the members of the variables themselves have to exist, not what is below
+	trail     trail
+	shallow   bool // only the members of the variables themselves have to exist, not what is below
+}
+
+// trail is what functions leave behind besides their results.
+type trail struct {
+	missed  error    // what the last imageFrom, or another of lookups, did not find
+	secrets *Secrets // those that were read; never nil
+	read    bool     // whether the running expression has read one
+}
+
+// note keeps a miss for the place where its null is used; another error is given back.
+func (t *trail) note(err error) error {
+	if !errors.Is(err, ErrMissing) {
+		return err
+	}
+	t.missed = err
+	return nil
 }
 
 func newEvaluation(env Env) *evaluation {
 	e := rawEvaluation(env.variables())
 	if env.Used != nil {
-		e.secrets = env.Used
+		e.trail.secrets = env.Used
 	}
-	e.define(functions(&e.missed, e.secrets, env))
+	e.define(functions(&e.trail, env))
 	return e
 }
 
 // rawEvaluation is one that has variables and still needs functions.
 func rawEvaluation(variables map[string]any) *evaluation {
-	return &evaluation{variables: variables, names: names{fields: resultFields}, meter: &meter{left: maxWork}, secrets: &Secrets{}}
+	return &evaluation{variables: variables, names: names{fields: resultFields}, meter: &meter{left: maxWork}, trail: trail{secrets: &Secrets{}}}
 }
 
 // define makes functions known to the compiler.
@@ -107,7 +122,7 @@ func (e *evaluation) run(expression string) (any, error) {
 		return nil, wrap(mistakes[0])
 	}
 	constants := constantsOf(tree)
-	e.secrets.read = e.readsSecret(tree)
+	e.trail.read = e.readsSecret(tree)
 	program, err := e.compile(tree)
 	if err != nil {
 		return nil, wrap(err)
@@ -205,10 +220,10 @@ func (e *evaluation) present(args ...any) (any, error) {
 
 func (e *evaluation) absent(text, lack string, found bool) error {
 	switch {
-	case found && e.missed != nil:
-		return e.missed
-	case e.missed != nil:
-		return fmt.Errorf("%s is null and has %s; %w", excerpt(text), lack, e.missed)
+	case found && e.trail.missed != nil:
+		return e.trail.missed
+	case e.trail.missed != nil:
+		return fmt.Errorf("%s is null and has %s; %w", excerpt(text), lack, e.trail.missed)
 	}
 	return fmt.Errorf("%w: %s is null and has %s", ErrUnknownName, excerpt(text), lack)
 }

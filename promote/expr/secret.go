@@ -21,7 +21,6 @@ const minSecret = 4
 type Secrets struct {
 	values   map[secret.Text]bool
 	replacer *strings.Replacer // nil when a value was added since
-	read     bool              // whether the running expression has read a secret
 }
 
 // Values lists what has been read, longest first.

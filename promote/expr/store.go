@@ -14,63 +14,67 @@ var storeFunctions = []string{"configMap", "secret", "sharedConfigMap", "sharedS
 // lenient is the name of a function that gives null for what a store does not hold.
 func lenient(function string) string { return hiddenPrefix + function }
 
-// stores gives the functions that read stores, each also as a lenient one. What is secret is noted in secrets.
-func (e Env) stores(missed *error, secrets *Secrets) []function {
+// reader is one of storeFunctions.
+type reader struct {
+	Store
+	function string
+	isSecret bool
+}
+
+func (e Env) readers() []reader {
+	readers := []reader{
+		{e.ConfigMap, "configMap", false},
+		{e.SharedConfigMap, "sharedConfigMap", false},
+		{e.Secret, "secret", true},
+		{e.SharedSecret, "sharedSecret", true},
+	}
+	for i, r := range readers {
+		if r.Place == "" {
+			readers[i].Place = r.function + "s"
+		}
+	}
+	return readers
+}
+
+// stores gives the functions that read stores, each also as a lenient one. Which secrets are read is noted in t.
+func (e Env) stores(t *trail) []function {
+	types := []any{new(func(string) map[string]any)}
 	var all []function
-	add := func(name, what string, store Store, isSecret bool) {
-		read := func(args []any) (any, error) {
-			if isSecret && e.Used == nil && store.Lookup != nil {
-				return nil, fmt.Errorf("%s is %w here: what it gives could not be kept from being shown", name, ErrNotAvailable)
-			}
-			data, err := store.read(name, what, args[0].(string))
-			if err != nil || !isSecret {
+	for _, r := range e.readers() {
+		read := func(args ...any) (any, error) {
+			data, err := r.read(args[0].(string))
+			if err != nil || !r.isSecret {
 				return data, err
 			}
-			for _, value := range data {
-				secrets.addAny(value)
+			if e.Used == nil {
+				return nil, fmt.Errorf("%s is %w here: what it gives could not be kept from being shown", r.function, ErrNotAvailable)
 			}
-			secrets.read = true
+			t.secrets.addAny(data)
+			t.read = true
 			return data, nil
 		}
-		types := []any{new(func(string) map[string]any)}
-		all = append(
-			all,
-			function{name, func(args ...any) (any, error) {
-				data, err := read(args)
-				if err != nil {
-					return nil, err
-				}
-				return data, nil
-			}, types},
-			function{lenient(name), func(args ...any) (any, error) {
-				data, err := read(args)
-				if err != nil {
-					return nil, note(err, missed)
-				}
-				return data, nil
-			}, types},
-		)
+		ask := func(args ...any) (any, error) {
+			data, err := read(args...)
+			if err != nil {
+				return nil, t.note(err)
+			}
+			return data, nil
+		}
+		all = append(all, function{r.function, read, types}, function{lenient(r.function), ask, types})
 	}
-	add("configMap", "configMaps", e.ConfigMap, false)
-	add("secret", "secrets", e.Secret, true)
-	add("sharedConfigMap", "sharedConfigMaps", e.SharedConfigMap, false)
-	add("sharedSecret", "sharedSecrets", e.SharedSecret, true)
 	return all
 }
 
 // read gives what the store holds under a name. Values are of type any so that a missing key is null, not a text.
-func (s Store) read(function, place, name string) (map[string]any, error) {
-	if s.Place != "" {
-		place = s.Place
-	}
+func (r reader) read(name string) (map[string]any, error) {
 	var data map[string]string
 	found := false
-	if s.Lookup != nil {
-		data, found = s.Lookup(name)
+	if r.Lookup != nil {
+		data, found = r.Lookup(name)
 	}
 	if !found {
 		return nil, &missingError{name, fmt.Sprintf("%s(%q): there is none of that name: add %s to the server's configuration, or write %s(%q)?.key ?? 'default'",
-			function, excerpt(name), join(place, excerpt(name)), function, excerpt(name))}
+			r.function, excerpt(name), join(r.Place, excerpt(name)), r.function, excerpt(name))}
 	}
 	values := make(map[string]any, len(data))
 	for key, value := range data {
@@ -79,8 +83,8 @@ func (s Store) read(function, place, name string) (map[string]any, error) {
 	return values, nil
 }
 
-// recordFunctions give what is kept about freight and stages. What they do not find is noted in missed and is null.
-func (e Env) recordFunctions(missed *error) []function {
+// recordFunctions give what is kept about freight and stages. What they do not find is noted in t and is null.
+func (e Env) recordFunctions(t *trail) []function {
 	record := func(name, of string, lookup func(string) (map[string]any, bool)) function {
 		return function{name, func(args ...any) (any, error) {
 			if lookup != nil {
@@ -88,7 +92,7 @@ func (e Env) recordFunctions(missed *error) []function {
 					return orEmpty(data), nil
 				}
 			}
-			*missed = &missingError{args[0].(string), fmt.Sprintf("%s(%q): nothing is kept about a %s of that name: check the name, or write %s(%q)?.key ?? 'default'",
+			t.missed = &missingError{args[0].(string), fmt.Sprintf("%s(%q): nothing is kept about a %s of that name: check the name, or write %s(%q)?.key ?? 'default'",
 				name, excerpt(args[0].(string)), of, name, excerpt(args[0].(string)))}
 			return nil, nil
 		}, []any{new(func(string) map[string]any)}}

@@ -9,13 +9,13 @@ import (
 
 // readsSecret reports whether an expression uses a variable with a secret in it.
 func (e *evaluation) readsSecret(tree *parser.Tree) bool {
-	if len(e.secrets.values) == 0 {
+	if len(e.trail.secrets.values) == 0 {
 		return false
 	}
 	u := uses{variables: e.variables, values: map[ast.Node]any{}}
 	ast.Walk(&tree.Node, &u)
 	for _, v := range u.values {
-		if e.secrets.in(v) {
+		if e.trail.secrets.in(v) {
 			return true
 		}
 	}
@@ -49,23 +49,23 @@ func (u *uses) Visit(node *ast.Node) {
 
 // keepSecret notes the texts that an expression made of a secret, unless they stand in the expression itself.
 func (e *evaluation) keepSecret(result any, constants map[string]bool) {
-	if !e.secrets.read || e.meter.size(result) > e.meter.left {
+	if !e.trail.read || e.meter.size(result) > e.meter.left {
 		return
 	}
 	text, isText := result.(string)
 	if isText && constants[text] {
 		return
 	}
-	e.secrets.addAny(result)
+	e.trail.secrets.addAny(result)
 	if isText {
 		value, _ := retype(text) // what quote made is shown without its quotes
-		e.secrets.addAny(value)
+		e.trail.secrets.addAny(value)
 	}
 }
 
 // conceal hides the cause of an error when it may show a secret: what names keys and what the expression spells out is shown.
 func (e *evaluation) conceal(err error, constants map[string]bool) error {
-	if !e.secrets.read || errors.Is(err, ErrTooCostly) {
+	if !e.trail.read || errors.Is(err, ErrTooCostly) {
 		return err
 	}
 	if _, ok := errors.AsType[*keyError](err); ok {
