@@ -96,13 +96,18 @@ func (k FilterKind) Names() []string {
 	return []string{"id", "commitDate", "author", "committer", "subject"}
 }
 
-// CheckFilter reports mistakes of an expressionFilter that can be seen without evaluating it.
-func CheckFilter(expression string, kind FilterKind) []Problem {
+// sample has the names and no values.
+func (k FilterKind) sample() map[string]any {
 	variables := map[string]any{}
-	for _, name := range kind.Names() {
+	for _, name := range k.Names() {
 		variables[name] = nil
 	}
-	return filterEvaluation(variables).checkRaw(expression)
+	return variables
+}
+
+// CheckFilter reports mistakes of an expressionFilter that can be seen without evaluating it.
+func CheckFilter(expression string, kind FilterKind) []Problem {
+	return filterEvaluation(kind.sample()).checkRaw(expression)
 }
 
 // CheckCriteria reports mistakes of freightCreationCriteria that can be seen without evaluating them.
@@ -120,7 +125,7 @@ func (e *evaluation) checkRaw(expression string) []Problem {
 	if err := bounded(expression); err != nil {
 		return []Problem{{0, err.Error()}}
 	}
-	if strings.HasPrefix(strings.TrimSpace(expression), "${") {
+	if delimited(expression) {
 		return []Problem{{0, errDelimited.Error()}}
 	}
 	e.names.lint = true

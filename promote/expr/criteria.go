@@ -42,7 +42,7 @@ var criteriaFields = map[string][]string{
 // functions imageFrom, commitFrom, chartFrom and artifactFrom, which here take no warehouse and compare URLs without regard to
 // spelling. A text or number that reads as a boolean counts as one; anything else is an error.
 func Criteria(expression string, found promote.Artifacts) (bool, error) {
-	return criteriaEvaluation(found).condition(expression)
+	return criteriaEvaluation(found).decide(expression)
 }
 
 func criteriaEvaluation(found promote.Artifacts) *evaluation {

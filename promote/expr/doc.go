@@ -49,10 +49,10 @@
 //
 // # Expressions without delimiters
 //
-// Filter evaluates a git subscription's expressionFilter, Criteria a warehouse's freightCreationCriteria, RunResponse the
-// expressions of the http step and Run those of yaml-parse. They see the functions that only compute, and what these functions
-// name. A filter and criteria may yield a text or number that strconv.ParseBool accepts, as in Kargo. Check, CheckFilter,
-// CheckCriteria and CheckResponse find mistakes without evaluating anything.
+// Filter and CompileFilter evaluate a git subscription's expressionFilter, Criteria a warehouse's freightCreationCriteria,
+// RunResponse the expressions of the http step and Run those of yaml-parse. They see the functions that only compute, and what
+// these functions name. A filter and criteria may yield a text or number that strconv.ParseBool accepts, as in Kargo. Check,
+// CheckFilter, CheckCriteria and CheckResponse find mistakes without evaluating anything.
 //
 // # Secrets
 //

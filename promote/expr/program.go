@@ -107,32 +107,54 @@ func (e *evaluation) charged(f function) func(args ...any) (any, error) {
 	}
 }
 
+// prepared is an expression that is ready to run.
+type prepared struct {
+	source     string
+	program    *vm.Program
+	constants  map[string]bool // the texts that it spells out
+	readSecret bool            // it uses a variable with a secret in it
+}
+
+func (p *prepared) wrap(err error) error {
+	return fmt.Errorf("expression %q: %w", excerpt(p.source), err)
+}
+
 // run evaluates one expression.
 func (e *evaluation) run(expression string) (any, error) {
-	source := strings.TrimSpace(expression)
-	wrap := func(err error) error { return fmt.Errorf("expression %q: %w", excerpt(source), err) }
-	if source == "" {
+	p, err := e.prepare(expression)
+	if err != nil {
+		return nil, err
+	}
+	return e.execute(p)
+}
+
+func (e *evaluation) prepare(expression string) (*prepared, error) {
+	p := &prepared{source: strings.TrimSpace(expression)}
+	if p.source == "" {
 		return nil, errors.New("an expression is empty: write a variable or a function")
 	}
-	tree, err := parser.ParseWithConfig(source, e.config)
+	tree, err := parser.ParseWithConfig(p.source, e.config)
 	if err != nil {
-		return nil, wrap(plain(err))
+		return nil, p.wrap(plain(err))
 	}
 	if mistakes := e.names.check(tree); len(mistakes) > 0 {
-		return nil, wrap(mistakes[0])
+		return nil, p.wrap(mistakes[0])
 	}
-	constants := constantsOf(tree)
-	e.trail.read = e.readsSecret(tree)
-	program, err := e.compile(tree)
-	if err != nil {
-		return nil, wrap(err)
+	p.constants, p.readSecret = constantsOf(tree), e.readsSecret(tree)
+	if p.program, err = e.compile(tree); err != nil {
+		return nil, p.wrap(err)
 	}
+	return p, nil
+}
+
+func (e *evaluation) execute(p *prepared) (any, error) {
+	e.trail.read = p.readSecret
 	machine := vm.VM{MemoryBudget: maxMemory}
-	result, err := machine.Run(program, e.variables)
+	result, err := machine.Run(p.program, e.variables)
 	if err != nil {
-		return nil, wrap(e.conceal(plain(err), constants))
+		return nil, p.wrap(e.conceal(plain(err), p.constants))
 	}
-	e.keepSecret(result, constants)
+	e.keepSecret(result, p.constants)
 	return result, nil
 }
 

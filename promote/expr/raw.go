@@ -21,7 +21,21 @@ func Run(expression string, env map[string]any) (any, error) {
 // Filter evaluates the expressionFilter of a git subscription for one commit or tag, whose values FilterKind names. A text or
 // number that reads as a boolean counts as one; anything else is an error.
 func Filter(expression string, env map[string]any) (bool, error) {
-	return filterEvaluation(env).condition(expression)
+	return filterEvaluation(env).decide(expression)
+}
+
+// CompileFilter is Filter for many commits or tags: the expression is compiled once. What it gives evaluates the expression for
+// one of them, each within bounds of its own; it must not be used concurrently.
+func CompileFilter(expression string, kind FilterKind) (func(env map[string]any) (bool, error), error) {
+	e := filterEvaluation(kind.sample())
+	p, err := e.prepareRaw(expression)
+	if err != nil {
+		return nil, err
+	}
+	return func(env map[string]any) (bool, error) {
+		e.variables, e.meter.left = orEmpty(env), maxWork
+		return e.condition(p)
+	}, nil
 }
 
 func filterEvaluation(env map[string]any) *evaluation {
@@ -73,18 +87,32 @@ func (r Response) header(args ...any) (any, error) {
 
 // raw evaluates an expression without delimiters.
 func (e *evaluation) raw(expression string) (any, error) {
+	p, err := e.prepareRaw(expression)
+	if err != nil {
+		return nil, err
+	}
+	return e.executeRaw(p)
+}
+
+func (e *evaluation) prepareRaw(expression string) (*prepared, error) {
 	if err := bounded(expression); err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(strings.TrimSpace(expression), "${") {
+	if delimited(expression) {
 		return nil, fmt.Errorf("expression %q: %w", excerpt(expression), errDelimited)
 	}
-	result, err := e.run(expression)
+	return e.prepare(expression)
+}
+
+func delimited(expression string) bool { return strings.HasPrefix(strings.TrimSpace(expression), "${") }
+
+func (e *evaluation) executeRaw(p *prepared) (any, error) {
+	result, err := e.execute(p)
 	if err != nil {
 		return nil, err
 	}
 	if err := e.meter.spend(e.meter.size(result)); err != nil {
-		return nil, fmt.Errorf("expression %q: %w", excerpt(expression), err)
+		return nil, p.wrap(err)
 	}
 	return result, nil
 }
@@ -96,25 +124,32 @@ func bounded(expression string) error {
 	return nil
 }
 
-// condition evaluates an expression that has to say yes or no (Kargo: strconv.ParseBool of what is printed).
-func (e *evaluation) condition(expression string) (bool, error) {
-	result, err := e.raw(expression)
+// decide evaluates an expression that has to say yes or no.
+func (e *evaluation) decide(expression string) (bool, error) {
+	p, err := e.prepareRaw(expression)
+	if err != nil {
+		return false, err
+	}
+	return e.condition(p)
+}
+
+// condition is whether an expression is true (Kargo: strconv.ParseBool of what is printed).
+func (e *evaluation) condition(p *prepared) (bool, error) {
+	result, err := e.executeRaw(p)
 	if err != nil {
 		return false, err
 	}
 	if b, ok := result.(bool); ok {
 		return b, nil
 	}
-	printed, isText := result.(string)
-	if !isText {
-		if printed, err = e.print(result); err != nil {
-			return false, fmt.Errorf("expression %q: %w", excerpt(expression), err)
-		}
+	printed, err := e.print(result)
+	if err != nil {
+		return false, p.wrap(err)
 	}
 	b, err := strconv.ParseBool(printed)
 	if err != nil {
 		return false, fmt.Errorf("expression %q yields %q, %s, not true or false: compare it with something",
-			excerpt(strings.TrimSpace(expression)), excerpt(printed), describe(result))
+			excerpt(p.source), excerpt(printed), describe(result))
 	}
 	return b, nil
 }

@@ -65,6 +65,40 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+func TestCompileFilter(t *testing.T) {
+	filter, err := CompileFilter("tag startsWith 'v' and len(repeat('x', 900000)) > 0", FilterTag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := tagCommit()
+	other["tag"] = "x"
+	for i, env := range []map[string]any{tagCommit(), other, tagCommit(), tagCommit(), tagCommit()} {
+		if got, err := filter(env); err != nil || got != (env["tag"] != "x") {
+			t.Errorf("commit %d: %v, %v", i, got, err)
+		}
+	}
+	if _, err := CompileFilter("tag", FilterBranch); !errors.Is(err, ErrUnknownName) {
+		t.Errorf("a name of tags for a branch: %v", err)
+	}
+	if _, err := CompileFilter("${{ true }}", FilterTag); !errors.Is(err, errDelimited) {
+		t.Errorf("delimiters: %v", err)
+	}
+}
+
+func BenchmarkFilter(b *testing.B) {
+	b.ReportAllocs()
+	filter, err := CompileFilter("!(subject contains '[skip ci]') && commitDate.Year() > 2020", FilterBranch)
+	if err != nil {
+		b.Fatal(err)
+	}
+	env := branchCommit()
+	for b.Loop() {
+		if ok, err := filter(env); !ok || err != nil {
+			b.Fatal(ok, err)
+		}
+	}
+}
+
 func TestRunResponse(t *testing.T) {
 	response := Response{
 		Status: 200, Headers: map[string][]string{"Content-Type": {"application/json", "x"}, "X-Empty": nil},
@@ -167,7 +201,7 @@ func TestCheckResponse(t *testing.T) {
 	}
 }
 
-// FuzzFilter checks that what the static check accepts has known names, and that no expression takes the process down.
+// FuzzFilter checks that what is evaluated has no problems in the static check, and comes to the same when it is compiled first.
 func FuzzFilter(f *testing.F) {
 	for _, s := range []string{
 		"subject contains 'x'", "commitDate > date('2024-01-01')", "now() - commitDate < duration('1h')", "commitDate.Format('2006')", "author", "1",
@@ -177,7 +211,18 @@ func FuzzFilter(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, expression string) {
-		_, err := Filter(expression, branchCommit())
+		got, err := Filter(expression, branchCommit())
+		filter, compileErr := CompileFilter(expression, FilterBranch)
+		if err == nil && compileErr != nil {
+			t.Fatalf("%q is evaluated, but not compiled: %v", expression, compileErr)
+		}
+		if err == nil && !strings.Contains(expression, "now") {
+			for range 2 {
+				if again, err := filter(branchCommit()); err != nil || again != got {
+					t.Fatalf("%q is %v, and compiled %v, %v", expression, got, again, err)
+				}
+			}
+		}
 		if problems := CheckFilter(expression, FilterBranch); err == nil && len(problems) > 0 {
 			t.Fatalf("%q is evaluated, but has problems: %v", expression, problems)
 		}
