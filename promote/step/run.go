@@ -453,7 +453,7 @@ func (r *run) requested() []expr.Warehouse {
 	for _, w := range r.Warehouses {
 		one := expr.Warehouse{Name: w.Name}
 		for _, image := range w.Images {
-			one.ImageRepos = append(one.ImageRepos, image.RepoURL)
+			one.Images = append(one.Images, expr.Subscription{Name: image.Name, RepoURL: image.RepoURL})
 		}
 		requested = append(requested, one)
 	}
