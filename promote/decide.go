@@ -10,6 +10,9 @@ import (
 // autoPromotion is the actor of a promotion that nobody asked for.
 const autoPromotion = "auto-promotion"
 
+// AutoRollbackActor is the actor of a promotion that takes a failed one back, because the policy says so.
+const AutoRollbackActor = "auto-rollback"
+
 // defaultInterval is how often a warehouse that does not say is looked at (Kargo: 5m0s).
 const defaultInterval = 5 * time.Minute
 

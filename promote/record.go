@@ -197,6 +197,11 @@ func (h History) MetadataOf(kind MetadataKind, project, name string) (Metadata, 
 	return h.Metadata[i], true
 }
 
+// MetadataIn returns all metadata of a project.
+func (h History) MetadataIn(project string) []Metadata {
+	return keep(h.Metadata, func(m Metadata) bool { return m.Project == project })
+}
+
 // ApprovedFor returns who approved a freight for a stage, oldest first.
 func (h History) ApprovedFor(stage StageRef, freight FreightID) []Approval {
 	var found []Approval

@@ -206,6 +206,7 @@ func (r *Reconciler) request(state promote.State, p promote.Promotion) (step.Req
 		Repository: step.Repository{Git: r.Git, URLs: r.URLs, Branch: state.Branch, Head: cmp.Or(p.Source, p.Base)},
 		Promotion:  p, When: p.CreatedAt, Now: state.Now, Author: r.Author, World: r.World,
 		Approvals: state.History.ApprovedFor(p.Stage, p.Freight), Target: stage.Target,
+		Metadata: state.History.MetadataIn(p.Stage.Project),
 	}
 	for _, id := range append([]promote.FreightID{p.Freight}, p.Others...) {
 		freight, ok := state.History.Freight(p.Stage.Project, id)
