@@ -35,6 +35,7 @@ func Decide(s State) Plan {
 			d.stage(pipeline, stage)
 		}
 	}
+	d.regroup()
 	d.commands(false)
 	return d.plan
 }
@@ -190,7 +191,7 @@ func (s *stageDecision) explain(outlooks []outlook) {
 
 // propose plans a promotion; supersedes is the open one whose place it takes, or the zero value.
 func (s *stageDecision) propose(next outlook, supersedes Promotion) {
-	number := s.index.lastNumber(s.ref) + 1
+	number, branch := s.index.lastNumber(s.ref)+1, s.stage.Branch(s.ref.Project)
 	change := 0
 	if open, ok := s.index.change(supersedes); ok && supersedes.ID != "" && open.State == ChangeOpen {
 		change = s.takeOver(open, next)
@@ -200,7 +201,7 @@ func (s *stageDecision) propose(next outlook, supersedes Promotion) {
 	s.say(Wait, "%s is being proposed: %s", next.freight.Label(), next.reason)
 	s.do(Propose{
 		Stage: s.ref, Freight: next.freight, Others: s.others(next.freight), Promotion: promotionID(s.ref, number, next.freight.ID),
-		Number: number, Actor: next.actor, Base: s.state.Head, Tip: s.state.Tips[ProposalBranch(s.ref)],
+		Branch: branch, Number: number, Actor: next.actor, Base: s.state.Head, Tip: s.state.Tips[branch],
 		Supersedes: supersedes.ID, Change: change, Reason: next.reason,
 	})
 }
@@ -208,7 +209,7 @@ func (s *stageDecision) propose(next outlook, supersedes Promotion) {
 // takeOver returns the number of the change that shows a newer promotion: the open one, unless the stage wants a new change
 // for each.
 func (s *stageDecision) takeOver(open Change, next outlook) int {
-	if s.stage.Supersede != SupersedeByNew {
+	if s.stage.Supersede != SupersedeByNew || s.stage.Group != "" {
 		return open.Number
 	}
 	s.do(CloseChange{Change: open.Number, Head: open.Head, Note: fmt.Sprintf("Closed, because %s takes its place in a change of its own.\n",

@@ -126,6 +126,7 @@ type ImageEvidence struct {
 
 // ApplicationEvidence is what is known of one Argo CD application that the promotion will sync.
 type ApplicationEvidence struct {
+	Stage      StageRef // whose promotion syncs it; zero: every promotion's at the head
 	Name       string
 	Namespace  string
 	Exists     bool
@@ -317,10 +318,13 @@ func judgeHold(in gateInput) (Verdict, string) {
 }
 
 func judgeApplications(in gateInput) (Verdict, string) {
-	if len(in.evidence.Applications) == 0 {
+	applications := keep(in.evidence.Applications, func(app ApplicationEvidence) bool {
+		return app.Stage == in.ref || app.Stage == StageRef{}
+	})
+	if len(applications) == 0 {
 		return Skip, "no step of the stage updates an Argo CD application"
 	}
-	return worst(in.evidence.Applications, func(app ApplicationEvidence) (Verdict, string) {
+	return worst(applications, func(app ApplicationEvidence) (Verdict, string) {
 		return judgeApplication(app, in.ref)
 	})
 }

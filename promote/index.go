@@ -27,6 +27,7 @@ type index struct {
 	names       map[string]int // how many projects have a stage of that name
 	numbers     map[int]*Change
 	branches    map[Branch][]*Change
+	crews       map[Branch][]Promotion  // of branches that promotions share
 	fans        map[StageRef][]string   // by project and declared name: the stages that it fans out to
 	waves       map[StageRef]*wave      // likewise, once they were looked at
 	watches     map[StageRef]*Warehouse // by project and name
@@ -66,6 +67,7 @@ func newIndex(s *State) *index {
 	}
 	x.addHistory(&s.History)
 	x.addPipelines(s)
+	x.addCrews(s)
 	for i := range s.Discoveries {
 		putFirst(x.discoveries, StageRef{s.Discoveries[i].Project, s.Discoveries[i].Warehouse}, &s.Discoveries[i])
 	}

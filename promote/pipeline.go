@@ -175,6 +175,7 @@ type Stage struct {
 	// AutoMerge lets Lockkeeper merge the change by itself once every gate passes.
 	AutoMerge bool
 	Supersede Supersede
+	Group     string // stages of a project with the same group share one change; empty: each has its own
 	// Fan is the declared stage that this one is a target of, Target which of its targets, and Wave how fast all of them are
 	// promoted to; see Pipeline.FanOut.
 	Fan    string

@@ -66,6 +66,8 @@ func (s *stageDecision) underway(active Promotion, freight Freight, change Chang
 		s.again(active, freight, change, outdated)
 	case tip == "", !found && tip != active.Head:
 		s.say(Block, "%s cannot be proposed again, because %s: %s", active.label(freight), outdated, orElse(paused, why))
+	case !found && s.crew(active)[0].Stage != s.ref:
+		s.say(Wait, "the change for %s is being opened", active.label(freight))
 	case !found:
 		s.say(Wait, "the change for %s is being opened", active.label(freight))
 		s.do(OpenChange{Promotion: active, Draft: s.draft(active, freight)})
@@ -111,6 +113,9 @@ func (s *stageDecision) outdated(active Promotion, shown bool) string {
 	case !shown && tip != active.Head:
 		return "its branch was moved before its change was opened"
 	}
+	if stage, left := s.left(active); left {
+		return "the promotion to " + stage.Name + ", which was in its change, is over"
+	}
 	if files := s.state.Conflicts[active.Ref()]; len(files) > 0 {
 		return "changed on " + string(active.Target) + " since: " + joinLimited(files, 3)
 	}
@@ -139,7 +144,7 @@ func (s *stageDecision) superseded(active Promotion, old Freight) bool {
 func (s *stageDecision) again(active Promotion, freight Freight, change Change, reason string) {
 	s.say(Wait, "%s is being proposed again: %s", active.label(freight), reason)
 	s.do(Propose{
-		Stage: s.ref, Freight: freight, Others: active.Others, Promotion: active.ID, Number: active.Number, Actor: active.Actor,
+		Stage: s.ref, Freight: freight, Others: active.Others, Promotion: active.ID, Branch: active.Branch, Number: active.Number, Actor: active.Actor,
 		Base: s.state.Head, Tip: s.state.Tips[active.Branch], Again: true, Change: change.Number, Reason: reason,
 	})
 }
@@ -155,6 +160,12 @@ func (s *stageDecision) open(active Promotion, freight Freight, change Change, b
 	}
 	gates, edit := s.describe(active, freight, change.Head, besides...)
 	s.status.Gates = gates
+	if crew := s.crew(active); crew[0].Stage != s.ref {
+		s.aboard(active, freight, gates, crew[0])
+		return
+	} else if len(crew) > 1 {
+		gates, edit = s.together(crew, change.Head, besides...)
+	}
 	if keepDraft(edit.Title) == "" {
 		edit.Title = keepDraft(change.Title) + edit.Title
 	}
@@ -186,7 +197,7 @@ func keepDraft(title string) string {
 // merge merges a change whose gates all pass, when somebody wants it. It is pinned to the head that was proposed, so that what
 // somebody else pushed is never merged, whatever the gates say of it.
 func (s *stageDecision) merge(active Promotion, freight Freight, change Change) {
-	request, asked := s.index.wish(active)
+	request, asked := s.wished(active)
 	reason := ""
 	switch {
 	case change.Head != active.Head:
@@ -194,9 +205,9 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 		return
 	case asked:
 		reason = "every gate passes, and " + request.By + " asked for it"
-	case active.AutoMerge:
+	case s.every(active, func(p Promotion, _ Stage) bool { return p.AutoMerge }):
 		reason = "every gate passes, and the task merges it"
-	case s.stage.AutoMerge:
+	case s.every(active, func(_ Promotion, stage Stage) bool { return stage.AutoMerge }):
 		reason = "every gate passes, and the stage merges automatically"
 	default:
 		s.say(Wait, "%s waits for its change to be merged: every gate passes%s", active.label(freight), s.lapsed(active))
@@ -217,6 +228,27 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 		s.say(Wait, "%s is being merged: %s", active.label(freight), reason)
 		s.do(Merge{Change: change.Number, Head: active.Head, Promotion: active.ID, Stage: s.ref, Reason: reason})
 	}
+}
+
+// wished returns the newest request to merge the change as it stands, for whichever of its promotions.
+func (s *stageDecision) wished(active Promotion) (Request, bool) {
+	for _, p := range s.crew(active) {
+		if request, asked := s.index.wish(p); asked {
+			return request, true
+		}
+	}
+	return Request{}, false
+}
+
+// every reports whether something holds for all promotions of a change.
+func (s *stageDecision) every(active Promotion, holds func(Promotion, Stage) bool) bool {
+	for _, p := range s.crew(active) {
+		place := s.index.stages[p.Stage]
+		if !holds(p, s.state.Pipelines[place.pipeline].Stages[place.stage]) {
+			return false
+		}
+	}
+	return true
 }
 
 // lapsed says that somebody wished the merge of what was proposed before the promotion was made again; empty when nobody did.
@@ -290,6 +322,9 @@ func (s *stageDecision) delivering(active Promotion) {
 // draft is the change for a branch that was pushed.
 func (s *stageDecision) draft(active Promotion, freight Freight) ChangeDraft {
 	_, edit := s.describe(active, freight, active.Head)
+	if crew := s.crew(active); len(crew) > 1 {
+		_, edit = s.together(crew, active.Head)
+	}
 	return ChangeDraft{
 		Branch: active.Branch, Target: active.Target, Head: active.Head,
 		Title: edit.Title, Description: edit.Description, Labels: append(ChangeLabels(active.Stage), active.Labels...),
@@ -298,15 +333,20 @@ func (s *stageDecision) draft(active Promotion, freight Freight) ChangeDraft {
 
 // describe judges a head by what was found out about it. When nothing was, the gates that look at it wait.
 func (s *stageDecision) describe(active Promotion, freight Freight, head Commit, besides ...Finding) (Gates, ChangeEdit) {
+	d := s.description(active, freight, head, besides...)
+	return d.Gates, Describe(d)
+}
+
+// description is what the text of a change says of one promotion.
+func (s *stageDecision) description(active Promotion, freight Freight, head Commit, besides ...Finding) Description {
 	evidence, seen := s.state.Evidence[head]
 	evidence.Head = head
 	evidence.Findings = append(slices.Clip(evidence.Findings), besides...)
 	in := s.input(freight, evidence, s.askedFor(active))
 	in.unseen, in.proposed = !seen, active.Head
-	gates := judge(in)
-	return gates, Describe(Description{
-		Promotion: active, Freight: freight, Pipeline: s.pipeline, Stage: s.stage, Gates: gates, Evidence: evidence,
-	})
+	return Description{
+		Promotion: active, Freight: freight, Pipeline: s.pipeline, Stage: s.stage, Gates: judge(in), Evidence: evidence,
+	}
 }
 
 // askedFor reports whether a person asked for the promotion, or for merging it.

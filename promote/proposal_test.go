@@ -365,7 +365,7 @@ func TestDecideProposal(t *testing.T) {
 			want: "do    propose 1.0.2 for shop/dev: newest available, and the policy promotes automatically\n" +
 				"wait  shop/dev: 1.0.2 is being proposed: newest available, and the policy promotes automatically\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
-			actions: []Action{Propose{Stage: dev, Freight: version("1.0.2"), Promotion: "dev.0003.e450ed6", Number: 3, Actor: "auto-promotion", Base: mainTip, Tip: headOne, Supersedes: "dev.0002.d4dd30e", Change: 7, Reason: "newest available, and the policy promotes automatically"}},
+			actions: []Action{Propose{Stage: dev, Freight: version("1.0.2"), Promotion: "dev.0003.e450ed6", Branch: "lockkeeper/shop/dev", Number: 3, Actor: "auto-promotion", Base: mainTip, Tip: headOne, Supersedes: "dev.0002.d4dd30e", Change: 7, Reason: "newest available, and the policy promotes automatically"}},
 		},
 		{
 			name:  "older freight does not take the place of the open change",
@@ -439,7 +439,7 @@ func TestDecideProposal(t *testing.T) {
 			want: "do    propose 1.0.1 for shop/dev: changed on main since: web/values.yaml\n" +
 				"wait  shop/dev: 1.0.1 is being proposed again: changed on main since: web/values.yaml\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
-			actions: []Action{Propose{Stage: dev, Freight: version("1.0.1"), Promotion: "dev.0002.d4dd30e", Number: 2, Actor: "auto-promotion", Base: mainTip, Tip: headOne, Again: true, Change: 7, Reason: "changed on main since: web/values.yaml"}},
+			actions: []Action{Propose{Stage: dev, Freight: version("1.0.1"), Promotion: "dev.0002.d4dd30e", Branch: "lockkeeper/shop/dev", Number: 2, Actor: "auto-promotion", Base: mainTip, Tip: headOne, Again: true, Change: 7, Reason: "changed on main since: web/values.yaml"}},
 		},
 		{
 			name:  "what changed on main since and cannot be proposed again blocks",
@@ -487,7 +487,7 @@ func TestDecideProposal(t *testing.T) {
 			want: "do    propose 1.0.1 for shop/dev: its branch was moved before its change was opened\n" +
 				"wait  shop/dev: 1.0.1 is being proposed again: its branch was moved before its change was opened\n" +
 				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",
-			actions: []Action{Propose{Stage: dev, Freight: version("1.0.1"), Promotion: "dev.0001.d4dd30e", Number: 1, Actor: "auto-promotion", Base: mainTip, Tip: headTwo, Again: true, Reason: "its branch was moved before its change was opened"}},
+			actions: []Action{Propose{Stage: dev, Freight: version("1.0.1"), Promotion: "dev.0001.d4dd30e", Branch: "lockkeeper/shop/dev", Number: 1, Actor: "auto-promotion", Base: mainTip, Tip: headTwo, Again: true, Reason: "its branch was moved before its change was opened"}},
 		},
 		{
 			name:  "a branch that a person moved before its change was opened stays while the stage is held",

@@ -46,6 +46,8 @@ type Promotion struct {
 	Merged Commit   `json:"merged,omitempty"`
 	// AutoMerge has the change merged once every gate passes, because a step of the task says so.
 	AutoMerge bool `json:"autoMerge,omitempty"`
+	// With are the stages whose promotions share the change, this one among them; empty when it has one of its own.
+	With []StageRef `json:"with,omitempty"`
 	// Waits is what the last step that has begun waits for.
 	Waits Waits `json:"waits,omitempty"`
 	// Approvals is how many approvals the steps knew of when they ran last.

@@ -184,7 +184,9 @@ func (r *Reconciler) applications(ctx context.Context, state promote.State, p pr
 	}
 	all := make([]promote.ApplicationEvidence, 0, len(wanted))
 	for _, app := range wanted {
-		all = append(all, r.application(ctx, app))
+		found := r.application(ctx, app)
+		found.Stage = p.Stage
+		all = append(all, found)
 	}
 	return all, findings
 }

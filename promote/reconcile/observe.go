@@ -405,7 +405,7 @@ func (r *Reconciler) observeProposal(ctx context.Context, w *watch, state *promo
 	if err != nil {
 		r.Log.WarnContext(ctx, "look at proposal", "promotion", p.ID, "head", head, "error", err)
 	} else {
-		state.Evidence[head] = evidence
+		state.Evidence[head] = joined(state.Evidence[head], evidence)
 	}
 	status, err := r.status(ctx, head)
 	if err != nil {
@@ -416,6 +416,21 @@ func (r *Reconciler) observeProposal(ctx context.Context, w *watch, state *promo
 		state.Statuses[head] = *status
 	}
 	return nil
+}
+
+// joined is what was found out about one head for all promotions that share it.
+func joined(known, more promote.Evidence) promote.Evidence {
+	if known.Head == "" {
+		return more
+	}
+	known.Images, known.Moves = slices.Concat(known.Images, more.Images), slices.Concat(known.Moves, more.Moves)
+	known.Applications = slices.Concat(known.Applications, more.Applications)
+	for _, f := range more.Findings {
+		if !slices.Contains(known.Findings, f) {
+			known.Findings = append(known.Findings, f)
+		}
+	}
+	return known
 }
 
 // status returns our status on a head, nil when there is none.

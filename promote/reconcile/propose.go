@@ -24,6 +24,9 @@ type draft struct {
 	gates     promote.Gates
 	records   []ledger.Record
 	message   string // of the ledger's commit
+
+	ran        step.Result
+	superseded []ledger.Record // of the promotion whose place it takes
 }
 
 // proposes reports whether the draft has anything to merge.
@@ -39,30 +42,83 @@ func (r *Reconciler) propose(ctx context.Context, w *watch, state promote.State,
 	if err != nil {
 		return nil, err
 	}
-	var drafts []draft
-	var applied []promote.Action
-	for _, a := range actions {
-		d, made, err := r.draft(ctx, w, state, a, refs)
-		switch {
-		case errors.Is(err, promote.ErrStale):
-			return nil, err
-		case err != nil:
-			r.failed(ctx, w, a, err)
-		case made:
-			drafts = append(drafts, d)
-		default:
-			applied = append(applied, a) // it cannot be made, and that is remembered
-		}
+	drafts, applied, err := r.drafts(ctx, w, state, actions, refs)
+	if err != nil {
+		return nil, err
 	}
 	pushed, refused := r.push(ctx, w, state, drafts, refs)
+	shown := map[promote.Branch]bool{}
 	for _, d := range pushed {
-		if err := r.show(ctx, w, d); err != nil {
-			r.failed(ctx, w, d.action, err)
-			continue
+		if d.proposes() && !shown[d.promotion.Branch] {
+			if err := r.show(ctx, w, d); err != nil {
+				r.failed(ctx, w, d.action, err)
+				continue
+			}
+			shown[d.promotion.Branch] = true
 		}
 		applied = append(applied, d.action)
 	}
 	return applied, refused
+}
+
+// drafts makes all proposals in memory. Those that share a branch lie on top of each other.
+func (r *Reconciler) drafts(
+	ctx context.Context, w *watch, state promote.State, actions []promote.Propose, refs git.Refs,
+) (drafts []draft, applied []promote.Action, err error) {
+	tops := map[promote.Branch]promote.Commit{}
+	for _, a := range actions {
+		d, made, err := r.draft(ctx, state, a, refs, tops[a.Branch])
+		switch {
+		case errors.Is(err, promote.ErrStale):
+			return nil, nil, err
+		case err != nil:
+			r.failed(ctx, w, a, err)
+		case !made:
+			applied = append(applied, a) // it cannot be made, and that is remembered
+		default:
+			drafts = append(drafts, d)
+			if d.proposes() {
+				tops[a.Branch] = d.promotion.Head
+			}
+		}
+	}
+	unite(drafts, tops)
+	for i := range drafts {
+		if err := r.judge(ctx, state, &drafts[i]); err != nil {
+			return nil, nil, err
+		}
+	}
+	worstOf(drafts)
+	return drafts, applied, nil
+}
+
+// unite points all proposals of one branch at its last commit, and has each name the others.
+func unite(drafts []draft, tops map[promote.Branch]promote.Commit) {
+	with := map[promote.Branch][]promote.StageRef{}
+	for _, d := range drafts {
+		if d.proposes() {
+			with[d.promotion.Branch] = append(with[d.promotion.Branch], d.promotion.Stage)
+		}
+	}
+	for i := range drafts {
+		p := &drafts[i].promotion
+		if drafts[i].proposes() && p.Branch != promote.ProposalBranch(p.Stage) {
+			p.Head, p.With = tops[p.Branch], with[p.Branch]
+		}
+	}
+}
+
+// worstOf gives all proposals of one branch the gates of the one that is furthest from passing: none is green before all are.
+func worstOf(drafts []draft) {
+	worst := map[promote.Branch]promote.Gates{}
+	for _, d := range drafts {
+		if known, ok := worst[d.promotion.Branch]; d.proposes() && (!ok || d.gates.Verdict() > known.Verdict()) {
+			worst[d.promotion.Branch] = d.gates
+		}
+	}
+	for i := range drafts {
+		drafts[i].gates = worst[drafts[i].promotion.Branch]
+	}
 }
 
 // failed notes that an action could not be carried out.
@@ -71,9 +127,10 @@ func (r *Reconciler) failed(ctx context.Context, w *watch, action promote.Action
 	w.fail(action.Key(), fmt.Errorf("%s: %w", action, err))
 }
 
-// draft runs the steps of one stage as far as they go. made is false when they cannot succeed.
+// draft runs the steps of one stage as far as they go, on top of what was proposed on its branch in the same round. made is
+// false when they cannot succeed.
 func (r *Reconciler) draft(
-	ctx context.Context, w *watch, state promote.State, a promote.Propose, refs git.Refs,
+	ctx context.Context, state promote.State, a promote.Propose, refs git.Refs, top promote.Commit,
 ) (d draft, made bool, err error) {
 	if tip, _ := refs.Branch(string(r.memory.branch)); promote.Commit(tip) != a.Base {
 		return d, false, moved(r.memory.branch, a.Base, tip)
@@ -82,9 +139,15 @@ func (r *Reconciler) draft(
 	if err != nil {
 		return d, false, err
 	}
+	p.Source = cmp.Or(top, p.Source)
 	ran, err := r.run(ctx, state, p, promote.Change{}, nil)
 	if err != nil {
 		return d, false, err
+	}
+	if elsewhere := ran.Push != nil && top != "" && ran.Push.Target != r.memory.branch; elsewhere {
+		ran.Failed = true
+		ran.Message = fmt.Sprintf("stages of a group are proposed to %q together, but this one is proposed to %q: take it out of the group",
+			r.memory.branch, ran.Push.Target)
 	}
 	if ran.Failed {
 		r.memory.unmade[promote.ProposalKey(a.Stage, a.Freight.ID)] = ran.Message
@@ -102,29 +165,40 @@ func (r *Reconciler) draft(
 		d.message = fmt.Sprintf("Promotion %s: nothing to change", p.ID)
 	default:
 		d.message = fmt.Sprintf("Promotion %s: proposed", p.ID)
-		if err := r.judge(ctx, state, &d, *ran.Push, refs); err != nil {
+		if err := d.aim(*ran.Push, refs, top); err != nil {
 			return d, false, err
 		}
 	}
-	d.records = slices.Concat(records(state, d.promotion, ran), superseded(state, a))
+	d.ran, d.superseded = ran, superseded(state, a)
 	return d, true, nil
 }
 
-// judge fills in what is to be pushed, and what its change will say.
-func (r *Reconciler) judge(ctx context.Context, state promote.State, d *draft, push step.Push, refs git.Refs) error {
+// aim fills in what is to be pushed.
+func (d *draft) aim(push step.Push, refs git.Refs, top promote.Commit) error {
 	p := &d.promotion
-	p.Head, p.Base, p.Target = push.Head, push.Base, push.Target
-	p.Title, p.Text, p.Labels = push.Title, push.Description, push.Labels
+	p.Head, p.Target, p.Title, p.Text, p.Labels = push.Head, push.Target, push.Title, push.Description, push.Labels
+	if push.Base != top { // what lies below in the same change is proposed with it
+		p.Base = push.Base
+	}
 	tip, exists := refs.Branch(string(p.Target))
 	d.create = push.Create && !exists
 	if promote.Commit(tip) != p.Base && !d.create {
 		return moved(p.Target, p.Base, tip)
 	}
-	evidence, err := r.evidence(ctx, state, *p, p.Head)
+	return nil
+}
+
+// judge finds out what the change of a proposal will say, and makes its records.
+func (r *Reconciler) judge(ctx context.Context, state promote.State, d *draft) error {
+	d.records = slices.Concat(records(state, d.promotion, d.ran), d.superseded)
+	if !d.proposes() {
+		return nil
+	}
+	evidence, err := r.evidence(ctx, state, d.promotion, d.promotion.Head)
 	if err != nil {
 		return err
 	}
-	d.gates, d.edit, err = promote.JudgeProposal(state, *p, evidence)
+	d.gates, d.edit, err = promote.JudgeProposal(state, d.promotion, evidence)
 	return err
 }
 
@@ -185,7 +259,7 @@ func (r *Reconciler) begin(state promote.State, a promote.Propose) (promote.Prom
 	}
 	p := promote.Promotion{
 		ID: a.Promotion, Stage: a.Stage, Number: a.Number, Freight: a.Freight.ID, Others: a.Others, Actor: a.Actor,
-		Phase: promote.PhaseProposed, CreatedAt: state.Now, Base: a.Base, Source: a.Base, Branch: promote.ProposalBranch(a.Stage),
+		Phase: promote.PhaseProposed, CreatedAt: state.Now, Base: a.Base, Source: a.Base, Branch: a.Branch,
 		Target: state.Branch, Vars: stage.Vars, Steps: slices.Concat(stage.Steps, stage.Verify), Change: a.Change,
 	}
 	if before, ok := state.History.Promotion(a.Stage, a.Promotion); ok && a.Again {
@@ -251,9 +325,6 @@ func superseded(state promote.State, a promote.Propose) []ledger.Record {
 
 // show opens or updates the change of a proposal that was pushed, and posts what the gates say.
 func (r *Reconciler) show(ctx context.Context, w *watch, d draft) error {
-	if !d.proposes() {
-		return nil
-	}
 	p := d.promotion
 	change, ok := shown(w.changes, d.action, p)
 	if !ok {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
@@ -34,6 +35,9 @@ type StageSettings struct {
 	Stage string `json:"stage"`
 	// AutoMerge lets Lockkeeper merge the change by itself once every gate passes. Default: false.
 	AutoMerge bool `json:"autoMerge"`
+	// Group names a change that all stages of the project with the same group share: they are proposed, judged and merged
+	// together. Default: each stage has a change of its own.
+	Group string `json:"group"`
 	// Supersede says what newer freight does to an open change of the stage: "update" it in place, close it for a "new" one,
 	// or "queue" behind it. Default: update.
 	Supersede string `json:"supersede"`
@@ -68,6 +72,9 @@ func readSettings(tree fs.FS) (Settings, error) {
 			return Settings{}, fmt.Errorf("%s: stages[%d].stage %q: expected project/stage, in which * stands for any part of a name",
 				SettingsFile, i, stage.Stage)
 		}
+		if !groupName.MatchString(stage.Group) {
+			return Settings{}, fmt.Errorf("%s: stages[%d].group %q: expected lower-case letters, digits and dashes", SettingsFile, i, stage.Group)
+		}
 		if _, known := supersedes[stage.Supersede]; !known {
 			return Settings{}, fmt.Errorf("%s: stages[%d].supersede %q: expected update, new or queue", SettingsFile, i, stage.Supersede)
 		}
@@ -79,6 +86,9 @@ func readSettings(tree fs.FS) (Settings, error) {
 	}
 	return settings, nil
 }
+
+// groupName is what a group may be called: it becomes part of a branch.
+var groupName = regexp.MustCompile(`^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$`)
 
 // supersedes are the words of lockkeeper.yaml for promote.Supersede.
 var supersedes = map[string]promote.Supersede{
@@ -93,6 +103,7 @@ func (s Settings) apply(pipelines []promote.Pipeline) {
 			if entry, ok := s.stage(promote.StageRef{Project: pipelines[p].Project, Name: stage.Name}); ok {
 				stage.AutoMerge = entry.AutoMerge
 				stage.Supersede = supersedes[entry.Supersede]
+				stage.Group = entry.Group
 			}
 		}
 	}
