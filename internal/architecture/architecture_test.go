@@ -36,6 +36,7 @@ var rules = []struct {
 	{"internal/manifest", []string{"internal/nearest"}},
 	{"internal/nearest", nil},
 	{"internal/yamledit", []string{"internal/nearest"}},
+	{"internal/registryhook", []string{"internal/secret"}},
 	{"internal/contract", nil},
 	{"internal/contract/", []string{"internal/contract"}},
 	{"internal/argocd", []string{"promote", "internal/secret"}},
