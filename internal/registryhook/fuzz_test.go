@@ -17,6 +17,7 @@ func FuzzQuay(f *testing.F)      { fuzz(f, registryhook.Quay, nil) }
 func FuzzGitHub(f *testing.F) {
 	fuzz(f, registryhook.GitHub, header("X-GitHub-Event", "registry_package"))
 }
+
 func FuzzGitHubPush(f *testing.F)   { fuzz(f, registryhook.GitHub, header("X-GitHub-Event", "push")) }
 func FuzzGitLab(f *testing.F)       { fuzz(f, registryhook.GitLab, nil) }
 func FuzzHarbor(f *testing.F)       { fuzz(f, registryhook.Harbor, nil) }

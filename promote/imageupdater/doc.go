@@ -44,6 +44,7 @@
 //
 // # Findings
 //
-// Every finding about an Application names its stage. One of severity error keeps it from promoting, and its warehouse from making freight: a value
-// that Image Updater would pass over, such as a filter that is mistyped, must not widen what is deployed by itself.
+// Every finding about an Application names its stage. One of severity error keeps the stage from promoting, and its warehouse
+// from making freight: a value that Image Updater would pass over, such as a filter that is mistyped, must not widen what is
+// deployed by itself.
 package imageupdater
