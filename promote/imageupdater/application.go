@@ -122,10 +122,12 @@ func (a *application) pickSource(m applicationManifest) {
 	if len(a.sources) == 1 {
 		a.source = a.sources[0]
 	}
-	for _, text := range []string{a.source.RepoURL, a.source.Path, a.source.TargetRevision} {
-		if strings.Contains(text, "${") {
-			a.report(promote.SeverityError, a.at, "invalid-value",
-				fmt.Sprintf("%q in the source of Application %q would be taken for an expression by the steps of a stage", clip(text), a.name), "leave ${ out")
+	for _, source := range a.sources {
+		for _, text := range []string{source.RepoURL, source.Path, source.TargetRevision} {
+			if strings.Contains(text, "${") {
+				a.report(promote.SeverityError, a.at, "invalid-value",
+					fmt.Sprintf("%q in a source of Application %q would be taken for an expression by the steps of a stage", clip(text), a.name), "leave ${ out")
+			}
 		}
 	}
 }

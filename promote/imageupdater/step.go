@@ -70,7 +70,8 @@ type deploySource struct {
 // steps are those of the Application's stage. When they cannot be said there is one that no promotion can run: a stage
 // without steps would let freight pass.
 func (l *loader) steps(a *application, images []image) []promote.Step {
-	repository, branch := a.repository(), a.branch()
+	repository := a.repository()
+	branch := a.branch(repository)
 	where, known := a.target()
 	var write promote.Step
 	written := false

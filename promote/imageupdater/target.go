@@ -134,8 +134,8 @@ func (a *application) method() string {
 
 var objectName = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// branch is the branch to work on; empty is the one that changes are merged into.
-func (a *application) branch() string {
+// branch is the branch of the repository to work on; empty is the one that changes are merged into.
+func (a *application) branch(repository string) string {
 	written, ok := a.annotations[gitBranch]
 	base, head, split := parseBranch(written.value)
 	switch {
@@ -151,9 +151,13 @@ func (a *application) branch() string {
 	if base != "" {
 		return base
 	}
-	revision := strings.TrimPrefix(a.source.TargetRevision, "refs/heads/")
+	i := slices.IndexFunc(a.sources, func(s sourceManifest) bool { return s.Chart == "" && promote.SameGitRepository(s.RepoURL, repository) })
+	if i < 0 {
+		return ""
+	}
+	revision := strings.TrimPrefix(a.sources[i].TargetRevision, "refs/heads/")
 	switch {
-	case a.source.Chart != "", revision == "HEAD":
+	case revision == "HEAD":
 		return ""
 	case objectName.MatchString(revision), strings.HasPrefix(revision, "refs/"):
 		a.report(promote.SeverityError, a.at, "no-branch",
