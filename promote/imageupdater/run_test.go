@@ -2,6 +2,7 @@ package imageupdater_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -78,9 +79,7 @@ func TestStepsChangeWhatTheAnnotationsName(t *testing.T) {
 				"argocd-image-updater.argoproj.io/"+strings.Join(append([]string{"image-list: a=team/app:1.10"}, test.annotations...), "\n    argocd-image-updater.argoproj.io/"),
 				repo.URL, test.source)
 			files := map[string]string{"app.yaml": app}
-			for name, text := range test.files {
-				files[name] = text
-			}
+			maps.Copy(files, test.files)
 			repo.Commit("main", "Add the Application", files)
 			result, opened := runSteps(t, repo, files)
 			if result.Push == nil || result.Failed {
