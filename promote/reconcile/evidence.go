@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/imageupdater"
 	"github.com/lockkeeper/lockkeeper/promote/step"
 	"github.com/lockkeeper/lockkeeper/render"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
@@ -203,6 +204,9 @@ func (r *Reconciler) application(ctx context.Context, wanted step.Application) p
 		stages, _ := app.AuthorizedStages()
 		for _, stage := range stages {
 			evidence.Authorized = append(evidence.Authorized, promote.StageRef{Project: stage.Project, Name: stage.Stage})
+		}
+		if stage, ok := imageupdater.AuthorizedStage(app.Name, app.Annotations); ok {
+			evidence.Authorized = append(evidence.Authorized, stage)
 		}
 		return evidence
 	}
