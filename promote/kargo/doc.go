@@ -2,7 +2,7 @@
 // file, line, column and a remedy, never silence.
 //
 // It reads Project, ProjectConfig, Warehouse, Stage, PromotionTask and ClusterPromotionTask of kargo.akuity.io/v1alpha1 in
-// every spelling from Kargo 1.0 on; what later versions removed is accepted with a warning where its meaning is still
+// every spelling from Kargo 1.0 on, with subscriptions to images, Git repositories and Helm charts; what later versions removed is accepted with a warning where its meaning is still
 // clear. It expands tasks, and checks what can be checked without a registry, a cluster or the files that the steps edit:
 // references between objects, cycles, expressions, the configuration of steps, and paths against checkouts.
 //

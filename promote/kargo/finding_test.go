@@ -159,16 +159,12 @@ func TestFindings(t *testing.T) {
 		{"promotion windows", "  promotionPolicies:", "  promotionWindows: [{name: night}]\n  promotionPolicies:"},
 
 		// The warehouse.
-		{"a git subscription", "    - image:\n        repoURL: docker.io/acme/frontend\n        constraint: ^1.0.0", "    - git:\n        repoURL: https://x/y"},
 		{"an empty subscription", "    - image:\n        repoURL: docker.io/acme/frontend\n        constraint: ^1.0.0", "    - {}"},
-		{"two types in one subscription", "    - image:", "    - chart: {repoURL: oci://x}\n      image:"},
-		{"another strategy", "constraint: ^1.0.0", "imageSelectionStrategy: NewestBuild"},
 		{"the constraint by its old name", "constraint: ^1.0.0", "semverConstraint: ^1.0.0"},
 		{"both names of the constraint", "constraint: ^1.0.0", "constraint: ^1.0.0\n        semverConstraint: ^2.0.0"},
 		{"a constraint that is none", "constraint: ^1.0.0", "constraint: newest"},
 		{"a constraint that YAML reads as a number", "constraint: ^1.0.0", "constraint: 1.10"},
 		{"a pattern for tags that is none", "constraint: ^1.0.0", "allowTagsRegexes: ['^1', '(']"},
-		{"the old filters", "constraint: ^1.0.0", "allowTags: ^1\n        ignoreTags: [1.2.3]"},
 		{"a discovery limit out of range", "constraint: ^1.0.0", "discoveryLimit: 101"},
 		{"a platform that is none", "constraint: ^1.0.0", "platform: amd64"},
 		{"an interval that is none", "interval: 5m0s", "interval: five minutes"},
@@ -176,7 +172,6 @@ func TestFindings(t *testing.T) {
 		{"a repository with a tag", "repoURL: docker.io/acme/frontend\n", "repoURL: docker.io/acme/frontend:1.0.0\n"},
 		{"a repository with a scheme", "repoURL: docker.io/acme/frontend\n", "repoURL: https://docker.io/acme/frontend\n"},
 		{"no repository", "repoURL: docker.io/acme/frontend\n", ""},
-		{"criteria for freight", "  interval: 5m0s", "  freightCreationCriteria: {expression: 'true'}"},
 		{"an unknown policy for freight", "  interval: 5m0s", "  freightCreationPolicy: Sometimes"},
 		{"no subscriptions", "  subscriptions:\n    - image:\n        repoURL: docker.io/acme/frontend\n        constraint: ^1.0.0", "  subscriptions: []"},
 

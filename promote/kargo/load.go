@@ -3,6 +3,7 @@ package kargo
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
@@ -132,10 +133,7 @@ func read[M any](l *loader, doc manifest.Document, all []manifest.Document, then
 	located := l.locate(&o, meta.Metadata, all)
 	var m M
 	for _, e := range manifest.Errors(manifest.Decode(doc, &m)) {
-		l.report(o.ref(), promote.Finding{
-			Severity: promote.SeverityError, Code: "invalid-manifest",
-			Position: promote.Position{File: e.File, Line: e.Line, Column: e.Column}, Message: e.Problem, Remedy: e.Remedy,
-		})
+		l.invalid(o, e)
 	}
 	if apiVersion := group + "/" + version; meta.APIVersion != apiVersion {
 		l.fail(o, "apiVersion", "unsupported-version",
@@ -145,6 +143,28 @@ func read[M any](l *loader, doc manifest.Document, all []manifest.Document, then
 		then(o, m)
 	}
 }
+
+// genericSubscription matches the place of a subscription's type that is none of the known ones.
+var genericSubscription = regexp.MustCompile(`^spec\.subscriptions\[\d+\]\.(\w+)$`)
+
+// invalid reports what strict decoding found.
+func (l *loader) invalid(o object, e *manifest.Error) {
+	f := promote.Finding{
+		Severity: promote.SeverityError, Code: "invalid-manifest",
+		Position: promote.Position{File: e.File, Line: e.Line, Column: e.Column}, Message: e.Problem, Remedy: e.Remedy,
+	}
+	known := []string{"name", "image", "git", "chart"}
+	if match := genericSubscription.FindStringSubmatch(e.Path); o.kind == kindWarehouse && match != nil && !slices.Contains(known, match[1]) {
+		if _, near := l.nearest(match[1], known); !near {
+			f.Code, f.Message = "unsupported", fmt.Sprintf("there is no generic subscriber %q: Kargo leaves it to extensions what such a subscription finds", bounded(match[1]))
+			f.Remedy = "subscribe to an image, git or chart, or let a pipeline make a commit and subscribe to that"
+		}
+	}
+	l.report(o.ref(), f)
+}
+
+// maxLabel bounds the names of namespaces and subscriptions.
+const maxLabel = 63
 
 var (
 	labelName     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
@@ -182,13 +202,13 @@ func (l *loader) locate(o *object, meta manifest.Metadata, all []manifest.Docume
 		l.fail(*o, "metadata", "missing-namespace",
 			fmt.Sprintf("%s %q has no metadata.namespace, so it belongs to no project", o.kind, o.name), "add namespace: <name of the Project>")
 		return false
-	case !labelName.MatchString(o.project) || len(o.project) > 63:
+	case !labelName.MatchString(o.project) || len(o.project) > maxLabel:
 		path := "metadata.namespace"
 		if o.kind == kindProject {
 			path = "metadata.name"
 		}
 		l.fail(*o, path, "invalid-name", fmt.Sprintf("%q is not a name that a namespace can have", o.project),
-			"use lower-case letters, digits and dashes, at most 63")
+			fmt.Sprintf("use lower-case letters, digits and dashes, at most %d", maxLabel))
 		return false
 	}
 	return true

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
@@ -72,11 +73,7 @@ func dump(pipelines []promote.Pipeline, findings []promote.Finding) string {
 	for _, p := range pipelines {
 		fmt.Fprintf(&b, "project %s declared=%v %s\n", p.Project, p.Declared, p.Position)
 		for _, w := range p.Warehouses {
-			fmt.Fprintf(&b, "  warehouse %s every %s manual=%v %s\n", w.Name, w.Interval, w.Manual, w.Position)
-			for _, s := range w.Images {
-				fmt.Fprintf(&b, "    image %s constraint=%q strict=%v allow=%q ignore=%q platform=%q limit=%d skipTLS=%v %s\n",
-					s.RepoURL, s.Constraint, s.StrictSemvers, s.Allow, s.Ignore, s.Platform, s.DiscoveryLimit, s.SkipTLSVerify, s.Position)
-			}
+			printWarehouse(&b, w)
 		}
 		for _, s := range p.Stages {
 			printStage(&b, s)
@@ -89,6 +86,23 @@ func dump(pipelines []promote.Pipeline, findings []promote.Finding) string {
 		b.WriteString(finding(f) + "\n")
 	}
 	return b.String()
+}
+
+func printWarehouse(b *strings.Builder, w promote.Warehouse) {
+	fmt.Fprintf(b, "  warehouse %s every %s manual=%v criteria=%q %s\n", w.Name, w.Interval, w.Manual, w.Criteria, w.Position)
+	for _, s := range w.Images {
+		fmt.Fprintf(b, "    image %q %s %s constraint=%q strict=%v allow=%q ignore=%q platform=%q limit=%d cacheByTag=%v skipTLS=%v %s\n",
+			s.Name, s.RepoURL, s.Strategy, s.Constraint, s.StrictSemvers, s.Allow, s.Ignore, s.Platform, s.DiscoveryLimit, s.CacheByTag, s.SkipTLSVerify, s.Position)
+	}
+	for _, s := range w.Git {
+		fmt.Fprintf(b, "    git %q %s %s branch=%q constraint=%q strict=%v allow=%q ignore=%q filter=%q include=%q exclude=%q since=%s limit=%d skipTLS=%v %s\n",
+			s.Name, s.RepoURL, s.Strategy, s.Branch, s.Constraint, s.StrictSemvers, s.Allow, s.Ignore, s.Filter, s.Include, s.Exclude,
+			s.Since.Format(time.RFC3339), s.DiscoveryLimit, s.SkipTLSVerify, s.Position)
+	}
+	for _, s := range w.Charts {
+		fmt.Fprintf(b, "    chart %q %s %q constraint=%q limit=%d skipTLS=%v %s\n",
+			s.Name, s.RepoURL, s.Chart, s.Constraint, s.DiscoveryLimit, s.SkipTLSVerify, s.Position)
+	}
 }
 
 func printStage(b *strings.Builder, s promote.Stage) {
