@@ -208,7 +208,7 @@ func TestFindings(t *testing.T) {
 		// The steps.
 		{"an unknown step", "uses: git-push", "uses: git-psuh"},
 		{"a step that is far from any", "uses: git-push", "uses: deploy-everything"},
-		{"a step of Kargo that is not supported", "uses: git-push", "uses: helm-template"},
+		{"a step of Kargo that is not supported", "uses: git-push", "uses: github-push"},
 		{"a step without uses", "    - uses: git-push\n      if: ${{ success() }}", "    - if: ${{ success() }}"},
 		{"a task inside a task", "    - uses: git-push\n", "    - task: {name: promote-image}\n"},
 		{"the same alias twice", "as: commit", "as: update"},
@@ -227,6 +227,7 @@ func TestFindings(t *testing.T) {
 		{"an empty list", "        updates:\n          - key: spec.tag\n            value: ${{ quote(imageFrom(vars.image).Tag) }}", "        updates: []"},
 		{"a value that is a mapping", "            value: ${{ quote(imageFrom(vars.image).Tag) }}", "            value: {a: b}"},
 		{"an application by label", "          - name: frontend-dev-app\n", "          - selector: {matchLabels: {a: b}}\n"},
+		{"an application by name and label", "          - name: frontend-dev-app\n", "          - name: frontend-dev-app\n            selector: {matchLabels: {a: b}}\n"},
 		{"an image changed in the cluster", "                desiredRevision: ${{ task.outputs.commit.commit }}", "                kustomize: {images: []}"},
 
 		// Expressions and paths.

@@ -49,13 +49,13 @@ type labelRequirement struct {
 type warehouseManifest struct {
 	manifest.Envelope
 	Spec struct {
-		Shard                   string         `json:"shard"`
-		Interval                string         `json:"interval"`
-		FreightCreationPolicy   string         `json:"freightCreationPolicy"`
+		Shard                   string `json:"shard"`
+		Interval                string `json:"interval"`
+		FreightCreationPolicy   string `json:"freightCreationPolicy"`
 		FreightCreationCriteria struct {
 			Expression string `json:"expression"`
 		} `json:"freightCreationCriteria"`
-		Subscriptions           []subscription `json:"subscriptions"`
+		Subscriptions []subscription `json:"subscriptions"`
 	} `json:"spec"`
 }
 
