@@ -155,7 +155,11 @@ func TestFindings(t *testing.T) {
 		{"a policy with both spellings", "- stageSelector:", "- stage: frontend-dev\n      stageSelector:"},
 		{"a pattern that is none", "        name: frontend-dev\n      auto", "        name: 'regex:('\n      auto"},
 		{"a pattern of an unknown kind", "        name: frontend-dev\n      auto", "        name: 'like:x'\n      auto"},
-		{"an automatic rollback", "      autoPromotionEnabled: true", "      autoPromotionEnabled: true\n      autoRollback: {onPromotion: [Failed]}"},
+		{"a policy that names its stage the old way", "- stageSelector:\n        name: frontend-dev\n", "- stage: frontend-dev\n"},
+		{"a requirement that compares with nothing", "        name: frontend-dev\n      auto", "        matchExpressions: [{key: tier, operator: In}]\n      auto"},
+		{"a requirement that needs no values", "        name: frontend-dev\n      auto", "        matchExpressions: [{key: tier, operator: Exists, values: [a]}]\n      auto"},
+		{"a requirement without a label", "        name: frontend-dev\n      auto", "        matchExpressions: [{operator: Exists}]\n      auto"},
+		{"a rollback after an unknown phase", "      autoPromotionEnabled: true", "      autoPromotionEnabled: true\n      autoRollback: {onPromotion: [Failed, Slow], onVerification: [Errored]}"},
 		{"promotion windows", "  promotionPolicies:", "  promotionWindows: [{name: night}]\n  promotionPolicies:"},
 
 		// The warehouse.
@@ -184,12 +188,16 @@ func TestFindings(t *testing.T) {
 		{"no requests", "  requestedFreight:\n    - origin:\n        kind: Warehouse\n        name: frontend-image\n      sources:\n        stages: [frontend-dev]\n        requiredSoakTime: 1h", "  shard: x"},
 		{"a soak time that is none", "requiredSoakTime: 1h", "requiredSoakTime: 1 hour"},
 		{"an unknown strategy", "requiredSoakTime: 1h", "availabilityStrategy: Most"},
-		{"matching upstream", "requiredSoakTime: 1h", "autoPromotionOptions: {selectionPolicy: MatchUpstream}"},
+		{"an unknown way to select freight", "requiredSoakTime: 1h", "autoPromotionOptions: {selectionPolicy: MatchDownstream}"},
+		{"matching upstream straight from the warehouse", "        direct: true", "        direct: true\n        autoPromotionOptions: {selectionPolicy: MatchUpstream}"},
+		{"matching two stages upstream", "stages: [frontend-dev]", "stages: [frontend-dev, frontend-dev]\n        autoPromotionOptions: {selectionPolicy: MatchUpstream}"},
+		{"the same warehouse twice", "      sources:\n        direct: true", "      sources:\n        direct: true\n    - origin: {kind: Warehouse, name: frontend-image}\n      sources: {direct: true}"},
 
 		// The stage.
 		{"an unknown key", "  promotionTemplate:", "  promotionTemplat:"},
 		{"a wrong type", "        direct: true", "        direct: certainly"},
 		{"verification", "  promotionTemplate:", "  verification: {analysisTemplates: [{name: x}]}\n  promotionTemplate:"},
+		{"targets", "  promotionTemplate:", "  targets: {selectors: [{matchLabels: {region: eu}}]}\n  promotionTemplate:"},
 		{"subscriptions of a stage", "  promotionTemplate:", "  subscriptions: {warehouse: x}\n  promotionTemplate:"},
 		{"a task that does not exist and is near", "            name: promote-image", "            name: promote-imgae"},
 		{"a task that does not exist and is not near", "            name: promote-image", "            name: promote-kro-instance"},

@@ -79,7 +79,7 @@ func dump(pipelines []promote.Pipeline, findings []promote.Finding) string {
 			printStage(&b, s)
 		}
 		for _, policy := range p.Policies {
-			fmt.Fprintf(&b, "  policy %s auto=%v %s\n", policy.Stage, policy.AutoPromotion, policy.Position)
+			fmt.Fprintf(&b, "  policy %s auto=%v %s%s\n", policy.Stage, policy.AutoPromotion, policy.Position, printRollback(policy.AutoRollback))
 		}
 	}
 	for _, f := range findings {
@@ -107,14 +107,33 @@ func printWarehouse(b *strings.Builder, w promote.Warehouse) {
 
 func printStage(b *strings.Builder, s promote.Stage) {
 	fmt.Fprintf(b, "  stage %s %s\n", s.Name, s.Position)
+	if len(s.Labels) > 0 {
+		fmt.Fprintf(b, "    labels %v\n", s.Labels)
+	}
 	for _, r := range s.Requests {
-		fmt.Fprintf(b, "    request %s direct=%v stages=%q all=%v soak=%s %s\n", r.Warehouse, r.Direct, r.Stages, r.All, r.RequiredSoak, r.Position)
+		fmt.Fprintf(b, "    request %s direct=%v stages=%q all=%v soak=%s", r.Warehouse, r.Direct, r.Stages, r.All, r.RequiredSoak)
+		if r.MatchUpstream {
+			b.WriteString(" match-upstream")
+		}
+		fmt.Fprintf(b, " %s\n", r.Position)
 	}
 	for _, v := range s.Vars {
 		fmt.Fprintf(b, "    var %s=%q\n", v.Name, v.Value)
 	}
-	for _, one := range s.Steps {
-		fmt.Fprintf(b, "    step %s uses %s %s", one.As, one.Uses, one.Position)
+	printSteps(b, "step", s.Steps)
+	printSteps(b, "verify", s.Verify)
+}
+
+func printRollback(r promote.AutoRollback) string {
+	if r == (promote.AutoRollback{}) {
+		return ""
+	}
+	return fmt.Sprintf(" rollback=%+v", r)
+}
+
+func printSteps(b *strings.Builder, what string, steps []promote.Step) {
+	for _, one := range steps {
+		fmt.Fprintf(b, "    %s %s uses %s %s", what, one.As, one.Uses, one.Position)
 		if one.If != "" || one.ContinueOnError || one.Timeout != 0 || one.ErrorThreshold != 0 {
 			timeout, _ := one.Timeout.MarshalText()
 			fmt.Fprintf(b, " if=%q continue=%v timeout=%s threshold=%d", one.If, one.ContinueOnError, timeout, one.ErrorThreshold)

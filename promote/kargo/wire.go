@@ -31,7 +31,13 @@ type policy struct {
 	Stage                string         `json:"stage"` // exact name
 	StageSelector        *stageSelector `json:"stageSelector"`
 	AutoPromotionEnabled bool           `json:"autoPromotionEnabled"`
-	AutoRollback         yaml.Node      `json:"autoRollback"`
+	AutoRollback         *autoRollback  `json:"autoRollback"`
+}
+
+// autoRollback lists the phases after which to roll back.
+type autoRollback struct {
+	OnPromotion    []string `json:"onPromotion"`
+	OnVerification []string `json:"onVerification"`
 }
 
 type stageSelector struct {
