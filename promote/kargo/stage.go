@@ -33,12 +33,18 @@ func (l *loader) stage(o object, m stageManifest) plan {
 	}
 	l.checkRequests(o, p.stage.Requests)
 	p.vars = l.variables(o, "spec.vars", spec.Vars)
+	own := slices.Clip(p.vars)
 	if spec.PromotionTemplate != nil {
 		const path = "spec.promotionTemplate.spec"
 		p.vars = append(p.vars, l.variables(o, path+".vars", spec.PromotionTemplate.Spec.Vars)...)
 		p.steps = l.expand(o, path+".steps", spec.PromotionTemplate.Spec.Steps, p.vars)
 	}
 	l.unsupportedStageKeys(o, m)
+	if len(p.steps) > 0 || l.broken[o.ref()] {
+		p.stage.Verify = l.verification(o, spec.Verification, own)
+	} else {
+		l.unused(o, "spec.verification", spec.Verification != nil, "in a stage without steps, where nothing ever runs")
+	}
 	for _, v := range p.vars {
 		p.stage.Vars = append(p.stage.Vars, v.Var)
 	}
@@ -63,10 +69,6 @@ func (l *loader) unsupportedStageKeys(o object, m stageManifest) {
 	}
 	if present(spec.Targets) {
 		l.fail(o, "spec.targets", "unsupported", "targets of a Stage select objects of a cluster, which are not read", "list them in lockkeeper.yaml under targets")
-	}
-	if present(spec.Verification) {
-		l.warn(o, "spec.verification", "verification-not-run", "the analysis templates of verification are not run yet: a stage is verified when its applications are synced and healthy",
-			"keep a downstream stage from auto-promotion where that is not enough")
 	}
 }
 

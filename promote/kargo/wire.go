@@ -125,7 +125,7 @@ type stageManifest struct {
 		Vars                []variable         `json:"vars"`
 		RequestedFreight    []freightRequest   `json:"requestedFreight"`
 		PromotionTemplate   *promotionTemplate `json:"promotionTemplate"`
-		Verification        yaml.Node          `json:"verification"`
+		Verification        *verification      `json:"verification"`
 		Targets             yaml.Node          `json:"targets"`
 		PromotionMechanisms yaml.Node          `json:"promotionMechanisms"` // before Kargo 1.0
 		Subscriptions       yaml.Node          `json:"subscriptions"`       // before Kargo 1.0
