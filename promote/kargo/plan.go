@@ -51,6 +51,9 @@ func (c planCheck) step(index int, s plannedStep) {
 		if alias, ok := strings.CutPrefix(before.As, s.task+"::"); ok && s.task != "" {
 			allowed.TaskOutputs = append(allowed.TaskOutputs, alias)
 		}
+		if before.Uses == "compose-output" && before.task != "" {
+			allowed.Outputs = append(allowed.Outputs, before.task)
+		}
 	}
 	for i, v := range s.vars {
 		allowed.Vars = names(vars[:len(c.plan.vars)+i])
@@ -65,6 +68,7 @@ func (c planCheck) step(index int, s plannedStep) {
 	c.walk(s.config, func(n *yaml.Node) {
 		c.node(s.source, n, allowed)
 		c.images(s.source.node(n), n.Value, known)
+		c.oldOutputs(index, s.source.node(n), n.Value)
 	})
 	if s.Uses == "yaml-update" {
 		c.unquoted(s)
@@ -122,6 +126,26 @@ func (l *loader) mistakes(template string, allowed expr.Names) []expr.Problem {
 	found := expr.Check(template, allowed)
 	l.checked[key] = found
 	return found
+}
+
+// oldOutput matches the number of a change by the name that it had up to Kargo 1.6.
+var oldOutput = regexp.MustCompile(`\b(task\.)?outputs(?:\.(\w+)|\[\s*(?:'([^']*)'|"([^"]*)")\s*\])\.prNumber\b`)
+
+// oldOutputs warns of outputs that Kargo has renamed.
+func (c planCheck) oldOutputs(index int, at promote.Position, template string) {
+	for _, match := range oldOutput.FindAllStringSubmatch(template, -1) {
+		alias := match[2] + match[3] + match[4]
+		if match[1] != "" {
+			alias = c.plan.steps[index].task + "::" + alias
+		}
+		if !slices.ContainsFunc(c.plan.steps[:index], func(s plannedStep) bool { return s.As == alias && s.Uses == "git-open-pr" }) {
+			continue
+		}
+		c.report(c.plan.ref(), promote.Finding{
+			Severity: promote.SeverityWarning, Code: "deprecated-output", Position: at,
+			Message: "git-open-pr gives prNumber in Kargo up to 1.6 only", Remedy: "write pr.id instead of prNumber",
+		})
+	}
 }
 
 // unquoted warns of versions that Kargo would write as numbers.

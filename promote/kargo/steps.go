@@ -42,9 +42,11 @@ var stepSchemas = map[string]schema{
 		must(str("repoURL")), must(str("sourceBranch")), must(str("targetBranch")),
 		str("title"), str("description"), strs("labels"), provider, flag("insecureSkipTLSVerify"),
 		old(flag("createTargetBranch"), "createTargetBranch has no effect and leaves Kargo in 1.12; remove it"),
+		refused(str("sourceBranchFromPush"), "Kargo no longer reads it; write sourceBranch: ${{ outputs['<alias>'].branch }}"),
 	}},
 	"git-wait-for-pr": {keys: keys{
 		must(str("repoURL")), must(count("prNumber")), provider, duration("pollInterval"), flag("insecureSkipTLSVerify"),
+		refused(str("prNumberFromStep"), "Kargo no longer reads it; write prNumber: ${{ outputs['<alias>'].pr.id }}"),
 	}},
 	"git-merge-pr": {keys: keys{
 		must(str("repoURL")), must(count("prNumber")), provider, str("mergeMethod"), flag("wait"), duration("pollInterval"),
@@ -107,6 +109,7 @@ var stepSchemas = map[string]schema{
 			str("name"), mapping("selector", selector), str("namespace"),
 			list("sources", schema{keys: keys{
 				must(str("repoURL")), str("chart"), str("desiredRevision"),
+				refused(str("desiredCommitFromStep"), "Kargo no longer reads it; write desiredRevision: ${{ outputs['<alias>'].commit }}"),
 				refused(flag("updateTargetRevision"), inCluster),
 				refused(anything("kustomize"), inCluster),
 				refused(anything("helm"), inCluster),
