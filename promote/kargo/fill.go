@@ -67,7 +67,7 @@ func (f *filled) size() int { return f.done.Len() + f.plain.Len() }
 // String returns the template, in which only what came from expressions is evaluated.
 func (f *filled) String() string {
 	template := f.done.String() + literally(f.plain.String())
-	if f.done.Len() > 0 && strings.HasPrefix(template, `"`) {
+	if strings.HasPrefix(template, `"`) && strings.Contains(template, "${") {
 		return " " + template // else the quotes of the whole would be taken for those of a string
 	}
 	return template
