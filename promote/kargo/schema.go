@@ -74,7 +74,7 @@ func list(name string, inner schema) schemaKey {
 }
 
 func from(name string) schemaKey { return schemaKey{name: name, place: placeRead} }
-func tree(name string) schemaKey { return schemaKey{name: name, place: placeTree} }
+func tree() schemaKey            { return schemaKey{name: "path", place: placeTree} }
 func into(name string) schemaKey { return schemaKey{name: name, place: placeMade} }
 
 func must(k schemaKey) schemaKey {

@@ -18,10 +18,10 @@ var stepSchemas = map[string]schema{
 		mapping("author", author),
 		flag("insecureSkipTLSVerify"), flag("recurseSubmodules"), flag("blobless"),
 	}},
-	"git-clear": {keys: keys{must(tree("path"))}},
+	"git-clear": {keys: keys{must(tree())}},
 	"git-commit": {
 		keys: keys{
-			must(tree("path")), str("message"),
+			must(tree()), str("message"),
 			old(strs("messageFromSteps"), "messageFromSteps is no longer read by Kargo; write message: ${{ outputs['<alias>'].commitMessage }}, in a task with task.outputs"),
 			old(mapping("author", author), "Kargo drops author here in 1.12; move it to git-clone"),
 		},
@@ -29,13 +29,13 @@ var stepSchemas = map[string]schema{
 	},
 	"git-push": {
 		keys: keys{
-			must(tree("path")), str("targetBranch"), flag("generateTargetBranch"), str("tag"),
+			must(tree()), str("targetBranch"), flag("generateTargetBranch"), str("tag"),
 			count("maxAttempts"), flag("force"), provider,
 		},
 		single: []string{"targetBranch", "generateTargetBranch", "tag"},
 	},
 	"git-tag": {keys: keys{
-		must(tree("path")), must(str("tag")), must(str("message")), flag("force"),
+		must(tree()), must(str("tag")), must(str("message")), flag("force"),
 		refused(anything("tagger"), "tags are made and signed by the server; remove it"),
 	}},
 	"git-open-pr": {keys: keys{

@@ -57,7 +57,7 @@ func TestVerificationFindings(t *testing.T) {
 		{"the same template twice", "- name: health\n", "- name: health\n      - name: health\n"},
 		{"a verification that is a list", "  verification:\n    analysisTemplates:\n      - name: health\n    args:\n      - name: host\n        value: https://${{ vars.direct }}\n", "  verification: []\n"},
 		{"an argument without a value", "    args:\n      - name: host\n        value: https://${{ vars.direct }}\n", ""},
-		{"an argument that no template has", "      - name: host\n        value: https", "      - {name: wnat, value: x}\n      - name: host\n        value: https"},
+		{"an argument that no template has", "      - name: host\n        value: https", "      - {name: wantt, value: x}\n      - name: host\n        value: https"},
 		{"an argument twice", "      - name: host\n        value: https", "      - {name: host, value: x}\n      - name: host\n        value: https"},
 		{"an argument that is no name", "      - name: host\n        value: https", "      - {name: \"a'b\", value: x}\n      - name: host\n        value: https"},
 		{"an unknown variable in an argument", "vars.direct }}", "vars.dircet }}"},
