@@ -206,6 +206,9 @@ func (c checker) text(n *yaml.Node, k schemaKey, path string) {
 	}
 	switch {
 	case n.Value == "":
+	case holdsPassword(n.Value):
+		c.problem(c.object.node(n), promote.SeverityWarning, "password-in-url", path+" holds a password, which everybody who reads the repository knows",
+			"revoke it, write the URL without it, and give the server credentials")
 	case k.choices != nil && !slices.Contains(k.choices, n.Value):
 		c.fail(n, "invalid-value", fmt.Sprintf("%s %q is not known", path, bounded(n.Value)), "write "+either(k.choices))
 	case k.kind == kindDuration:

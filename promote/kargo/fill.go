@@ -19,6 +19,10 @@ func (r *metricReader) fill(node *yaml.Node, key, text string) string {
 // not come from the stage stays text.
 func (r *metricReader) fillAt(at promote.Position, text string) string {
 	var f filled
+	defer func() { r.filled += f.size() + costOfText }()
+	if !r.fits(at, len(text)) {
+		return ""
+	}
 	for rest := text; ; {
 		before, after, found := strings.Cut(rest, "{{")
 		f.text(before)
@@ -32,21 +36,29 @@ func (r *metricReader) fillAt(at promote.Position, text string) string {
 		}
 		arg, ok := r.lookup(at, strings.TrimSpace(tag))
 		switch {
-		case !ok:
+		case !ok || !r.fits(at, f.size()+len(arg.text)):
 			return ""
 		case arg.expression:
 			f.expression(arg.text)
 		default:
 			f.text(arg.text)
 		}
-		if f.size() > maxFilled {
-			r.fail(at, "too-large", fmt.Sprintf("the text with its arguments has more than %d bytes", maxFilled), "use shorter arguments")
-			return ""
-		}
 		rest = after
 	}
-	r.filled += f.size()
 	return f.String()
+}
+
+// fits reports whether a text of a size is within the bounds of one and of all.
+func (r *metricReader) fits(at promote.Position, size int) bool {
+	switch {
+	case size > maxFilled:
+		r.fail(at, "too-large", fmt.Sprintf("the text with its arguments has more than %d bytes", maxFilled), "use shorter texts and arguments")
+	case r.filled > maxAllFilled:
+		r.fail(at, "too-large", fmt.Sprintf("the texts of all verifications have more than %d bytes", maxAllFilled), "use fewer metrics")
+	default:
+		return true
+	}
+	return false
 }
 
 // filled is a text that is put together of plain text and expressions.
@@ -110,9 +122,9 @@ func (r *metricReader) remember(v promote.Var) {
 }
 
 // literally writes a text so that it is not evaluated.
-func literally(text string) string {
-	return strings.NewReplacer("${{", "${{ '${{' }}", "${%", "${{ '${%' }}").Replace(text)
-}
+func literally(text string) string { return delimiters.Replace(text) }
+
+var delimiters = strings.NewReplacer("${{", "${{ '${{' }}", "${%", "${{ '${%' }}")
 
 // fillTree copies a value and puts the arguments into every text of it.
 func (r *metricReader) fillTree(n *yaml.Node) *yaml.Node {

@@ -74,16 +74,24 @@ func (r subscriptionReader) gitURL(path, text string) {
 
 // password reports a URL that holds a secret, without showing it.
 func (r subscriptionReader) password(path, text string) bool {
-	parsed, err := url.Parse(text)
-	if err != nil {
-		return false
-	}
-	if _, set := parsed.User.Password(); !set {
+	if !holdsPassword(text) {
 		return false
 	}
 	r.fail(r.o, path, "password-in-url", "repoURL holds a password, which everybody who reads the repository knows",
 		"revoke it, write the URL without it, and give the server credentials")
 	return true
+}
+
+func holdsPassword(text string) bool {
+	if !strings.Contains(text, "://") {
+		return false
+	}
+	parsed, err := url.Parse(text)
+	if err != nil {
+		return false
+	}
+	_, set := parsed.User.Password()
+	return set
 }
 
 // isWebURL reports whether a URL names something on a web server.

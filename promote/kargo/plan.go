@@ -133,6 +133,9 @@ var oldOutput = regexp.MustCompile(`\b(task\.)?outputs(?:\.(\w+)|\[\s*(?:'([^']*
 
 // oldOutputs warns of outputs that Kargo has renamed.
 func (c planCheck) oldOutputs(index int, at promote.Position, template string) {
+	if !strings.Contains(template, "prNumber") {
+		return
+	}
 	for _, match := range oldOutput.FindAllStringSubmatch(template, -1) {
 		alias := match[2] + match[3] + match[4]
 		if match[1] != "" {

@@ -145,6 +145,7 @@ func TestStepConfigurations(t *testing.T) {
 		{"a key that Kargo does not know either", "git-push", "{path: ./out, message: a}"},
 		{"the old name of a source", "oci-push", "{imageRef: a, destRef: b}"},
 		{"a key to sign with", "git-clone", "{repoURL: a, checkout: [{path: a}], author: {name: a, email: b, signingKey: c}}"},
+		{"a password in a URL", "http", "{url: 'https://bot:hunter2@x/y'}"},
 		{"a step with another name here", "github-push", "{path: ./out}"},
 		{"a step of the paid edition", "tf-apply", "{path: ./out}"},
 

@@ -13,11 +13,15 @@ import (
 
 // The bounds of what a verification may come to.
 const (
-	maxAnalyses   = 50       // templates of one stage
-	maxFilled     = 64 << 10 // bytes of one text with its arguments
-	maxAllFilled  = 64 << 20 // bytes of all texts of one load
-	invalidMetric = "invalid"
+	maxAnalyses  = 50       // templates of one stage
+	maxArguments = 500      // of one template, and as many dry runs
+	maxFilled    = 64 << 10 // bytes of one text with its arguments
+	maxAllFilled = 64 << 20 // bytes of all texts of one load
+	costOfText   = 64       // what a text counts, however short
 )
+
+// invalidMetric is what a metric uses that cannot be measured.
+const invalidMetric = "invalid"
 
 // analysis is an AnalysisTemplate or ClusterAnalysisTemplate.
 type analysis struct {
@@ -105,8 +109,14 @@ func (v *verifier) use(from object, path string, r ref) {
 		return
 	}
 	v.users[r] = append(v.users[r], promote.StageRef{Project: v.o.project, Name: v.o.name})
+	spec := t.manifest.Spec
+	if n := max(len(spec.Args), len(spec.DryRun), len(spec.Templates)); n > maxArguments {
+		v.wrong(t.at("spec"), "too-many-arguments", fmt.Sprintf("%s %q has a list of %d, more than the %d that are read", t.kind, t.name, n, maxArguments), "use fewer")
+		v.invalid(r.name, from.at(path))
+		return
+	}
 	v.templates = append(v.templates, t)
-	for i, nested := range t.manifest.Spec.Templates {
+	for i, nested := range spec.Templates {
 		used := ref{kindAnalysis, v.o.project, nested.TemplateName}
 		if nested.ClusterScope {
 			used = ref{kind: kindClusterAnalysis, name: nested.TemplateName}

@@ -2,6 +2,7 @@ package kargo_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -183,6 +184,46 @@ func TestVerificationIsBounded(t *testing.T) {
 	pipelines, _ := kargo.Load(split(t, "p.yaml", strings.Replace(verified, "- name: up\n", many+"- name: up\n", 1)))
 	if n := len(pipelines[0].Stages[0].Verify); n > 210 {
 		t.Errorf("%d steps", n)
+	}
+}
+
+func TestLongListsOfATemplateAreNotRead(t *testing.T) {
+	many := strings.Repeat("    - {name: a, value: b}\n", 1000)
+	pipelines, findings := kargo.Load(split(t, "p.yaml", strings.Replace(verified, "    - {name: want", many+"    - {name: want", 1)))
+	var codes []string
+	for _, f := range findings {
+		codes = append(codes, f.Code)
+	}
+	if diff := cmp.Diff([]string{"too-many-arguments"}, codes); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if got := pipelines[0].Stages[0].Verify; len(got) != 1 || got[0].Uses != "invalid" {
+		t.Errorf("verified by %v", got)
+	}
+}
+
+// TestTemplatesDoNotMultiply has many stages share a template of which each copy is long.
+func TestTemplatesDoNotMultiply(t *testing.T) {
+	parts := strings.Split(verified, "---\n")
+	stage := strings.Replace(parts[2], "        value: https://${{ vars.direct }}\n", "        value: "+strings.Repeat("x", 60_000)+"\n", 1)
+	var b strings.Builder
+	b.WriteString(verified)
+	for i := range 50 {
+		b.WriteString("---\n" + strings.Replace(stage, "name: s,", fmt.Sprintf("name: s%d,", i), 1))
+	}
+	headers := "          headers: [" + strings.Repeat("{key: a, value: '{{args.host}}'}, ", 50) + "]\n          url:"
+	pipelines, findings := kargo.Load(split(t, "p.yaml", strings.Replace(b.String(), "          url:", headers, 1)))
+	size, refused := 0, false
+	for _, s := range pipelines[0].Stages {
+		for _, step := range s.Verify {
+			size += len(step.Config)
+		}
+	}
+	for _, f := range findings {
+		refused = refused || f.Code == "too-large"
+	}
+	if size > 80<<20 || !refused {
+		t.Errorf("%d bytes of configuration, refused: %v", size, refused)
 	}
 }
 
