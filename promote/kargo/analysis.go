@@ -251,7 +251,7 @@ func (r *metricReader) condition(key, text string) string {
 		return out
 	}
 	if err := checkSyntax(out); err != nil {
-		r.fail(r.place(r.node, key), "invalid-expression", fmt.Sprintf("%s: expression: %v", key, err), "correct it")
+		r.fail(r.place(r.node, key), "invalid-expression", fmt.Sprintf("%s: expression: %v", key, err), "")
 	}
 	return out
 }

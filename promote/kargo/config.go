@@ -174,7 +174,7 @@ func (c checker) value(n *yaml.Node, k schemaKey, path string) {
 		return
 	}
 	switch k.kind {
-	case kindText, kindDuration, kindExpression:
+	case kindText, kindDuration, kindExpression, kindResponse:
 		c.text(n, k, path)
 	case kindScalar:
 		if n.Kind != yaml.ScalarNode {
@@ -216,9 +216,15 @@ func (c checker) text(n *yaml.Node, k schemaKey, path string) {
 			c.fail(n, "invalid-interval", fmt.Sprintf("%s %q is not a duration", path, bounded(n.Value)), `write hours, minutes and seconds, such as "1m30s"`)
 		}
 	case k.kind == kindExpression:
-		if err := checkSyntax(n.Value); err != nil {
-			c.fail(n, "invalid-expression", fmt.Sprintf("%s: expression: %v", path, err), "correct it")
-		}
+		c.expression(n, path, checkSyntax(n.Value))
+	case k.kind == kindResponse:
+		c.expression(n, path, checkResponse(n.Value))
+	}
+}
+
+func (c checker) expression(n *yaml.Node, path string, err error) {
+	if err != nil {
+		c.fail(n, "invalid-expression", fmt.Sprintf("%s: expression: %v", path, err), "")
 	}
 }
 

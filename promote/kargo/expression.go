@@ -7,24 +7,39 @@ import (
 
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
+
+	"github.com/lockkeeper/lockkeeper/promote/expr"
 )
 
 // maxExpression bounds an expression without delimiters.
 const maxExpression = 64 << 10
 
 // checkCriteria checks the expression that decides whether a warehouse makes freight.
-func (l *loader) checkCriteria(o object, path, expression string) { l.syntax(o, path, expression) }
+func (l *loader) checkCriteria(o object, path, expression string) {
+	if expression != "" {
+		l.expressions(o, path, expr.CheckCriteria(expression))
+	}
+}
 
 // checkFilter checks the expression that a commit or tag has to fulfil.
-func (l *loader) checkFilter(o object, path, expression string) { l.syntax(o, path, expression) }
+func (l *loader) checkFilter(o object, path, expression string, kind expr.FilterKind) {
+	if expression != "" {
+		l.expressions(o, path, expr.CheckFilter(expression, kind))
+	}
+}
 
-func (l *loader) syntax(o object, path, expression string) {
-	if expression == "" {
-		return
+func (l *loader) expressions(o object, path string, problems []expr.Problem) {
+	for _, problem := range problems {
+		l.fail(o, path, "invalid-expression", "expression: "+problem.Message, "")
 	}
-	if err := checkSyntax(expression); err != nil {
-		l.fail(o, path, "invalid-expression", "expression: "+err.Error(), "correct it")
+}
+
+// checkResponse checks an expression over the answer to an HTTP request.
+func checkResponse(expression string) error {
+	if problems := expr.CheckResponse(expression); len(problems) > 0 {
+		return errors.New(problems[0].Message)
 	}
+	return nil
 }
 
 // checkSyntax checks an expression that is written without delimiters, before it is known what it will see.

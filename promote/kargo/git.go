@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/expr"
 )
 
 func (r subscriptionReader) git(path string, s gitSubscription) promote.GitSubscription {
@@ -22,7 +23,11 @@ func (r subscriptionReader) git(path string, s gitSubscription) promote.GitSubsc
 	r.gitURL(path, s.RepoURL)
 	out.Allow, out.Ignore = r.tagPatterns(path, s.tagSelection)
 	r.constraint(path+".semverConstraint", s.SemverConstraint)
-	r.checkFilter(r.o, path+".expressionFilter", out.Filter)
+	filter := expr.FilterTag
+	if out.Strategy == promote.SelectNewestFromBranch {
+		filter = expr.FilterBranch
+	}
+	r.checkFilter(r.o, path+".expressionFilter", out.Filter, filter)
 	r.pathPatterns(path+".includePaths", s.IncludePaths)
 	r.pathPatterns(path+".excludePaths", s.ExcludePaths)
 	if s.Since != "" {

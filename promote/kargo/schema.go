@@ -10,6 +10,7 @@ const (
 	kindCount                       // a whole number, not negative
 	kindDuration                    // a string such as "1m30s"
 	kindExpression                  // an expression without delimiters
+	kindResponse                    // likewise, over the answer to an HTTP request
 	kindTexts                       // a list of strings
 	kindValues                      // a mapping to strings, numbers and booleans
 	kindObject                      // a mapping
@@ -57,6 +58,7 @@ func flag(name string) schemaKey       { return schemaKey{name: name, kind: kind
 func count(name string) schemaKey      { return schemaKey{name: name, kind: kindCount} }
 func duration(name string) schemaKey   { return schemaKey{name: name, kind: kindDuration} }
 func expression(name string) schemaKey { return schemaKey{name: name, kind: kindExpression} }
+func response(name string) schemaKey   { return schemaKey{name: name, kind: kindResponse} }
 func strs(name string) schemaKey       { return schemaKey{name: name, kind: kindTexts} }
 func values(name string) schemaKey     { return schemaKey{name: name, kind: kindValues} }
 func anything(name string) schemaKey   { return schemaKey{name: name, kind: kindAny} }

@@ -68,7 +68,7 @@ func (l *loader) unsupportedStageKeys(o object, m stageManifest) {
 			"write requestedFreight with origin and sources instead")
 	}
 	if present(spec.Targets) {
-		l.fail(o, "spec.targets", "unsupported", "targets of a Stage select objects of a cluster, which are not read", "list them in lockkeeper.yaml under targets")
+		l.fail(o, "spec.targets", "unsupported", "targets of a Stage are chosen among the objects of a cluster, which are not read", "list them in lockkeeper.yaml under targets")
 	}
 }
 

@@ -30,7 +30,7 @@ var stepSchemas = map[string]schema{
 	"git-push": {
 		keys: keys{
 			must(tree()), str("targetBranch"), flag("generateTargetBranch"), str("tag"),
-			count("maxAttempts"), flag("force"), provider,
+			count("maxAttempts"), flag("force"), provider, flag("insecureSkipTLSVerify"),
 		},
 		single: []string{"targetBranch", "generateTargetBranch", "tag"},
 	},
@@ -134,14 +134,14 @@ var stepSchemas = map[string]schema{
 			list("headers", nameValue), list("queryParams", nameValue), str("body"), from("bodyFromFile"),
 			duration("timeout"), duration("pollInterval"), str("proxy"), flag("insecureSkipTLSVerify"),
 			choice("responseContentType", "application/json", "application/yaml", "text/plain"),
-			expression("successExpression"), expression("failureExpression"), expression("errorExpression"),
-			list("outputs", output),
+			response("successExpression"), response("failureExpression"), response("errorExpression"),
+			list("outputs", schema{keys: keys{must(str("name")), must(response("fromExpression"))}}),
 		},
 		single: []string{"body", "bodyFromFile"},
 	},
 	"http-download": {keys: keys{
 		must(str("url")), must(into("outPath")), flag("allowOverwrite"), list("headers", nameValue), list("queryParams", nameValue),
-		duration("timeout"), flag("insecureSkipTLSVerify"), expression("errorExpression"),
+		duration("timeout"), flag("insecureSkipTLSVerify"), response("errorExpression"),
 	}},
 	"oci-download": {keys: keys{
 		must(str("imageRef")), must(into("outPath")), str("mediaType"), flag("allowOverwrite"), flag("insecureSkipTLSVerify"),

@@ -50,6 +50,8 @@ func TestTasks(t *testing.T) {
 		{"a number of another step by the same name", push, push + "    - uses: compose-output\n      as: open\n      config: {prNumber: 1}\n    - uses: git-wait-for-pr\n      config: {repoURL: '${{ vars.repo }}', prNumber: '${{ task.outputs.open.prNumber }}'}\n"},
 		{"the number of a change from a step", push, push + openPR + "    - uses: git-wait-for-pr\n      config: {repoURL: '${{ vars.repo }}', prNumberFromStep: open}\n"},
 
+		{"the parameters of a target", last, last + "    - uses: fail\n      if: ${{ false }}\n      config: {message: '${{ target.params.region }}'}\n"},
+
 		// A task that nobody uses keeps nobody from promoting.
 		{"mistakes of an unused task", "kind: PromotionTask\nmetadata:\n", "kind: PromotionTask\nmetadata: {name: unused, namespace: develop}\nspec: {steps: [{uses: git-psuh}]}\n---\napiVersion: kargo.akuity.io/v1alpha1\nkind: PromotionTask\nmetadata:\n"},
 	}
