@@ -63,23 +63,24 @@ func (v *verifier) measure(t analysis) {
 			return
 		}
 		v.loader.steps++
-		v.checkMetricName(t, t.node(node), one.Name)
 		r := &metricReader{verifier: v, t: t, node: node, name: one.Name, failed: v.broken[t.ref()]}
+		r.checkName()
 		step := r.step(one)
 		step.ContinueOnError = slices.ContainsFunc(dry, func(p *regexp.Regexp) bool { return p.MatchString(one.Name) })
 		v.steps = append(v.steps, step)
 	}
 }
 
-func (v *verifier) checkMetricName(t analysis, at promote.Position, name string) {
-	first, twice := v.metrics[name]
+func (r *metricReader) checkName() {
+	at := r.t.node(r.node)
+	first, twice := r.metrics[r.name]
 	switch {
-	case name == "":
-		v.wrong(at, "missing-name", fmt.Sprintf("a metric of %s %q has no name", t.kind, t.name), "add name")
+	case r.name == "":
+		r.fail(at, "missing-name", fmt.Sprintf("a metric of %s %q has no name", r.t.kind, r.t.name), "add name")
 	case twice:
-		v.wrong(at, "duplicate-name", fmt.Sprintf("metric %q stands twice in what verifies the stage, first at %s", bounded(name), first), "rename one of them")
+		r.fail(at, "duplicate-name", fmt.Sprintf("metric %q stands twice in what verifies the stage, first at %s", bounded(r.name), first), "rename one of them")
 	default:
-		v.metrics[name] = at
+		r.metrics[r.name] = at
 	}
 }
 

@@ -42,6 +42,7 @@ func (l *loader) stage(o object, m stageManifest) plan {
 	l.unsupportedStageKeys(o, m)
 	if len(p.steps) > 0 || l.broken[o.ref()] {
 		p.stage.Verify = l.verification(o, spec.Verification, own)
+		l.checkVerifyNames(o, p.steps, p.stage.Verify)
 	} else {
 		l.unused(o, "spec.verification", spec.Verification != nil, "in a stage without steps, where nothing ever runs")
 	}

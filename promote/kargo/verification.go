@@ -79,6 +79,24 @@ func (l *loader) verification(o object, m *verification, vars []plannedVar) []pr
 	return v.steps
 }
 
+// checkVerifyNames reports measurements whose names are taken: they run after the steps of the stage.
+func (l *loader) checkVerifyNames(o object, steps []plannedStep, verify []promote.Step) {
+	taken := make(map[string]promote.Position, len(steps)+len(verify))
+	for _, s := range steps {
+		taken[s.As] = s.Position
+	}
+	for _, s := range verify {
+		first, twice := taken[s.As]
+		if twice && s.Uses != invalidMetric {
+			l.report(o.ref(), promote.Finding{
+				Severity: promote.SeverityError, Code: "duplicate-name", Position: s.Position,
+				Message: fmt.Sprintf("step %q, which measures this metric, has the name of the one at %s", bounded(s.As), first), Remedy: "rename the metric or the other step",
+			})
+		}
+		taken[s.As] = s.Position
+	}
+}
+
 // invalid leaves a step that no runner knows.
 func (v *verifier) invalid(name string, at promote.Position) {
 	v.steps = append(v.steps, promote.Step{Uses: invalidMetric, As: "verify-" + name, Position: at})

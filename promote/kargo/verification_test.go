@@ -83,6 +83,7 @@ func TestVerificationFindings(t *testing.T) {
 		{"no provider", "      provider:\n        web:\n          url: \"{{args.host}}/health\"\n", ""},
 		{"two providers", "        web:\n", "        prometheus: {address: a, query: b}\n        web:\n"},
 		{"no name", "    - name: up\n      count: 1\n", "    - count: 1\n"},
+		{"a metric with the name of a step", "        - {uses: argocd-update, config", "        - {uses: argocd-update, as: verify-health-up, config"},
 		{"the same metric twice", "    - name: up\n", "    - {name: up, provider: {web: {url: x}}}\n    - name: up\n"},
 		{"an unknown argument", "{{args.want}}", "{{args.wnat}}"},
 		{"something else in braces", "{{args.want}}", "{{ inputs.want }}"},
