@@ -57,17 +57,17 @@ func (v *verifier) measure(t analysis) {
 	dry := v.dryRun(t)
 	for i, one := range spec.Metrics {
 		_, node := t.doc.Find(fmt.Sprintf("spec.metrics[%d]", i))
-		if len(v.steps) > maxSteps || v.loader.steps > maxAllSteps || v.filled > maxAllFilled {
+		if len(v.made) > maxSteps || v.steps > maxAllSteps || v.filled > maxAllFilled {
 			v.wrong(t.node(node), "too-many-steps", fmt.Sprintf("the stage is verified by more than %d metrics, or all stages together by too many", maxSteps), "use fewer metrics")
 			v.invalid(t.name, t.node(node))
 			return
 		}
-		v.loader.steps++
+		v.steps++
 		r := &metricReader{verifier: v, t: t, node: node, name: one.Name, failed: v.broken[t.ref()]}
 		r.checkName()
 		step := r.step(one)
-		step.ContinueOnError = slices.ContainsFunc(dry, func(p *regexp.Regexp) bool { return p.MatchString(one.Name) })
-		v.steps = append(v.steps, step)
+		step.ContinueOnError = !r.failed && slices.ContainsFunc(dry, func(p *regexp.Regexp) bool { return p.MatchString(one.Name) })
+		v.made = append(v.made, step)
 	}
 }
 

@@ -36,7 +36,7 @@ type verifier struct {
 	templates []analysis
 	args      map[string]metricArg
 	metrics   map[string]promote.Position // by name
-	steps     []promote.Step
+	made      []promote.Step
 }
 
 // metricArg is what {{args.name}} stands for.
@@ -76,7 +76,7 @@ func (l *loader) verification(o object, m *verification, vars []plannedVar) []pr
 	for _, t := range v.templates {
 		v.measure(t)
 	}
-	return v.steps
+	return v.made
 }
 
 // checkVerifyNames reports measurements whose names are taken: they run after the steps of the stage.
@@ -99,7 +99,7 @@ func (l *loader) checkVerifyNames(o object, steps []plannedStep, verify []promot
 
 // invalid leaves a step that no runner knows.
 func (v *verifier) invalid(name string, at promote.Position) {
-	v.steps = append(v.steps, promote.Step{Uses: invalidMetric, As: "verify-" + name, Position: at})
+	v.made = append(v.made, promote.Step{Uses: invalidMetric, As: "verify-" + name, Position: at})
 }
 
 // complain reports a mistake to the stage, wherever it is written.
