@@ -140,7 +140,8 @@ func TestSelectSaysWhyTagsAreDropped(t *testing.T) {
 		want []discover.Dropped
 	}{
 		{
-			"versions", promote.ImageSubscription{StrictSemvers: true, Constraint: "^1.0.0", Allow: []string{`^[0-9lm]`}, Ignore: []string{`^9`}},
+			"versions",
+			promote.ImageSubscription{StrictSemvers: true, Constraint: "^1.0.0", Allow: []string{`^[0-9lm]`}, Ignore: []string{`^9`}},
 			"9.0.0 x1 latest 1.2 2.0.0 1.0.0",
 			[]discover.Dropped{
 				{Tag: "9.0.0", Reason: `ignored by "^9"`},
@@ -151,19 +152,27 @@ func TestSelectSaysWhyTagsAreDropped(t *testing.T) {
 			},
 		},
 		{
-			"signatures", promote.ImageSubscription{}, "1.0.0 " + attached + ".sig",
+			"signatures",
+			promote.ImageSubscription{},
+			"1.0.0 " + attached + ".sig",
 			[]discover.Dropped{{Tag: attached + ".sig", Reason: "is attached to another image (a signature, an attestation or the like)"}},
 		},
 		{
-			"another tag than the watched one", promote.ImageSubscription{Strategy: promote.SelectDigest, Constraint: "latest"}, "latest main",
+			"another tag than the watched one",
+			promote.ImageSubscription{Strategy: promote.SelectDigest, Constraint: "latest"},
+			"latest main",
 			[]discover.Dropped{{Tag: "main", Reason: `is not the watched tag "latest"`}},
 		},
 		{
-			"a digest without a tag", promote.ImageSubscription{Strategy: promote.SelectDigest, Constraint: "^1.0.0"}, "1.0.0",
+			"a digest without a tag",
+			promote.ImageSubscription{Strategy: promote.SelectDigest, Constraint: "^1.0.0"},
+			"1.0.0",
 			[]discover.Dropped{{Tag: "1.0.0", Reason: `constraint "^1.0.0" is not a tag; strategy Digest needs the one tag to watch, such as latest`}},
 		},
 		{
-			"a strategy that is none of images", promote.ImageSubscription{Strategy: "NewestFromBranch"}, "1.0.0",
+			"a strategy that is none of images",
+			promote.ImageSubscription{Strategy: "NewestFromBranch"},
+			"1.0.0",
 			[]discover.Dropped{{Tag: "1.0.0", Reason: `strategy "NewestFromBranch" does not select images; write SemVer, Lexical, Digest or NewestBuild`}},
 		},
 	}
