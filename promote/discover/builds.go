@@ -14,6 +14,9 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
+// verifyRounds bounds how often tags that moved bring others among the newest in one discovery.
+const verifyRounds = 5
+
 // newestBuild takes the image that was built last. Which that is only the images tell, so each is read once; from then on a
 // tag is taken to point to what it pointed to. Of those that were built last, as many as the discovery limit, it is asked
 // again whether they still do, unless the subscription trusts its tags.
@@ -109,7 +112,7 @@ func (s *survey) verify(ctx context.Context, tags []string) error {
 	if limit <= 0 {
 		limit = defaultLimit
 	}
-	for range maxPlatformTags {
+	for range verifyRounds {
 		ranked, _ := s.rank(tags)
 		newest := slices.DeleteFunc(slices.Clone(ranked[:min(len(ranked), limit)]), func(tag string) bool { return s.fresh[tag] })
 		if len(newest) == 0 {

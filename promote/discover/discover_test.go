@@ -516,3 +516,27 @@ func TestRegistryIsUsedByManyAtOnce(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestARefusedRepositoryCostsTheOthersNothing(t *testing.T) {
+	s := newServer(t)
+	s.upload(t, "web:1.0.0", built(t, day(1), nil))
+	s.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasPrefix(r.URL.Path, "/v2/secret/") {
+			w.WriteHeader(http.StatusForbidden)
+		}
+		return strings.HasPrefix(r.URL.Path, "/v2/secret/")
+	}
+	w := watch(t, s, subscription(s, "web"), nil)
+	w.next()
+	if got, _, err := w.r.Discover(t.Context(), "p", warehouse(subscription(s, "secret"))); err != nil || !strings.Contains(got.Problem, "HTTP 403") {
+		t.Fatal(err, got.Problem)
+	}
+	s.asked()
+	w.c.advance(time.Minute)
+	if _, _, err := w.r.Discover(t.Context(), "p", warehouse(w.sub)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{listWeb, head("1.0.0")}, s.asked()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

@@ -24,7 +24,8 @@
 //   - one request for each page of 1,000 tags, shared by all who ask for the same repository within Config.ShareFor, and
 //     without a body where the registry marks pages with an ETag; none with Digest,
 //   - one for what the chosen tag points to: HEAD when its image is known, else GET, which is the manifest at once; none when
-//     the subscription trusts its tags (cacheByTag), except with Digest,
+//     the subscription trusts its tags (cacheByTag), except with Digest; with a platform the same for each better tag that
+//     is not for it, at most 100,
 //   - for a new image one for its configuration, unless its annotation says when it was built; for an index two for each of
 //     its images that neither says it.
 //

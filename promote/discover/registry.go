@@ -53,10 +53,14 @@ type Config struct {
 
 // Registry asks registries. It is safe for concurrent use.
 type Registry struct {
-	config  Config
+	config   Config
+	careful  http.RoundTripper // verifies certificates
+	trustful http.RoundTripper // does not
+
 	mu      sync.Mutex
-	gates   map[string]*gate             // by registry
-	pullers map[pullerKey]*remote.Puller // know how to authenticate
+	gates   map[string]*gate          // by registry
+	pullers map[string]*remote.Puller // by source; each knows how to authenticate
+
 	pages   *lru[pageKey, page]
 	records *records
 	seen    *seen
@@ -64,11 +68,6 @@ type Registry struct {
 	lists     *shared[[]string] // tags, by source
 	points    *shared[pointed]  // by source and tag
 	described *shared[record]   // by source and digest
-}
-
-type pullerKey struct {
-	registry string
-	skipTLS  bool
 }
 
 // New returns a Registry.
@@ -107,7 +106,8 @@ func New(config Config) *Registry {
 		config.ShareFor = 10 * time.Second
 	}
 	r := &Registry{
-		config: config, gates: map[string]*gate{}, pullers: map[pullerKey]*remote.Puller{},
+		config: config, careful: config.Transport, trustful: unverified(config.Transport),
+		gates: map[string]*gate{}, pullers: map[string]*remote.Puller{},
 		pages:     newLRU[pageKey, page](maxPageBytes),
 		records:   &records{memory: newLRU[string, record](maxRecordBytes)},
 		seen:      &seen{tags: newLRU[string, *pointers](maxSeenTags)},
@@ -129,6 +129,20 @@ func (r *Registry) Refresh() {
 	r.points.forget()
 }
 
+// unverified is the transport without verification of certificates, where that can be had.
+func unverified(base http.RoundTripper) http.RoundTripper {
+	own, ok := base.(*http.Transport)
+	if !ok {
+		return base
+	}
+	own = own.Clone()
+	if own.TLSClientConfig == nil {
+		own.TLSClientConfig = &tls.Config{} //nolint:gosec // the minimum version is Go's default
+	}
+	own.TLSClientConfig.InsecureSkipVerify = true
+	return own
+}
+
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
@@ -143,20 +157,19 @@ type request struct {
 // ask calls f with the registry's puller. When credentials that worked before are refused, they are looked up again once:
 // some expire. What the registry refuses and what the network does are a [promote.APIError].
 func (r *Registry) ask(ctx context.Context, req request, f func(*remote.Puller) error) error {
-	key := pullerKey{req.repo.RegistryStr(), req.skipTLS}
-	puller, kept, err := r.puller(key, req.repo.Scheme())
+	puller, kept, err := r.puller(req.source)
 	if err != nil {
-		return fmt.Errorf("prepare requests to %q: %w", key.registry, err)
+		return fmt.Errorf("prepare requests to %q: %w", req.repo.RegistryStr(), err)
 	}
 	err = f(puller)
 	if kept && unauthorized(err) {
-		r.forget(key)
-		if puller, _, err = r.puller(key, req.repo.Scheme()); err == nil {
+		r.forget(req.source)
+		if puller, _, err = r.puller(req.source); err == nil {
 			err = f(puller)
 		}
 	}
 	if unauthorized(err) {
-		r.forget(key)
+		r.forget(req.source)
 	}
 	if err == nil {
 		return nil
@@ -172,31 +185,28 @@ func unauthorized(err error) bool {
 	return ok && (refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden)
 }
 
-func (r *Registry) forget(key pullerKey) {
+func (r *Registry) forget(src source) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.pullers, key)
+	delete(r.pullers, src.key())
 }
 
-func (r *Registry) puller(key pullerKey, scheme string) (puller *remote.Puller, kept bool, err error) {
+// puller returns what asks about one repository. There is one for each, so that the refusal of one repository does not
+// make all others of its registry authenticate again.
+func (r *Registry) puller(src source) (puller *remote.Puller, kept bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if puller, kept = r.pullers[key]; kept {
+	if puller, kept = r.pullers[src.key()]; kept {
 		return puller, true, nil
 	}
-	base := r.config.Transport
-	if own, ok := base.(*http.Transport); ok && key.skipTLS {
-		own = own.Clone()
-		if own.TLSClientConfig == nil {
-			own.TLSClientConfig = &tls.Config{} //nolint:gosec // the minimum version is Go's default
-		}
-		own.TLSClientConfig.InsecureSkipVerify = true
-		base = own
+	base := r.careful
+	if src.skipTLS {
+		base = r.trustful
 	}
 	puller, err = remote.NewPuller(
 		remote.WithTransport(&revalidator{
-			inner:   &transport{config: r.config, base: base, gate: r.gateOf(key.registry), scheme: scheme},
-			skipTLS: key.skipTLS, pages: r.pages,
+			inner:   &transport{config: r.config, base: base, gate: r.gateOf(src.repo.RegistryStr()), scheme: src.repo.Scheme()},
+			skipTLS: src.skipTLS, pages: r.pages,
 		}),
 		remote.WithAuthFromKeychain(r.config.Keychain),
 		remote.WithUserAgent(r.config.UserAgent),
@@ -206,7 +216,7 @@ func (r *Registry) puller(key pullerKey, scheme string) (puller *remote.Puller, 
 		remote.WithRetryBackoff(remote.Backoff{Steps: 1}),
 	)
 	if err == nil {
-		r.pullers[key] = puller
+		r.pullers[src.key()] = puller
 	}
 	return puller, false, err
 }
