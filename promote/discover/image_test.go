@@ -2,6 +2,7 @@ package discover_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -96,8 +97,16 @@ func TestWhenAnImageWasBuilt(t *testing.T) {
 
 func TestAnnotationsOfAnImage(t *testing.T) {
 	single := built(t, day(1), map[string]string{sourceKey: "a label is no annotation"})
-	many := map[string]string{sourceKey: "https://example.org/web", "long": strings.Repeat("x", 1025), strings.Repeat("k", 257): "x"}
+	many := map[string]string{sourceKey: "https://example.org/web", "A": strings.Repeat("x", 1025), strings.Repeat("A", 257): "x"}
 	few := map[string]string{sourceKey: "https://example.org/web"}
+	large, most := map[string]string{}, map[string]string{}
+	for i := range 20 {
+		key := fmt.Sprintf("a%02d", i)
+		large[key] = strings.Repeat("x", 1021)
+		if i < 16 {
+			most[key] = large[key]
+		}
+	}
 	for i := range 100 {
 		key := "a." + strings.Repeat("b", i+1)
 		many[key] = "x"
@@ -130,6 +139,7 @@ func TestAnnotationsOfAnImage(t *testing.T) {
 			map[string]string{"a": "amd", "b": "index"},
 		},
 		{"no more and no longer ones than is reasonable, OCI's own first", annotated(single, many), "", few},
+		{"16 KiB at most", annotated(single, large), "", most},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

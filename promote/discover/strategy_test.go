@@ -140,6 +140,29 @@ func TestATrustedTagIsReadOnce(t *testing.T) {
 	}
 }
 
+func TestATrustedTagThatWasGoneIsReadAgain(t *testing.T) {
+	s := newServer(t)
+	uploadAll(t, s, map[string]v1.Image{"1.0.0": built(t, day(1), nil), "1.1.0": built(t, day(2), nil)})
+	sub := subscription(s, "web")
+	sub.CacheByTag = true
+	w := watch(t, s, sub, nil)
+	w.next()
+	s.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/list") {
+			_, _ = w.Write([]byte(`{"tags":["1.0.0"]}`))
+		}
+		return strings.HasSuffix(r.URL.Path, "/list")
+	}
+	if taken, _, _ := w.next(); taken != "1.0.0" {
+		t.Errorf("took %q", taken)
+	}
+	s.before = nil
+	again := built(t, day(3), nil)
+	s.upload(t, "web:1.1.0", again)
+	s.asked()
+	w.takes("1.1.0", listWeb, get("1.1.0"), blob(t, again))
+}
+
 func TestNewestBuildReadsEachImageOnce(t *testing.T) {
 	s := newServer(t)
 	var images []v1.Image
