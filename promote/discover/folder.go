@@ -23,16 +23,25 @@ const (
 // cannot be read is as if it were not there. Several processes may use the same folder. A nil folder keeps nothing.
 type folder struct {
 	path string
-	max  int // files; when there are more, the oldest tenth is removed
+	max  content // beyond it the oldest files are removed, until there is a tenth less
 	now  func() time.Time
 	log  *slog.Logger
 
-	mu    sync.Mutex
-	files int // at least as many as there are; -1: not counted yet
+	mu      sync.Mutex
+	counted bool
+	has     content // at least; a file that is written again counts again
 }
 
-func newFolder(path string, most int, config Config) *folder {
-	return &folder{path: path, max: most, now: config.Now, log: config.Logger, files: -1}
+// content is how much a folder holds.
+type content struct {
+	files int
+	bytes int64
+}
+
+func (c content) exceeds(most content) bool { return c.files > most.files || c.bytes > most.bytes }
+
+func newFolder(path string, most content, config Config) *folder {
+	return &folder{path: path, max: most, now: config.Now, log: config.Logger}
 }
 
 // load reads the value of that name into out, and reports whether there is one.
@@ -62,29 +71,31 @@ func (f *folder) save(ctx context.Context, name string, value any) {
 	if f == nil {
 		return
 	}
-	if err := f.write(name, value); err != nil {
+	size, err := f.write(name, value)
+	if err != nil {
 		f.log.WarnContext(ctx, "keep what was discovered", "folder", f.path, "error", err)
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.files++
-	if f.files <= 0 || f.files > f.max {
-		f.files = f.prune()
+	f.has.files++
+	f.has.bytes += int64(size)
+	if !f.counted || f.has.exceeds(f.max) {
+		f.counted, f.has = true, f.prune()
 	}
 }
 
-func (f *folder) write(name string, value any) error {
+func (f *folder) write(name string, value any) (size int, err error) {
 	raw, err := json.Marshal(value)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := os.MkdirAll(f.path, 0o750); err != nil {
-		return err
+		return 0, err
 	}
 	file, err := os.CreateTemp(f.path, "new-*")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	_, err = file.Write(raw)
 	if closeErr := file.Close(); err == nil {
@@ -96,29 +107,34 @@ func (f *folder) write(name string, value any) error {
 	if err != nil {
 		_ = os.Remove(file.Name())
 	}
-	return err
+	return len(raw), err
 }
 
-// prune counts the files and removes the oldest if there are too many. Files that a crash left half written count too.
-func (f *folder) prune() int {
+// prune counts what there is and removes the oldest files if it is too much. Files that a crash left half written count too.
+func (f *folder) prune() content {
 	entries, err := os.ReadDir(f.path)
-	if err != nil || len(entries) <= f.max {
-		return len(entries)
+	if err != nil {
+		return content{}
 	}
-	type aged struct {
-		name string
-		at   time.Time
-	}
-	files := make([]aged, 0, len(entries))
+	var has content
+	files := make([]os.FileInfo, 0, len(entries))
 	for _, entry := range entries {
 		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
-			files = append(files, aged{entry.Name(), info.ModTime()})
+			files = append(files, info)
+			has.files, has.bytes = has.files+1, has.bytes+info.Size()
 		}
 	}
-	slices.SortFunc(files, func(a, b aged) int { return a.at.Compare(b.at) })
-	surplus := min(len(entries)-f.max+f.max/10, len(files))
-	for _, file := range files[:surplus] {
-		_ = os.Remove(filepath.Join(f.path, file.name))
+	if !has.exceeds(f.max) {
+		return has
 	}
-	return len(entries) - surplus
+	slices.SortFunc(files, func(a, b os.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	aim := content{f.max.files - f.max.files/10, f.max.bytes - f.max.bytes/10}
+	for _, file := range files {
+		if !has.exceeds(aim) {
+			break
+		}
+		_ = os.Remove(filepath.Join(f.path, file.Name()))
+		has.files, has.bytes = has.files-1, has.bytes-file.Size()
+	}
+	return has
 }

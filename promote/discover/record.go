@@ -15,9 +15,9 @@ import (
 
 const (
 	maxRecordBytes = 64 << 20 // of records in memory
-	maxRecordFiles = 50_000
-	maxParts       = 64 // images of an index
-	maxDated       = 16 // images of an index whose configuration is read
+	maxPartsBytes  = 64 << 10 // of annotations of the images of one index
+	maxParts       = 64       // images of an index
+	maxDated       = 16       // images of an index whose configuration is read
 
 	maxAnnotations      = 64
 	maxAnnotationKey    = 256
@@ -97,15 +97,10 @@ func (r record) annotations(platform string) map[string]string {
 }
 
 func (r record) cost() int {
-	size := 500
-	for key, value := range r.Annotations {
-		size += len(key) + len(value) + 50
-	}
+	const each = 64 // about what an entry of a map costs
+	size := 500 + bytesOf(r.Annotations) + each*len(r.Annotations)
 	for _, p := range r.Parts {
-		size += 200
-		for key, value := range p.Annotations {
-			size += len(key) + len(value) + 50
-		}
+		size += 200 + bytesOf(p.Annotations) + each*len(p.Annotations)
 	}
 	return size
 }
@@ -154,11 +149,7 @@ func parse(digest string, raw []byte) record {
 	switch {
 	case m.MediaType.IsIndex() || len(m.Manifests) > 0:
 		out.Index = true
-		for _, d := range m.Manifests {
-			if d.runs() && len(out.Parts) < maxParts {
-				out.Parts = append(out.Parts, d.part())
-			}
-		}
+		out.Parts = parts(m.Manifests)
 	case m.Config != nil && m.Config.Digest.Hex != "":
 		out.Config = m.Config.Digest.String()
 	default:
@@ -167,12 +158,33 @@ func parse(digest string, raw []byte) record {
 	return out
 }
 
-func (d descriptor) part() part {
-	p := part{Digest: d.Digest.String(), Annotations: bounded(d.Annotations)}
-	if d.Platform != nil {
-		p.Platform = d.Platform.String()
+// parts are the images of an index that can run.
+func parts(entries []descriptor) []part {
+	var out []part
+	size := 0
+	for _, d := range entries {
+		if !d.runs() || len(out) == maxParts {
+			continue
+		}
+		p := part{Digest: d.Digest.String()}
+		if d.Platform != nil {
+			p.Platform = d.Platform.String()
+		}
+		if size < maxPartsBytes {
+			p.Annotations = bounded(d.Annotations)
+		}
+		size += bytesOf(p.Annotations)
+		out = append(out, p)
 	}
-	return p
+	return out
+}
+
+func bytesOf(annotations map[string]string) int {
+	size := 0
+	for key, value := range annotations {
+		size += len(key) + len(value)
+	}
+	return size
 }
 
 // runs reports whether an entry of an index is an image that can run, rather than an attestation of one.

@@ -116,8 +116,8 @@ func New(config Config) *Registry {
 		described: newShared[record](config.Now, 0),
 	}
 	if config.CacheDir != "" {
-		r.records.disk = newFolder(filepath.Join(config.CacheDir, "images"), maxRecordFiles, config)
-		r.seen.disk = newFolder(filepath.Join(config.CacheDir, "tags"), maxSeenFiles, config)
+		r.records.disk = newFolder(filepath.Join(config.CacheDir, "images"), content{files: 50_000, bytes: 512 << 20}, config)
+		r.seen.disk = newFolder(filepath.Join(config.CacheDir, "tags"), content{files: 5_000, bytes: 512 << 20}, config)
 	}
 	return r
 }

@@ -10,10 +10,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-const (
-	maxSeenTags  = 1_000_000 // in memory, of all repositories
-	maxSeenFiles = 5_000     // one for each repository
-)
+// maxSeenTags bounds the tags in memory, of all repositories.
+const maxSeenTags = 1_000_000
 
 // source is a repository, and how it is reached.
 type source struct {
