@@ -26,8 +26,12 @@ import (
 func TestDiscoverTakesTheNewestVersionAndItsDigest(t *testing.T) {
 	s := newServer(t)
 	s.push(t, "web", image(t, "linux", "amd64", "", "old"), "1.0.1", "latest")
-	digest := s.push(t, "web", image(t, "linux", "amd64", "", "new"), "1.0.2")
-	r := newRegistry(nil)
+	newest := image(t, "linux", "amd64", "", "new")
+	s.upload(t, "web:1.0.2", newest)
+	digest, config := digestOf(t, newest), configOf(t, newest)
+	s.asked()
+	c := newClock()
+	r := newRegistry(func(config *discover.Config) { config.Now = c.Now })
 	sub := subscription(s, "web")
 	got, explanation, err := r.Discover(t.Context(), "develop", warehouse(sub))
 	if err != nil {
@@ -44,15 +48,24 @@ func TestDiscoverTakesTheNewestVersionAndItsDigest(t *testing.T) {
 	if diff := cmp.Diff([]string{"1.0.2", "1.0.1"}, one.Candidates); diff != "" || one.Tags != 3 || one.Chosen != "1.0.2" || len(one.Dropped) != 1 {
 		t.Errorf("explanation %+v", one)
 	}
-	wantAsked := []string{"GET /v2/", "GET /v2/web/tags/list?n=1000", "HEAD /v2/web/manifests/1.0.2"}
+	wantAsked := []string{"GET /v2/", "GET /v2/web/tags/list?n=1000", "GET /v2/web/manifests/1.0.2", "GET /v2/web/blobs/" + config}
 	if diff := cmp.Diff(wantAsked, s.asked()); diff != "" {
 		t.Errorf("requests: -want +got:\n%s", diff)
 	}
-	if _, _, err := r.Discover(t.Context(), "develop", warehouse(sub)); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(wantAsked[1:], s.asked()); diff != "" {
-		t.Errorf("requests of the second discovery: -want +got:\n%s", diff)
+	for _, then := range []struct {
+		later time.Duration
+		want  []string
+	}{
+		{0, nil},
+		{time.Minute, []string{"GET /v2/web/tags/list?n=1000", "HEAD /v2/web/manifests/1.0.2"}},
+	} {
+		c.advance(then.later)
+		if _, _, err := r.Discover(t.Context(), "develop", warehouse(sub)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(then.want, s.asked()); diff != "" {
+			t.Errorf("requests of a discovery %s later: -want +got:\n%s", then.later, diff)
+		}
 	}
 }
 
@@ -75,7 +88,7 @@ func TestDiscoverFollowsPagesToTheEnd(t *testing.T) {
 			if got.Images[0].Tag != "1.4999.0" || explanation.Images[0].Tags != 5000 || len(explanation.Images[0].Candidates) != 20 {
 				t.Errorf("chose %q of %d tags", got.Images[0].Tag, explanation.Images[0].Tags)
 			}
-			if asked := s.asked(); len(asked) != 7 { // how to authenticate, five pages, one digest
+			if asked := s.asked(); len(asked) != 8 { // how to authenticate, five pages, manifest and configuration
 				t.Errorf("%d requests: %q", len(asked), asked)
 			}
 		})
@@ -173,11 +186,15 @@ func TestDiscoverWordsRefusals(t *testing.T) {
 		{"403", answer(403, `{"errors":[{"code":"DENIED"}]}`), "HTTP 403: DENIED; check the repository's name, and give Lockkeeper credentials for HOST that may pull it"},
 		{
 			"429 with seconds", answer(429, "", "Retry-After", "42"),
-			"HTTP 429: too many requests, asked to wait 42s; nothing needs to be done; credentials or a longer interval of the Warehouse raise the limit",
+			"HTTP 429: too many requests; it is left alone for 42s, until 09:00:42 UTC; nothing needs to be done; credentials or a longer interval of the Warehouse raise the limit",
 		},
 		{
 			"429 with a date", answer(429, "", "Retry-After", "Sat, 21 Nov 2026 09:02:00 GMT"),
-			"HTTP 429: too many requests, asked to wait 2m0s; nothing needs to be done; credentials or a longer interval of the Warehouse raise the limit",
+			"HTTP 429: too many requests; it is left alone for 2m0s, until 09:02:00 UTC; nothing needs to be done; credentials or a longer interval of the Warehouse raise the limit",
+		},
+		{
+			"429 that asks for a day", answer(429, "", "Retry-After", "86400"),
+			"HTTP 429: too many requests; it is left alone for 10m0s, until 09:10:00 UTC; nothing needs to be done; credentials or a longer interval of the Warehouse raise the limit",
 		},
 		{
 			"503 with a page instead of JSON", answer(503, "<html>"+secret+"</html>"),
@@ -196,7 +213,7 @@ func TestDiscoverWordsRefusals(t *testing.T) {
 			return strings.HasSuffix(r.URL.Path, "/list") && answer(200, `{"tags":["`+strings.Repeat("x", 17<<20))(w, r)
 		}, "unusable answer: the answer has more than 16 MiB"},
 		{"a tag that is listed and not there", func(w http.ResponseWriter, r *http.Request) bool {
-			return r.Method == http.MethodHead && answer(404, "")(w, r)
+			return strings.Contains(r.URL.Path, "/manifests/") && answer(404, "")(w, r)
 		}, "HOST/web:1.0.0 is listed by the registry but has no manifest; push it again or delete the tag"},
 	}
 	for _, tt := range tests {
@@ -283,7 +300,7 @@ func TestARegistryThatLimitsUsIsLeftAlone(t *testing.T) {
 	limited = false
 	c.now = c.now.Add(20 * time.Second)
 	got, _, _ := r.Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
-	if !strings.Contains(got.Problem, "asked to wait 40s") || len(s.asked()) != 0 || asked == 0 {
+	if !strings.Contains(got.Problem, "left alone for 40s, until 09:01:00 UTC") || len(s.asked()) != 0 || asked == 0 {
 		t.Errorf("problem %q", got.Problem)
 	}
 	c.now = c.now.Add(41 * time.Second)
@@ -397,7 +414,8 @@ func TestDiscoverByPlatform(t *testing.T) {
 		{"linux/arm64/v8", "1.1.0", ""},
 		{"linux/arm64", "", `none of the newest 2 selected tags of ` + s.host() + `/web is for platform "linux/arm64" (they are for: linux/amd64, linux/arm64/v8); correct platform at develop/warehouse.yaml:11:9 or push an image for it`},
 	}
-	r := newRegistry(nil)
+	c := newClock()
+	r := newRegistry(func(config *discover.Config) { config.Now = c.Now })
 	for _, tt := range tests {
 		t.Run(tt.platform, func(t *testing.T) {
 			sub := subscription(s, "web")
@@ -413,6 +431,7 @@ func TestDiscoverByPlatform(t *testing.T) {
 	}
 	t.Run("what a digest is for is asked once", func(t *testing.T) {
 		s.asked()
+		c.advance(time.Minute)
 		sub := subscription(s, "web")
 		sub.Platform = "linux/amd64"
 		if _, _, err := r.Discover(t.Context(), "develop", warehouse(sub)); err != nil {
@@ -495,5 +514,29 @@ func TestRegistryIsUsedByManyAtOnce(t *testing.T) {
 	}
 	if err := group.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestARefusedRepositoryCostsTheOthersNothing(t *testing.T) {
+	s := newServer(t)
+	s.upload(t, "web:1.0.0", built(t, day(1), nil))
+	s.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasPrefix(r.URL.Path, "/v2/secret/") {
+			w.WriteHeader(http.StatusForbidden)
+		}
+		return strings.HasPrefix(r.URL.Path, "/v2/secret/")
+	}
+	w := watch(t, s, subscription(s, "web"), nil)
+	w.next()
+	if got, _, err := w.r.Discover(t.Context(), "p", warehouse(subscription(s, "secret"))); err != nil || !strings.Contains(got.Problem, "HTTP 403") {
+		t.Fatal(err, got.Problem)
+	}
+	s.asked()
+	w.c.advance(time.Minute)
+	if _, _, err := w.r.Discover(t.Context(), "p", warehouse(w.sub)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{listWeb, head("1.0.0")}, s.asked()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
