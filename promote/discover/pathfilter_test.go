@@ -90,6 +90,9 @@ func FuzzPathPattern(f *testing.F) {
 		f.Add(seed, "apps/a..b/values.yaml")
 	}
 	f.Fuzz(func(t *testing.T, pattern, path string) {
+		if len(path) > 4096 {
+			return // longer than Git's paths are; an expression takes time in proportion
+		}
 		include, err := newPathFilter([]string{pattern}, nil)
 		if err != nil {
 			if strings.HasPrefix(err.Error(), "includePaths: ") {

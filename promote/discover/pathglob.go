@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	maxAlternatives = 200    // texts that the braces of one glob stand for
-	maxExpanded     = 20_000 // bytes of all of them
+	maxAlternatives = 200   // texts that the braces of one glob stand for
+	maxExpanded     = 8_000 // bytes of all of them
 )
 
 // compileGlob makes a regular expression of a glob, so that no pattern takes longer than its length times the path's.
