@@ -24,7 +24,7 @@ const (
 // GitConfig says how Git repositories are asked.
 type GitConfig struct {
 	// Open gives access to a repository, with the credentials that belong to its URL. It is called once for each spelling of
-	// a URL and its answer is kept; it may give a repository that others use too.
+	// a URL and its answer is kept; it may give a repository that others use too. It is not to ask the network.
 	Open func(repoURL string, skipTLSVerify bool) (*git.Repository, error) // required
 
 	// Fresh is how old a reading of a repository's refs may be that another subscription uses too. With 0 only those that

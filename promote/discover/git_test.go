@@ -283,6 +283,38 @@ func TestOnlyNewCommitsAreLookedAt(t *testing.T) {
 	}
 }
 
+func TestOneNewCommitIsFetchedOnceForAllSubscriptions(t *testing.T) {
+	srv := gittest.NewServer(t)
+	repo := srv.Repo("app.git", nil)
+	files := map[string]string{}
+	var subs []promote.GitSubscription
+	for i := range 100 {
+		app := fmt.Sprintf("apps/s%d", i)
+		files[app+"/x"] = "1"
+		subs = append(subs, gitSubscription(repo, func(s *promote.GitSubscription) { s.Include = []string{app} }))
+	}
+	all := commitAt(repo, "main", "all", 0, files)
+	g := newGit(func(c *discover.GitConfig) { c.Fresh = time.Hour })
+	for _, sub := range subs {
+		newestID(t, g, sub)
+	}
+	asked(srv)
+	one := commitAt(repo, "main", "one", 1, map[string]string{"apps/s7/x": "2"})
+	g.Refresh(repo.URL)
+	for i, sub := range subs {
+		want := all
+		if i == 7 {
+			want = one
+		}
+		if got := newestID(t, g, sub); got != want {
+			t.Errorf("%v: %s, want %s", sub.Include, got, want)
+		}
+	}
+	if diff := cmp.Diff([]string{"refs", "fetch", "fetch"}, asked(srv)); diff != "" {
+		t.Errorf("requests: -want +got:\n%s", diff)
+	}
+}
+
 func TestTheWalkIsBounded(t *testing.T) {
 	srv := gittest.NewServer(t)
 	repo := srv.Repo("app.git", nil)
