@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -24,11 +23,12 @@ type Tag struct {
 // Tags returns the tags, sorted by name.
 func (r Refs) Tags() []Tag {
 	var out []Tag
-	for _, ref := range slices.Sorted(maps.Keys(r.Commits)) {
+	for ref, commit := range r.Commits {
 		if name, ok := strings.CutPrefix(ref, tagPrefix); ok {
-			out = append(out, Tag{Name: name, Object: r.Objects[ref], Commit: r.Commits[ref]})
+			out = append(out, Tag{Name: name, Object: r.Objects[ref], Commit: commit})
 		}
 	}
+	slices.SortFunc(out, func(a, b Tag) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 
@@ -80,7 +80,7 @@ func (r *Repository) unknownTags(tags []Tag) ([]oid, error) {
 				return nil, fmt.Errorf("tag %q: %w", oneLine(tag.Name, 80), err)
 			}
 		}
-		if !seen[want] && !(r.store.has(want) && r.store.has(commit)) {
+		if !seen[want] && (!r.store.has(want) || !r.store.has(commit)) {
 			seen[want] = true
 			missing = append(missing, want)
 		}

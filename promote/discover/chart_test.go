@@ -247,56 +247,69 @@ func TestChartProblems(t *testing.T) {
 		want string
 	}{
 		{
-			"a chart with a typing mistake", promote.ChartSubscription{RepoURL: s.URL, Chart: "ngnix"},
+			"a chart with a typing mistake",
+			promote.ChartSubscription{RepoURL: s.URL, Chart: "ngnix"},
 			`chart "ngnix" is not in the index of ` + s.URL + `; did you mean "nginx"?; correct name at develop/warehouse.yaml:9:7`,
 		},
 		{
-			"another chart", promote.ChartSubscription{RepoURL: s.URL, Chart: "something"},
+			"another chart",
+			promote.ChartSubscription{RepoURL: s.URL, Chart: "something"},
 			`chart "something" is not in the index of ` + s.URL + `, which has nginx, redis; correct name at develop/warehouse.yaml:9:7`,
 		},
 		{"a chart without versions", promote.ChartSubscription{RepoURL: s.URL, Chart: "redis"}, `chart "redis" of ` + s.URL + ` has no versions; push one`},
 		{
-			"a constraint that nothing meets", promote.ChartSubscription{RepoURL: s.URL, Chart: "nginx", Constraint: "^2"},
+			"a constraint that nothing meets",
+			promote.ChartSubscription{RepoURL: s.URL, Chart: "nginx", Constraint: "^2"},
 			`none of the 2 versions of chart "nginx" of ` + s.URL + ` is selected (1.0.0: outside semverConstraint "^2"; next: not a semantic version); widen semverConstraint at develop/warehouse.yaml:9:7, or push a version inside it`,
 		},
 		{
-			"a constraint that is none", promote.ChartSubscription{RepoURL: s.URL, Chart: "nginx", Constraint: "x y"},
+			"a constraint that is none",
+			promote.ChartSubscription{RepoURL: s.URL, Chart: "nginx", Constraint: "x y"},
 			`chart "nginx" of ` + s.URL + `: semverConstraint "x y" is not a semantic version range: improper constraint: "x y"; correct it at develop/warehouse.yaml:9:7`,
 		},
 		{
-			"no index", promote.ChartSubscription{RepoURL: s.URL + "/absent", Chart: "nginx"},
+			"no index",
+			promote.ChartSubscription{RepoURL: s.URL + "/absent", Chart: "nginx"},
 			`chart repository ` + host + `: read "` + s.URL + `/absent/index.yaml": HTTP 404: Not Found; correct repoURL: it is the folder that holds index.yaml`,
 		},
 		{
-			"no credentials", promote.ChartSubscription{RepoURL: s.URL + "/private?token=s3cret", Chart: "nginx"},
+			"no credentials",
+			promote.ChartSubscription{RepoURL: s.URL + "/private?token=s3cret", Chart: "nginx"},
 			`chart repository ` + host + `: read "` + s.URL + `/private/index.yaml": HTTP 401: Unauthorized; give Lockkeeper a user and password for ` + host + ` that may read it`,
 		},
 		{
-			"a page", promote.ChartSubscription{RepoURL: s.URL + "/page", Chart: "nginx"},
+			"a page",
+			promote.ChartSubscription{RepoURL: s.URL + "/page", Chart: "nginx"},
 			`chart repository ` + host + `: read "` + s.URL + `/page/index.yaml": it is not the index of a chart repository; check that repoURL is the folder that holds index.yaml`,
 		},
 		{
-			"redirects without end", promote.ChartSubscription{RepoURL: s.URL + "/moved", Chart: "nginx"},
+			"redirects without end",
+			promote.ChartSubscription{RepoURL: s.URL + "/moved", Chart: "nginx"},
 			`chart repository ` + host + `: read "` + s.URL + `/moved/index.yaml": no answer: too many redirects; check that ` + host + ` can be reached from here; it is asked again later`,
 		},
 		{
-			"an index above the bound", promote.ChartSubscription{RepoURL: s.URL + "/large", Chart: "nginx"},
+			"an index above the bound",
+			promote.ChartSubscription{RepoURL: s.URL + "/large", Chart: "nginx"},
 			`chart repository ` + host + `: read "` + s.URL + `/large/index.yaml": the index has more than 50000 bytes, which is the most that is read; remove old versions from it`,
 		},
 		{
-			"an HTTP repository without a name", promote.ChartSubscription{RepoURL: s.URL},
+			"an HTTP repository without a name",
+			promote.ChartSubscription{RepoURL: s.URL},
 			`repoURL "` + s.URL + `" is a repository of many charts; set name to one of them at develop/warehouse.yaml:9:7`,
 		},
 		{
-			"an OCI chart with a name", promote.ChartSubscription{RepoURL: "oci://example.com/web", Chart: "web"},
+			"an OCI chart with a name",
+			promote.ChartSubscription{RepoURL: "oci://example.com/web", Chart: "web"},
 			`repoURL "oci://example.com/web" names the chart, and so does name; remove name: web at develop/warehouse.yaml:9:7`,
 		},
 		{
-			"an OCI chart with a tag", promote.ChartSubscription{RepoURL: "oci://example.com/web:1.0.0"},
+			"an OCI chart with a tag",
+			promote.ChartSubscription{RepoURL: "oci://example.com/web:1.0.0"},
 			`repoURL "oci://example.com/web:1.0.0" is not a chart in an OCI registry; write oci://<registry>/<repository> without tag and digest at develop/warehouse.yaml:9:7`,
 		},
 		{
-			"neither", promote.ChartSubscription{RepoURL: "user:s3cret@example.com/charts", Chart: "web"},
+			"neither",
+			promote.ChartSubscription{RepoURL: "user:s3cret@example.com/charts", Chart: "web"},
 			`repoURL "example.com/charts" is not a chart repository; write https://… with the chart's name, or oci://<registry>/<repository> at develop/warehouse.yaml:9:7`,
 		},
 	}
@@ -426,7 +439,8 @@ func TestChartsOfAnOCIRegistry(t *testing.T) {
 	want := discover.ChartExplanation{
 		RepoURL: sub.RepoURL, Versions: 5, Candidates: []string{"1.2.0+build.5", "1.0.0"}, Chosen: "1.2.0+build.5",
 		Skipped: []discover.Skipped{
-			{Name: "1.3", Reason: "not a whole semantic version"}, {Name: "latest", Reason: "not a whole semantic version"},
+			{Name: "1.3", Reason: "not a whole semantic version"},
+			{Name: "latest", Reason: "not a whole semantic version"},
 			{Name: "v3.0.0", Reason: "not a whole semantic version"},
 		},
 	}

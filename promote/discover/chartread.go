@@ -39,8 +39,8 @@ func (x chartIndex) count() int {
 // and versions are a hundredth. The block style that Helm and every known server write is read line by line, JSON token by
 // token; another style of YAML is read as a whole, up to 4 MiB.
 func readChartIndex(from io.Reader) (chartIndex, error) {
-	start := &bytes.Buffer{}
-	in := bufio.NewReaderSize(io.TeeReader(from, &boundedWriter{start, maxUncommon + 1}), 64<<10)
+	start := &beginning{left: maxUncommon + 1}
+	in := bufio.NewReaderSize(io.TeeReader(from, start), 64<<10)
 	if first, err := in.Peek(1); err == nil && first[0] == '{' {
 		return readJSONIndex(in)
 	}
@@ -52,23 +52,31 @@ func readChartIndex(from io.Reader) (chartIndex, error) {
 	if _, err := io.Copy(io.Discard, io.LimitReader(in, maxUncommon+1)); err != nil {
 		return nil, err
 	}
-	if start.Len() > maxUncommon {
+	if start.left == 0 {
 		return nil, fmt.Errorf("line %d of the index is written in a style that is read only up to %d MiB; write it as helm repo index does", scan.line, maxUncommon>>20)
 	}
-	return readWholeIndex(start.Bytes())
+	return readWholeIndex(bytes.Join(start.parts, nil))
 }
 
-// boundedWriter keeps the beginning of what is written to it.
-type boundedWriter struct {
-	to   *bytes.Buffer
-	left int
+// beginning keeps the beginning of what is written to it.
+type beginning struct {
+	parts [][]byte
+	left  int // bytes that are still kept
 }
 
 // Write implements io.Writer.
-func (w *boundedWriter) Write(p []byte) (int, error) {
-	kept := p[:min(len(p), w.left)]
-	w.left -= len(kept)
-	w.to.Write(kept)
+func (b *beginning) Write(p []byte) (int, error) {
+	const size = 64 << 10
+	for rest := p[:min(len(p), b.left)]; len(rest) > 0; {
+		last := len(b.parts) - 1
+		if last < 0 || len(b.parts[last]) == size {
+			b.parts = append(b.parts, make([]byte, 0, size))
+			last++
+		}
+		n := min(len(rest), size-len(b.parts[last]))
+		b.parts[last] = append(b.parts[last], rest[:n]...)
+		b.left, rest = b.left-n, rest[n:]
+	}
 	return len(p), nil
 }
 

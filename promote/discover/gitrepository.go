@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -183,12 +184,7 @@ func firstParent(commit git.CommitInfo) []string { return commit.Parents[:min(1,
 // changed reports whether a commit changed a path that the filter selects.
 func (r *gitRepository) changed(ctx context.Context, commit git.CommitInfo, filter pathFilter) (bool, error) {
 	if paths, known := r.changesOf(commit.ID); known {
-		for _, path := range paths {
-			if filter.selects(path) {
-				return true, nil
-			}
-		}
-		return false, nil
+		return slices.ContainsFunc(paths, filter.selects), nil
 	}
 	base := ""
 	for _, parent := range firstParent(commit) {

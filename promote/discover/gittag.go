@@ -156,6 +156,9 @@ func tagPatterns(key string, patterns []string) ([]*regexp.Regexp, error) {
 
 // judge returns why a tag is refused, and of one that is not the version that it is, where that matters. Ignoring wins.
 func (f tagFilter) judge(tag string) (version *semver.Version, refused string) {
+	if plainLine(tag) != tag {
+		return nil, "its name is not printable"
+	}
 	matches := func(re *regexp.Regexp) bool { return re.MatchString(tag) }
 	if i := slices.IndexFunc(f.ignore, matches); i >= 0 {
 		return nil, fmt.Sprintf("ignored by %q", f.ignore[i])
