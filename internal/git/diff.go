@@ -27,12 +27,12 @@ type FileChange struct {
 // maxVisits bounds the paths and directories that one comparison looks at, maxPath the length of a path: trees may be built
 // so that a few kilobytes of them hold more paths than there are atoms.
 const (
-	maxVisits = 2_000_000
+	maxVisits = 1_000_000
 	maxPath   = 16 << 10
 )
 
 // Diff returns the paths that differ between two commits, sorted. An empty base is the empty tree. It compares ids only,
-// so it reads no file, and skips directories that are equal; renames are an Added and a Deleted. More than 2,000,000 paths
+// so it reads no file, and skips directories that are equal; renames are an Added and a Deleted. More than 1,000,000 paths
 // and directories that differ are ErrTooLarge.
 func (r *Repository) Diff(ctx context.Context, base, head string) ([]FileChange, error) {
 	var changes []FileChange

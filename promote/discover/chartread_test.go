@@ -121,7 +121,8 @@ func TestReadChartIndexIsBounded(t *testing.T) {
 	}
 }
 
-func TestReadChartIndexHoldsLittle(t *testing.T) {
+// largeIndex has 20,000 versions in 26 MB.
+func largeIndex() string {
 	var b strings.Builder
 	b.WriteString("entries:\n")
 	for chart := range 200 {
@@ -130,15 +131,31 @@ func TestReadChartIndexHoldsLittle(t *testing.T) {
 			fmt.Fprintf(&b, "  - apiVersion: v2\n    description: %s\n    version: 1.%d.0\n", strings.Repeat("text ", 250), i)
 		}
 	}
+	return b.String()
+}
+
+func TestReadChartIndexHoldsLittle(t *testing.T) {
+	text := largeIndex()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	index, err := readChartIndex(strings.NewReader(b.String()))
+	index, err := readChartIndex(strings.NewReader(text))
 	runtime.ReadMemStats(&after)
 	if err != nil || index.count() != 20_000 {
 		t.Fatal(index.count(), err)
 	}
-	if got := after.TotalAlloc - before.TotalAlloc; got > uint64(b.Len()) {
-		t.Errorf("allocated %d bytes for an index of %d", got, b.Len())
+	if got := after.TotalAlloc - before.TotalAlloc; got > uint64(len(text))/2 {
+		t.Errorf("allocated %d bytes for an index of %d", got, len(text))
+	}
+}
+
+func BenchmarkReadChartIndex(b *testing.B) {
+	text := largeIndex()
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := readChartIndex(strings.NewReader(text)); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -328,6 +328,29 @@ func TestTheWalkIsBounded(t *testing.T) {
 	}
 }
 
+// The second commit holds one folder twice, twenty-four levels deep: 16 million paths in two dozen objects.
+func TestACommitWithMorePathsThanCanBeLookedAtIsLeftOut(t *testing.T) {
+	srv := gittest.NewServer(t)
+	repo := srv.Repo("app.git", nil)
+	first := commitAt(repo, "main", "first", 0, map[string]string{"apps/x": "1"})
+	entry := "100644 blob " + repo.Git("rev-parse", "main:apps/x")
+	for range 24 {
+		tree := strings.TrimSpace(repo.GitInput(entry+"\ta\n"+entry+"\tb\n", "mktree"))
+		entry = "040000 tree " + tree
+	}
+	second := repo.Git("commit-tree", "-p", first, "-m", "second", strings.TrimPrefix(entry, "040000 tree "))
+	repo.Git("update-ref", "refs/heads/main", second)
+	g := newGit(nil)
+	for _, exclude := range []string{"a", "b"} {
+		sub := gitSubscription(repo, func(s *promote.GitSubscription) { s.Include, s.Exclude = []string{"glob:apps/x"}, []string{exclude} })
+		commit, explanation, err := g.Newest(t.Context(), sub)
+		want := []discover.Skipped{{Name: second[:8], Reason: "it changes more paths than can be looked at"}}
+		if diff := cmp.Diff(want, explanation.Skipped); diff != "" || string(commit.ID) != first || err != nil {
+			t.Errorf("%v %v; -want +got:\n%s", commit, err, diff)
+		}
+	}
+}
+
 func TestTagStrategies(t *testing.T) {
 	srv := gittest.NewServer(t)
 	repo := srv.Repo("app.git", nil)

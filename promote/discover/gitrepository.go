@@ -30,7 +30,7 @@ type gitRepository struct {
 	mu         sync.Mutex
 	last       *gitReading
 	remembered map[string]gitMemory // by the key of a subscription
-	changes    map[string][]string  // commit → the paths it changed
+	changes    map[string][]string  // commit → the paths it changed; nil: more than can be looked at
 	paths      int                  // how many all of changes are
 }
 
@@ -184,13 +184,16 @@ func firstParent(commit git.CommitInfo) []string { return commit.Parents[:min(1,
 // changed reports whether a commit changed a path that the filter selects.
 func (r *gitRepository) changed(ctx context.Context, commit git.CommitInfo, filter pathFilter) (bool, error) {
 	if paths, known := r.changesOf(commit.ID); known {
+		if paths == nil {
+			return false, git.ErrTooLarge
+		}
 		return slices.ContainsFunc(paths, filter.selects), nil
 	}
 	base := ""
 	for _, parent := range firstParent(commit) {
 		base = parent
 	}
-	var paths []string
+	paths := []string{}
 	found := false
 	err := r.remote.EachChange(ctx, base, commit.ID, func(c git.FileChange) bool {
 		found = found || filter.selects(c.Path)
@@ -199,6 +202,9 @@ func (r *gitRepository) changed(ctx context.Context, commit git.CommitInfo, filt
 		}
 		return !found || len(paths) <= maxOwnPaths
 	})
+	if errors.Is(err, git.ErrTooLarge) {
+		r.keepChanges(commit.ID, nil)
+	}
 	if err != nil {
 		return false, err
 	}
