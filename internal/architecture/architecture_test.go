@@ -23,7 +23,7 @@ var rules = []struct {
 	{"promote/expr", []string{"promote", "internal/secret"}},
 	{"promote/kargo", []string{"promote", "promote/expr", "internal/manifest", "internal/nearest", "internal/secret"}},
 	{"promote/imageupdater", []string{"promote", "internal/manifest", "internal/nearest"}},
-	{"promote/discover", []string{"promote"}},
+	{"promote/discover", []string{"promote", "promote/expr", "internal/git", "internal/nearest", "internal/secret"}},
 	{"promote/discover/", []string{"promote", "promote/discover"}},
 	{"promote/step", []string{"promote", "promote/expr", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamledit"}},
 	{"promote/ledger", []string{"promote", "internal/git", "internal/secret"}},

@@ -87,7 +87,7 @@ func BenchmarkDiscover1000Warehouses(b *testing.B) {
 					sub := bb.sub
 					sub.RepoURL = fmt.Sprintf("%s/app-%d", p.host(), i%bb.repositories)
 					group.Go(func() error {
-						got, _, err := r.Discover(b.Context(), "p", warehouse(sub))
+						got, _, err := (&discover.Sources{Registry: r}).Discover(b.Context(), "p", warehouse(sub))
 						if err == nil && got.Problem != "" {
 							err = fmt.Errorf("problem: %s", got.Problem)
 						}
@@ -131,7 +131,7 @@ func TestPollsOfFiveThousandTags(t *testing.T) {
 			for i, want := range []int64{1 + tt.first, tt.then, tt.then} { // the first asks how to authenticate
 				c.advance(time.Minute)
 				p.requests.Store(0)
-				got, _, err := r.Discover(t.Context(), "p", warehouse(tt.sub))
+				got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "p", warehouse(tt.sub))
 				if err != nil || got.Problem != "" {
 					t.Fatal(err, got.Problem)
 				}

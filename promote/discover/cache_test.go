@@ -77,7 +77,7 @@ func TestWhatIsKnownSurvivesARestart(t *testing.T) {
 				if diff := cmp.Diff(tt.want, sorted(asked)); diff != "" {
 					t.Errorf("requests: -want +got:\n%s", diff)
 				}
-				got, _, err := w.r.Discover(t.Context(), "p", warehouse(sub))
+				got, _, err := (&discover.Sources{Registry: w.r}).Discover(t.Context(), "p", warehouse(sub))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -175,7 +175,7 @@ func TestWarehousesShareOneList(t *testing.T) {
 			sub := subscription(s, "web")
 			sub.Strategy = strategies[i%len(strategies)]
 			group.Go(func() error {
-				got, _, err := r.Discover(t.Context(), "p", warehouse(sub))
+				got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "p", warehouse(sub))
 				if err == nil && (got.Problem != "" || got.Images[0].Tag != "1.1.0") {
 					err = fmt.Errorf("%+v", got)
 				}
@@ -222,14 +222,14 @@ func TestWhoeverGivesUpDoesNotTakeTheOthersWithHim(t *testing.T) {
 	}
 	var group errgroup.Group
 	group.Go(func() error {
-		if _, _, err := r.Discover(ctx, "p", warehouse(subscription(s, "web"))); err == nil {
+		if _, _, err := (&discover.Sources{Registry: r}).Discover(ctx, "p", warehouse(subscription(s, "web"))); err == nil {
 			return fmt.Errorf("the first did not end with its context")
 		}
 		return nil
 	})
 	<-asked
 	group.Go(func() error {
-		got, _, err := r.Discover(t.Context(), "p", warehouse(subscription(s, "web")))
+		got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "p", warehouse(subscription(s, "web")))
 		if err == nil && got.Problem != "" {
 			err = fmt.Errorf("the second: %s", got.Problem)
 		}

@@ -33,7 +33,7 @@ func TestDiscoverTakesTheNewestVersionAndItsDigest(t *testing.T) {
 	c := newClock()
 	r := newRegistry(func(config *discover.Config) { config.Now = c.Now })
 	sub := subscription(s, "web")
-	got, explanation, err := r.Discover(t.Context(), "develop", warehouse(sub))
+	got, explanation, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestDiscoverTakesTheNewestVersionAndItsDigest(t *testing.T) {
 		{time.Minute, []string{"GET /v2/web/tags/list?n=1000", "HEAD /v2/web/manifests/1.0.2"}},
 	} {
 		c.advance(then.later)
-		if _, _, err := r.Discover(t.Context(), "develop", warehouse(sub)); err != nil {
+		if _, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub)); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(then.want, s.asked()); diff != "" {
@@ -81,7 +81,7 @@ func TestDiscoverFollowsPagesToTheEnd(t *testing.T) {
 				tags[i] = fmt.Sprintf("1.%d.0", i)
 			}
 			s.push(t, "web", image(t, "linux", "amd64", "", "one"), tags...)
-			got, explanation, err := newRegistry(nil).Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
+			got, explanation, err := (&discover.Sources{Registry: newRegistry(nil)}).Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
 			if err != nil || got.Problem != "" {
 				t.Fatal(err, got.Problem)
 			}
@@ -100,11 +100,11 @@ func TestDiscoverNeedsEverySubscription(t *testing.T) {
 	digest := s.push(t, "web", image(t, "linux", "amd64", "", "x"), "1.0.0")
 	s.push(t, "api", image(t, "linux", "amd64", "", "x"), "2.0.0")
 	r := newRegistry(nil)
-	got, _, err := r.Discover(t.Context(), "p", warehouse(subscription(s, "web"), subscription(s, "api")))
+	got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "p", warehouse(subscription(s, "web"), subscription(s, "api")))
 	if err != nil || len(got.Images) != 2 || got.Images[0].Digest != digest || got.Images[1].Tag != "2.0.0" {
 		t.Errorf("%+v %v", got, err)
 	}
-	got, _, err = r.Discover(t.Context(), "p", warehouse(subscription(s, "web"), subscription(s, "db")))
+	got, _, err = (&discover.Sources{Registry: r}).Discover(t.Context(), "p", warehouse(subscription(s, "web"), subscription(s, "db")))
 	if err != nil || got.Images != nil || !strings.Contains(got.Problem, "NAME_UNKNOWN") {
 		t.Errorf("%+v %v", got, err)
 	}
@@ -151,7 +151,7 @@ func TestDiscoverExplainsWhyThereIsNothing(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, _, err := newRegistry(nil).Discover(t.Context(), "develop", warehouse(tt.sub()))
+			got, _, err := (&discover.Sources{Registry: newRegistry(nil)}).Discover(t.Context(), "develop", warehouse(tt.sub()))
 			if err != nil || got.Images != nil {
 				t.Fatalf("images %v, error %v", got.Images, err)
 			}
@@ -222,7 +222,7 @@ func TestDiscoverWordsRefusals(t *testing.T) {
 			s.push(t, "web", image(t, "linux", "amd64", "", "x"), "1.0.0")
 			s.before = tt.before
 			r := newRegistry(func(c *discover.Config) { c.Keychain = keychain{"bot", secret} })
-			got, _, err := r.Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
+			got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
 			if err != nil || got.Images != nil {
 				t.Fatalf("images %v, error %v", got.Images, err)
 			}
@@ -252,7 +252,7 @@ func TestDiscoverTellsThatARegistryIsDown(t *testing.T) {
 	s := newServer(t)
 	sub := subscription(s, "web")
 	s.Close()
-	got, _, err := newRegistry(nil).Discover(t.Context(), "develop", warehouse(sub))
+	got, _, err := (&discover.Sources{Registry: newRegistry(nil)}).Discover(t.Context(), "develop", warehouse(sub))
 	if err != nil || !strings.Contains(got.Problem, "no answer: dial tcp") || !strings.Contains(got.Problem, "check that "+s.host()+" can be reached from here") {
 		t.Errorf("%q %v", got.Problem, err)
 	}
@@ -262,7 +262,7 @@ func TestDiscoverGivesUpOnARegistryThatHangs(t *testing.T) {
 	s := newServer(t)
 	s.before = func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }
 	r := newRegistry(func(c *discover.Config) { c.Timeout = 10 * time.Millisecond })
-	got, _, err := r.Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
+	got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
 	if err != nil || !strings.Contains(got.Problem, "no answer: timeout after 10ms; check that") {
 		t.Errorf("%q %v", got.Problem, err)
 	}
@@ -272,7 +272,7 @@ func TestDiscoverEndsWithItsContext(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	s.before = func(_ http.ResponseWriter, r *http.Request) bool { cancel(); <-r.Context().Done(); return true }
-	_, _, err := newRegistry(nil).Discover(ctx, "develop", warehouse(subscription(s, "web")))
+	_, _, err := (&discover.Sources{Registry: newRegistry(nil)}).Discover(ctx, "develop", warehouse(subscription(s, "web")))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -299,12 +299,12 @@ func TestARegistryThatLimitsUsIsLeftAlone(t *testing.T) {
 	asked := len(s.asked())
 	limited = false
 	c.now = c.now.Add(20 * time.Second)
-	got, _, _ := r.Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
+	got, _, _ := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
 	if !strings.Contains(got.Problem, "left alone for 40s, until 09:01:00 UTC") || len(s.asked()) != 0 || asked == 0 {
 		t.Errorf("problem %q", got.Problem)
 	}
 	c.now = c.now.Add(41 * time.Second)
-	if got, _, _ := r.Discover(t.Context(), "develop", warehouse(subscription(s, "web"))); got.Problem != "" {
+	if got, _, _ := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(subscription(s, "web"))); got.Problem != "" {
 		t.Errorf("problem %q", got.Problem)
 	}
 }
@@ -341,7 +341,7 @@ func TestExpiredCredentialsAreLookedUpAgain(t *testing.T) {
 	}
 	r := newRegistry(func(c *discover.Config) { c.Keychain = keychainFunc(func() string { return valid }) })
 	for _, valid = range []string{"first", "second"} {
-		got, _, err := r.Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
+		got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
 		if err != nil || got.Problem != "" {
 			t.Errorf("with the %s password: %q %v", valid, got.Problem, err)
 		}
@@ -420,7 +420,7 @@ func TestDiscoverByPlatform(t *testing.T) {
 		t.Run(tt.platform, func(t *testing.T) {
 			sub := subscription(s, "web")
 			sub.Platform = tt.platform
-			got, _, err := r.Discover(t.Context(), "develop", warehouse(sub))
+			got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub))
 			if err != nil || got.Problem != tt.problem {
 				t.Fatalf("problem %q, error %v", got.Problem, err)
 			}
@@ -434,7 +434,7 @@ func TestDiscoverByPlatform(t *testing.T) {
 		c.advance(time.Minute)
 		sub := subscription(s, "web")
 		sub.Platform = "linux/amd64"
-		if _, _, err := r.Discover(t.Context(), "develop", warehouse(sub)); err != nil {
+		if _, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub)); err != nil {
 			t.Fatal(err)
 		}
 		want := []string{"GET /v2/web/tags/list?n=1000", "HEAD /v2/web/manifests/1.1.0", "HEAD /v2/web/manifests/1.0.0"}
@@ -454,16 +454,16 @@ func TestTLS(t *testing.T) {
 	r := newRegistry(func(c *discover.Config) { c.Insecure = func(string) bool { return false } })
 	sub := subscription(s, "web")
 	sub.RepoURL = strings.TrimPrefix(secure.URL, "https://") + "/web"
-	got, _, err := r.Discover(t.Context(), "develop", warehouse(sub))
+	got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub))
 	if err != nil || !strings.HasSuffix(got.Problem, "or set insecureSkipTLSVerify: true") {
 		t.Errorf("an unknown certificate: %q %v", got.Problem, err)
 	}
 	sub.SkipTLSVerify = true
-	if got, _, err = r.Discover(t.Context(), "develop", warehouse(sub)); err != nil || got.Problem != "" {
+	if got, _, err = (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub)); err != nil || got.Problem != "" {
 		t.Errorf("with insecureSkipTLSVerify: %q %v", got.Problem, err)
 	}
 	sub = subscription(s, "web")
-	if got, _, err = r.Discover(t.Context(), "develop", warehouse(sub)); err != nil || !strings.Contains(got.Problem, "no answer") {
+	if got, _, err = (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub)); err != nil || !strings.Contains(got.Problem, "no answer") {
 		t.Errorf("a registry without TLS that is not listed as such: %q %v", got.Problem, err)
 	}
 }
@@ -478,7 +478,7 @@ func FuzzRepoURL(f *testing.F) {
 		if err == nil || digest != "" {
 			t.Errorf("%q:%q gave %q", repoURL, tag, digest)
 		}
-		got, _, err := r.Discover(t.Context(), "p", warehouse(promote.ImageSubscription{RepoURL: repoURL}))
+		got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "p", warehouse(promote.ImageSubscription{RepoURL: repoURL}))
 		if err != nil || got.Problem == "" {
 			t.Errorf("%q: %+v %v", repoURL, got, err)
 		}
@@ -505,7 +505,7 @@ func TestRegistryIsUsedByManyAtOnce(t *testing.T) {
 	var group errgroup.Group
 	for range 20 {
 		group.Go(func() error {
-			got, _, err := r.Discover(t.Context(), "develop", warehouse(sub))
+			got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub))
 			if err == nil && got.Problem != "" {
 				err = errors.New(got.Problem)
 			}
@@ -528,12 +528,12 @@ func TestARefusedRepositoryCostsTheOthersNothing(t *testing.T) {
 	}
 	w := watch(t, s, subscription(s, "web"), nil)
 	w.next()
-	if got, _, err := w.r.Discover(t.Context(), "p", warehouse(subscription(s, "secret"))); err != nil || !strings.Contains(got.Problem, "HTTP 403") {
+	if got, _, err := (&discover.Sources{Registry: w.r}).Discover(t.Context(), "p", warehouse(subscription(s, "secret"))); err != nil || !strings.Contains(got.Problem, "HTTP 403") {
 		t.Fatal(err, got.Problem)
 	}
 	s.asked()
 	w.c.advance(time.Minute)
-	if _, _, err := w.r.Discover(t.Context(), "p", warehouse(w.sub)); err != nil {
+	if _, _, err := (&discover.Sources{Registry: w.r}).Discover(t.Context(), "p", warehouse(w.sub)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{listWeb, head("1.0.0")}, s.asked()); diff != "" {

@@ -20,13 +20,21 @@ const (
 
 // Explanation says how a discovery came to its result, one entry for each subscription that was looked at.
 type Explanation struct {
-	Images []ImageExplanation
+	Images  []ImageExplanation
+	Commits []GitExplanation
+	Charts  []ChartExplanation
 }
 
 // String is a table for people, with an empty line between subscriptions.
 func (e Explanation) String() string {
-	parts := make([]string, 0, len(e.Images))
+	parts := make([]string, 0, len(e.Images)+len(e.Commits)+len(e.Charts))
 	for _, one := range e.Images {
+		parts = append(parts, one.String())
+	}
+	for _, one := range e.Commits {
+		parts = append(parts, one.String())
+	}
+	for _, one := range e.Charts {
 		parts = append(parts, one.String())
 	}
 	return strings.Join(parts, "\n")
@@ -88,6 +96,65 @@ func telling(dropped []Dropped, most int) []Dropped {
 		out = append(out, dropped[one.at])
 	}
 	return out
+}
+
+// String is a table of the commits: what became of each, and why.
+func (e GitExplanation) String() string {
+	title := "git " + plain(e.RepoURL)
+	if e.Branch != "" {
+		title += ": branch " + plain(e.Branch)
+	}
+	if title += fmt.Sprintf(", %d looked at", e.Looked); e.Reused {
+		title += ", nothing changed since"
+	}
+	candidates := make([]string, len(e.Candidates))
+	for i, commit := range e.Candidates {
+		candidates[i] = commit.Label()
+	}
+	identity := ""
+	if len(e.Candidates) > 0 {
+		identity = strings.TrimSpace(e.Candidates[0].ID.Short() + " " + e.Candidates[0].Message)
+	}
+	return explained(title, e.Chosen, identity, candidates, e.Skipped, e.Problem)
+}
+
+// String is a table of the versions: what became of each, and why.
+func (e ChartExplanation) String() string {
+	title := "chart " + plain(strings.TrimSpace(e.RepoURL+" "+e.Chart)) + fmt.Sprintf(", %d versions", e.Versions)
+	identity := ""
+	if e.Deprecated {
+		identity = "deprecated"
+	}
+	return explained(title, e.Chosen, identity, e.Candidates, e.Skipped, e.Problem)
+}
+
+// explained is the table of one subscription.
+func explained(title, chosen, identity string, candidates []string, skipped []Skipped, problem string) string {
+	var out strings.Builder
+	out.WriteString(title + "\n")
+	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	if chosen != "" {
+		row(table, plain(chosen), "taken", identity)
+	}
+	for i, name := range candidates[:min(len(candidates), maxPrinted)] {
+		if i > 0 {
+			row(table, plain(name), "left", "comes after "+chosen)
+		}
+	}
+	if more := len(candidates) - maxPrinted; more > 0 {
+		row(table, fmt.Sprintf("and %d more", more), "left", "")
+	}
+	for _, s := range skipped[:min(len(skipped), maxPrinted)] {
+		row(table, plain(s.Name), "dropped", s.Reason)
+	}
+	if more := len(skipped) - maxPrinted; more > 0 {
+		row(table, fmt.Sprintf("and %d more", more), "dropped", "")
+	}
+	_ = table.Flush() // to memory
+	if problem != "" {
+		fmt.Fprintf(&out, "  nothing is taken: %s\n", plain(problem))
+	}
+	return out.String()
 }
 
 // String is a table of the tags: what became of each, and why.

@@ -44,7 +44,7 @@ func TestExplanationIsReadable(t *testing.T) {
 	add("undated", func(sub *promote.ImageSubscription) { sub.Strategy = promote.SelectNewestBuild })
 	add("nobody", func(*promote.ImageSubscription) {})
 	subs = append(subs, promote.ImageSubscription{RepoURL: "https://x/\x1b[2Jy"})
-	_, explanation, err := newRegistry(nil).Discover(t.Context(), "p", warehouse(subs...))
+	_, explanation, err := (&discover.Sources{Registry: newRegistry(nil)}).Discover(t.Context(), "p", warehouse(subs...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestARegistryThatIsDownIsAskedOncePerWarehouse(t *testing.T) {
 	down.Close()
 	dials := 0
 	r := newRegistry(func(c *discover.Config) { c.Transport = counting{down.host(), &dials} })
-	got, explanation, err := r.Discover(t.Context(), "p", warehouse(gone[0], subscription(s, "web"), gone[1]))
+	got, explanation, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "p", warehouse(gone[0], subscription(s, "web"), gone[1]))
 	if err != nil || got.Images != nil || explanation.Images[1].Chosen != "1.0.0" {
 		t.Fatalf("%+v %+v %v", got, explanation, err)
 	}

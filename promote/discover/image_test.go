@@ -147,7 +147,7 @@ func TestAnnotationsOfAnImage(t *testing.T) {
 			s.upload(t, "web:1.0.0", tt.img)
 			sub := subscription(s, "web")
 			sub.Name, sub.Platform = "front", tt.platform
-			got, _, err := newRegistry(nil).Discover(t.Context(), "p", warehouse(sub))
+			got, _, err := (&discover.Sources{Registry: newRegistry(nil)}).Discover(t.Context(), "p", warehouse(sub))
 			if err != nil || got.Problem != "" {
 				t.Fatal(err, got.Problem)
 			}
@@ -216,7 +216,7 @@ func TestDiscoverTakesImagesThatSayLittle(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t)
 			s.before = serveManifest("1.0.0", tt.media, tt.manifest)
-			got, _, err := newRegistry(nil).Discover(t.Context(), "p", warehouse(subscription(s, "web")))
+			got, _, err := (&discover.Sources{Registry: newRegistry(nil)}).Discover(t.Context(), "p", warehouse(subscription(s, "web")))
 			if err != nil || got.Problem != "" || len(got.Images) != 1 {
 				t.Fatalf("%+v %v", got, err)
 			}
@@ -258,7 +258,7 @@ func TestDiscoverRefusesAnIndexWithoutAnImage(t *testing.T) {
 				s.upload(t, "web:1.0.0", tt.img)
 				sub := subscription(s, "web")
 				sub.Strategy = strategy
-				got, _, err := newRegistry(nil).Discover(t.Context(), "p", warehouse(sub))
+				got, _, err := (&discover.Sources{Registry: newRegistry(nil)}).Discover(t.Context(), "p", warehouse(sub))
 				want := s.host() + "/web:1.0.0 is an index of attestations or of nothing, without an image that can run; push the image again"
 				if err != nil || got.Problem != want {
 					t.Errorf("problem %q, error %v", got.Problem, err)
@@ -299,7 +299,7 @@ func TestRegistriesThatAnswerHeadPoorly(t *testing.T) {
 			var asked []string
 			for range 3 {
 				s.asked()
-				if got, _, err := r.Discover(t.Context(), "p", warehouse(subscription(s, "web"))); err != nil || got.Problem != "" {
+				if got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "p", warehouse(subscription(s, "web"))); err != nil || got.Problem != "" {
 					t.Fatal(err, got.Problem)
 				}
 				asked = s.asked()

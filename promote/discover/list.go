@@ -16,7 +16,7 @@ func (r *Registry) tags(ctx context.Context, src source) ([]string, error) {
 		err := r.ask(ctx, request{src, fmt.Sprintf("list the tags of %q", shown(src.repo))}, func(p *remote.Puller) error {
 			lister, err := p.Lister(ctx, src.repo)
 			if err == nil {
-				tags, err = turn(ctx, lister)
+				tags, err = allPages(ctx, lister)
 			}
 			return err
 		})
@@ -24,8 +24,8 @@ func (r *Registry) tags(ctx context.Context, src source) ([]string, error) {
 	})
 }
 
-// turn reads page after page.
-func turn(ctx context.Context, lister *remote.Lister) ([]string, error) {
+// allPages reads page after page.
+func allPages(ctx context.Context, lister *remote.Lister) ([]string, error) {
 	var tags []string
 	before := ""
 	for pages := 0; lister.HasNext(); pages++ {

@@ -42,7 +42,7 @@ func watch(t *testing.T, s *server, sub promote.ImageSubscription, change func(*
 func (w *watcher) next() (taken string, explanation discover.ImageExplanation, asked []string) {
 	w.t.Helper()
 	w.c.advance(time.Minute)
-	got, explained, err := w.r.Discover(w.t.Context(), "p", warehouse(w.sub))
+	got, explained, err := (&discover.Sources{Registry: w.r}).Discover(w.t.Context(), "p", warehouse(w.sub))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestATrustedTagIsReadOnce(t *testing.T) {
 	s.upload(t, "web:1.0.0", built(t, day(2), nil))
 	s.asked()
 	w.takes("1.0.0", listWeb)
-	got, _, err := w.r.Discover(t.Context(), "p", warehouse(sub))
+	got, _, err := (&discover.Sources{Registry: w.r}).Discover(t.Context(), "p", warehouse(sub))
 	if err != nil || got.Images[0].Digest != digestOf(t, first) {
 		t.Errorf("%+v %v", got, err)
 	}
