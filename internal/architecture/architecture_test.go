@@ -35,6 +35,8 @@ var rules = []struct {
 	{"internal/manifest", []string{"internal/nearest"}},
 	{"internal/nearest", nil},
 	{"internal/yamledit", []string{"internal/nearest"}},
+	{"internal/kustomizeedit", []string{"internal/nearest", "internal/yamledit"}},
+	{"internal/chartedit", []string{"internal/nearest", "internal/yamledit"}},
 	{"internal/contract", nil},
 	{"internal/contract/", []string{"internal/contract"}},
 	{"internal/argocd", []string{"promote", "internal/secret"}},
