@@ -15,6 +15,10 @@ import (
 const (
 	maxNodes = 500_000
 	maxDepth = 500
+	// maxWork is how many bytes all texts and lists on the way may have together, and callCost what every call counts at
+	// least, so that neither many small nor few large values add up to more memory than there is.
+	maxWork  = 320 << 20
+	callCost = 64
 	// maxIncludes is how many includes may be running inside each other (Helm's bound).
 	maxIncludes = 1000
 )
@@ -27,6 +31,7 @@ type budget struct {
 	ctx      context.Context //nolint:containedctx // of one call, and template functions take none
 	limit    int             // bytes of any one text
 	written  int             // bytes of finished templates
+	work     int             // bytes of everything that was made
 	includes int
 }
 
@@ -40,6 +45,14 @@ func (b *budget) tick() (string, error) {
 
 func (b *budget) tooLong(what string) error {
 	return fmt.Errorf("%s would have more than %d bytes: %w", what, b.limit, errBudget)
+}
+
+// spend counts what was made.
+func (b *budget) spend(bytes int) error {
+	if b.work += bytes; b.work > maxWork {
+		return fmt.Errorf("more than %d bytes of texts and lists are made on the way: %w", maxWork, errBudget)
+	}
+	return nil
 }
 
 // text bounds what a function would write, given the sizes of its parts.
@@ -56,13 +69,13 @@ type output struct {
 	budget *budget
 }
 
-// Write keeps p unless the template has become too long or the time is up.
+// Write keeps p unless the template has become too long.
 func (o *output) Write(p []byte) (int, error) {
-	if _, err := o.budget.tick(); err != nil {
-		return 0, err
-	}
 	if o.Len()+len(p) > o.budget.limit {
 		return 0, o.budget.tooLong("the output")
+	}
+	if err := o.budget.spend(len(p)); err != nil {
+		return 0, err
 	}
 	return o.Builder.Write(p)
 }
@@ -122,8 +135,9 @@ func (m *measure) value(v reflect.Value, depth int) error {
 	return nil
 }
 
-// result bounds what a function returned.
+// result bounds and counts what a function returned.
 func (b *budget) result(v reflect.Value) error {
+	const element = 16
 	if v.Kind() == reflect.Interface {
 		v = v.Elem()
 	}
@@ -132,13 +146,12 @@ func (b *budget) result(v reflect.Value) error {
 		if v.Len() > b.limit {
 			return b.tooLong("the text")
 		}
-	case reflect.Slice, reflect.Map:
-		if v.Len() > max(b.limit, maxNodes) {
-			return b.tooLong("the list")
-		}
+		return b.spend(callCost + v.Len())
+	case reflect.Slice:
+		return b.spend(callCost + element*v.Len())
 	default:
+		return b.spend(callCost)
 	}
-	return nil
 }
 
 // bound makes the error of a budget one of the package.

@@ -17,7 +17,8 @@
 //
 // # Bounds
 //
-// The chart with its unpacked archives, the number of its files, the output, every intermediate text, the nesting of
-// includes and the time are bounded by [Limits]. Time is checked on every iteration of a loop, every template that is
+// The chart with its unpacked archives, the number of its files, the output, every intermediate text and the time are
+// bounded by [Limits]; so are, by constants, what is made on the way altogether, the nesting of includes and blocks, and the
+// number of charts that dependencies and their aliases amount to. Time is checked on every iteration of a loop, every template that is
 // entered and every function that is called, so no work goes on after [Template] returned.
 package helm

@@ -42,6 +42,9 @@ func load(ctx context.Context, tree fs.FS, limits Limits) (*chart.Chart, error) 
 		return nil, &manifest.Error{File: "Chart.yaml", Problem: fmt.Sprintf("%q is a library chart, which deploys nothing itself", c.Name()), Remedy: "render a chart that depends on it"}
 	}
 	order(c)
+	if instances(c) > maxInstances {
+		return nil, &manifest.Error{File: "Chart.yaml", Problem: fmt.Sprintf("with its dependencies and their aliases the chart is more than %d charts", maxInstances), Remedy: "depend on fewer charts", Cause: manifest.ErrBound}
+	}
 	return c, vendored(c)
 }
 
@@ -106,6 +109,9 @@ func (r *reader) folder() error {
 
 func (r *reader) rules() (*ignore.Rules, error) {
 	rules := ignore.Empty()
+	if info, err := fs.Lstat(r.tree, ignore.HelmIgnore); err == nil && !info.Mode().IsRegular() {
+		return nil, &manifest.Error{File: ignore.HelmIgnore, Problem: "is not a regular file, and links in a chart are not followed", Remedy: "put the file itself here"}
+	}
 	data, err := manifest.ReadFile(r.tree, ignore.HelmIgnore)
 	switch {
 	case err == nil:
@@ -204,6 +210,27 @@ func order(c *chart.Chart) {
 	for _, subchart := range subcharts {
 		order(subchart)
 	}
+}
+
+// maxInstances is how many charts a chart may be with all of its dependencies. Every alias of one counts, and multiplies
+// the dependencies below it.
+const maxInstances = 2000
+
+// instances counts them, up to a little more than the bound.
+func instances(c *chart.Chart) int {
+	total := 1
+	for _, subchart := range c.Dependencies() {
+		times := 0
+		for _, dependency := range c.Metadata.Dependencies {
+			if dependency != nil && dependency.Name == subchart.Name() {
+				times++
+			}
+		}
+		if total += min(max(times, 1), maxInstances) * instances(subchart); total > maxInstances {
+			return maxInstances + 1
+		}
+	}
+	return total
 }
 
 // vendored makes sure that what Chart.yaml depends on is in charts/: nothing is fetched here.

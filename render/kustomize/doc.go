@@ -19,5 +19,5 @@
 // # Bounds
 //
 // [Limits] bounds what is read, how often, what is built and the time. kustomize cannot be interrupted between two reads,
-// so time is checked at each of them. It also keeps global state: builds run one after the other.
+// so time is checked at each of them, and what vars and replacements copy is bounded only as a part of the output. It also keeps global state: builds run one after the other.
 package kustomize
