@@ -170,6 +170,47 @@ func TestCharts(t *testing.T) {
 	}
 }
 
+// TestOverlayNamespace holds what a release of kustomize once got wrong: patches and generators of a base, which know
+// nothing of the overlay's namespace.
+func TestOverlayNamespace(t *testing.T) {
+	files := tree(map[string]string{
+		"base/kustomization.yaml": "resources: [d.yaml]\nconfigMapGenerator: [{name: settings, literals: [a=b]}]\npatches: [{patch: '{\"apiVersion\": \"apps/v1\", \"kind\": \"Deployment\", \"metadata\": {\"name\": \"web\"}, \"spec\": {\"replicas\": 2}}'}]\n",
+		"base/d.yaml":             deployment,
+		"prod/kustomization.yaml": "resources: [../base]\nnamespace: prod\n",
+	})
+	out, err := Build(t.Context(), Request{Files: files, Dir: "prod"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+  namespace: prod
+spec:
+  replicas: 2
+  template:
+    spec:
+      containers:
+      - envFrom:
+        - configMapRef:
+            name: settings-4h2mbtbbt6
+        image: acme/web:1
+        name: web
+---
+apiVersion: v1
+data:
+  a: b
+kind: ConfigMap
+metadata:
+  name: settings-4h2mbtbbt6
+  namespace: prod
+`
+	if diff := cmp.Diff(want, string(out.YAML())); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
+	}
+}
+
 func TestChartsKnowTheCluster(t *testing.T) {
 	files := with(chart("charts/redis"), map[string]string{
 		"charts/redis/templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ randAlpha 1 | lower }}}\ndata: {v: {{ .Capabilities.KubeVersion.Version }}, x: '{{ .Capabilities.APIVersions.Has \"x/v1\" }}'}\n",
