@@ -13,6 +13,9 @@ import (
 
 const module = "github.com/lockkeeper/lockkeeper/"
 
+// edits are the packages that change files, for promotion steps and what runs them.
+var edits = []string{"internal/jsonedit", "internal/keypath", "internal/tomledit", "internal/yamledit"}
+
 // rules says which of our packages a package may depend on, directly or not. The first rule whose prefix fits counts; a
 // package without a rule fails the test, so that nobody forgets one.
 var rules = []struct {
@@ -24,9 +27,9 @@ var rules = []struct {
 	{"promote/kargo", []string{"promote", "promote/expr", "internal/manifest", "internal/nearest"}},
 	{"promote/discover", []string{"promote"}},
 	{"promote/discover/", []string{"promote", "promote/discover"}},
-	{"promote/step", []string{"promote", "promote/expr", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamledit"}},
+	{"promote/step", append([]string{"promote", "promote/expr", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
 	{"promote/ledger", []string{"promote", "internal/git", "internal/secret"}},
-	{"promote/reconcile", []string{"promote/", "promote", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamledit"}},
+	{"promote/reconcile", append([]string{"promote/", "promote", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
 	{"render", []string{"render/", "internal/manifest", "internal/nearest"}},
 	{"render/", []string{"render/", "internal/manifest", "internal/nearest"}},
 	{"internal/secret", nil},
@@ -34,7 +37,10 @@ var rules = []struct {
 	{"internal/git/", []string{"internal/git", "internal/git/", "internal/nearest", "internal/secret"}},
 	{"internal/manifest", []string{"internal/nearest"}},
 	{"internal/nearest", nil},
-	{"internal/yamledit", []string{"internal/nearest"}},
+	{"internal/keypath", []string{"internal/nearest"}},
+	{"internal/jsonedit", []string{"internal/keypath", "internal/nearest"}},
+	{"internal/tomledit", []string{"internal/keypath", "internal/nearest"}},
+	{"internal/yamledit", []string{"internal/keypath", "internal/nearest"}},
 	{"internal/contract", nil},
 	{"internal/contract/", []string{"internal/contract"}},
 	{"internal/argocd", []string{"promote", "internal/secret"}},
@@ -43,8 +49,8 @@ var rules = []struct {
 	{"internal/forge/devforge", []string{"promote", "internal/git/githttp"}},
 	{"internal/architecture", nil},
 	{"examples", nil},
-	{"bot", []string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamledit"}},
-	{"ci", []string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamledit"}},
+	{"bot", append([]string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
+	{"ci", append([]string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
 	{"cmd/", []string{""}},
 }
 
