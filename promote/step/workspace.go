@@ -27,6 +27,7 @@ type workspace struct {
 	repository Repository
 	checkouts  []*checkout
 	loose      map[string]entry // files outside of every checkout
+	folders    map[string]bool  // cleaned paths that steps wrote files below; what was deleted since may still be there
 	written    int              // bytes that steps wrote
 }
 
@@ -78,6 +79,11 @@ func (w *workspace) add(ctx context.Context, c checkout) error {
 	}
 	if slices.ContainsFunc(w.checkouts, func(other *checkout) bool { return other.path == cleaned }) {
 		return fmt.Errorf("path %q is checked out twice", c.path)
+	}
+	for loose := range w.loose {
+		if cleaned != "." && within(loose, cleaned) {
+			return fmt.Errorf("path %q holds the file %q that an earlier step wrote: check out elsewhere, or earlier", c.path, loose)
+		}
 	}
 	c.path, c.head, c.edits = cleaned, c.base, map[string]entry{}
 	if err := c.load(ctx); err != nil {
@@ -270,17 +276,83 @@ func (w *workspace) write(name string, data []byte, mode fs.FileMode) error {
 	if inside == "." || slices.ContainsFunc(w.checkouts, func(c *checkout) bool { return strings.HasPrefix(c.path, cleaned+"/") }) {
 		return fmt.Errorf("%q is a folder: name a file in it", name)
 	}
-	if c == nil {
-		w.loose[inside] = entry{data: data, mode: mode}
-		return nil
+	edits := w.loose
+	if c != nil {
+		edits = c.edits
+		if err := c.fits(name, inside); err != nil {
+			return err
+		}
 	}
+	if err := w.fits(edits, name, cleaned, inside); err != nil {
+		return err
+	}
+	if mode == 0 {
+		mode = edits[inside].mode
+	}
+	edits[inside] = entry{data: data, mode: mode}
+	for dir := path.Dir(cleaned); dir != "." && !w.folders[dir]; dir = path.Dir(dir) {
+		if w.folders == nil {
+			w.folders = map[string]bool{}
+		}
+		w.folders[dir] = true
+	}
+	return nil
+}
+
+// fits reports why a file cannot be written beside what the steps wrote before.
+func (w *workspace) fits(edits map[string]entry, name, cleaned, inside string) error {
 	for dir := path.Dir(inside); dir != "."; dir = path.Dir(dir) {
-		if file, edited := c.edits[dir]; edited && !file.gone {
+		if file, edited := edits[dir]; edited && !file.gone {
 			return fmt.Errorf("%q: %q is a file, so nothing can be below it", name, dir)
 		}
 	}
-	c.edits[inside] = entry{data: data, mode: mode}
+	if !w.folders[cleaned] {
+		return nil
+	}
+	for at, file := range edits {
+		if !file.gone && at != inside && within(at, inside) {
+			return fmt.Errorf("%q is a folder: name a file in it, or delete it first", name)
+		}
+	}
 	return nil
+}
+
+// fits reports why a file cannot be written into the commit that is checked out, as far as no step took away what is there.
+func (c *checkout) fits(name, inside string) error {
+	for dir := path.Dir(inside); dir != "."; dir = path.Dir(dir) {
+		if info, err := c.tree.Stat(dir); err == nil && !info.IsDir() && !c.edits[dir].gone {
+			return fmt.Errorf("%q: %q is %s, so nothing can be below it", name, dir, kindOfFile(info.Mode()))
+		}
+	}
+	info, err := c.tree.Stat(inside)
+	switch {
+	case err != nil || info.Mode().IsRegular():
+		return nil
+	case !info.IsDir():
+		return fmt.Errorf("%q is %s, which is never written to: delete it in a commit of its own first", name, kindOfFile(info.Mode()))
+	case c.holds(inside):
+		return fmt.Errorf("%q is a folder: name a file in it, or delete it first", name)
+	}
+	return nil
+}
+
+func kindOfFile(mode fs.FileMode) string {
+	switch {
+	case mode.IsRegular():
+		return "a file"
+	case mode&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	}
+	return "a submodule"
+}
+
+// holds reports whether a folder of the commit holds a file that no step took away.
+func (c *checkout) holds(dir string) bool {
+	entries, err := c.tree.ReadDir(dir)
+	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		at := path.Join(dir, e.Name())
+		return e.IsDir() && c.holds(at) || !e.IsDir() && !c.hidden(at)
+	})
 }
 
 // walked is one file that a walk meets.
@@ -306,38 +378,67 @@ func (w *workspace) walk(ctx context.Context, name string) ([]walked, error) {
 		if c != holder && !within(c.path, cleaned) {
 			continue
 		}
-		if err := c.walk(ctx, cleaned, files); err != nil {
+		if err := w.walkCheckout(ctx, c, cleaned, files); err != nil {
 			return nil, fmt.Errorf("list %q: %w", name, err)
 		}
 	}
 	return slices.SortedFunc(maps.Values(files), func(a, b walked) int { return strings.Compare(a.path, b.path) }), nil
 }
 
-// walk adds the files of a checkout that lie at or below a path of the workspace.
-func (c *checkout) walk(ctx context.Context, below string, files map[string]walked) error {
-	dir := "."
-	if c.path != below && within(below, c.path) {
-		dir = strings.TrimPrefix(strings.TrimPrefix(below, c.path), "/")
-	}
-	err := c.tree.Walk(ctx, dir, func(e git.Entry) error {
+// walkCheckout adds the files of a checkout that lie at or below a path of the workspace.
+func (w *workspace) walkCheckout(ctx context.Context, c *checkout, below string, files map[string]walked) error {
+	add := func(inside string, link bool) error {
 		if len(files) >= maxWalked {
 			return fmt.Errorf("more than %d files: name a folder with fewer", maxWalked)
 		}
-		if !c.hidden(e.Path) {
-			at := path.Join(c.path, e.Path)
-			files[at] = walked{path: at, link: !e.Mode.IsRegular()}
+		at := path.Join(c.path, inside)
+		if holder, _ := w.holder(at); holder == c && within(at, below) {
+			files[at] = walked{path: at, link: link}
 		}
 		return nil
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	}
+	if err := c.walk(ctx, c.inside(below), add); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	for inside, file := range c.edits {
-		if at := path.Join(c.path, inside); !file.gone && within(at, below) {
-			files[at] = walked{path: at}
+		if file.gone {
+			continue
+		}
+		if err := add(inside, false); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// inside is the part of the checkout that lies at or below a path of the workspace: all of it, unless the path is in it.
+func (c *checkout) inside(below string) string {
+	switch {
+	case c.path == below || !within(below, c.path):
+		return "."
+	case c.path == ".":
+		return below
+	}
+	return strings.TrimPrefix(below, c.path+"/")
+}
+
+// walk calls visit for the file at a path of the commit, or for all files below it, that no step took away.
+func (c *checkout) walk(ctx context.Context, at string, visit func(inside string, link bool) error) error {
+	info, err := c.tree.Stat(at)
+	switch {
+	case err != nil:
+		return err
+	case !info.IsDir() && c.hidden(at):
+		return nil
+	case !info.IsDir():
+		return visit(at, !info.Mode().IsRegular())
+	}
+	return c.tree.Walk(ctx, at, func(e git.Entry) error {
+		if c.hidden(e.Path) {
+			return nil
+		}
+		return visit(e.Path, !e.Mode.IsRegular())
+	})
 }
 
 // hidden reports whether a file of the commit was deleted, or a file was put where one of its folders was.

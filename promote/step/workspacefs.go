@@ -104,8 +104,8 @@ func (f workspaceFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	}
 	c, inside := f.w.holder(name)
 	if c != nil {
-		entries, err := c.tree.ReadDir(inside)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		entries, err := c.folder(inside)
+		if err != nil {
 			return nil, pathError("read", name, err)
 		}
 		f.committed(c, inside, entries, children)
@@ -127,6 +127,18 @@ func (f workspaceFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, pathError("read", name, fs.ErrNotExist)
 	}
 	return slices.SortedFunc(maps.Values(children), func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) }), nil
+}
+
+// folder lists a folder of the commit. Where the commit has none, a step may have made one: that is no error.
+func (c *checkout) folder(inside string) ([]fs.DirEntry, error) {
+	info, err := c.tree.Stat(inside)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !info.IsDir():
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return c.tree.ReadDir(inside)
 }
 
 // committed adds what a folder of the commit holds and no step took away.
