@@ -14,7 +14,7 @@ import (
 const module = "github.com/lockkeeper/lockkeeper/"
 
 // edits are the packages that change files, for promotion steps and what runs them.
-var edits = []string{"internal/jsonedit", "internal/keypath", "internal/tomledit", "internal/yamledit"}
+var edits = []string{"internal/jsonedit", "internal/keypath", "internal/tomledit", "internal/yamledit", "internal/yamlmerge"}
 
 // rules says which of our packages a package may depend on, directly or not. The first rule whose prefix fits counts; a
 // package without a rule fails the test, so that nobody forgets one.
@@ -41,6 +41,7 @@ var rules = []struct {
 	{"internal/jsonedit", []string{"internal/keypath", "internal/nearest"}},
 	{"internal/tomledit", []string{"internal/keypath", "internal/nearest"}},
 	{"internal/yamledit", []string{"internal/keypath", "internal/nearest"}},
+	{"internal/yamlmerge", []string{"internal/keypath", "internal/nearest", "internal/yamledit"}},
 	{"internal/contract", nil},
 	{"internal/contract/", []string{"internal/contract"}},
 	{"internal/argocd", []string{"promote", "internal/secret"}},

@@ -53,8 +53,8 @@ func plainSeed(files map[string]string) string {
 	return b.String() + "done\n"
 }
 
-// atCheckouts is a run with the repository checked out at each of the paths.
-func atCheckouts(t *testing.T, imported string, paths ...string) *run {
+// newSeed is a repository made of what git fast-import reads.
+func newSeed(t *testing.T, imported string) *bed {
 	t.Helper()
 	repo := gittest.NewServer(t).Repo("gitops.git", nil)
 	repo.GitInput(imported, "fast-import", "--quiet", "--done")
@@ -62,9 +62,15 @@ func atCheckouts(t *testing.T, imported string, paths ...string) *run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRun((&bed{repo, opened}).request(t, "", "1.0.2"))
+	return &bed{repo, opened}
+}
+
+// at is a new run with the repository checked out at each of the paths.
+func (b *bed) at(t *testing.T, paths ...string) *run {
+	t.Helper()
+	r := newRun(b.request(t, "", "1.0.2"))
 	for _, path := range paths {
-		if err := r.workspace.add(t.Context(), checkout{path: path, git: opened, own: true, branch: "main", base: r.Repository.Head}); err != nil {
+		if err := r.workspace.add(t.Context(), checkout{path: path, git: b.git, own: true, branch: "main", base: r.Repository.Head}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -131,6 +137,7 @@ func (r *run) refused(t *testing.T, uses, text, want string) {
 }
 
 func TestCopy(t *testing.T) {
+	b := newSeed(t, seed)
 	for name, c := range map[string]struct{ config, want, message string }{
 		"a file": {
 			"{inPath: ./repo/README.md, outPath: ./out/a.md}", "644 out/a.md: \"readme\\n\"\n", "copied 1 file",
@@ -153,7 +160,7 @@ func TestCopy(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := atCheckouts(t, seed, "./repo")
+			r := b.at(t, "./repo")
 			out := r.must(t, "copy", c.config)
 			if out.message != c.message {
 				t.Errorf("says %q, want %q", out.message, c.message)
@@ -166,7 +173,7 @@ func TestCopy(t *testing.T) {
 }
 
 func TestCopyReplacesFilesOnly(t *testing.T) {
-	r := atCheckouts(t, seed, "./repo")
+	r := newSeed(t, seed).at(t, "./repo")
 	r.must(t, "file-write", "{path: ./repo/base/app.yaml, contents: new, overwrite: true}")
 	r.must(t, "copy", "{inPath: ./repo/base/app.yaml, outPath: ./repo/README.md}")
 	if got, want := r.workspace.listing(t, "./repo/README.md"), "644 repo/README.md: \"new\"\n"; got != want {
@@ -175,6 +182,7 @@ func TestCopyReplacesFilesOnly(t *testing.T) {
 }
 
 func TestDelete(t *testing.T) {
+	b := newSeed(t, seed)
 	for name, c := range map[string]struct{ config, want, message string }{
 		"a file":                {"path: ./repo/base/app.yaml", "README.md base/deep/x.log base/link base/run.sh vendor/sub", "deleted 1 file"},
 		"a folder":              {"path: ./repo/base", "README.md vendor/sub", "deleted 4 files"},
@@ -188,7 +196,7 @@ func TestDelete(t *testing.T) {
 		"a star that is a name": {"path: './repo/*'", "README.md base/app.yaml base/deep/x.log base/link base/run.sh vendor/sub", "deleted 0 files"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := atCheckouts(t, seed, "./repo")
+			r := b.at(t, "./repo")
 			if out := r.must(t, "delete", c.config); out.message != c.message {
 				t.Errorf("says %q, want %q", out.message, c.message)
 			}
@@ -208,7 +216,7 @@ func TestDelete(t *testing.T) {
 }
 
 func TestAFailingDeleteDeletesNothing(t *testing.T) {
-	r := atCheckouts(t, seed, "./repo")
+	r := newSeed(t, seed).at(t, "./repo")
 	before := r.workspace.listing(t, ".")
 	r.refused(t, "delete", "{paths: [./repo/base, ./repo/none], strict: true}", `"./repo/none": there is nothing to delete`)
 	if diff := cmp.Diff(before, r.workspace.listing(t, ".")); diff != "" {
@@ -217,7 +225,7 @@ func TestAFailingDeleteDeletesNothing(t *testing.T) {
 }
 
 func TestFileWrite(t *testing.T) {
-	r := atCheckouts(t, seed, "./repo")
+	r := newSeed(t, seed).at(t, "./repo")
 	r.must(t, "file-write", "{path: ./repo/new/a.sh, contents: \"a\\n\", permissions: \"0700\"}")
 	r.must(t, "file-write", "{path: ./repo/new/b, contents: \"\"}")
 	r.must(t, "file-write", "{path: ./repo/new/c, contents: \"${{ vars.tag }}\"}")
@@ -233,7 +241,7 @@ func TestFileWrite(t *testing.T) {
 
 // TestFileProblemsAreExplained holds a row for each way in which a step on files can be wrong.
 func TestFileProblemsAreExplained(t *testing.T) {
-	r := atCheckouts(t, seed, "./repo")
+	r := newSeed(t, seed).at(t, "./repo")
 	for _, c := range []struct{ uses, config, want string }{
 		{"copy", "{inPath: ./repo/bas, outPath: ./out}", `no such file on main`},
 		{"copy", "{inPath: ./repo/bas, outPath: ./out}", `did you mean "base"?`},
@@ -308,7 +316,7 @@ func TestIgnore(t *testing.T) {
 }
 
 func TestSetMetadata(t *testing.T) {
-	r := atCheckouts(t, seed)
+	r := newSeed(t, seed).at(t)
 	freight := string(r.Promotion.Freight)
 	r.must(t, "set-metadata", "updates: [{kind: Stage, name: frontend-dev-stage, values: {a: \"${{ vars.tag }}\", b: {c: [1, true]}}}, {kind: Freight, name: "+freight+", values: {x: 1}}]")
 	r.must(t, "set-metadata", "updates: [{kind: Stage, name: frontend-dev-stage, values: {b: 2}}]")
@@ -337,7 +345,7 @@ func TestSetMetadata(t *testing.T) {
 }
 
 func TestSetFreightAlias(t *testing.T) {
-	r := atCheckouts(t, seed)
+	r := newSeed(t, seed).at(t)
 	freight := string(r.Promotion.Freight)
 	r.Freights = append(r.Freights, promote.Freight{ID: "0123", Alias: "shy-fox"})
 	r.must(t, "set-freight-alias", "{name: "+freight+", alias: release-1.10}")

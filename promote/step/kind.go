@@ -45,6 +45,7 @@ func Kinds() []Kind {
 		{"toml-parse", "Evaluates expressions over a TOML file.", false, (*run).tomlParse},
 		{"toml-update", "Changes values in a TOML file and not one other byte.", false, (*run).tomlUpdate},
 		{"untar", "Unpacks a tar archive, gzipped or not; links and devices are left out.", false, (*run).untar},
+		{"yaml-merge", "Lays YAML files over each other; later ones win, null deletes, lists are replaced.", false, (*run).yamlMerge},
 		{"yaml-parse", "Evaluates expressions over a YAML file.", false, (*run).yamlParse},
 		{"yaml-update", "Changes values in a YAML file and not one other byte. Tags stay text, numbers stay numbers.", false, (*run).yamlUpdate},
 	}
