@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	maxBytes = 10 << 20
+	maxBytes = 2 << 20
 	maxDepth = 200     // of tables, lists and dotted keys
 	maxNodes = 500_000 // values, tables and lists
 )

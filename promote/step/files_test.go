@@ -315,6 +315,26 @@ func TestIgnore(t *testing.T) {
 	}
 }
 
+// FuzzIgnore checks that a folder's files are ignored with it, and that what is in no pattern is kept.
+func FuzzIgnore(f *testing.F) {
+	for _, seed := range []string{"*\n!*/\n!*.yaml", "a/**/b\n\\!x", "[a-", "/\n!\n**", "{a,b}\\", "x/\n!x/y"} {
+		f.Add(seed, "a/b/x.yaml")
+	}
+	f.Fuzz(func(t *testing.T, text, name string) {
+		name, err := clean(name)
+		patterns, ignoreErr := parseIgnore(text)
+		if err != nil || ignoreErr != nil || name == "." {
+			return
+		}
+		if patterns.folder(name) && !patterns.file(name+"/x") {
+			t.Errorf("%q ignores the folder %q, but not what is in it", text, name)
+		}
+		if strings.TrimSpace(text) == "" && patterns.file(name) {
+			t.Errorf("%q ignores %q", text, name)
+		}
+	})
+}
+
 func TestSetMetadata(t *testing.T) {
 	r := newSeed(t, seed).at(t)
 	freight := string(r.Promotion.Freight)

@@ -58,6 +58,8 @@ func values[V, E any](edits []edit, text, number func(string) V, boolean func(bo
 	return all
 }
 
+const maxUpdates = 500 // of one file in one step: each is checked on its own
+
 type updatesConfig struct {
 	Path    string         `json:"path"`
 	Updates []updateConfig `json:"updates"`
@@ -76,6 +78,9 @@ func (r *run) update(ctx context.Context, c config, f format) (outcome, error) {
 	}
 	if len(cfg.Updates) == 0 {
 		return outcome{}, errors.New("config.updates is missing: name what to change, as in updates: [{key: spec.tag, value: …}]")
+	}
+	if len(cfg.Updates) > maxUpdates {
+		return outcome{}, fmt.Errorf("config.updates lists %d keys, at most %d: use several steps", len(cfg.Updates), maxUpdates)
 	}
 	data, err := r.workspace.read(ctx, cfg.Path)
 	if err != nil {

@@ -58,7 +58,7 @@ func (f workspaceFS) ReadFile(name string) ([]byte, error) {
 		return nil, pathError("read", name, fs.ErrInvalid)
 	}
 	data, err := f.w.read(f.ctx, name)
-	return data, pathError("read", name, err)
+	return slices.Clone(data), pathError("read", name, err) // the caller may change it
 }
 
 // Stat implements fs.StatFS.
@@ -76,10 +76,10 @@ func (f workspaceFS) Stat(name string) (fs.FileInfo, error) {
 	return git.NewFileInfo(name, uint32(regular(file.mode)), len(file.data)), nil
 }
 
-// isDir reports whether anything lies below a path.
+// isDir reports whether anything lies below a path, or a checkout of which nothing is left.
 func (f workspaceFS) isDir(name string) bool {
-	entries, err := f.ReadDir(name)
-	return err == nil && len(entries) > 0
+	_, err := f.ReadDir(name)
+	return err == nil
 }
 
 // ReadDir implements fs.ReadDirFS.
@@ -121,7 +121,9 @@ func (f workspaceFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		}
 	}
 	for _, other := range f.w.checkouts {
-		put(other.path+"/.", directoryMode, 0)
+		if other.path != "." {
+			put(other.path+"/.", directoryMode, 0)
+		}
 	}
 	if len(children) == 0 && name != "." && (c == nil || inside != ".") {
 		return nil, pathError("read", name, fs.ErrNotExist)
