@@ -44,8 +44,7 @@ func parse(src []byte) (*document, error) {
 	}
 	var raw json.RawMessage
 	err := json.Unmarshal(body, &raw)
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		line := bytes.Count(body[:min(int(syntax.Offset), len(body))], []byte("\n")) + 1
 		return nil, fmt.Errorf("line %d: the file is not valid JSON: %w", line, err)
 	}

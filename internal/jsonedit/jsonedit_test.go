@@ -17,7 +17,8 @@ func TestSet(t *testing.T) {
 		want  string
 	}{
 		"only the value changes": {
-			"{\n\t\"image\" :  { \"tag\": \"v1\" , \"n\": 12345678901234567890.10 }\n}\n", []Edit{{"image.tag", String("v2")}},
+			"{\n\t\"image\" :  { \"tag\": \"v1\" , \"n\": 12345678901234567890.10 }\n}\n",
+			[]Edit{{"image.tag", String("v2")}},
 			"{\n\t\"image\" :  { \"tag\": \"v2\" , \"n\": 12345678901234567890.10 }\n}\n",
 		},
 		"line endings and a byte order mark stay":    {"\ufeff{\r\n  \"a\": 1\r\n}", []Edit{{"a", Number("2")}}, "\ufeff{\r\n  \"a\": 2\r\n}"},

@@ -57,7 +57,7 @@ func Merge(files ...File) ([]byte, error) {
 	if base == nil {
 		return nil, nil
 	}
-	return print(base, compact)
+	return written(base, compact)
 }
 
 // document reads the one document of a file, with aliases written out; nil when the file is empty.
@@ -100,8 +100,8 @@ func isCompact(n *yaml.Node) bool {
 	return slices.ContainsFunc(n.Content, isCompact)
 }
 
-// print writes a document, and makes sure that it is read back as what was meant. Comments that would change it are left out.
-func print(root *yaml.Node, compact bool) ([]byte, error) {
+// written writes a document, and makes sure that it is read back as what was meant. Comments that would change it are left out.
+func written(root *yaml.Node, compact bool) ([]byte, error) {
 	for _, tidy := range []func(*yaml.Node){func(*yaml.Node) {}, uncommented} {
 		tidy(root)
 		var b bytes.Buffer

@@ -3,6 +3,7 @@ package step
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -106,9 +107,9 @@ func (g ignore) folder(name string) bool {
 
 // last gives what the last pattern that fits says.
 func (g ignore) last(name string, folder bool) bool {
-	for i := len(g) - 1; i >= 0; i-- {
-		if (folder || !g[i].folders) && doublestar.MatchUnvalidated(g[i].glob, name) {
-			return !g[i].negated
+	for _, pattern := range slices.Backward(g) {
+		if (folder || !pattern.folders) && doublestar.MatchUnvalidated(pattern.glob, name) {
+			return !pattern.negated
 		}
 	}
 	return false

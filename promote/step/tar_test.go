@@ -149,7 +149,7 @@ func TestAnArchiveThatGrowsWithoutEndIsRefused(t *testing.T) {
 	compressed := gzip.NewWriter(&b)
 	writer := tar.NewWriter(compressed)
 	block := make([]byte, 1<<20)
-	for i := 0; i < maxArchivedBytes/maxFileBytes+1; i++ {
+	for range maxArchivedBytes/maxFileBytes + 1 {
 		if err := writer.WriteHeader(&tar.Header{Name: "z", Size: maxFileBytes, Mode: 0o644}); err != nil {
 			t.Fatal(err)
 		}

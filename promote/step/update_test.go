@@ -59,7 +59,8 @@ func TestUpdatesSayWhatChanged(t *testing.T) {
 		t.Error(diff)
 	}
 	want := []promote.Move{
-		{File: "c/f.json", Key: "a", Before: "x", After: "z"}, {File: "c/f.json", Key: "c", After: "true"},
+		{File: "c/f.json", Key: "a", Before: "x", After: "z"},
+		{File: "c/f.json", Key: "c", After: "true"},
 		{File: "f.toml", Key: "a", Before: "x", After: "z"},
 	}
 	if diff := cmp.Diff(want, r.result.Moves); diff != "" {
