@@ -21,6 +21,7 @@ package jsonedit
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -230,7 +231,7 @@ func (d *document) problem(key string, at int, what, remedy string) error {
 	if remedy != "" {
 		b.WriteString("; " + remedy)
 	}
-	return fmt.Errorf("%s", &b)
+	return errors.New(b.String())
 }
 
 // excerpt bounds a text that goes into a message.

@@ -372,17 +372,17 @@ func TestSetFreightAlias(t *testing.T) {
 	if r.result.Alias != "release-1.10" {
 		t.Errorf("alias %q", r.result.Alias)
 	}
-	for config, want := range map[string]string{
-		"{alias: x}":                         "config.name is missing",
-		"{name: " + freight + "}":            `config.alias is ""`,
-		"{name: " + freight + ", alias: -x}": "with a letter or a digit first and last",
-		"{name: " + freight + ", alias: " + strings.Repeat("x", 64) + "}": "at most 63",
-		"{name: nobody, alias: x}":                                        "config.name is \"nobody\", which the promotion does not carry",
-		"{name: shy-fox, alias: x}":                                       "which the stage keeps",
-		"{name: " + freight + ", alias: shy-fox}":                         "as freight 0123 is called already",
-		"{name: " + freight + ", alais: shy-fox}":                         `did you mean "alias"?`,
+	for _, row := range [][2]string{
+		{"alias: x", "config.name is missing"},
+		{"name: " + freight, `config.alias is ""`},
+		{"alias: -x, name: " + freight, "with a letter or a digit first and last"},
+		{"alias: " + strings.Repeat("x", 64) + ", name: " + freight, "at most 63"},
+		{"alias: x, name: nobody", `config.name is "nobody", which the promotion does not carry`},
+		{"alias: x, name: shy-fox", "which the stage keeps"},
+		{"alias: shy-fox, name: " + freight, "as freight 0123 is called already"},
+		{"alais: x, name: " + freight, `did you mean "alias"?`},
 	} {
-		r.refused(t, "set-freight-alias", config, want)
+		r.refused(t, "set-freight-alias", "{"+row[0]+"}", row[1])
 	}
 }
 

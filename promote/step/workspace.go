@@ -287,7 +287,7 @@ func (w *workspace) write(name string, data []byte, mode fs.FileMode) error {
 		return err
 	}
 	if mode == 0 {
-		mode = edits[inside].mode
+		mode = w.mode(c, inside)
 	}
 	edits[inside] = entry{data: data, mode: mode}
 	for dir := path.Dir(cleaned); dir != "." && !w.folders[dir]; dir = path.Dir(dir) {
@@ -297,6 +297,20 @@ func (w *workspace) write(name string, data []byte, mode fs.FileMode) error {
 		w.folders[dir] = true
 	}
 	return nil
+}
+
+// mode is that of a file, or 0 when there is none. A deleted one is gone with its mode.
+func (w *workspace) mode(c *checkout, inside string) fs.FileMode {
+	if c == nil {
+		return w.loose[inside].mode
+	}
+	if file, edited := c.edits[inside]; edited {
+		return file.mode
+	}
+	if info, err := c.tree.Stat(inside); err == nil && info.Mode().IsRegular() {
+		return info.Mode().Perm()
+	}
+	return 0
 }
 
 // fits reports why a file cannot be written beside what the steps wrote before.

@@ -118,6 +118,15 @@ func TestWhatStepsDoIsCommitted(t *testing.T) {
 	}
 }
 
+func TestAnEditedProgramIsCopiedAsOne(t *testing.T) {
+	r := newSeed(t, seed).at(t, "./repo")
+	r.workspace.mustWrite(t, "repo/base/run.sh", "edited", 0)
+	r.must(t, "copy", "{inPath: ./repo/base/run.sh, outPath: ./out.sh}")
+	if diff := cmp.Diff("755 out.sh: \"edited\"\n", r.workspace.listing(t, "out.sh")); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestNothingIsCommittedWhenFilesComeBack(t *testing.T) {
 	r := newSeed(t, seed).at(t, "./repo")
 	r.workspace.mustRemove(t, "repo/base/deep", 1)
