@@ -126,10 +126,15 @@ func mergeField(old, over *yaml.Node, s schema, key string) (*yaml.Node, error) 
 	return mergeList(old, over, element, by)
 }
 
-// union adds the values of a list that another one does not have.
+// union adds the single values of a list that another one does not have.
 func union(base, over *yaml.Node) *yaml.Node {
+	has := map[string]bool{}
+	for _, value := range base.Content {
+		has[value.Value] = true
+	}
 	for _, value := range over.Content {
-		if !slices.ContainsFunc(base.Content, func(has *yaml.Node) bool { return same(has, value) }) {
+		if value.Kind != yaml.ScalarNode || !has[value.Value] {
+			has[value.Value] = true
 			base.Content = append(base.Content, value)
 		}
 	}

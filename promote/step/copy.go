@@ -96,6 +96,9 @@ func (w *workspace) pick(ctx context.Context, in, ignored string) (picked, error
 		return all, err
 	}
 	for _, file := range found {
+		if ctx.Err() != nil {
+			return all, ctx.Err()
+		}
 		below := relative(file.path, cleaned)
 		switch {
 		case file.link && below == ".":

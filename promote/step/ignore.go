@@ -10,7 +10,10 @@ import (
 )
 
 // ignore is a list of patterns as in a .gitignore file, each relative to the folder that a step works on.
-type ignore []ignorePattern
+type ignore struct {
+	patterns []ignorePattern
+	folders  map[string]bool // what was found out about folders
+}
 
 type ignorePattern struct {
 	glob    string // doublestar, against the whole path
@@ -19,17 +22,17 @@ type ignorePattern struct {
 }
 
 const (
-	maxPatterns     = 1000
+	maxPatterns     = 200
 	maxPatternBytes = 1024
 )
 
 // parseIgnore reads the text of a .gitignore file.
 func parseIgnore(text string) (ignore, error) {
 	lines := strings.Split(text, "\n")
+	all := ignore{folders: map[string]bool{}}
 	if len(lines) > maxPatterns {
-		return nil, fmt.Errorf("config.ignore has %d lines, at most %d", len(lines), maxPatterns)
+		return all, fmt.Errorf("config.ignore has %d lines, at most %d", len(lines), maxPatterns)
 	}
-	var all ignore
 	for i, line := range lines {
 		line = trimSpaces(strings.TrimSuffix(line, "\r"))
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -37,9 +40,9 @@ func parseIgnore(text string) (ignore, error) {
 		}
 		pattern, err := parseIgnorePattern(line)
 		if err != nil {
-			return nil, fmt.Errorf("config.ignore, line %d: %w", i+1, err)
+			return all, fmt.Errorf("config.ignore, line %d: %w", i+1, err)
 		}
-		all = append(all, pattern)
+		all.patterns = append(all.patterns, pattern)
 	}
 	return all, nil
 }
@@ -89,7 +92,7 @@ func literalBraces(pattern string) string {
 // file reports whether a file is ignored, by itself or by a folder above it: what lies in an ignored folder cannot be taken
 // back. name is relative to the folder that the patterns are for.
 func (g ignore) file(name string) bool {
-	if len(g) == 0 || name == "." {
+	if len(g.patterns) == 0 || name == "." {
 		return false
 	}
 	if dir := path.Dir(name); dir != "." && g.folder(dir) {
@@ -99,15 +102,21 @@ func (g ignore) file(name string) bool {
 }
 
 func (g ignore) folder(name string) bool {
-	if dir := path.Dir(name); dir != "." && g.folder(dir) {
-		return true
+	ignored, known := g.folders[name]
+	if known {
+		return ignored
 	}
-	return g.last(name, true)
+	if dir := path.Dir(name); dir != "." {
+		ignored = g.folder(dir)
+	}
+	ignored = ignored || g.last(name, true)
+	g.folders[name] = ignored
+	return ignored
 }
 
 // last gives what the last pattern that fits says.
 func (g ignore) last(name string, folder bool) bool {
-	for _, pattern := range slices.Backward(g) {
+	for _, pattern := range slices.Backward(g.patterns) {
 		if (folder || !pattern.folders) && doublestar.MatchUnvalidated(pattern.glob, name) {
 			return !pattern.negated
 		}

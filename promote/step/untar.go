@@ -61,6 +61,9 @@ func (r *run) untar(ctx context.Context, _ promote.Step, c config) (outcome, err
 	}
 	written := 0
 	for _, file := range unpacked.files {
+		if ctx.Err() != nil {
+			return outcome{}, ctx.Err()
+		}
 		if patterns.file(file.name) {
 			continue
 		}
