@@ -10,6 +10,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/lockkeeper/lockkeeper/bot"
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 )
 
@@ -29,6 +30,8 @@ type serverConfig struct {
 	Repositories []repositoryConfig `json:"repositories"`
 	// ArgoCD is the server that deploys. Without it promotions wait after their merge.
 	ArgoCD argocdConfig `json:"argocd"`
+	// RegistryWebhooks are senders that say when there is something new. Without them a warehouse looks at its interval.
+	RegistryWebhooks []registryWebhookConfig `json:"registryWebhooks"`
 }
 
 // authorConfig is the author of commits.
@@ -55,6 +58,16 @@ type repositoryConfig struct {
 	URLs []string `json:"urls"`
 }
 
+// registryWebhookConfig is one sender of hints.
+type registryWebhookConfig struct {
+	// Kind is dockerhub, quay, github, gitlab, harbor, distribution or generic. Required.
+	Kind string `json:"kind"`
+	// SecretEnv names the environment variable of the secret that signs (github, generic); several, separated by commas, while rotating.
+	SecretEnv string `json:"secretEnv"`
+	// TokenEnv names the environment variable of the token that is sent along (all but github); several, separated by commas, while rotating.
+	TokenEnv string `json:"tokenEnv"`
+}
+
 // argocdConfig is an Argo CD API server.
 type argocdConfig struct {
 	// URL of the API server. Also: LOCKKEEPER_ARGOCD_URL.
@@ -70,6 +83,8 @@ type secrets struct {
 	SigningToken []string `env:"LOCKKEEPER_GITLAB_SIGNING_TOKEN"` // likewise
 	ArgoCDToken  string   `env:"LOCKKEEPER_ARGOCD_TOKEN"`
 	ArgoCDURL    string   `env:"LOCKKEEPER_ARGOCD_URL"`
+
+	registries []bot.RegistryHook // verify with the secrets in the variables that the configuration names
 }
 
 // variable is an environment variable that is read.

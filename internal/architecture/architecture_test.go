@@ -23,9 +23,10 @@ var rules = []struct {
 	allow []string
 }{
 	{"promote", nil},
-	{"promote/expr", []string{"promote"}},
-	{"promote/kargo", []string{"promote", "promote/expr", "internal/manifest", "internal/nearest"}},
-	{"promote/discover", []string{"promote"}},
+	{"promote/expr", []string{"promote", "internal/secret"}},
+	{"promote/kargo", []string{"promote", "promote/expr", "internal/manifest", "internal/nearest", "internal/secret"}},
+	{"promote/imageupdater", []string{"promote", "internal/manifest", "internal/nearest"}},
+	{"promote/discover", []string{"promote", "promote/expr", "internal/git", "internal/nearest", "internal/secret"}},
 	{"promote/discover/", []string{"promote", "promote/discover"}},
 	{"promote/step", append([]string{"promote", "promote/expr", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
 	{"promote/ledger", []string{"promote", "internal/git", "internal/secret"}},
@@ -42,6 +43,7 @@ var rules = []struct {
 	{"internal/tomledit", []string{"internal/keypath", "internal/nearest"}},
 	{"internal/yamledit", []string{"internal/keypath", "internal/nearest"}},
 	{"internal/yamlmerge", []string{"internal/keypath", "internal/nearest", "internal/yamledit"}},
+	{"internal/registryhook", []string{"internal/secret"}},
 	{"internal/contract", nil},
 	{"internal/contract/", []string{"internal/contract"}},
 	{"internal/argocd", []string{"promote", "internal/secret"}},

@@ -128,7 +128,7 @@ func (r *Reconciler) ask(ctx context.Context, state promote.State, p promote.Pro
 	}
 	worst := Delivery{State: DeliveryDone}
 	for _, app := range use.Applications {
-		one, err := r.authorized(ctx, p, app)
+		one, err := r.authorized(ctx, state, p, app)
 		if err == nil && one.State == DeliveryDone {
 			one, err = r.askOne(ctx, p, app, timeout)
 		}
@@ -148,12 +148,18 @@ func (r *Reconciler) ask(ctx context.Context, state promote.State, p promote.Pro
 }
 
 // authorized looks once more whether an application belongs to the stage. DeliveryDone means that it does.
-func (r *Reconciler) authorized(ctx context.Context, p promote.Promotion, app step.Application) (Delivery, error) {
+func (r *Reconciler) authorized(ctx context.Context, state promote.State, p promote.Promotion, app step.Application) (Delivery, error) {
 	live, err := r.Argo.Application(ctx, app.Name, app.Namespace)
 	if err != nil {
 		return Delivery{}, err
 	}
-	verdict, reason := promote.MayDeliver(r.application(ctx, app), live, p.Stage)
+	stage := p.Stage
+	if pipeline, ok := state.Pipeline(stage.Project); ok {
+		if declared, ok := pipeline.Stage(stage.Name); ok {
+			stage.Name = declared.Declared()
+		}
+	}
+	verdict, reason := promote.MayDeliver(r.application(ctx, app), live, stage)
 	delivery := Delivery{State: DeliveryWaiting, Message: reason, Next: retryDelivery}
 	switch verdict {
 	case promote.Pass:

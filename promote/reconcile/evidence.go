@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/imageupdater"
 	"github.com/lockkeeper/lockkeeper/promote/step"
 	"github.com/lockkeeper/lockkeeper/render"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
@@ -159,7 +160,7 @@ func (r *Reconciler) digest(ctx context.Context, state promote.State, project, w
 	pipeline, _ := state.Pipeline(project)
 	w, _ := pipeline.Warehouse(warehouse)
 	skip := slices.ContainsFunc(w.Images, func(i promote.ImageSubscription) bool { return i.RepoURL == image.RepoURL && i.SkipTLSVerify })
-	digest, err := r.Registry.Digest(ctx, image, skip)
+	digest, err := r.Sources.Registry.Digest(ctx, image, skip)
 	found := digestAt{digest: digest, at: state.Now}
 	if err != nil {
 		found.problem = err.Error()
@@ -184,7 +185,9 @@ func (r *Reconciler) applications(ctx context.Context, state promote.State, p pr
 	}
 	all := make([]promote.ApplicationEvidence, 0, len(wanted))
 	for _, app := range wanted {
-		all = append(all, r.application(ctx, app))
+		found := r.application(ctx, app)
+		found.Stage = p.Stage
+		all = append(all, found)
 	}
 	return all, findings
 }
@@ -201,6 +204,9 @@ func (r *Reconciler) application(ctx context.Context, wanted step.Application) p
 		stages, _ := app.AuthorizedStages()
 		for _, stage := range stages {
 			evidence.Authorized = append(evidence.Authorized, promote.StageRef{Project: stage.Project, Name: stage.Stage})
+		}
+		if stage, ok := imageupdater.AuthorizedStage(app.Name, app.Annotations); ok {
+			evidence.Authorized = append(evidence.Authorized, stage)
 		}
 		return evidence
 	}

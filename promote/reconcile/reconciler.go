@@ -23,18 +23,18 @@ const maxRounds = 16
 
 // Config is what a Reconciler works with.
 type Config struct {
-	Git      *git.Repository    // required
-	URLs     []string           // required: the spellings of the repository's URL, as manifests may write them
-	Branch   promote.Branch     // the branch that is deployed; empty: the repository's default branch
-	Forge    Forge              // required
-	Registry *discover.Registry // required
-	Renderer *render.Engine     // required
-	Argo     Deliverer          // nil: deliveries wait until a server is configured
-	Author   git.Signature      // required: of the commits
-	World    step.World         // what steps may reach besides the repository
-	Log      *slog.Logger       // required
-	Now      func() time.Time   // required
-	Metrics  Metrics            // optional
+	Git      *git.Repository   // required
+	URLs     []string          // required: the spellings of the repository's URL, as manifests may write them
+	Branch   promote.Branch    // the branch that is deployed; empty: the repository's default branch
+	Forge    Forge             // required
+	Sources  *discover.Sources // required
+	Renderer *render.Engine    // required
+	Argo     Deliverer         // nil: deliveries wait until a server is configured
+	Author   git.Signature     // required: of the commits
+	World    step.World        // what steps may reach besides the repository
+	Log      *slog.Logger      // required
+	Now      func() time.Time  // required
+	Metrics  Metrics           // optional
 }
 
 // Metrics are told what happens. All fields may be nil.
@@ -97,6 +97,9 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 			continue
 		}
 		if options.Dry || watch.nothingLeft(out.Plan) {
+			if !options.Dry {
+				r.review(ctx, watch, state)
+			}
 			return out, watch.failure()
 		}
 		applied, err := r.apply(ctx, watch, state, out.Plan)
@@ -198,14 +201,14 @@ type memory struct {
 	statuses    map[promote.Commit]*promote.Status // nil: known to be absent
 	deliveries  map[promote.PromotionRef]promote.Delivering
 	digests     map[string]digestAt
-	rejected    map[string]string // by promote.ProposalKey, at repository.head
+	unmade      map[string]string // by promote.ProposalKey, at repository.head
 }
 
 func newMemory() memory {
 	return memory{
 		discoveries: map[string]promote.Discovery{}, evidence: map[evidenceKey]promote.Evidence{},
 		statuses: map[promote.Commit]*promote.Status{}, deliveries: map[promote.PromotionRef]promote.Delivering{},
-		digests: map[string]digestAt{}, rejected: map[string]string{},
+		digests: map[string]digestAt{}, unmade: map[string]string{},
 	}
 }
 

@@ -36,7 +36,7 @@ func (r *run) setMetadata(_ context.Context, _ promote.Step, c config) (outcome,
 	}
 	updates := make([]promote.Metadata, len(cfg.Updates))
 	for i, update := range cfg.Updates {
-		one, err := r.metadata(update)
+		one, err := r.metadataUpdate(update)
 		if err != nil {
 			return outcome{}, fmt.Errorf("config.updates[%d]%w", i, err)
 		}
@@ -55,8 +55,8 @@ func (r *run) setMetadata(_ context.Context, _ promote.Step, c config) (outcome,
 
 var stageName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
 
-// metadata checks one update. Errors begin with the key that is wrong.
-func (r *run) metadata(update metadataConfig) (promote.Metadata, error) {
+// metadataUpdate checks one update. Errors begin with the key that is wrong.
+func (r *run) metadataUpdate(update metadataConfig) (promote.Metadata, error) {
 	one := promote.Metadata{Kind: update.Kind, Project: r.Promotion.Stage.Project, Name: update.Name, Values: update.Values}
 	switch {
 	case update.Name == "":
