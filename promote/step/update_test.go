@@ -117,3 +117,50 @@ func TestYAMLMerge(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestATaskOfFileStepsIsProposedAsOneCommit(t *testing.T) {
+	b := newSeed(t, plainSeed(map[string]string{
+		"base/values.yaml": "tag: 1.0.1 # of the image\nreplicas: 1\n", "base/app.json": `{"tag": "1.0.1"}`, "base/notes.txt": "x",
+		"dev/values.yaml": "replicas: 3\n", "dev/old.yaml": "old: true\n",
+	}))
+	result := run1(t, b.request(t, `
+- {uses: git-clone, as: clone, config: {repoURL: "${{ vars.gitopsRepo }}", checkout: [{branch: main, path: ./repo}]}}
+- {uses: delete, as: delete, config: {path: './repo/dev/old*', pathsAreGlobs: true, strict: true}}
+- {uses: copy, as: copy, config: {inPath: ./repo/base, outPath: ./work, ignore: '*.txt'}}
+- {uses: json-update, as: json, config: {path: ./work/app.json, updates: [{key: tag, value: "${{ imageFrom(vars.imageRepo).Tag }}"}]}}
+- {uses: json-parse, as: parse, config: {path: ./work/app.json, outputs: [{name: tag, fromExpression: tag}]}}
+- {uses: yaml-merge, as: merge, config: {inFiles: [./work/values.yaml, ./repo/dev/values.yaml], outFile: ./repo/dev/values.yaml}}
+- {uses: yaml-update, as: update, config: {path: ./repo/dev/values.yaml, updates: [{key: tag, value: "${{ outputs.parse.tag }}"}]}}
+- {uses: copy, as: back, config: {inPath: ./work/app.json, outPath: ./repo/dev/app.json}}
+- {uses: set-metadata, as: meta, config: {updates: [{kind: Freight, name: "${{ ctx.targetFreight.name }}", values: {by: "${{ ctx.stage }}"}}]}}
+- {uses: git-commit, as: commit, config: {path: ./repo, message: "${{ outputs.update.commitMessage }}"}}
+- {uses: git-push, as: push, config: {path: ./repo}}
+`, "1.10"))
+	if result.Failed || result.Push == nil {
+		t.Fatal(statuses(result), result.Message)
+	}
+	changed, err := b.git.Diff(t.Context(), b.repo.Head("main"), string(result.Push.Head))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := b.git.Tree(t.Context(), string(result.Push.Head))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, change := range changed {
+		data, _ := tree.ReadFile(change.Path)
+		got[change.Path] = string(change.Kind) + " " + string(data)
+	}
+	want := map[string]string{
+		"dev/app.json":    `added {"tag": "1.10"}`,
+		"dev/old.yaml":    "deleted ",
+		"dev/values.yaml": "modified tag: \"1.10\" # of the image\nreplicas: 3\n",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(result.Metadata) != 1 || string(result.Metadata[0].Values["by"]) != `"frontend-dev-stage"` {
+		t.Errorf("metadata %+v", result.Metadata)
+	}
+}
