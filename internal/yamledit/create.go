@@ -7,13 +7,15 @@ import (
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/lockkeeper/lockkeeper/internal/keypath"
 )
 
 // growth is a place where something can be added: the deepest existing node of a path and what is missing below it.
 type growth struct {
-	node *yaml.Node // mapping, sequence or null; nil when the file holds nothing but comments
-	rest []part     // at least one, unless node is nil and all of the key is missing
-	flow bool       // node stands between brackets
+	node *yaml.Node     // mapping, sequence or null; nil when the file holds nothing but comments
+	rest []keypath.Part // at least one, unless node is nil and all of the key is missing
+	flow bool           // node stands between brackets
 }
 
 // create adds what e.Key names, after everything that is there, and checks that nothing else changed.
@@ -30,8 +32,8 @@ func create(src []byte, docs []*yaml.Node, e Edit) ([]byte, []*yaml.Node, Change
 		return refuse(problem, "give another value")
 	}
 	for _, p := range g.rest {
-		if strings.ContainsAny(p.text, "\r\n\u0085\u2028\u2029") || p.text == "" {
-			return refuse(fmt.Sprintf("a key %q cannot be added", excerpt(p.text)), "name one on a single line")
+		if strings.ContainsAny(p.Text, "\r\n\u0085\u2028\u2029") || p.Text == "" {
+			return refuse(fmt.Sprintf("a key %q cannot be added", excerpt(p.Text)), "name one on a single line")
 		}
 	}
 	w := newWriter(src, docs)
@@ -73,7 +75,7 @@ func (v Value) fresh(json bool) plan {
 
 // grow follows key in the first document with content as far as it leads.
 func grow(docs []*yaml.Node, key string) (growth, error) {
-	parts := splitKey(key)
+	parts := keypath.Split(key)
 	if key == "" {
 		_, err := find(docs, key)
 		return growth{}, err
@@ -97,7 +99,7 @@ func grow(docs []*yaml.Node, key string) (growth, error) {
 	return growth{rest: parts}, firsts(new(yaml.Node), key, parts)
 }
 
-func growFrom(n *yaml.Node, key string, parts []part) (growth, error) {
+func growFrom(n *yaml.Node, key string, parts []keypath.Part) (growth, error) {
 	flow := false
 	for i, p := range parts {
 		flow = flow || n.Style&yaml.FlowStyle != 0
@@ -109,7 +111,7 @@ func growFrom(n *yaml.Node, key string, parts []part) (growth, error) {
 			n = next
 			continue
 		}
-		index, isIndex := p.index()
+		index, isIndex := p.Index()
 		appends := n.Kind == yaml.SequenceNode && isIndex && index == len(n.Content)
 		if !errors.Is(err, ErrKeyNotFound) || n.Kind != yaml.MappingNode && !appends {
 			return growth{}, err
@@ -120,9 +122,9 @@ func growFrom(n *yaml.Node, key string, parts []part) (growth, error) {
 }
 
 // firsts makes sure that lists which do not exist yet begin with their first element.
-func firsts(n *yaml.Node, key string, parts []part) error {
+func firsts(n *yaml.Node, key string, parts []keypath.Part) error {
 	for _, p := range parts {
-		if index, ok := p.index(); ok && index > 0 {
+		if index, ok := p.Index(); ok && index > 0 {
 			return &Error{Key: key, Line: n.Line, Column: n.Column, Problem: fmt.Sprintf("there is no list yet, so element %d cannot be added", index), Remedy: "write the index 0", reason: ErrKeyNotFound}
 		}
 	}
@@ -185,19 +187,19 @@ func sameBeginning(a, b *yaml.Node) bool {
 	return slices.EqualFunc(a.Content, b.Content[:len(a.Content)], func(x, y *yaml.Node) bool { return sameNode(x, y, nil, "", "") })
 }
 
-func isKey(n *yaml.Node, p part) bool {
-	return n.Kind == yaml.ScalarNode && n.Value == p.text && n.Anchor == "" && n.Tag == "!!str"
+func isKey(n *yaml.Node, p keypath.Part) bool {
+	return n.Kind == yaml.ScalarNode && n.Value == p.Text && n.Anchor == "" && n.Tag == "!!str"
 }
 
 // isNew reports whether n is nothing but the path and the value at its end.
-func isNew(n *yaml.Node, path []part, p plan) bool {
+func isNew(n *yaml.Node, path []keypath.Part, p plan) bool {
 	if n.Anchor != "" {
 		return false
 	}
 	if len(path) == 0 {
 		return n.Kind == yaml.ScalarNode && n.Value == p.value && n.Tag == p.tag
 	}
-	if _, ok := path[0].index(); ok {
+	if _, ok := path[0].Index(); ok {
 		return n.Kind == yaml.SequenceNode && len(n.Content) == 1 && isNew(n.Content[0], path[1:], p)
 	}
 	return n.Kind == yaml.MappingNode && len(n.Content) == 2 && isKey(n.Content[0], path[0]) && isNew(n.Content[1], path[1:], p)

@@ -395,20 +395,6 @@ func FuzzGet(f *testing.F) {
 	})
 }
 
-// FuzzKey checks that a mapping key survives being written as a part of a path.
-func FuzzKey(f *testing.F) {
-	f.Add("a.b", ":c")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		parts := splitKey(quotePart(a) + "." + quotePart(b))
-		if strings.HasSuffix(a, `\`) || strings.Contains(a+b, `\.`) || strings.Contains(a+b, `\:`) {
-			return // a backslash before a dot or a colon cannot be written
-		}
-		if len(parts) != 2 || parts[0].text != a || parts[1].text != b {
-			t.Fatalf("%q and %q came back as %+v", a, b, parts)
-		}
-	})
-}
-
 func BenchmarkSet(b *testing.B) {
 	src := []byte("apiVersion: kro.run/v1alpha1\nkind: Service\nmetadata:\n  name: shop # the shop\n  namespace: dev\nspec:\n" +
 		strings.Repeat("  # a comment\n", 8) + "  values:\n    deployment:\n      image: ghcr.io/acme/shop\n      tag: \"1.0.1\"\n      replicas: 2\n")

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/lockkeeper/lockkeeper/internal/keypath"
 )
 
 // writer adds lines to a file in the file's own style.
@@ -87,12 +89,12 @@ func (w *writer) gap(list *yaml.Node) int {
 }
 
 // block writes a path as lines of a block, each indented, the first not if it follows a dash.
-func (w *writer) block(path []part, value string, indent int, afterDash bool) string {
+func (w *writer) block(path []keypath.Part, value string, indent int, afterDash bool) string {
 	lead := strings.Repeat(" ", indent)
 	if afterDash {
 		lead = ""
 	}
-	if _, isIndex := path[0].index(); isIndex {
+	if _, isIndex := path[0].Index(); isIndex {
 		text := w.item(path[1:], value, indent, 1)
 		if afterDash {
 			text = strings.TrimLeft(text, " ")
@@ -104,14 +106,14 @@ func (w *writer) block(path []part, value string, indent int, afterDash bool) st
 		return line + " " + value
 	}
 	below := indent + w.step
-	if _, isIndex := path[1].index(); isIndex && !w.indentList {
+	if _, isIndex := path[1].Index(); isIndex && !w.indentList {
 		below = indent
 	}
 	return line + w.eol + w.block(path[1:], value, below, false)
 }
 
 // item writes an element of a list, with path below it.
-func (w *writer) item(path []part, value string, indent, gap int) string {
+func (w *writer) item(path []keypath.Part, value string, indent, gap int) string {
 	text := strings.Repeat(" ", indent) + "-" + strings.Repeat(" ", gap)
 	if len(path) == 0 {
 		return text + value
@@ -119,27 +121,27 @@ func (w *writer) item(path []part, value string, indent, gap int) string {
 	return text + w.block(path, value, indent+1+gap, true)
 }
 
-func (w *writer) key(p part) string {
-	if !w.json && canBePlain(p.text) {
-		return p.text
+func (w *writer) key(p keypath.Part) string {
+	if !w.json && canBePlain(p.Text) {
+		return p.Text
 	}
-	return doubleQuoted(p.text)
+	return doubleQuoted(p.Text)
 }
 
 // inline writes a path between brackets.
-func (w *writer) inline(path []part, value string) string {
+func (w *writer) inline(path []keypath.Part, value string) string {
 	if len(path) == 0 {
 		return value
 	}
-	if _, isIndex := path[0].index(); isIndex {
+	if _, isIndex := path[0].Index(); isIndex {
 		return "[" + w.inline(path[1:], value) + "]"
 	}
 	return "{" + w.pair(path, value) + "}"
 }
 
-func (w *writer) pair(path []part, value string) string {
+func (w *writer) pair(path []keypath.Part, value string) string {
 	key := w.key(path[0])
-	if strings.ContainsAny(key, ",[]{}") && key == path[0].text {
+	if strings.ContainsAny(key, ",[]{}") && key == path[0].Text {
 		key = doubleQuoted(key)
 	}
 	return key + ": " + w.inline(path[1:], value)
@@ -197,7 +199,7 @@ func (w *writer) intoNull(g growth, value string) [][]byte {
 	}
 	indent := w.keyIndent(at)
 	below := indent + w.step
-	if _, isIndex := g.rest[0].index(); isIndex && !w.indentList {
+	if _, isIndex := g.rest[0].Index(); isIndex && !w.indentList {
 		below = indent
 	}
 	return w.lines(at, w.block(g.rest, value, below, false))
