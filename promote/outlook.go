@@ -147,7 +147,7 @@ func (s *stageDecision) admit(freight Freight) outlook {
 			orElse(hold.Reason, "held it"), command, s.index.word(s.ref))
 	case overruled:
 		o.reason = fmt.Sprintf("%s waits for a person, because %s chose %s over it: %s", freight.Label(), by, chosen.Label(), command)
-	case tried && last.Phase != PhaseAborted && !(follows && last.Phase == PhaseSucceeded):
+	case tried && last.Phase != PhaseAborted && (!follows || last.Phase != PhaseSucceeded):
 		o.verdict = Block
 		o.reason = fmt.Sprintf("promotion %s of %s %s: %s; %s to try again, or wait for newer freight",
 			last.ID, freight.Label(), strings.ToLower(string(last.Phase)), orElse(last.Message, "it was replaced since"), command)

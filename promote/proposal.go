@@ -17,7 +17,7 @@ func (s *stageDecision) proposed(active Promotion) {
 	change, found := s.index.change(active)
 	s.status.Change, s.status.URL = change.Number, change.URL
 	switch {
-	case s.isBad(freight) && !(found && change.State == ChangeMerged):
+	case s.isBad(freight) && (!found || change.State != ChangeMerged):
 		r, _ := s.index.rejection(freight)
 		s.fail(active, freight, r.reason(freight))
 	case found && change.State == ChangeMerged && strays(active, change):
