@@ -34,6 +34,7 @@ var rules = []struct {
 	{"internal/git/", []string{"internal/git", "internal/git/", "internal/nearest", "internal/secret"}},
 	{"internal/manifest", []string{"internal/nearest"}},
 	{"internal/nearest", nil},
+	{"internal/outbound", nil},
 	{"internal/yamledit", []string{"internal/nearest"}},
 	{"internal/contract", nil},
 	{"internal/contract/", []string{"internal/contract"}},

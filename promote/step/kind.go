@@ -34,6 +34,8 @@ func Kinds() []Kind {
 		{"git-push", "Proposes the commit: to a deployed branch by a change that must be merged, with generateTargetBranch to the proposal branch.", false, (*run).gitPush},
 		{"git-tag", "Names the head of a checkout; git-push with that tag pushes it.", false, (*run).gitTag},
 		{"git-wait-for-pr", "Waits until the promotion's change is merged.", false, (*run).gitWaitForPR},
+		{"http", "Makes an HTTP request and judges the answer by expressions, again and again where they say so.", true, (*run).http},
+		{"http-download", "Writes what a URL gives into a file.", false, (*run).httpDownload},
 		{"yaml-parse", "Evaluates expressions over a YAML file.", false, (*run).yamlParse},
 		{"yaml-update", "Changes values in a YAML file and not one other byte. Tags stay text, numbers stay numbers.", false, (*run).yamlUpdate},
 	}

@@ -89,6 +89,7 @@ type run struct {
 	tags      []tagged
 	failed    bool
 	result    Result
+	redact    redactor
 	before    promote.StepResult // what the present step left behind when it had to wait; zero when it begins
 	state     json.RawMessage    // what the present step has to know when it goes on
 }
@@ -131,7 +132,7 @@ func Run(ctx context.Context, request Request) (Result, error) {
 		}
 	}
 	r.result.Failed = r.failed
-	return r.result, nil
+	return r.result, r.conceal()
 }
 
 // pushed reports whether what the steps made is on the forge. Before that, the files exist in memory only and are made again
@@ -228,6 +229,9 @@ type outcome struct {
 	status  promote.StepStatus
 	output  map[string]any
 	message string
+	// acted: it did something outside that another run would do a second time. The run stops, so that it is on record before
+	// anything else is done.
+	acted bool
 }
 
 // succeeded is the outcome of a step that gave an output.
@@ -319,12 +323,19 @@ func (r *run) one(ctx context.Context, step promote.Step) (done bool, err error)
 		result.Status, result.Message = out.status, out.message
 	}
 	if out.output != nil {
+		if out.output, err = r.concealed(out.output); err != nil {
+			return false, fmt.Errorf("output: %w", err)
+		}
 		if result.Output, err = json.Marshal(out.output); err != nil {
 			return false, fmt.Errorf("output: %w", err)
 		}
 	}
 	r.outputs[step.As] = out.output
 	r.result.Results = append(r.result.Results, result)
+	if out.acted {
+		r.result.Wait, r.result.Next = promote.WaitsTime, 0
+		return false, nil
+	}
 	return true, nil
 }
 
