@@ -80,7 +80,9 @@ func keys(t reflect.Type) []string {
 	var names []string
 	for field := range t.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		names = append(names, name)
+		if name != "" { // an embedded struct has none
+			names = append(names, name)
+		}
 		names = append(names, keys(field.Type)...)
 	}
 	slices.Sort(names)

@@ -24,6 +24,7 @@ type Kind struct {
 func Kinds() []Kind {
 	return []Kind{
 		{"argocd-update", "Refreshes and syncs exactly the named Argo CD applications, and waits until they are healthy at the desired revision.", true, (*run).argocdUpdate},
+		{"argocd-wait", "Waits until Argo CD applications are synced and healthy, and starts nothing.", true, (*run).argocdWait},
 		{"compose-output", "Gives its configuration as its output; in a task also as the task's.", false, (*run).composeOutput},
 		{"fail", "Fails the promotion with a message.", false, (*run).failStep},
 		{"git-clear", "Takes every file of a checkout away, so that what later steps write is all there is.", false, (*run).gitClear},

@@ -34,8 +34,9 @@ type Request struct {
 
 // Delivered is the end of a delivery.
 type Delivered struct {
-	Failed  bool
-	Message string
+	Failed       bool
+	Message      string
+	Applications []Application // what selectors found; empty: as the step named them
 }
 
 // Result is how far a run came.
@@ -44,7 +45,7 @@ type Result struct {
 	Wait      promote.Waits
 	Next      time.Duration   // when to look again, for WaitsTime
 	Push      *Push           // what must be on the forge for the wait to end; nil when there is nothing to push
-	Deliver   *ApplicationUse // the applications to sync, for WaitsDelivery
+	Deliver   *ApplicationUse // the applications to sync or to wait for, for WaitsDelivery
 	AutoMerge bool            // a step has the change merged once every gate passes
 	Moves     []promote.Move
 	Metadata  []promote.Metadata // what set-metadata sets
@@ -64,17 +65,10 @@ type Push struct {
 	Labels      []string       // likewise
 }
 
-// ApplicationUse is what argocd-update asks for.
+// ApplicationUse is what argocd-update and argocd-wait ask for.
 type ApplicationUse struct {
 	Applications []Application
 	Timeout      time.Duration // since the delivery began
-}
-
-// Application is one Argo CD application to sync.
-type Application struct {
-	Name      string
-	Namespace string         // empty: Argo CD's own
-	Revision  promote.Commit // to wait for; empty: whatever the branch has
 }
 
 // defaultDeliveryTimeout bounds a delivery whose step names no retry.timeout. It covers the sync and the health after it.
