@@ -154,6 +154,10 @@ func TestWithoutAWorldStepsSayWhatToConfigure(t *testing.T) {
 	for _, test := range []struct{ step, want string }{
 		{`{uses: http, as: a, config: {url: "http://x"}}`, "outbound"},
 		{`{uses: http-download, as: a, config: {url: "http://x", outPath: ./x}}`, "outbound"},
+		{`{uses: send-message, as: a, config: {channel: ops, message: x}}`, "configure messages"},
+		{`{uses: gha-dispatch-workflow, as: a, config: {repo: a/b, workflow: x, ref: main}}`, "configure github"},
+		{`{uses: gitlab-trigger-pipeline, as: a, config: {project: a/b, ref: main}}`, "GitLab"},
+		{`{uses: add-comment, as: a, config: {body: x, number: 1}}`, "comments need one"},
 	} {
 		result := run1(t, alone(t, World{}, "["+test.step+"]"))
 		if !result.Failed || !strings.Contains(result.Message, test.want) {

@@ -23,10 +23,12 @@ type Kind struct {
 // Kinds lists every kind of step by name.
 func Kinds() []Kind {
 	return []Kind{
+		{"add-comment", "Writes a comment on the promotion's change, once.", true, (*run).addComment},
 		{"argocd-update", "Refreshes and syncs exactly the named Argo CD applications, and waits until they are healthy at the desired revision.", true, (*run).argocdUpdate},
 		{"argocd-wait", "Waits until Argo CD applications are synced and healthy, and starts nothing.", true, (*run).argocdWait},
 		{"compose-output", "Gives its configuration as its output; in a task also as the task's.", false, (*run).composeOutput},
 		{"fail", "Fails the promotion with a message.", false, (*run).failStep},
+		{"gha-dispatch-workflow", "Starts a workflow of GitHub Actions, and waits for it.", true, (*run).ghaDispatchWorkflow},
 		{"git-clear", "Takes every file of a checkout away, so that what later steps write is all there is.", false, (*run).gitClear},
 		{"git-clone", "Checks out branches, commits or tags. Nothing is cloned: files come when they are read.", false, (*run).gitClone},
 		{"git-commit", "Commits the edits of a checkout; skipped when there are none.", false, (*run).gitCommit},
@@ -35,8 +37,11 @@ func Kinds() []Kind {
 		{"git-push", "Proposes the commit: to a deployed branch by a change that must be merged, with generateTargetBranch to the proposal branch.", false, (*run).gitPush},
 		{"git-tag", "Names the head of a checkout; git-push with that tag pushes it.", false, (*run).gitTag},
 		{"git-wait-for-pr", "Waits until the promotion's change is merged.", false, (*run).gitWaitForPR},
+		{"gitlab-trigger-pipeline", "Starts a pipeline of GitLab, and waits for it.", true, (*run).gitlabTriggerPipeline},
 		{"http", "Makes an HTTP request and judges the answer by expressions, again and again where they say so.", true, (*run).http},
 		{"http-download", "Writes what a URL gives into a file.", false, (*run).httpDownload},
+		{"send-message", "Sends a message to a channel of the server's configuration, once.", true, (*run).sendMessage},
+		{"wait-for-approval", "Waits until enough people have approved the freight for the stage.", true, (*run).waitForApproval},
 		{"yaml-parse", "Evaluates expressions over a YAML file.", false, (*run).yamlParse},
 		{"yaml-update", "Changes values in a YAML file and not one other byte. Tags stay text, numbers stay numbers.", false, (*run).yamlUpdate},
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
 )
@@ -57,7 +58,7 @@ type RegistryOptions struct {
 
 // Messages sends messages to people.
 type Messages interface {
-	// Send sends a message to a channel. ErrNoChannel when there is none of that name.
+	// Send sends a message to a channel.
 	Send(ctx context.Context, message Message) error
 	// Channels lists the names of the channels.
 	Channels() []string
@@ -89,7 +90,7 @@ type Comments interface {
 
 // Pipelines starts pipelines and watches them.
 type Pipelines interface {
-	// Start starts a pipeline, unless it finds the one that was started with the same Marker before.
+	// Start starts a pipeline, unless it finds the one that was started with the same Marker before. With After it only looks.
 	Start(ctx context.Context, request PipelineRequest) (Pipeline, error)
 	// Pipeline returns a pipeline that was started.
 	Pipeline(ctx context.Context, project, id string) (Pipeline, error)
@@ -104,12 +105,15 @@ type PipelineRequest struct {
 	Workflow  string // the file of a GitHub workflow
 	Ref       string // required: branch or tag
 	Variables map[string]string
-	Marker    string // required: the same for every attempt to start the same pipeline, and for no other
+	Marker    string    // required: the same for every attempt to start the same pipeline, and for no other
+	NotBefore time.Time // no pipeline from before is the one; zero: it may be any
+	After     string    // Pipeline.After of an earlier answer: it was started, and has to be found
 }
 
 // Pipeline is a pipeline as its forge shows it.
 type Pipeline struct {
 	ID     string // empty: it was started, and the forge does not show it yet
+	After  string // with no ID: where to look for it
 	URL    string
 	State  PipelineState
 	Status string // in the words of the forge
