@@ -35,6 +35,7 @@ var rules = []struct {
 	{"internal/manifest", []string{"internal/nearest"}},
 	{"internal/message", []string{"internal/secret"}},
 	{"internal/nearest", nil},
+	{"internal/oci", nil},
 	{"internal/outbound", nil},
 	{"internal/yamledit", []string{"internal/nearest"}},
 	{"internal/contract", nil},

@@ -57,7 +57,9 @@ func (c *Client) Await(ctx context.Context, w Wait) (Outcome, error) {
 }
 
 // delivery is what a wait has in common with a delivery.
-func (w Wait) delivery() Delivery { return Delivery{Started: w.Started, Timeout: w.Timeout, Now: w.Now} }
+func (w Wait) delivery() Delivery {
+	return Delivery{Started: w.Started, Timeout: w.Timeout, Now: w.Now}
+}
 
 func (w Wait) judge(app Application, refreshed bool) Outcome {
 	now := w.delivery().now()

@@ -26,7 +26,9 @@ func TestJudgeWait(t *testing.T) {
 		{"out of sync does not matter", []argocd.Awaited{argocd.AwaitHealth}, func(a *app) { a.Sync.Status = argocd.OutOfSync }, 40, want{state: argocd.Done, reason: "OutOfSync and Healthy"}},
 		{"health does not matter", []argocd.Awaited{argocd.AwaitSync}, func(a *app) { a.Health.Status = argocd.Missing }, 40, want{state: argocd.Done, reason: "Synced and Missing"}},
 		{
-			"an operation runs", standard, func(a *app) { a.Operation = argocd.Operation{InProgress: true, Phase: argocd.PhaseRunning, Message: "wave 2"} }, 40,
+			"an operation runs", standard, func(a *app) {
+				a.Operation = argocd.Operation{InProgress: true, Phase: argocd.PhaseRunning, Message: "wave 2"}
+			}, 40,
 			want{reason: "an operation is running: wave 2"},
 		},
 		{
@@ -62,7 +64,9 @@ func TestJudgeWait(t *testing.T) {
 		{"it was looked at before its operation ended", standard, func(a *app) { a.ReconciledAt = at(15) }, 40, want{reason: "has not looked at the result", refresh: true}},
 		{
 			"its manifests are broken", standard,
-			func(a *app) { a.Conditions = []argocd.Condition{{Type: argocd.ConditionComparisonError, Message: "no such path"}} }, 40,
+			func(a *app) {
+				a.Conditions = []argocd.Condition{{Type: argocd.ConditionComparisonError, Message: "no such path"}}
+			}, 40,
 			want{state: argocd.Failed, reason: "ComparisonError: no such path"},
 		},
 		{"it is being deleted", standard, func(a *app) { a.Deleting = true }, 40, want{state: argocd.Failed, reason: "deleted"}},

@@ -24,6 +24,8 @@ type Kind struct {
 func Kinds() []Kind {
 	return []Kind{
 		{"add-comment", "Writes a comment on the promotion's change, once.", true, (*run).addComment},
+		{"analysis-prometheus", "Measures what a query of Prometheus gives, and judges it by conditions.", true, (*run).analysisPrometheus},
+		{"analysis-web", "Measures what a URL answers, and judges it by conditions.", true, (*run).analysisWeb},
 		{"argocd-update", "Refreshes and syncs exactly the named Argo CD applications, and waits until they are healthy at the desired revision.", true, (*run).argocdUpdate},
 		{"argocd-wait", "Waits until Argo CD applications are synced and healthy, and starts nothing.", true, (*run).argocdWait},
 		{"compose-output", "Gives its configuration as its output; in a task also as the task's.", false, (*run).composeOutput},
@@ -40,6 +42,8 @@ func Kinds() []Kind {
 		{"gitlab-trigger-pipeline", "Starts a pipeline of GitLab, and waits for it.", true, (*run).gitlabTriggerPipeline},
 		{"http", "Makes an HTTP request and judges the answer by expressions, again and again where they say so.", true, (*run).http},
 		{"http-download", "Writes what a URL gives into a file.", false, (*run).httpDownload},
+		{"oci-download", "Writes a layer of an OCI artifact into a file.", false, (*run).ociDownload},
+		{"oci-push", "Copies an image, a chart or another artifact to another reference.", true, (*run).ociPush},
 		{"send-message", "Sends a message to a channel of the server's configuration, once.", true, (*run).sendMessage},
 		{"wait-for-approval", "Waits until enough people have approved the freight for the stage.", true, (*run).waitForApproval},
 		{"yaml-parse", "Evaluates expressions over a YAML file.", false, (*run).yamlParse},

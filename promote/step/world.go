@@ -41,19 +41,24 @@ type HTTPOptions struct {
 
 // Registry reads and copies what registries hold. References are written as docker does.
 type Registry interface {
-	// Blob returns the first layer, of the media type when one is given, of what ref names, and the digest of its manifest.
-	// More than limit bytes are an error.
-	Blob(ctx context.Context, ref string, options RegistryOptions, limit int64) (data []byte, digest string, err error)
-	// Copy copies an image or an index to another reference, with annotations added, and returns its digest there. Copying
-	// twice is no error.
-	Copy(ctx context.Context, from, to string, options RegistryOptions) (digest string, err error)
+	// Layer returns a layer of what ref names, and the digest of its manifest. More than limit bytes are an error.
+	Layer(ctx context.Context, ref string, options RegistryOptions, limit int64) (data []byte, digest string, err error)
+	// Copy copies an image or an index to another reference. Copying twice is no error.
+	Copy(ctx context.Context, from, to string, options RegistryOptions) (Copied, error)
 }
 
 // RegistryOptions are what a task says about a reference.
 type RegistryOptions struct {
-	MediaType             string            // of the layer; empty: any
-	Annotations           map[string]string // to add
-	InsecureSkipTLSVerify bool
+	MediaType     string            // of the layer; empty: the first one
+	Annotations   map[string]string // to add to a copy
+	SkipTLSVerify bool
+}
+
+// Copied is a copy in a registry.
+type Copied struct {
+	Image  string // the reference
+	Digest string
+	Tag    string // empty when the reference has none
 }
 
 // Messages sends messages to people.
