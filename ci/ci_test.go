@@ -170,14 +170,14 @@ func TestExitCodeAfterEarlierFailures(t *testing.T) {
 			func(s *promote.State) {
 				freight := web("1.0.2")
 				s.History.Requests = []promote.Request{{Key: "note 1", Stage: dev, Freight: freight.ID, By: "ada", At: before, After: 1}}
-				s.Rejected = map[string]string{promote.ProposalKey(dev, freight.ID): "no such file"}
+				s.Unmade = map[string]string{promote.ProposalKey(dev, freight.ID): "no such file"}
 			},
 			ExitFailed,
 		},
 		{
 			"freight was never tried and cannot be proposed", shop(),
 			func(s *promote.State) {
-				s.Rejected = map[string]string{promote.ProposalKey(dev, web("1.0.2").ID): "no such file"}
+				s.Unmade = map[string]string{promote.ProposalKey(dev, web("1.0.2").ID): "no such file"}
 			},
 			ExitFailed,
 		},

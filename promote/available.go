@@ -3,7 +3,6 @@ package promote
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -15,7 +14,13 @@ type access struct {
 }
 
 // available is the one function that says whether a freight may enter a stage (Kargo: Stage.IsFreightAvailable).
+//
+// What was rejected may enter no stage. What a person approved for the stage may, whatever its upstream stages say; the stage
+// must request freight of its warehouse all the same.
 func available(in gateInput) access {
+	if r, bad := in.index.rejection(in.freight); bad {
+		return access{verdict: Block, reason: r.reason(in.freight)}
+	}
 	return availableTo(in, in.stage, 0, len(in.pipeline.Stages))
 }
 
@@ -26,7 +31,10 @@ func availableTo(in gateInput, stage Stage, soak time.Duration, depth int) acces
 		return access{verdict: Block, reason: fmt.Sprintf("stage %s does not request freight of warehouse %q", stage.Name, in.freight.Warehouse)}
 	}
 	request := stage.Requests[i]
+	approved := in.index.approvals[stageFreight{StageRef{in.ref.Project, stage.Name}, in.freight.ID}]
 	switch {
+	case len(approved) > 0:
+		return access{verdict: Pass, reason: "approved by " + approved[0].By}
 	case request.Direct:
 		return soaking(in, "straight from warehouse "+request.Warehouse, in.freight.DiscoveredAt, soak)
 	case len(request.Stages) == 0:
@@ -55,11 +63,11 @@ func combine(in gateInput, request FreightRequest, soak time.Duration, depth int
 	}
 	switch {
 	case request.All && len(missing) > 0:
-		return access{verdict: Wait, reason: strings.Join(missing, "; "), ready: last}
+		return access{verdict: Wait, reason: joinLimited(missing, 4), ready: last}
 	case len(passed) == 0:
-		return access{verdict: Wait, reason: strings.Join(missing, "; "), ready: first}
+		return access{verdict: Wait, reason: joinLimited(missing, 4), ready: first}
 	}
-	return access{verdict: Pass, reason: strings.Join(passed, "; ")}
+	return access{verdict: Pass, reason: joinLimited(passed, 4)}
 }
 
 // upstream says whether the freight was verified in an upstream stage and has been there long enough. A control-flow stage
@@ -67,6 +75,9 @@ func combine(in gateInput, request FreightRequest, soak time.Duration, depth int
 func upstream(in gateInput, name string, soak time.Duration, depth int) access {
 	if stage, ok := in.pipeline.Stage(name); ok && len(stage.Steps) == 0 && depth > 0 {
 		return availableTo(in, stage, soak, depth-1)
+	}
+	if targets := in.index.fans[StageRef{in.ref.Project, name}]; len(targets) > 0 && depth > 0 {
+		return combine(in, FreightRequest{Stages: targets, All: true}, soak, depth-1)
 	}
 	verification, ok := in.index.verified[stageFreight{StageRef{in.ref.Project, name}, in.freight.ID}]
 	if !ok {

@@ -12,11 +12,16 @@ type Verb string
 
 // The verbs. A verb that is none of these is answered with the list.
 const (
-	VerbHelp    Verb = "help"
-	VerbStatus  Verb = "status"
-	VerbPromote Verb = "promote"
-	VerbHold    Verb = "hold"
-	VerbResume  Verb = "resume"
+	VerbHelp     Verb = "help"
+	VerbStatus   Verb = "status"
+	VerbPromote  Verb = "promote"
+	VerbRollback Verb = "rollback"
+	VerbRetry    Verb = "retry"
+	VerbApprove  Verb = "approve"
+	VerbReject   Verb = "reject"
+	VerbAccept   Verb = "accept"
+	VerbHold     Verb = "hold"
+	VerbResume   Verb = "resume"
 )
 
 // Verbs describes every command, in the order in which /help lists them.
@@ -24,6 +29,12 @@ func Verbs() []VerbHelpText {
 	return []VerbHelpText{
 		{VerbPromote, "[stage] [version]", PermissionWrite, "On an open change: merge it as soon as every gate passes. " +
 			"On a merged one: promote its freight to the next stage. With a stage: promote to that stage, the version if one is named."},
+		{VerbRollback, "[stage] [version]", PermissionWrite, "Reject what the stage runs, and promote what it ran before, or the version that is named."},
+		{VerbRetry, "", PermissionWrite, "Promote the freight of this change once more, after its promotion failed or was closed."},
+		{VerbApprove, "[stage] [version]", PermissionWrite, "Approve the freight of this change where a step waits for that. " +
+			"Who maintains the repository lets a freight into a stage with it that its upstream stages did not verify."},
+		{VerbReject, "[version] [reason]", PermissionWrite, "Mark a freight as bad: it is promoted to no stage any more."},
+		{VerbAccept, "[version]", PermissionWrite, "Take a rejection back."},
 		{VerbHold, "[stage] [reason]", PermissionWrite, "Keep the stage as it is: nothing is proposed or merged until `/resume`."},
 		{VerbResume, "[stage]", PermissionWrite, "Lift the hold."},
 		{VerbStatus, "[stage]", PermissionRead, "Say what every stage runs, what is next, and what it waits for."},
@@ -54,7 +65,7 @@ func (d *decision) commands(record bool) {
 	type key struct{ change, comment int }
 	seen := map[key]bool{}
 	for _, c := range d.state.Commands {
-		if records := c.Verb == VerbHold || c.Verb == VerbResume || c.Verb == VerbPromote; records != record || seen[key{c.Comment.Change, c.Comment.ID}] {
+		if records := c.Verb != VerbHelp && c.Verb != VerbStatus; records != record || seen[key{c.Comment.Change, c.Comment.ID}] {
 			continue
 		}
 		seen[key{c.Comment.Change, c.Comment.ID}] = true
@@ -95,6 +106,16 @@ func (d *decision) obey(c Command) (string, error) {
 		return d.resume(c)
 	case VerbPromote:
 		return d.promote(c)
+	case VerbRollback:
+		return d.rollback(c)
+	case VerbRetry:
+		return d.retry(c)
+	case VerbApprove:
+		return d.approve(c)
+	case VerbReject:
+		return d.reject(c)
+	case VerbAccept:
+		return d.accept(c)
 	}
 	return "", fmt.Errorf("there is no command %s", codeSpan("/"+string(c.Verb)))
 }
@@ -155,21 +176,37 @@ func (d *decision) resume(c Command) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	hold, held := d.index.holds[ref]
-	if !held {
+	if !d.release(c, ref) {
 		return fmt.Sprintf("%s is not on hold.", codeSpan(ref.String())), nil
 	}
-	delete(d.index.holds, ref)
-	d.do(ReleaseHold{Hold: hold, By: c.Comment.Author})
 	return fmt.Sprintf("%s goes on.", codeSpan(ref.String())), nil
+}
+
+// release lifts every hold of a stage. ok is false when there is none.
+func (d *decision) release(c Command, ref StageRef) (ok bool) {
+	if hold, held := d.index.holds[ref]; held {
+		delete(d.index.holds, ref)
+		d.do(ReleaseHold{Hold: hold, By: c.Comment.Author})
+		ok = true
+	}
+	place := d.index.stages[ref]
+	for _, request := range d.state.Pipelines[place.pipeline].Stages[place.stage].Requests {
+		key := stageWarehouse{ref, request.Warehouse}
+		if hold, held := d.index.autoHolds[key]; held {
+			delete(d.index.autoHolds, key)
+			d.do(ReleaseHold{Hold: hold, By: c.Comment.Author})
+			ok = true
+		}
+	}
+	return ok
 }
 
 // promote records what a person wants promoted. The answer to a comment whose wish is recorded already is the same again.
 func (d *decision) promote(c Command) (string, error) {
-	request := Request{Key: fmt.Sprintf("change-%d-comment-%d", c.Comment.Change, c.Comment.ID), By: c.Comment.Author, At: c.Comment.At}
+	request := Request{Key: c.key(), By: c.Comment.Author, At: c.Comment.At}
 	if before, recorded := d.index.keys[request.Key]; recorded {
 		freight, _ := d.index.freight(before.Stage.Project, before.Freight)
-		return promised(*before, freight), nil
+		return d.promised(*before, freight), nil
 	}
 	ref, freight, err := d.wanted(c)
 	if err != nil {
@@ -189,9 +226,10 @@ func (d *decision) promote(c Command) (string, error) {
 	if reason := d.refusal(request, freight); reason != "" {
 		return "", fmt.Errorf("%s cannot go to %s: %s", codeSpan(freight.Label()), codeSpan(ref.String()), tableCell(reason))
 	}
+	d.choose(c, ref, freight)
 	d.index.addRequest(&request)
 	d.do(RecordRequest{request})
-	return promised(request, freight), nil
+	return d.promised(request, freight), nil
 }
 
 // otherHead says why what a person looked at is not what an open promotion proposes; empty when it is.
@@ -209,12 +247,18 @@ func (d *decision) otherHead(c Command, active Promotion) string {
 	return ""
 }
 
-func promised(r Request, freight Freight) string {
+// promised says what will become of a request.
+func (d *decision) promised(r Request, freight Freight) string {
 	name, stage := codeSpan(freight.Label()), codeSpan(r.Stage.String())
+	text := fmt.Sprintf("%s is promoted to %s.", name, stage)
 	if r.Merge != "" {
-		return fmt.Sprintf("%s is merged into %s as soon as every gate passes.", name, stage)
+		text = fmt.Sprintf("%s is merged into %s as soon as every gate passes.", name, stage)
 	}
-	return fmt.Sprintf("%s is promoted to %s.", name, stage)
+	if _, held := d.index.autoHolds[stageWarehouse{r.Stage, freight.Warehouse}]; held {
+		text += fmt.Sprintf(" Freight of %s is not promoted there automatically until %s.", codeSpan(freight.Warehouse),
+			codeSpan("/resume "+d.index.word(r.Stage)))
+	}
+	return text
 }
 
 // refusal says why a request would come to nothing; empty when it would not. What the gates of an open change say is shown
@@ -241,5 +285,5 @@ func (d *decision) refusal(r Request, freight Freight) string {
 	if reason := s.pipelineProblem(); reason != "" {
 		return reason
 	}
-	return d.state.Rejected[ProposalKey(r.Stage, freight.ID)]
+	return d.state.Unmade[ProposalKey(r.Stage, freight.ID)]
 }

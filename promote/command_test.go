@@ -10,13 +10,7 @@ import (
 
 func TestCommands(t *testing.T) {
 	foreign := Change{Number: 3, Branch: "feature"}
-	for _, c := range []struct {
-		name     string
-		state    State
-		want     string // the actions, the reply last or first
-		reaction Reaction
-		reply    string
-	}{
+	answers(t, []exchange{
 		{
 			name:     "an unknown verb is answered with the nearest one",
 			state:    idleShop(says(on(foreign, asked("promte", "dev")))),
@@ -79,6 +73,11 @@ func TestCommands(t *testing.T) {
 				"| command | who | what it does |\n" +
 				"|---|---|---|\n" +
 				"| `/promote [stage] [version]` | write | On an open change: merge it as soon as every gate passes. On a merged one: promote its freight to the next stage. With a stage: promote to that stage, the version if one is named. |\n" +
+				"| `/rollback [stage] [version]` | write | Reject what the stage runs, and promote what it ran before, or the version that is named. |\n" +
+				"| `/retry` | write | Promote the freight of this change once more, after its promotion failed or was closed. |\n" +
+				"| `/approve [stage] [version]` | write | Approve the freight of this change where a step waits for that. Who maintains the repository lets a freight into a stage with it that its upstream stages did not verify. |\n" +
+				"| `/reject [version] [reason]` | write | Mark a freight as bad: it is promoted to no stage any more. |\n" +
+				"| `/accept [version]` | write | Take a rejection back. |\n" +
 				"| `/hold [stage] [reason]` | write | Keep the stage as it is: nothing is proposed or merged until `/resume`. |\n" +
 				"| `/resume [stage]` | write | Lift the hold. |\n" +
 				"| `/status [stage]` | read | Say what every stage runs, what is next, and what it waits for. |\n" +
@@ -251,11 +250,12 @@ func TestCommands(t *testing.T) {
 		{
 			name:  "promote with the stage on a change that failed tries its freight again",
 			state: known(recorded("1.0.1", "1.0.2"), promoted(promotion(dev, 1, "1.0.1", failed)), says(on(Change{Number: 7, Branch: "lockkeeper/shop/dev", State: ChangeClosed}, asked(VerbPromote, "dev")))),
-			want: "record that ann asks for d4dd30e in shop/dev\n" +
+			want: "hold freight of web for shop/dev for ann\n" +
+				"record that ann asks for d4dd30e in shop/dev\n" +
 				"reply to comment 31 on change 7\n" +
 				"propose 1.0.1 for shop/dev: ann asked for it",
 			reaction: ReactionDone,
-			reply:    "`1.0.1` is promoted to `shop/dev`.",
+			reply:    "`1.0.1` is promoted to `shop/dev`. Freight of `web` is not promoted there automatically until `/resume dev`.",
 		},
 		{
 			name:  "promote with the stage on a change that arrived takes what is new, not what the change was about",
@@ -354,7 +354,7 @@ func TestCommands(t *testing.T) {
 		},
 		{
 			name:     "promote what cannot be proposed is refused",
-			state:    idleShop(rejected(prod, "1.0.1", "no key image.tag"), says(on(foreign, asked(VerbPromote, "prod")))),
+			state:    idleShop(unmade(prod, "1.0.1", "no key image.tag"), says(on(foreign, asked(VerbPromote, "prod")))),
 			want:     "reply to comment 31 on change 7",
 			reaction: ReactionDenied,
 			reply:    "`1.0.1` cannot go to `shop/prod`: no key image.tag.",
@@ -483,7 +483,21 @@ func TestCommands(t *testing.T) {
 			reaction: ReactionDenied,
 			reply:    "There is no stage `` `</details> ``; `/status` lists them all.",
 		},
-	} {
+	})
+}
+
+// exchange is a command and what comes of it.
+type exchange struct {
+	name     string
+	state    State
+	want     string // the actions, the reply last or first
+	reaction Reaction
+	reply    string
+}
+
+func answers(t *testing.T, all []exchange) {
+	t.Helper()
+	for _, c := range all {
 		t.Run(c.name, func(t *testing.T) {
 			plan := Decide(c.state)
 			var lines []string

@@ -10,6 +10,9 @@ import (
 // autoPromotion is the actor of a promotion that nobody asked for.
 const autoPromotion = "auto-promotion"
 
+// AutoRollbackActor is the actor of a promotion that takes a failed one back, because the policy says so.
+const AutoRollbackActor = "auto-rollback"
+
 // defaultInterval is how often a warehouse that does not say is looked at (Kargo: 5m0s).
 const defaultInterval = 5 * time.Minute
 
@@ -32,6 +35,7 @@ func Decide(s State) Plan {
 			d.stage(pipeline, stage)
 		}
 	}
+	d.regroup()
 	d.commands(false)
 	return d.plan
 }
@@ -83,9 +87,18 @@ func (d *decision) warehouse(pipeline Pipeline, warehouse Warehouse) {
 func (d *decision) stage(pipeline Pipeline, stage Stage) {
 	ref := StageRef{pipeline.Project, stage.Name}
 	status := StageStatus{Stage: ref, Runs: d.runs(ref, stage)}
-	s := &stageDecision{decision: d, pipeline: pipeline, stage: stage, ref: ref, status: &status, findings: d.index.findings.about(ref)}
+	s := &stageDecision{decision: d, pipeline: pipeline, stage: stage, ref: ref, status: &status, findings: d.about(ref, stage)}
 	s.decide()
 	d.plan.Stages = append(d.plan.Stages, status)
+}
+
+// about returns the findings that stand in the way of a stage, and of the declared one that it is a target of.
+func (d *decision) about(ref StageRef, stage Stage) []Finding {
+	found := d.index.findings.about(ref)
+	if stage.Fan != "" {
+		found = append(found, d.index.findings.stages[StageRef{ref.Project, stage.Fan}]...)
+	}
+	return found
 }
 
 func (d *decision) runs(ref StageRef, stage Stage) string {
@@ -178,18 +191,30 @@ func (s *stageDecision) explain(outlooks []outlook) {
 
 // propose plans a promotion; supersedes is the open one whose place it takes, or the zero value.
 func (s *stageDecision) propose(next outlook, supersedes Promotion) {
-	number := s.index.lastNumber(s.ref) + 1
+	number, branch := s.index.lastNumber(s.ref)+1, s.stage.Branch(s.ref.Project)
 	change := 0
 	if open, ok := s.index.change(supersedes); ok && supersedes.ID != "" && open.State == ChangeOpen {
-		change = open.Number
+		change = s.takeOver(open, next)
 	}
+	s.joinWave()
 	s.status.Next = next.freight.Label()
 	s.say(Wait, "%s is being proposed: %s", next.freight.Label(), next.reason)
 	s.do(Propose{
 		Stage: s.ref, Freight: next.freight, Others: s.others(next.freight), Promotion: promotionID(s.ref, number, next.freight.ID),
-		Number: number, Actor: next.actor, Base: s.state.Head, Tip: s.state.Tips[ProposalBranch(s.ref)],
+		Branch: branch, Number: number, Actor: next.actor, Base: s.state.Head, Tip: s.state.Tips[branch],
 		Supersedes: supersedes.ID, Change: change, Reason: next.reason,
 	})
+}
+
+// takeOver returns the number of the change that shows a newer promotion: the open one, unless the stage wants a new change
+// for each.
+func (s *stageDecision) takeOver(open Change, next outlook) int {
+	if s.stage.Supersede != SupersedeByNew || s.stage.Group != "" {
+		return open.Number
+	}
+	s.do(CloseChange{Change: open.Number, Head: open.Head, Note: fmt.Sprintf("Closed, because %s takes its place in a change of its own.\n",
+		codeSpan(next.freight.Label()))})
+	return 0
 }
 
 // others returns the freight of the stage's other warehouses that it keeps.
@@ -206,9 +231,15 @@ func (s *stageDecision) others(freight Freight) []FreightID {
 	return kept
 }
 
+// follows reports whether the stage takes whatever its upstream stage runs of a warehouse.
+func (s *stageDecision) follows(warehouse string) bool {
+	return slices.ContainsFunc(s.stage.Requests, func(r FreightRequest) bool { return r.Warehouse == warehouse && r.MatchUpstream })
+}
+
 func (s *stageDecision) input(freight Freight, evidence Evidence, asked bool) gateInput {
 	return gateInput{
 		now: s.state.Now, pipeline: s.pipeline, stage: s.stage, ref: s.ref, word: s.index.word(s.ref), freight: freight,
 		index: s.index, findings: s.findings, evidence: evidence, asked: asked,
+		follows: s.follows(freight.Warehouse),
 	}
 }

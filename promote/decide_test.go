@@ -53,7 +53,7 @@ func TestDecideIntake(t *testing.T) {
 				"do    propose 1.0.1 for shop/dev: newest available, and the policy promotes automatically\n" +
 				"wait  shop/dev: 1.0.1 is being proposed: newest available, and the policy promotes automatically\n" +
 				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",
-			actions: []Action{RecordFreight{asDiscovered("1.0.1")}, Propose{Stage: dev, Freight: asDiscovered("1.0.1"), Promotion: "dev.0001.d4dd30e", Number: 1, Actor: "auto-promotion", Base: mainTip, Reason: "newest available, and the policy promotes automatically"}},
+			actions: []Action{RecordFreight{asDiscovered("1.0.1")}, Propose{Stage: dev, Freight: asDiscovered("1.0.1"), Promotion: "dev.0001.d4dd30e", Branch: "lockkeeper/shop/dev", Number: 1, Actor: "auto-promotion", Base: mainTip, Reason: "newest available, and the policy promotes automatically"}},
 		},
 		{
 			name:  "the same discovery again is quiet",

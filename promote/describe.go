@@ -160,7 +160,7 @@ func DescribeOutcome(o Outcome) string {
 		return b.String()
 	}
 	for _, next := range o.Pipeline.Downstream(o.Promotion.Stage.Name) {
-		if o.Pipeline.AutoPromoted(next.Name) {
+		if o.Pipeline.AutoPromoted(next) {
 			fmt.Fprintf(&b, "\nNext: %s, proposed automatically.\n", codeSpan(next.Name))
 		} else {
 			fmt.Fprintf(&b, "\nNext: %s waits for a person: comment %s.\n", codeSpan(next.Name), codeSpan("/promote "+next.Name))

@@ -53,7 +53,7 @@ func known(edits ...edit) State {
 	s := State{
 		Now: now, Branch: "main", Head: mainTip, Tips: map[Branch]Commit{}, Pipelines: []Pipeline{shop()},
 		Evidence: map[Commit]Evidence{}, Statuses: map[Commit]Status{}, Conflicts: map[PromotionRef][]string{},
-		Deliveries: map[PromotionRef]Delivering{}, Rejected: map[string]string{},
+		Deliveries: map[PromotionRef]Delivering{}, Unmade: map[string]string{},
 	}
 	for _, e := range edits {
 		e(&s)
@@ -300,8 +300,8 @@ func canary(all bool) edit {
 	})
 }
 
-func rejected(stage StageRef, tag, why string) edit {
-	return func(s *State) { s.Rejected[ProposalKey(stage, version(tag).ID)] = why }
+func unmade(stage StageRef, tag, why string) edit {
+	return func(s *State) { s.Unmade[ProposalKey(stage, version(tag).ID)] = why }
 }
 
 func conflict(files ...string) edit {

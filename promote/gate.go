@@ -126,6 +126,7 @@ type ImageEvidence struct {
 
 // ApplicationEvidence is what is known of one Argo CD application that the promotion will sync.
 type ApplicationEvidence struct {
+	Stage      StageRef // whose promotion syncs it; zero: every promotion's at the head
 	Name       string
 	Namespace  string
 	Exists     bool
@@ -151,6 +152,8 @@ type gateInput struct {
 	unseen bool
 	// asked is set when a person asked for this very freight, which allows going back.
 	asked bool
+	// follows is set when the stage takes whatever its upstream stage runs, also when that goes back.
+	follows bool
 }
 
 // judge gives the verdict of every gate.
@@ -235,6 +238,8 @@ func judgeDowngrade(in gateInput) (Verdict, string) {
 		}
 	}
 	switch {
+	case len(back) > 0 && in.follows:
+		return Pass, "goes back because the stage follows its upstream stage: " + joinLimited(back, 3)
 	case len(back) > 0 && in.asked:
 		return Pass, "goes back because a person asked for it: " + joinLimited(back, 3)
 	case len(back) > 0:
@@ -313,10 +318,13 @@ func judgeHold(in gateInput) (Verdict, string) {
 }
 
 func judgeApplications(in gateInput) (Verdict, string) {
-	if len(in.evidence.Applications) == 0 {
+	applications := keep(in.evidence.Applications, func(app ApplicationEvidence) bool {
+		return app.Stage == in.ref || app.Stage == StageRef{}
+	})
+	if len(applications) == 0 {
 		return Skip, "no step of the stage updates an Argo CD application"
 	}
-	return worst(in.evidence.Applications, func(app ApplicationEvidence) (Verdict, string) {
+	return worst(applications, func(app ApplicationEvidence) (Verdict, string) {
 		return judgeApplication(app, in.ref)
 	})
 }

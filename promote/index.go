@@ -27,6 +27,9 @@ type index struct {
 	names       map[string]int // how many projects have a stage of that name
 	numbers     map[int]*Change
 	branches    map[Branch][]*Change
+	crews       map[Branch][]Promotion  // of branches that promotions share
+	fans        map[StageRef][]string   // by project and declared name: the stages that it fans out to
+	waves       map[StageRef]*wave      // likewise, once they were looked at
 	watches     map[StageRef]*Warehouse // by project and name
 	versions    versions
 }
@@ -59,11 +62,12 @@ func newIndex(s *State) *index {
 	x := &index{
 		versions:    versions{},
 		discoveries: make(map[StageRef]*Discovery, len(s.Discoveries)),
-		stages:      map[StageRef]stagePlace{}, names: map[string]int{}, watches: map[StageRef]*Warehouse{},
+		stages:      map[StageRef]stagePlace{}, names: map[string]int{}, fans: map[StageRef][]string{}, waves: map[StageRef]*wave{}, watches: map[StageRef]*Warehouse{},
 		numbers: make(map[int]*Change, len(s.Changes)), branches: make(map[Branch][]*Change, len(s.Changes)),
 	}
 	x.addHistory(&s.History)
 	x.addPipelines(s)
+	x.addCrews(s)
 	for i := range s.Discoveries {
 		putFirst(x.discoveries, StageRef{s.Discoveries[i].Project, s.Discoveries[i].Warehouse}, &s.Discoveries[i])
 	}
@@ -134,6 +138,10 @@ func (x *index) addPipelines(s *State) {
 		for j := range s.Pipelines[i].Stages {
 			putFirst(x.stages, StageRef{s.Pipelines[i].Project, s.Pipelines[i].Stages[j].Name}, stagePlace{i, j})
 			x.names[s.Pipelines[i].Stages[j].Name]++
+			if fan := s.Pipelines[i].Stages[j].Fan; fan != "" {
+				ref := StageRef{s.Pipelines[i].Project, fan}
+				x.fans[ref] = append(x.fans[ref], s.Pipelines[i].Stages[j].Name)
+			}
 		}
 	}
 	f := &x.findings

@@ -57,7 +57,7 @@ func (w *world) checkPropose(a Propose) {
 		w.t.Fatalf("%s: %s is open", a, active.ID)
 	case !a.Again && a.Actor == autoPromotion && runs && CompareFreight(Warehouse{}, a.Freight, current) != Newer:
 		w.t.Fatalf("%s: goes back from %s by itself", a, current.Label())
-	case !a.Again && a.Actor == autoPromotion && !w.state.Pipelines[0].AutoPromoted(stage.Name):
+	case !a.Again && a.Actor == autoPromotion && !w.state.Pipelines[0].AutoPromoted(stage):
 		w.t.Fatalf("%s: no policy lets it in", a)
 	case !a.Again && a.Actor == autoPromotion && isActive && active.Actor != autoPromotion:
 		w.t.Fatalf("%s: takes the place of what %s asked for", a, active.Actor)

@@ -18,7 +18,7 @@ type world struct {
 	now      time.Time
 	main     Commit
 	commits  int
-	state    State // Pipelines, History, Tips, Changes, Statuses, Conflicts, Rejected, Deliveries, Commands, Discoveries
+	state    State // Pipelines, History, Tips, Changes, Statuses, Conflicts, Unmade, Deliveries, Commands, Discoveries
 	content  map[StageRef]map[string]Freight
 	running  map[StageRef]map[string]stay
 	longest  map[stageFreight]time.Duration
@@ -44,7 +44,7 @@ func newWorld(t *rapid.T) *world {
 		longest: map[stageFreight]time.Duration{}, gone: map[FreightID]bool{}, moved: map[FreightID]bool{}, hopeless: map[FreightID]bool{},
 		broken: map[Commit]bool{}, unseen: map[Commit]bool{}, health: map[StageRef]string{}, tags: map[string]int{},
 	}
-	w.state = State{Branch: "main", Tips: map[Branch]Commit{}, Statuses: map[Commit]Status{}, Rejected: map[string]string{}, Deliveries: map[PromotionRef]Delivering{}, Conflicts: map[PromotionRef][]string{}}
+	w.state = State{Branch: "main", Tips: map[Branch]Commit{}, Statuses: map[Commit]Status{}, Unmade: map[string]string{}, Deliveries: map[PromotionRef]Delivering{}, Conflicts: map[PromotionRef][]string{}}
 	w.pushMain()
 	w.state.Pipelines = []Pipeline{randomPipeline(t)}
 	for _, s := range w.stages() {
@@ -103,7 +103,7 @@ func (w *world) commit() Commit {
 func (w *world) pushMain() {
 	w.main = w.commit()
 	w.state.Head = w.main
-	clear(w.state.Rejected)
+	clear(w.state.Unmade)
 }
 
 // observe is what the loop sees now.
@@ -335,7 +335,7 @@ func (w *world) propose(a Propose) bool {
 		return false
 	}
 	if w.hopeless[a.Freight.ID] {
-		w.state.Rejected[ProposalKey(a.Stage, a.Freight.ID)] = "no such key"
+		w.state.Unmade[ProposalKey(a.Stage, a.Freight.ID)] = "no such key"
 		return true
 	}
 	p := Promotion{

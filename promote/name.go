@@ -22,6 +22,9 @@ func ProposalBranch(stage StageRef) Branch {
 	return Branch("lockkeeper/" + stage.Project + "/" + stage.Name)
 }
 
+// IsProposalBranch reports whether a branch belongs to Lockkeeper.
+func IsProposalBranch(branch Branch) bool { return strings.HasPrefix(string(branch), "lockkeeper/") }
+
 // StageRef names a stage across projects.
 type StageRef struct {
 	Project string

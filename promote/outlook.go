@@ -38,11 +38,14 @@ func (s *stageDecision) outlook(request FreightRequest) outlook {
 		o.verdict, o.reason = a.verdict, fmt.Sprintf("%s, which %s asked for: %s", freight.Label(), wish.By, a.reason)
 		return o
 	}
-	return s.unlessRejected(o)
+	return s.unlessUnmade(o)
 }
 
 // newest offers the newest freight of a request that is available and goes forward.
 func (s *stageDecision) newest(request FreightRequest) outlook {
+	if request.MatchUpstream {
+		return s.matching(request)
+	}
 	best, waiting, why := s.pick(request)
 	current, runs := s.index.current(s.ref, request.Warehouse)
 	forward := func(f Freight) bool { return f.ID != "" && (!runs || s.index.order(f, current) == Newer) }
@@ -63,11 +66,35 @@ func (s *stageDecision) newest(request FreightRequest) outlook {
 	return s.noFreight(request.Warehouse)
 }
 
+// matching offers what the one upstream stage runs, be it newer or older (Kargo: selectionPolicy MatchUpstream).
+func (s *stageDecision) matching(request FreightRequest) outlook {
+	if len(request.Stages) != 1 {
+		return outlook{verdict: Block, reason: fmt.Sprintf("to match upstream takes exactly one upstream stage: correct %s", request.Position)}
+	}
+	upstream := request.Stages[0]
+	wanted, runs := s.index.current(StageRef{s.ref.Project, upstream}, request.Warehouse)
+	current, here := s.index.current(s.ref, request.Warehouse)
+	switch {
+	case !runs:
+		return outlook{verdict: Wait, reason: fmt.Sprintf("upstream stage %s runs no freight of warehouse %s yet", upstream, request.Warehouse)}
+	case here && current.ID == wanted.ID:
+		return outlook{reason: fmt.Sprintf("runs %s, as %s does", current.Label(), upstream)}
+	}
+	if a := available(s.input(wanted, Evidence{}, false)); a.verdict != Pass {
+		s.recheckAt(a.ready)
+		return outlook{freight: wanted, verdict: a.verdict, reason: wanted.Label() + " is " + a.reason}
+	}
+	return s.admit(wanted)
+}
+
 // pick returns the newest freight of a request that is available, and the newest that is not, with the reason.
 func (s *stageDecision) pick(request FreightRequest) (best, waiting Freight, why access) {
 	in := s.input(Freight{}, Evidence{}, false)
 	for _, freight := range s.index.warehouses[StageRef{s.ref.Project, request.Warehouse}] {
 		in.freight = *freight
+		if _, bad := s.index.rejection(*freight); bad {
+			continue
+		}
 		a := available(in)
 		if a.verdict == Pass {
 			if best.ID == "" || s.index.prefer(*freight, best) {
@@ -97,18 +124,29 @@ func (s *stageDecision) admit(freight Freight) outlook {
 	command := fmt.Sprintf("comment `/promote %s %s`", s.index.word(s.ref), versionWord(freight))
 	last, tried := s.index.latest(s.ref, freight.ID)
 	chosen, by, overruled := s.overruled(freight)
+	hold, held := s.index.autoHolds[stageWarehouse{s.ref, freight.Warehouse}]
+	follows := s.follows(freight.Warehouse)
+	turn, why := s.nextInWave(freight)
 	switch {
+	case held:
+		o.reason = fmt.Sprintf("%s waits for a person, because %s %s: %s or `/resume %s`", freight.Label(), hold.By,
+			orElse(hold.Reason, "held it"), command, s.index.word(s.ref))
 	case overruled:
 		o.reason = fmt.Sprintf("%s waits for a person, because %s chose %s over it: %s", freight.Label(), by, chosen.Label(), command)
-	case tried && last.Phase != PhaseAborted:
+	case tried && last.Phase != PhaseAborted && !(follows && last.Phase == PhaseSucceeded):
 		o.verdict = Block
 		o.reason = fmt.Sprintf("promotion %s of %s %s: %s; %s to try again, or wait for newer freight",
 			last.ID, freight.Label(), strings.ToLower(string(last.Phase)), orElse(last.Message, "it was replaced since"), command)
-	case !s.pipeline.AutoPromoted(s.stage.Name):
+	case !s.pipeline.AutoPromoted(s.stage):
 		o.reason = fmt.Sprintf("%s waits for a person, because no promotion policy lets it in: %s", freight.Label(), command)
+	case turn != Pass:
+		o.verdict, o.reason = turn, freight.Label()+" waits its turn: "+why
 	default:
 		o.verdict, o.actor, o.reason = Pass, autoPromotion, "newest available, and the policy promotes automatically"
-		return s.unlessRejected(o)
+		if follows {
+			o.reason = "its upstream stage runs it, and the policy promotes automatically"
+		}
+		return s.unlessUnmade(o)
 	}
 	return o
 }
@@ -126,8 +164,8 @@ func (s *stageDecision) overruled(freight Freight) (chosen Freight, by string, o
 	return chosen, p.Actor, available(then).verdict == Pass
 }
 
-func (s *stageDecision) unlessRejected(o outlook) outlook {
-	if reason, rejected := s.state.Rejected[ProposalKey(s.ref, o.freight.ID)]; rejected {
+func (s *stageDecision) unlessUnmade(o outlook) outlook {
+	if reason, unmade := s.state.Unmade[ProposalKey(s.ref, o.freight.ID)]; unmade {
 		o.verdict, o.reason = Block, fmt.Sprintf("%s cannot be proposed: %s", o.freight.Label(), reason)
 	}
 	return o

@@ -112,7 +112,7 @@ func TestDecideOutlook(t *testing.T) {
 			state: twoWarehouses(ran(dev, 1, "1.0.0"), apiRan(dev, 2, "2.0.0"), recorded("1.0.1")),
 			want: "do    propose 1.0.1 for shop/dev: newest available, and the policy promotes automatically\n" +
 				"wait  shop/dev: 1.0.1 is being proposed: newest available, and the policy promotes automatically\n",
-			actions: []Action{Propose{Stage: dev, Freight: version("1.0.1"), Others: []FreightID{api("2.0.0").ID}, Promotion: "dev.0003.d4dd30e", Number: 3, Actor: "auto-promotion", Base: mainTip, Reason: "newest available, and the policy promotes automatically"}},
+			actions: []Action{Propose{Stage: dev, Freight: version("1.0.1"), Others: []FreightID{api("2.0.0").ID}, Promotion: "dev.0003.d4dd30e", Branch: "lockkeeper/shop/dev", Number: 3, Actor: "auto-promotion", Base: mainTip, Reason: "newest available, and the policy promotes automatically"}},
 		},
 		{
 			name:  "a warehouse whose freight failed does not hold up the other one",
@@ -149,7 +149,7 @@ func TestDecideOutlook(t *testing.T) {
 		},
 		{
 			name:  "a proposal that cannot be made is explained and not tried again at the same head",
-			state: known(recorded("1.0.1"), rejected(dev, "1.0.1", "step-2: web/values.yaml: no key image.tag; there is image.version")),
+			state: known(recorded("1.0.1"), unmade(dev, "1.0.1", "step-2: web/values.yaml: no key image.tag; there is image.version")),
 			want: "block shop/dev: 1.0.1 cannot be proposed: step-2: web/values.yaml: no key image.tag; there is image.version\n" +
 				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",
 		},

@@ -36,9 +36,15 @@ func (p Pipeline) Stage(name string) (Stage, bool) {
 
 // Downstream returns the stages that take freight from the named one, in the order of the pipeline.
 func (p Pipeline) Downstream(name string) []Stage {
+	declared := name
+	if s, ok := p.Stage(name); ok {
+		declared = s.Declared()
+	}
 	var out []Stage
 	for _, s := range p.Stages {
-		if slices.ContainsFunc(s.Requests, func(r FreightRequest) bool { return slices.Contains(r.Stages, name) }) {
+		if slices.ContainsFunc(s.Requests, func(r FreightRequest) bool {
+			return slices.Contains(r.Stages, name) || slices.Contains(r.Stages, declared)
+		}) {
 			out = append(out, s)
 		}
 	}
@@ -47,9 +53,9 @@ func (p Pipeline) Downstream(name string) []Stage {
 
 // AutoPromoted reports whether a policy lets freight enter the stage without a person asking. The first policy that
 // matches decides; none means no (Kargo: pkg/api/auto_promotion.go).
-func (p Pipeline) AutoPromoted(stage string) bool {
+func (p Pipeline) AutoPromoted(stage Stage) bool {
 	for _, policy := range p.Policies {
-		if policy.Stage == stage {
+		if policy.Stage == stage.Declared() {
 			return policy.AutoPromotion
 		}
 	}
@@ -168,7 +174,24 @@ type Stage struct {
 	Position Position
 	// AutoMerge lets Lockkeeper merge the change by itself once every gate passes.
 	AutoMerge bool
+	Supersede Supersede
+	Group     string // stages of a project with the same group share one change; empty: each has its own
+	// Fan is the declared stage that this one is a target of, Target which of its targets, and Wave how fast all of them are
+	// promoted to; see Pipeline.FanOut.
+	Fan    string
+	Target *Target
+	Wave   Wave
 }
+
+// Supersede says what becomes of an open promotion when newer freight may take its place.
+type Supersede string
+
+// The ways to supersede. What a person asks for never queues.
+const (
+	SupersedeInPlace Supersede = ""      // the open change is updated
+	SupersedeByNew   Supersede = "new"   // the open change is closed, and a new one opened
+	SupersedeQueue   Supersede = "queue" // the newer freight waits until the open promotion is over
+)
 
 // FreightRequest says whose freight a stage takes and from where.
 type FreightRequest struct {

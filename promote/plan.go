@@ -81,6 +81,7 @@ type Propose struct {
 	Freight    Freight
 	Others     []FreightID // freight of other warehouses that the stage keeps
 	Promotion  PromotionID
+	Branch     Branch // where it is proposed
 	Number     int
 	Actor      string
 	Base       Commit      // tip of the target branch

@@ -17,6 +17,9 @@ func (s *stageDecision) proposed(active Promotion) {
 	change, found := s.index.change(active)
 	s.status.Change, s.status.URL = change.Number, change.URL
 	switch {
+	case s.isBad(freight) && !(found && change.State == ChangeMerged):
+		r, _ := s.index.rejection(freight)
+		s.fail(active, freight, r.reason(freight))
 	case found && change.State == ChangeMerged && strays(active, change):
 		s.fail(active, freight, fmt.Sprintf("its change was merged into %q instead of %q", change.Target, active.Target))
 	case found && change.State == ChangeMerged:
@@ -36,6 +39,12 @@ func (s *stageDecision) proposed(active Promotion) {
 	}
 }
 
+// isBad reports whether a freight was rejected.
+func (s *stageDecision) isBad(freight Freight) bool {
+	_, bad := s.index.rejection(freight)
+	return bad && freight.ID != ""
+}
+
 func (s *stageDecision) fail(active Promotion, freight Freight, message string) {
 	s.say(Block, "%s: %s", active.label(freight), message)
 	s.do(Finish{Promotion: active, Phase: PhaseFailed, Message: message})
@@ -50,22 +59,24 @@ func strays(p Promotion, c Change) bool {
 func (s *stageDecision) underway(active Promotion, freight Freight, change Change, found bool) {
 	tip, paused := s.state.Tips[active.Branch], s.paused(freight)
 	outdated := s.outdated(active, found)
-	rejection, rejected := s.state.Rejected[ProposalKey(s.ref, freight.ID)]
+	why, unmade := s.state.Unmade[ProposalKey(s.ref, freight.ID)]
 	switch {
 	case paused == "" && s.superseded(active, freight):
-	case paused == "" && !rejected && outdated != "":
+	case paused == "" && !unmade && outdated != "":
 		s.again(active, freight, change, outdated)
 	case tip == "", !found && tip != active.Head:
-		s.say(Block, "%s cannot be proposed again, because %s: %s", active.label(freight), outdated, orElse(paused, rejection))
+		s.say(Block, "%s cannot be proposed again, because %s: %s", active.label(freight), outdated, orElse(paused, why))
+	case !found && s.crew(active)[0].Stage != s.ref:
+		s.say(Wait, "the change for %s is being opened", active.label(freight))
 	case !found:
 		s.say(Wait, "the change for %s is being opened", active.label(freight))
 		s.do(OpenChange{Promotion: active, Draft: s.draft(active, freight)})
 	case tip == active.Head && change.Head != active.Head:
 		s.recheckAt(s.state.Now.Add(askForgeAgain))
 		s.say(Wait, "%s waits for the forge, which does not show the proposed commit in its change yet", active.label(freight))
-	case outdated != "" && rejected:
+	case outdated != "" && unmade:
 		s.open(active, freight, change, Finding{
-			Severity: SeverityError, Code: "outdated", Message: outdated + ", and the proposal cannot be made again: " + rejection,
+			Severity: SeverityError, Code: "outdated", Message: outdated + ", and the proposal cannot be made again: " + why,
 		})
 	default:
 		if on := active.Waits; on == WaitsTime || on == WaitsApproval {
@@ -78,7 +89,7 @@ func (s *stageDecision) underway(active Promotion, freight Freight, change Chang
 // between lets the steps between the opening of the change and its merge go on.
 func (s *stageDecision) between(active Promotion) {
 	if s.due(active) {
-		s.do(Advance{Promotion: active, Reason: s.waiting(active)})
+		s.do(Advance{Promotion: active, Reason: "a step that waited goes on"})
 	}
 }
 
@@ -102,6 +113,9 @@ func (s *stageDecision) outdated(active Promotion, shown bool) string {
 	case !shown && tip != active.Head:
 		return "its branch was moved before its change was opened"
 	}
+	if stage, left := s.left(active); left {
+		return "the promotion to " + stage.Name + ", which was in its change, is over"
+	}
 	if files := s.state.Conflicts[active.Ref()]; len(files) > 0 {
 		return "changed on " + string(active.Target) + " since: " + joinLimited(files, 3)
 	}
@@ -119,7 +133,7 @@ func (s *stageDecision) superseded(active Promotion, old Freight) bool {
 	switch {
 	case next.freight.ID == "" || next.freight.ID == active.Freight || next.verdict != Pass:
 		return false
-	case !next.asked && (s.askedFor(active) || s.index.order(next.freight, old) != Newer):
+	case !next.asked && (s.stage.Supersede == SupersedeQueue || s.askedFor(active) || s.index.order(next.freight, old) != Newer):
 		return false
 	}
 	s.propose(next, active)
@@ -130,7 +144,7 @@ func (s *stageDecision) superseded(active Promotion, old Freight) bool {
 func (s *stageDecision) again(active Promotion, freight Freight, change Change, reason string) {
 	s.say(Wait, "%s is being proposed again: %s", active.label(freight), reason)
 	s.do(Propose{
-		Stage: s.ref, Freight: freight, Others: active.Others, Promotion: active.ID, Number: active.Number, Actor: active.Actor,
+		Stage: s.ref, Freight: freight, Others: active.Others, Promotion: active.ID, Branch: active.Branch, Number: active.Number, Actor: active.Actor,
 		Base: s.state.Head, Tip: s.state.Tips[active.Branch], Again: true, Change: change.Number, Reason: reason,
 	})
 }
@@ -146,6 +160,12 @@ func (s *stageDecision) open(active Promotion, freight Freight, change Change, b
 	}
 	gates, edit := s.describe(active, freight, change.Head, besides...)
 	s.status.Gates = gates
+	if crew := s.crew(active); crew[0].Stage != s.ref {
+		s.aboard(active, freight, gates, crew[0])
+		return
+	} else if len(crew) > 1 {
+		gates, edit = s.together(crew, change.Head, besides...)
+	}
 	if keepDraft(edit.Title) == "" {
 		edit.Title = keepDraft(change.Title) + edit.Title
 	}
@@ -177,7 +197,7 @@ func keepDraft(title string) string {
 // merge merges a change whose gates all pass, when somebody wants it. It is pinned to the head that was proposed, so that what
 // somebody else pushed is never merged, whatever the gates say of it.
 func (s *stageDecision) merge(active Promotion, freight Freight, change Change) {
-	request, asked := s.index.wish(active)
+	request, asked := s.wished(active)
 	reason := ""
 	switch {
 	case change.Head != active.Head:
@@ -185,9 +205,9 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 		return
 	case asked:
 		reason = "every gate passes, and " + request.By + " asked for it"
-	case active.AutoMerge:
+	case s.every(active, func(p Promotion, _ Stage) bool { return p.AutoMerge }):
 		reason = "every gate passes, and the task merges it"
-	case s.stage.AutoMerge:
+	case s.every(active, func(_ Promotion, stage Stage) bool { return stage.AutoMerge }):
 		reason = "every gate passes, and the stage merges automatically"
 	default:
 		s.say(Wait, "%s waits for its change to be merged: every gate passes%s", active.label(freight), s.lapsed(active))
@@ -210,6 +230,27 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 	}
 }
 
+// wished returns the newest request to merge the change as it stands, for whichever of its promotions.
+func (s *stageDecision) wished(active Promotion) (Request, bool) {
+	for _, p := range s.crew(active) {
+		if request, asked := s.index.wish(p); asked {
+			return request, true
+		}
+	}
+	return Request{}, false
+}
+
+// every reports whether something holds for all promotions of a change.
+func (s *stageDecision) every(active Promotion, holds func(Promotion, Stage) bool) bool {
+	for _, p := range s.crew(active) {
+		place := s.index.stages[p.Stage]
+		if !holds(p, s.state.Pipelines[place.pipeline].Stages[place.stage]) {
+			return false
+		}
+	}
+	return true
+}
+
 // lapsed says that somebody wished the merge of what was proposed before the promotion was made again; empty when nobody did.
 func (s *stageDecision) lapsed(active Promotion) string {
 	request, ok := s.index.lastWish(active)
@@ -223,17 +264,20 @@ func (s *stageDecision) lapsed(active Promotion) string {
 func (s *stageDecision) preparing(active Promotion) {
 	freight, _ := s.index.freight(s.ref.Project, active.Freight)
 	s.status.Next = active.label(freight)
-	rejection, rejected := s.state.Rejected[ProposalKey(s.ref, freight.ID)]
+	why, unmade := s.state.Unmade[ProposalKey(s.ref, freight.ID)]
 	switch paused := s.paused(freight); {
+	case s.isBad(freight):
+		r, _ := s.index.rejection(freight)
+		s.fail(active, freight, r.reason(freight))
 	case paused != "":
 		s.say(Block, "%s is not prepared further: %s", active.label(freight), paused)
 	case s.superseded(active, freight):
-	case rejected:
-		s.fail(active, freight, rejection)
+	case unmade:
+		s.fail(active, freight, why)
 	case !s.due(active):
-		s.say(Wait, "%s is being prepared: %s", active.label(freight), s.waiting(active))
+		s.say(Wait, "%s is being prepared: %s", active.label(freight), s.waiting(active, "a step waits"))
 	default:
-		s.again(active, freight, Change{}, s.waiting(active))
+		s.again(active, freight, Change{}, "a step that waited goes on")
 	}
 }
 
@@ -255,21 +299,21 @@ func (s *stageDecision) due(active Promotion) bool {
 }
 
 // waiting says what a promotion waits for, in the words of its step.
-func (s *stageDecision) waiting(active Promotion) string {
+func (s *stageDecision) waiting(active Promotion, fallback string) string {
 	if at := s.state.Deliveries[active.Ref()]; at.Message != "" {
 		return at.Message
 	}
 	if n := len(active.Results); n > 0 && active.Results[n-1].Message != "" {
 		return active.Results[n-1].Message
 	}
-	return "waiting for Argo CD"
+	return fallback
 }
 
 // delivering lets the steps after the merge go on when it is time to look again.
 func (s *stageDecision) delivering(active Promotion) {
 	freight, _ := s.index.freight(s.ref.Project, active.Freight)
 	s.status.Next, s.status.Change, s.status.URL = active.label(freight), active.Change, active.URL
-	s.say(Wait, "%s is being delivered: %s", active.label(freight), s.waiting(active))
+	s.say(Wait, "%s is being delivered: %s", active.label(freight), s.waiting(active, "waiting for Argo CD"))
 	if s.due(active) {
 		s.do(Deliver{Promotion: active, Merged: active.Merged, Change: active.Change, URL: active.URL})
 	}
@@ -278,6 +322,9 @@ func (s *stageDecision) delivering(active Promotion) {
 // draft is the change for a branch that was pushed.
 func (s *stageDecision) draft(active Promotion, freight Freight) ChangeDraft {
 	_, edit := s.describe(active, freight, active.Head)
+	if crew := s.crew(active); len(crew) > 1 {
+		_, edit = s.together(crew, active.Head)
+	}
 	return ChangeDraft{
 		Branch: active.Branch, Target: active.Target, Head: active.Head,
 		Title: edit.Title, Description: edit.Description, Labels: append(ChangeLabels(active.Stage), active.Labels...),
@@ -286,15 +333,20 @@ func (s *stageDecision) draft(active Promotion, freight Freight) ChangeDraft {
 
 // describe judges a head by what was found out about it. When nothing was, the gates that look at it wait.
 func (s *stageDecision) describe(active Promotion, freight Freight, head Commit, besides ...Finding) (Gates, ChangeEdit) {
+	d := s.description(active, freight, head, besides...)
+	return d.Gates, Describe(d)
+}
+
+// description is what the text of a change says of one promotion.
+func (s *stageDecision) description(active Promotion, freight Freight, head Commit, besides ...Finding) Description {
 	evidence, seen := s.state.Evidence[head]
 	evidence.Head = head
 	evidence.Findings = append(slices.Clip(evidence.Findings), besides...)
 	in := s.input(freight, evidence, s.askedFor(active))
 	in.unseen, in.proposed = !seen, active.Head
-	gates := judge(in)
-	return gates, Describe(Description{
-		Promotion: active, Freight: freight, Pipeline: s.pipeline, Stage: s.stage, Gates: gates, Evidence: evidence,
-	})
+	return Description{
+		Promotion: active, Freight: freight, Pipeline: s.pipeline, Stage: s.stage, Gates: judge(in), Evidence: evidence,
+	}
 }
 
 // askedFor reports whether a person asked for the promotion, or for merging it.
@@ -327,6 +379,6 @@ func (d *decision) at(place stagePlace) *stageDecision {
 	stage := pipeline.Stages[place.stage]
 	ref := StageRef{pipeline.Project, stage.Name}
 	return &stageDecision{
-		decision: d, pipeline: pipeline, stage: stage, ref: ref, status: &StageStatus{}, findings: d.index.findings.about(ref),
+		decision: d, pipeline: pipeline, stage: stage, ref: ref, status: &StageStatus{}, findings: d.about(ref, stage),
 	}
 }

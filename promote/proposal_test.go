@@ -365,7 +365,7 @@ func TestDecideProposal(t *testing.T) {
 			want: "do    propose 1.0.2 for shop/dev: newest available, and the policy promotes automatically\n" +
 				"wait  shop/dev: 1.0.2 is being proposed: newest available, and the policy promotes automatically\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
-			actions: []Action{Propose{Stage: dev, Freight: version("1.0.2"), Promotion: "dev.0003.e450ed6", Number: 3, Actor: "auto-promotion", Base: mainTip, Tip: headOne, Supersedes: "dev.0002.d4dd30e", Change: 7, Reason: "newest available, and the policy promotes automatically"}},
+			actions: []Action{Propose{Stage: dev, Freight: version("1.0.2"), Promotion: "dev.0003.e450ed6", Branch: "lockkeeper/shop/dev", Number: 3, Actor: "auto-promotion", Base: mainTip, Tip: headOne, Supersedes: "dev.0002.d4dd30e", Change: 7, Reason: "newest available, and the policy promotes automatically"}},
 		},
 		{
 			name:  "older freight does not take the place of the open change",
@@ -429,7 +429,7 @@ func TestDecideProposal(t *testing.T) {
 		},
 		{
 			name:  "freight that cannot be proposed does not take the place of the open change",
-			state: open(recorded("1.0.2"), rejected(dev, "1.0.2", "web/values.yaml: no key image.tag")),
+			state: open(recorded("1.0.2"), unmade(dev, "1.0.2", "web/values.yaml: no key image.tag")),
 			want: "wait  shop/dev: 1.0.1 waits for its change to be merged: every gate passes\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
@@ -439,11 +439,11 @@ func TestDecideProposal(t *testing.T) {
 			want: "do    propose 1.0.1 for shop/dev: changed on main since: web/values.yaml\n" +
 				"wait  shop/dev: 1.0.1 is being proposed again: changed on main since: web/values.yaml\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
-			actions: []Action{Propose{Stage: dev, Freight: version("1.0.1"), Promotion: "dev.0002.d4dd30e", Number: 2, Actor: "auto-promotion", Base: mainTip, Tip: headOne, Again: true, Change: 7, Reason: "changed on main since: web/values.yaml"}},
+			actions: []Action{Propose{Stage: dev, Freight: version("1.0.1"), Promotion: "dev.0002.d4dd30e", Branch: "lockkeeper/shop/dev", Number: 2, Actor: "auto-promotion", Base: mainTip, Tip: headOne, Again: true, Change: 7, Reason: "changed on main since: web/values.yaml"}},
 		},
 		{
 			name:  "what changed on main since and cannot be proposed again blocks",
-			state: open(conflict("web/values.yaml"), rejected(dev, "1.0.1", "web/values.yaml: no key image.tag"), forgotText),
+			state: open(conflict("web/values.yaml"), unmade(dev, "1.0.1", "web/values.yaml: no key image.tag"), forgotText),
 			want: "do    post status failed on 11111111: 6 of 7 gates pass; render: error: changed on main since: web/values.yaml, and the proposal cannot be made again: web/values.yaml: no key image.tag [outdated]\n" +
 				"block shop/dev: 1.0.1: 6 of 7 gates pass; render: error: changed on main since: web/values.yaml, and the proposal cannot be made again: web/values.yaml: no key image.tag [outdated]\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
@@ -470,7 +470,7 @@ func TestDecideProposal(t *testing.T) {
 		},
 		{
 			name:  "a branch that is gone and cannot be made again is explained",
-			state: open(func(s *State) { clear(s.Tips) }, rejected(dev, "1.0.1", "web/values.yaml: no key image.tag")),
+			state: open(func(s *State) { clear(s.Tips) }, unmade(dev, "1.0.1", "web/values.yaml: no key image.tag")),
 			want: "block shop/dev: 1.0.1 cannot be proposed again, because its branch is gone: web/values.yaml: no key image.tag\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
@@ -487,7 +487,7 @@ func TestDecideProposal(t *testing.T) {
 			want: "do    propose 1.0.1 for shop/dev: its branch was moved before its change was opened\n" +
 				"wait  shop/dev: 1.0.1 is being proposed again: its branch was moved before its change was opened\n" +
 				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",
-			actions: []Action{Propose{Stage: dev, Freight: version("1.0.1"), Promotion: "dev.0001.d4dd30e", Number: 1, Actor: "auto-promotion", Base: mainTip, Tip: headTwo, Again: true, Reason: "its branch was moved before its change was opened"}},
+			actions: []Action{Propose{Stage: dev, Freight: version("1.0.1"), Promotion: "dev.0001.d4dd30e", Branch: "lockkeeper/shop/dev", Number: 1, Actor: "auto-promotion", Base: mainTip, Tip: headTwo, Again: true, Reason: "its branch was moved before its change was opened"}},
 		},
 		{
 			name:  "a branch that a person moved before its change was opened stays while the stage is held",
@@ -497,7 +497,7 @@ func TestDecideProposal(t *testing.T) {
 		},
 		{
 			name:  "a branch that a person moved before its change was opened and cannot be made again is explained",
-			state: known(recorded("1.0.1"), promoted(promotion(dev, 1, "1.0.1")), tip(dev, headTwo), rejected(dev, "1.0.1", "no key image.tag")),
+			state: known(recorded("1.0.1"), promoted(promotion(dev, 1, "1.0.1")), tip(dev, headTwo), unmade(dev, "1.0.1", "no key image.tag")),
 			want: "block shop/dev: 1.0.1 cannot be proposed again, because its branch was moved before its change was opened: no key image.tag\n" +
 				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",
 		},

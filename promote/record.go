@@ -46,6 +46,8 @@ type Promotion struct {
 	Merged Commit   `json:"merged,omitempty"`
 	// AutoMerge has the change merged once every gate passes, because a step of the task says so.
 	AutoMerge bool `json:"autoMerge,omitempty"`
+	// With are the stages whose promotions share the change, this one among them; empty when it has one of its own.
+	With []StageRef `json:"with,omitempty"`
 	// Waits is what the last step that has begun waits for.
 	Waits Waits `json:"waits,omitempty"`
 	// Approvals is how many approvals the steps knew of when they ran last.
@@ -195,6 +197,11 @@ func (h History) MetadataOf(kind MetadataKind, project, name string) (Metadata, 
 		return Metadata{}, false
 	}
 	return h.Metadata[i], true
+}
+
+// MetadataIn returns all metadata of a project.
+func (h History) MetadataIn(project string) []Metadata {
+	return keep(h.Metadata, func(m Metadata) bool { return m.Project == project })
 }
 
 // ApprovedFor returns who approved a freight for a stage, oldest first.

@@ -21,8 +21,8 @@ type State struct {
 	Conflicts   map[PromotionRef][]string   // files of a proposal that changed on Branch since; the proposal must be made again
 	Deliveries  map[PromotionRef]Delivering // what the last look at Argo CD said
 	Commands    []Command
-	// Rejected are proposals that could not be made at Head, with the reason; trying again gives the same answer.
-	Rejected map[string]string // by ProposalKey
+	// Unmade are proposals that could not be made at Head, with the reason; trying again gives the same answer.
+	Unmade map[string]string // by ProposalKey
 }
 
 // Discovery is the newest of what a warehouse watches.

@@ -114,8 +114,7 @@ func (d *decision) freightNamed(ref StageRef, word string) (Freight, error) {
 	for _, request := range d.state.Pipelines[d.index.stages[ref].pipeline].Stages[d.index.stages[ref].stage].Requests {
 		for _, freight := range slices.Backward(d.index.warehouses[StageRef{ref.Project, request.Warehouse}]) {
 			labels = append(labels, versionWord(*freight))
-			tagged := slices.Contains(freight.labels(), word) || freight.Alias == word
-			if found == nil && (tagged || len(word) >= 7 && strings.HasPrefix(string(freight.ID), strings.ToLower(word))) {
+			if found == nil && freight.named(word) {
 				found = freight
 			}
 		}
@@ -161,11 +160,26 @@ func (d *decision) stageNamed(c Command) (StageRef, []string, error) {
 	case onProposal && c.Verb == VerbHold:
 		return here, c.Arguments, nil
 	}
+	if targets := d.targetsNamed(word); len(targets) > 0 {
+		return StageRef{}, nil, fmt.Errorf("%s has %d targets: name one: %s", codeSpan(word), len(targets), codeSpan(joinLimited(targets, 10)))
+	}
 	text := "there is no stage " + codeSpan(word)
 	if near, ok := Nearest(word, names); ok {
 		return StageRef{}, nil, fmt.Errorf("%s; did you mean %s? `/status` lists them all", text, codeSpan(near))
 	}
 	return StageRef{}, nil, fmt.Errorf("%s; `/status` lists them all", text)
+}
+
+// targetsNamed returns the targets of the fanned out stage that a word names.
+func (d *decision) targetsNamed(word string) []string {
+	for _, pipeline := range d.state.Pipelines {
+		for _, stage := range pipeline.Stages {
+			if stage.Fan != "" && (word == stage.Fan || word == pipeline.Project+"/"+stage.Fan) {
+				return d.index.fans[StageRef{pipeline.Project, stage.Fan}]
+			}
+		}
+	}
+	return nil
 }
 
 // stageOf returns the stage that a change promotes to. The branch and the ledger decide, never the text.

@@ -98,3 +98,18 @@ func (a *actor) comment(number int, body string) promote.Event {
 		ID: added.ID, Change: number, AuthorID: a.id, Author: a.name, Body: body, At: time.Now().UTC().Truncate(time.Second),
 	}}
 }
+
+// open opens a merge request and returns its number.
+func (a *actor) open(source, target, title string) int {
+	a.bed.t.Helper()
+	var opened struct {
+		IID int `json:"iid"`
+	}
+	answer := a.do(http.MethodPost, "merge_requests", url.Values{
+		"source_branch": {source}, "target_branch": {target}, "title": {title},
+	})
+	if err := json.Unmarshal(answer, &opened); err != nil {
+		a.bed.t.Fatal(err)
+	}
+	return opened.IID
+}

@@ -54,11 +54,16 @@ Exit codes:
 		},
 	}
 	o.flags(cmd)
-	cmd.Flags().StringVar(&o.base, "base", "", "revision to start from (default: where the branch left the default branch)")
-	cmd.Flags().StringVar(&o.head, "head", "", "revision to go to (default: the files on disk)")
+	o.revisions(cmd)
 	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text, markdown or json")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit 1 when something changes in the cluster")
 	return cmd
+}
+
+// revisions are the flags that say what is compared with what.
+func (o *diffOptions) revisions(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.base, "base", "", "revision to start from (default: where the branch left the default branch)")
+	cmd.Flags().StringVar(&o.head, "head", "", "revision to go to (default: the files on disk)")
 }
 
 func (o *diffOptions) run(ctx context.Context, env environment, c *checkout) error {

@@ -66,7 +66,7 @@ func (s *stageLint) env(step promote.Step) expr.Env {
 		warehouse, _ := s.pipeline.Warehouse(request.Warehouse)
 		requested := expr.Warehouse{Name: request.Warehouse}
 		for _, image := range warehouse.Images {
-			requested.ImageRepos = append(requested.ImageRepos, image.RepoURL)
+			requested.Images = append(requested.Images, expr.Subscription{Name: image.Name, RepoURL: image.RepoURL})
 			env.Images = append(env.Images, expr.Image{RepoURL: image.RepoURL, Tag: sampleTag, Digest: "sha256:sample", Warehouse: request.Warehouse})
 		}
 		env.Requested = append(env.Requested, requested)

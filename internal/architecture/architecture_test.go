@@ -20,8 +20,8 @@ var rules = []struct {
 	allow []string
 }{
 	{"promote", nil},
-	{"promote/expr", []string{"promote"}},
-	{"promote/kargo", []string{"promote", "promote/expr", "internal/manifest", "internal/nearest"}},
+	{"promote/expr", []string{"promote", "internal/secret"}},
+	{"promote/kargo", []string{"promote", "promote/expr", "internal/manifest", "internal/nearest", "internal/secret"}},
 	{"promote/discover", []string{"promote"}},
 	{"promote/discover/", []string{"promote", "promote/discover"}},
 	{"promote/step", []string{"promote", "promote/expr", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamledit"}},

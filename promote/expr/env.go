@@ -12,8 +12,8 @@ var (
 	ErrUnknownName = errors.New("unknown name")
 	// ErrNotAvailable: a name of Kargo's language that cannot be used at this place.
 	ErrNotAvailable = errors.New("not available")
-	// ErrNoImage: imageFrom found nothing and its result was used.
-	ErrNoImage = errors.New("no such image")
+	// ErrMissing: a function such as imageFrom or secret found nothing, and its result was used.
+	ErrMissing = errors.New("nothing found")
 	// ErrTooCostly: the expression is too large, too deep or does too much work.
 	ErrTooCostly = errors.New("expression beyond bounds")
 )
@@ -24,24 +24,25 @@ type Env struct {
 	Vars        map[string]any            // vars
 	Outputs     map[string]map[string]any // outputs: step alias → outputs
 	TaskOutputs map[string]map[string]any // task.outputs; nil outside of a task, where `task` does not exist
-	Images      []Image                   // the images of all freight of the promotion
-	Requested   []Warehouse               // the warehouses that the stage requests freight from
+	StepMetas   map[string]any            // stepMetas: step alias → metadata; nil where no step has run
+	Target      map[string]any            // target: params and labels; nil in a stage without targets
 	Status      *Status                   // nil where no step has run, as in variables: no status functions
-}
 
-// Image is what imageFrom gives. The exported fields are those that an expression can read, except Warehouse.
-type Image struct {
-	RepoURL     string            `json:"repoURL,omitempty"`
-	Tag         string            `json:"tag,omitempty"`
-	Digest      string            `json:"digest,omitempty"`
-	Annotations map[string]string `json:"annotations,omitempty"`
-	Warehouse   string            `json:"-" expr:"-"` // the warehouse whose freight it belongs to
-}
+	Images    []Image     // the artifacts of all freight of the promotion; see AddFreight
+	Commits   []Commit    //
+	Charts    []Chart     //
+	Requested []Warehouse // the warehouses that the stage requests freight from
 
-// Warehouse is a requested origin and what it subscribes to.
-type Warehouse struct {
-	Name       string
-	ImageRepos []string
+	// What is kept about freight and stages by their names; nil: nothing.
+	FreightMetadata func(freight string) (map[string]any, bool)
+	FreightStatus   func(freight string) (map[string]any, bool)
+	StageMetadata   func(stage string) (map[string]any, bool)
+
+	ConfigMap       Store
+	SharedConfigMap Store
+	Secret          Store
+	SharedSecret    Store
+	Used            *Secrets // collects the secrets that are read; required to read any
 }
 
 // Origin is what warehouse(name) gives, to be passed to imageFrom.
@@ -52,8 +53,17 @@ type Origin struct {
 
 // Status is what the status functions report.
 type Status struct {
+	Task   string            // the alias of the task that the step is in, whose steps are also found by their short alias
 	Failed bool              // an earlier step failed or errored and may not be ignored
 	Steps  map[string]string // step alias → status, as in Kargo: "Succeeded", "Skipped", "Failed", "Errored" …
+}
+
+// of gives the status of a step: of the own task, then of the promotion; empty if there is no such step.
+func (s Status) of(alias string) string {
+	if status, ok := s.Steps[s.Task+"::"+alias]; ok && s.Task != "" {
+		return status
+	}
+	return s.Steps[alias]
 }
 
 // variables gives the top-level names of e and their values.
@@ -61,6 +71,12 @@ func (e Env) variables() map[string]any {
 	all := map[string]any{"ctx": orEmpty(e.Ctx), "vars": orEmpty(e.Vars), "outputs": widen(e.Outputs)}
 	if e.TaskOutputs != nil {
 		all["task"] = map[string]any{"outputs": widen(e.TaskOutputs)}
+	}
+	if e.StepMetas != nil {
+		all["stepMetas"] = e.StepMetas
+	}
+	if e.Target != nil {
+		all["target"] = e.Target
 	}
 	return all
 }

@@ -2,8 +2,11 @@ package expr
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/Masterminds/semver/v3"
 	"github.com/expr-lang/expr/builtin"
@@ -20,43 +23,27 @@ type function struct {
 // statusFunctions exist only where steps have run.
 var statusFunctions = []string{"always", "failure", "status", "success"}
 
-// unavailable says for the rest of Kargo's functions why they cannot be used.
-var unavailable = map[string]string{
-	"commitFrom":      "of the freight, expressions read only images, with imageFrom",
-	"chartFrom":       "of the freight, expressions read only images, with imageFrom",
-	"artifactFrom":    "of the freight, expressions read only images, with imageFrom",
-	"freightMetadata": "metadata of freight is not kept",
-	"freightStatus":   "the status of freight is not kept",
-	"stageMetadata":   "metadata of stages is not kept",
-	"configMap":       "expressions do not read from a cluster; use a variable",
-	"secret":          "expressions do not read secrets; use a variable that is none",
-	"sharedConfigMap": "expressions do not read from a cluster; use a variable",
-	"sharedSecret":    "expressions do not read secrets; use a variable that is none",
-}
+// lookups are the functions whose null has a cause that is worth telling.
+var lookups = append([]string{
+	"artifactFrom", "chartFrom", "commitFrom", "imageFrom", "freightMetadata", "freightStatus", "stageMetadata",
+}, storeFunctions...)
 
-// functions gives all functions of env. What imageFrom does not find is noted in missed.
-func functions(missed *error, env Env) []function {
-	fns := append(utilities(), env.status()...)
-	for _, name := range sortedKeys(unavailable) {
-		fns = append(fns, function{name, func(...any) (any, error) { return nil, notAvailable(name) }, nil})
-	}
-	return append(
-		fns,
-		function{"warehouse", func(args ...any) (any, error) {
-			return Origin{Kind: "Warehouse", Name: args[0].(string)}, nil
-		}, []any{new(func(string) Origin)}},
-		function{"imageFrom", func(args ...any) (any, error) {
-			image, err := env.imageFrom(args, missed)
-			if image == nil {
-				return nil, err
-			}
-			return image, err
-		}, []any{new(func(string) *Image), new(func(string, Origin) *Image)}},
+// objects are the functions that give an object whose keys are known, so that a missing one is an error.
+var objects = append([]string{"artifactFrom", "freightMetadata", "freightStatus", "stageMetadata"}, storeFunctions...)
+
+// functions gives all functions of env. What they do not find and which secrets they read is noted in t.
+func functions(t *trail, env Env) []function {
+	return slices.Concat(
+		utilities(), env.status(), env.freightFunctions(t), env.recordFunctions(t), env.stores(t),
+		[]function{{"warehouse", warehouse, []any{new(func(string) Origin)}}},
 	)
 }
 
-func notAvailable(name string) error {
-	return fmt.Errorf("%s is %w: %s", name, ErrNotAvailable, unavailable[name])
+func warehouse(args ...any) (any, error) {
+	if args[0].(string) == "" {
+		return nil, errors.New(`warehouse(""): name the warehouse whose freight is meant`)
+	}
+	return Origin{Kind: "Warehouse", Name: args[0].(string)}, nil
 }
 
 // status gives the status functions, which without a status explain where they can be used.
@@ -73,7 +60,7 @@ func (e Env) status() []function {
 		with("always", func(*Status, []any) any { return true }, new(func() bool)),
 		with("success", func(s *Status, _ []any) any { return !s.Failed }, new(func() bool)),
 		with("failure", func(s *Status, _ []any) any { return s.Failed }, new(func() bool)),
-		with("status", func(s *Status, args []any) any { return s.Steps[args[0].(string)] }, new(func(string) string)),
+		with("status", func(s *Status, args []any) any { return s.of(args[0].(string)) }, new(func(string) string)),
 	}
 }
 
@@ -152,7 +139,9 @@ func semverDiff(args ...any) (any, error) {
 func functionNames(fns []function) []string {
 	var all []string
 	for _, f := range fns {
-		all = append(all, f.name)
+		if !strings.HasPrefix(f.name, hiddenPrefix) {
+			all = append(all, f.name)
+		}
 	}
 	for _, f := range builtin.Builtins {
 		all = append(all, f.Name)

@@ -9,12 +9,10 @@ import (
 // RunMeasurement evaluates a condition of an analysis on `result`, what was measured. It sees, besides the functions that Run
 // sees, those of Argo Rollouts: isNaN, isInf, isNil, asInt, asFloat and default.
 func RunMeasurement(expression string, result any) (any, error) {
-	if len(expression) > maxTemplate {
-		return nil, fmt.Errorf("expression of %d bytes, at most %d are allowed: %w", len(expression), maxTemplate, ErrTooCostly)
-	}
-	e := &evaluation{variables: map[string]any{"result": result}, meter: &meter{left: maxWork}}
+	e := rawEvaluation(map[string]any{"result": result})
+	e.shallow = true
 	e.define(append(utilities(), measurementFunctions()...))
-	return e.run(expression)
+	return e.raw(expression)
 }
 
 func measurementFunctions() []function {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	exprlang "github.com/expr-lang/expr"
@@ -19,11 +20,14 @@ import (
 
 // Functions that the patched program calls; no expression can contain these names.
 const (
-	spendFunc   = "·spend"
-	memberFunc  = "·member"
-	presentFunc = "·present"
-	matchesFunc = "·matches"
-	rangeFunc   = "·range"
+	hiddenPrefix = "·"
+
+	spendFunc   = hiddenPrefix + "spend"
+	memberFunc  = hiddenPrefix + "member"
+	askFunc     = hiddenPrefix + "ask"
+	presentFunc = hiddenPrefix + "present"
+	matchesFunc = hiddenPrefix + "matches"
+	rangeFunc   = hiddenPrefix + "range"
 )
 
 // evaluation evaluates the expressions of one template or tree under one budget.
@@ -32,33 +36,38 @@ type evaluation struct {
 	names     names
 	config    *conf.Config // the functions; the visitors belong to one expression
 	meter     *meter
-	missed    error // what the last imageFrom did not find
+	trail     trail
+	shallow   bool // only the members of the variables themselves have to exist, not what is below
+}
+
+// trail is what functions leave behind besides their results.
+type trail struct {
+	missed  error    // what the last imageFrom, or another of lookups, did not find
+	secrets *Secrets // those that were read; never nil
+	read    bool     // whether the running expression has read one
+}
+
+// note keeps a miss for the place where its null is used; another error is given back.
+func (t *trail) note(err error) error {
+	if !errors.Is(err, ErrMissing) {
+		return err
+	}
+	t.missed = err
+	return nil
 }
 
 func newEvaluation(env Env) *evaluation {
-	e := &evaluation{variables: env.variables(), meter: &meter{left: maxWork}}
-	e.define(functions(&e.missed, env))
-	e.names.task = env.TaskOutputs != nil
+	e := rawEvaluation(env.variables())
+	if env.Used != nil {
+		e.trail.secrets = env.Used
+	}
+	e.define(functions(&e.trail, env))
 	return e
 }
 
-// Run evaluates an expression that is written without delimiters, such as the fromExpression of yaml-parse, on the
-// variables of env. It sees expr-lang's functions and those that only compute (quote, semverParse …). The result is a Go
-// value as expr-lang yields it.
-func Run(expression string, env map[string]any) (any, error) {
-	if len(expression) > maxTemplate {
-		return nil, fmt.Errorf("expression of %d bytes, at most %d are allowed: %w", len(expression), maxTemplate, ErrTooCostly)
-	}
-	e := &evaluation{variables: orEmpty(env), meter: &meter{left: maxWork}}
-	e.define(utilities())
-	result, err := e.run(expression)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.meter.spend(e.meter.size(result)); err != nil {
-		return nil, fmt.Errorf("expression %q: %w", excerpt(expression), err)
-	}
-	return result, nil
+// rawEvaluation is one that has variables and still needs functions.
+func rawEvaluation(variables map[string]any) *evaluation {
+	return &evaluation{variables: variables, names: names{fields: resultFields}, meter: &meter{left: maxWork}, trail: trail{secrets: &Secrets{}}}
 }
 
 // define makes functions known to the compiler.
@@ -70,6 +79,7 @@ func (e *evaluation) define(fns []function) {
 	}
 	exprlang.Function(spendFunc, e.spend, new(func(any, int) any))(e.config)
 	exprlang.Function(memberFunc, e.member, new(func(any, any, string, bool, bool) any))(e.config)
+	exprlang.Function(askFunc, e.ask, new(func(any, any) any))(e.config)
 	exprlang.Function(presentFunc, e.present, new(func(any, string, bool) any))(e.config)
 	exprlang.Function(matchesFunc, e.meter.matches, new(func(any, any) bool))(e.config)
 	exprlang.Function(rangeFunc, e.meter.makeRange, new(func(any, any) []int))(e.config)
@@ -97,29 +107,54 @@ func (e *evaluation) charged(f function) func(args ...any) (any, error) {
 	}
 }
 
+// prepared is an expression that is ready to run.
+type prepared struct {
+	source     string
+	program    *vm.Program
+	constants  map[string]bool // the texts that it spells out
+	readSecret bool            // it uses a variable with a secret in it
+}
+
+func (p *prepared) wrap(err error) error {
+	return fmt.Errorf("expression %q: %w", excerpt(p.source), err)
+}
+
 // run evaluates one expression.
 func (e *evaluation) run(expression string) (any, error) {
-	source := strings.TrimSpace(expression)
-	wrap := func(err error) error { return fmt.Errorf("expression %q: %w", excerpt(source), err) }
-	if source == "" {
-		return nil, errors.New("an expression is empty: write a variable or a function between the delimiters")
-	}
-	tree, err := parser.ParseWithConfig(source, e.config)
+	p, err := e.prepare(expression)
 	if err != nil {
-		return nil, wrap(plain(err))
+		return nil, err
+	}
+	return e.execute(p)
+}
+
+func (e *evaluation) prepare(expression string) (*prepared, error) {
+	p := &prepared{source: strings.TrimSpace(expression)}
+	if p.source == "" {
+		return nil, errors.New("an expression is empty: write a variable or a function")
+	}
+	tree, err := parser.ParseWithConfig(p.source, e.config)
+	if err != nil {
+		return nil, p.wrap(plain(err))
 	}
 	if mistakes := e.names.check(tree); len(mistakes) > 0 {
-		return nil, wrap(mistakes[0])
+		return nil, p.wrap(mistakes[0])
 	}
-	program, err := e.compile(tree)
-	if err != nil {
-		return nil, wrap(err)
+	p.constants, p.readSecret = constantsOf(tree), e.readsSecret(tree)
+	if p.program, err = e.compile(tree); err != nil {
+		return nil, p.wrap(err)
 	}
+	return p, nil
+}
+
+func (e *evaluation) execute(p *prepared) (any, error) {
+	e.trail.read = p.readSecret
 	machine := vm.VM{MemoryBudget: maxMemory}
-	result, err := machine.Run(program, e.variables)
+	result, err := machine.Run(p.program, e.variables)
 	if err != nil {
-		return nil, wrap(plain(err))
+		return nil, p.wrap(e.conceal(plain(err), p.constants))
 	}
+	e.keepSecret(result, p.constants)
 	return result, nil
 }
 
@@ -127,7 +162,7 @@ func (e *evaluation) run(expression string) (any, error) {
 // ranges, before anything is charged for.
 func (e *evaluation) compile(tree *parser.Tree) (*vm.Program, error) {
 	g := newGuards()
-	e.config.Visitors = []ast.Visitor{g, &patcher{g}}
+	e.config.Visitors = []ast.Visitor{g, &patcher{g, e.shallow}}
 	if _, err := new(checker.Checker).PatchAndCheck(tree, e.config); err != nil {
 		return nil, plain(err)
 	}
@@ -157,23 +192,44 @@ func (e *evaluation) spend(args ...any) (any, error) {
 }
 
 // member reads a member of a value: arguments are the value, the key, the source of the value, whether a missing key is
-// an error, and whether the value comes straight from imageFrom.
+// an error, and whether the value comes straight from one of lookups.
 func (e *evaluation) member(args ...any) (any, error) {
 	base, key, text := args[0], args[1], args[2].(string)
-	strict, image := args[3].(bool), args[4].(bool)
+	strict, found := args[3].(bool), args[4].(bool)
 	if isNil(base) {
-		return nil, e.absent(text, fmt.Sprintf("no member %q", fmt.Sprint(key)), image)
+		return nil, e.absent(text, fmt.Sprintf("no member %q", fmt.Sprint(key)), found)
+	}
+	name, named := key.(string)
+	if !named {
+		return runtime.Fetch(base, key), nil
+	}
+	if fields := fieldsOf(base); fields != nil && !slices.Contains(fields, name) {
+		return nil, unknownField(excerpt(text), name, fields)
 	}
 	object, ok := base.(map[string]any)
-	name, named := key.(string)
-	if !ok || !named || !strict {
+	if !ok || !strict {
 		return runtime.Fetch(base, key), nil
 	}
 	v, ok := object[name]
 	if !ok {
-		return nil, fmt.Errorf("%w: %s%s", ErrUnknownName, path(text, name), known(name, sortedKeys(object)))
+		return nil, &keyError{path(text, name) + known(name, sortedKeys(object))}
 	}
 	return v, nil
+}
+
+// keyError tells of a key that does not exist. It shows keys, never values.
+type keyError struct{ text string }
+
+func (k *keyError) Error() string { return ErrUnknownName.Error() + ": " + k.text }
+
+func (*keyError) Is(target error) bool { return target == ErrUnknownName }
+
+// ask reads a member of a value where the expression asks whether it exists.
+func (e *evaluation) ask(args ...any) (any, error) {
+	if isNil(args[0]) {
+		return nil, nil
+	}
+	return runtime.Fetch(args[0], args[1]), nil
 }
 
 // present hands on a value whose method is called, unless it is null.
@@ -184,12 +240,12 @@ func (e *evaluation) present(args ...any) (any, error) {
 	return args[0], nil
 }
 
-func (e *evaluation) absent(text, lack string, image bool) error {
+func (e *evaluation) absent(text, lack string, found bool) error {
 	switch {
-	case image && e.missed != nil:
-		return e.missed
-	case e.missed != nil:
-		return fmt.Errorf("%s is null and has %s; %w", excerpt(text), lack, e.missed)
+	case found && e.trail.missed != nil:
+		return e.trail.missed
+	case e.trail.missed != nil:
+		return fmt.Errorf("%s is null and has %s; %w", excerpt(text), lack, e.trail.missed)
 	}
 	return fmt.Errorf("%w: %s is null and has %s", ErrUnknownName, excerpt(text), lack)
 }
@@ -209,161 +265,3 @@ func isNil(v any) bool {
 	r := reflect.ValueOf(v)
 	return r.Kind() == reflect.Pointer && r.IsNil()
 }
-
-// guards finds out which parts of an expression stand where a missing value is asked for, and which are called.
-type guards struct {
-	guarded map[ast.Node]bool
-	callees map[ast.Node]bool
-	locals  map[string]bool
-}
-
-func newGuards() *guards {
-	return &guards{guarded: map[ast.Node]bool{}, callees: map[ast.Node]bool{}, locals: map[string]bool{}}
-}
-
-// Visit implements ast.Visitor.
-func (g *guards) Visit(node *ast.Node) {
-	switch n := (*node).(type) {
-	case *ast.ChainNode:
-		g.guard(n.Node)
-	case *ast.BinaryNode:
-		_, rightNil := n.Right.(*ast.NilNode)
-		_, leftNil := n.Left.(*ast.NilNode)
-		compares := n.Operator == "==" || n.Operator == "!="
-		if n.Operator == "??" || compares && rightNil {
-			g.guard(n.Left)
-		}
-		if compares && leftNil {
-			g.guard(n.Right)
-		}
-	case *ast.CallNode:
-		g.callees[n.Callee] = true
-	case *ast.VariableDeclaratorNode:
-		g.locals[n.Name] = true
-	}
-}
-
-// guard marks a chain of members down to its root.
-func (g *guards) guard(n ast.Node) {
-	for n != nil {
-		g.guarded[n] = true
-		switch inner := n.(type) {
-		case *ast.MemberNode:
-			n = inner.Node
-		case *ast.ChainNode:
-			n = inner.Node
-		case *ast.CallNode:
-			n = inner.Callee
-		case *ast.SliceNode:
-			n = inner.Node
-		default:
-			return
-		}
-	}
-}
-
-// patcher makes the program account for its work and explain what is missing.
-type patcher struct{ *guards }
-
-// Visit implements ast.Visitor.
-func (p *patcher) Visit(node *ast.Node) {
-	switch n := (*node).(type) {
-	case *ast.PredicateNode:
-		n.Node = spending(n.Node, weigh(&n.Node))
-	case *ast.BinaryNode:
-		switch n.Operator {
-		case "+":
-			ast.Patch(node, spending(n, 1))
-		case "matches":
-			ast.Patch(node, invoke(matchesFunc, n.Left, n.Right))
-		case "..":
-			ast.Patch(node, invoke(rangeFunc, n.Left, n.Right))
-		case "==", "!=", "<", ">", "<=", ">=", "in", "contains", "startsWith", "endsWith":
-			n.Left, n.Right = spending(n.Left, 0), spending(n.Right, 0)
-		}
-	case *ast.MemberNode:
-		if n.Optional || p.guarded[n] {
-			return
-		}
-		text := ast.Node(&ast.StringNode{Value: excerpt(sourceOf(n.Node))})
-		image := &ast.BoolNode{Value: calls(n.Node, "imageFrom")}
-		if p.callees[n] {
-			n.Node = invoke(presentFunc, n.Node, text, image)
-			return
-		}
-		ast.Patch(node, invoke(memberFunc, n.Node, n.Property, text, &ast.BoolNode{Value: p.isStrict(n)}, image))
-	}
-}
-
-// isStrict reports whether n is a key, spelled out, of something reached from a variable of the environment.
-func (p *patcher) isStrict(n *ast.MemberNode) bool {
-	if _, ok := n.Property.(*ast.StringNode); !ok {
-		return false
-	}
-	root, ok := rootOf(n.Node)
-	return ok && !p.locals[root] && root != "$env"
-}
-
-// rootOf gives the variable at the beginning of a chain of members, also of a chain that has been patched.
-func rootOf(n ast.Node) (string, bool) {
-	switch n := n.(type) {
-	case *ast.IdentifierNode:
-		return n.Value, true
-	case *ast.MemberNode:
-		return rootOf(n.Node)
-	case *ast.CallNode:
-		if calls(n, memberFunc) {
-			return rootOf(n.Arguments[0])
-		}
-	}
-	return "", false
-}
-
-func calls(n ast.Node, function string) bool {
-	c, ok := n.(*ast.CallNode)
-	if !ok {
-		return false
-	}
-	callee, ok := c.Callee.(*ast.IdentifierNode)
-	return ok && callee.Value == function
-}
-
-// sourceOf writes a node as an expression, as it was before it was patched.
-func sourceOf(n ast.Node) string {
-	c, ok := n.(*ast.CallNode)
-	if !ok || !calls(n, memberFunc) {
-		return n.String()
-	}
-	base := sourceOf(c.Arguments[0])
-	if key, ok := c.Arguments[1].(*ast.StringNode); ok {
-		return path(base, key.Value)
-	}
-	return base + "[" + c.Arguments[1].String() + "]"
-}
-
-func invoke(function string, args ...ast.Node) ast.Node {
-	return &ast.CallNode{Callee: &ast.IdentifierNode{Value: function}, Arguments: args}
-}
-
-// spending wraps a node whose value has to be paid for; literals are free.
-func spending(n ast.Node, weight int) ast.Node {
-	switch n.(type) {
-	case *ast.NilNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode, *ast.ConstantNode:
-		if weight == 0 {
-			return n
-		}
-	}
-	return invoke(spendFunc, n, &ast.IntegerNode{Value: weight})
-}
-
-// weigh counts the nodes of an expression.
-func weigh(n *ast.Node) int {
-	var c counter
-	ast.Walk(n, &c)
-	return int(c)
-}
-
-type counter int
-
-// Visit implements ast.Visitor.
-func (c *counter) Visit(*ast.Node) { *c++ }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const maxTemplate = 64 << 10
@@ -225,6 +226,8 @@ func describe(v any) string {
 		return "a list"
 	case map[string]any, map[string]string:
 		return "an object"
+	case time.Time:
+		return "a time"
 	}
 	return fmt.Sprintf("a value of type %T", v)
 }

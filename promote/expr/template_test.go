@@ -21,11 +21,15 @@ func demoEnv() Env {
 			{RepoURL: "ghcr.io/acme/both", Tag: "1", Warehouse: "base"},
 			{RepoURL: "ghcr.io/acme/both", Tag: "2", Warehouse: "images"},
 		},
+		Commits: []Commit{{RepoURL: shopSource, ID: "c0ffee", SubscriptionName: "source", Warehouse: "images"}},
+		Charts:  []Chart{{RepoURL: ociChart, Version: "4.5.6", Warehouse: "images"}},
+		Secret:  texts("", map[string]map[string]string{"db": {"password": canary}}),
+		Used:    &Secrets{},
 		Requested: []Warehouse{
-			{Name: "images", ImageRepos: []string{"ghcr.io/acme/shop", "ghcr.io/acme/both", "ghcr.io/acme/absent"}},
-			{Name: "base", ImageRepos: []string{"docker.io/library/nginx", "ghcr.io/acme/both"}},
+			{Name: "images", Images: []Subscription{{RepoURL: "ghcr.io/acme/shop"}, {RepoURL: "ghcr.io/acme/both"}, {RepoURL: "ghcr.io/acme/absent"}}},
+			{Name: "base", Images: []Subscription{{RepoURL: "docker.io/library/nginx"}, {RepoURL: "ghcr.io/acme/both"}}},
 		},
-		Status: &Status{Steps: map[string]string{"update": "Succeeded"}},
+		Status: &Status{Task: "t", Steps: map[string]string{"update": "Succeeded", "t::commit": "Skipped", "commit": "Failed"}},
 	}
 }
 
@@ -102,6 +106,7 @@ func TestEval(t *testing.T) {
 		{name: "matches", template: "${{ 'v1' matches '^v[0-9]$' }}", want: true, text: "true"},
 		{name: "a pipe", template: "${{ 'a,b' | split(',') | len() }}", want: 2.0, text: "2"},
 		{name: "status functions", template: "${{ success() and always() and !failure() and status('update') == 'Succeeded' and status('x') == '' }}", want: true, text: "true"},
+		{name: "the status of a step of the own task", template: "${{ status('commit') }} ${{ status('t::commit') }}", want: "Skipped Skipped"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -145,15 +150,13 @@ func TestEvalExplainsWhatIsWrong(t *testing.T) {
 		{"an unknown function", "${{ quot('x') }}", demoEnv(), ErrUnknownName, `expression "quot('x')": unknown name: function quot; did you mean quote?`},
 		{"a function that is not called", "${{ quote }}", demoEnv(), ErrUnknownName, `expression "quote": unknown name: quote is a function: write quote(…)`},
 		{"lower case on an image", "${{ imageFrom('nginx').tag }}", demoEnv(), ErrUnknownName, `expression "imageFrom('nginx').tag": unknown name: imageFrom(…).tag; did you mean .Tag?`},
-		{"no image", "${{ imageFrom('x').Tag }}", demoEnv(), ErrNoImage, `expression "imageFrom('x').Tag": imageFrom("x"): no image of this freight comes from "x"; the freight has: docker.io/library/nginx, ghcr.io/acme/both, ghcr.io/acme/shop; check the Warehouse's repoURL and the variable`},
-		{"no image in that warehouse", "${{ imageFrom('nginx', warehouse('images')).Tag }}", Env{Images: demoEnv().Images[:2]}, ErrNoImage, `expression "imageFrom('nginx', warehouse('images')).Tag": imageFrom("nginx", warehouse("images")): no image of this freight comes from "nginx"; the freight has: docker.io/library/nginx (warehouse base), ghcr.io/acme/shop (warehouse images); check the Warehouse's repoURL and the variable`},
-		{"no image in a local variable", "${{ let i = imageFrom('x'); i.Tag }}", Env{}, ErrNoImage, `expression "let i = imageFrom('x'); i.Tag": i is null and has no member "Tag"; imageFrom("x"): no image of this freight comes from "x"; the freight has: no images; check the Warehouse's repoURL and the variable`},
-		{"subscribed but not in the freight", "${{ imageFrom('ghcr.io/acme/absent').Tag }}", Env{Requested: demoEnv().Requested}, ErrNoImage, `expression "imageFrom('ghcr.io/acme/absent').Tag": imageFrom("ghcr.io/acme/absent"): no image of this freight comes from "ghcr.io/acme/absent"; the freight has: no images; check the Warehouse's repoURL and the variable`},
+		{"no image", "${{ imageFrom('x').Tag }}", demoEnv(), ErrMissing, `expression "imageFrom('x').Tag": imageFrom("x"): no image of this freight comes from "x"; the freight has: docker.io/library/nginx, ghcr.io/acme/both, ghcr.io/acme/shop; check the Warehouse's repoURL and the variable`},
+		{"no image in that warehouse", "${{ imageFrom('nginx', warehouse('images')).Tag }}", Env{Images: demoEnv().Images[:2]}, ErrMissing, `expression "imageFrom('nginx', warehouse('images')).Tag": imageFrom("nginx", warehouse("images")): no image of this freight comes from "nginx"; the freight has: docker.io/library/nginx (warehouse base), ghcr.io/acme/shop (warehouse images); check the Warehouse's repoURL and the variable`},
+		{"no image in a local variable", "${{ let i = imageFrom('x'); i.Tag }}", Env{}, ErrMissing, `expression "let i = imageFrom('x'); i.Tag": i is null and has no member "Tag"; imageFrom("x"): no image of this freight comes from "x"; the freight has: no images; check the Warehouse's repoURL and the variable`},
+		{"subscribed but not in the freight", "${{ imageFrom('ghcr.io/acme/absent').Tag }}", Env{Requested: demoEnv().Requested}, ErrMissing, `expression "imageFrom('ghcr.io/acme/absent').Tag": imageFrom("ghcr.io/acme/absent"): no image of this freight comes from "ghcr.io/acme/absent"; the freight has: no images; check the Warehouse's repoURL and the variable`},
 		{"two warehouses", "${{ imageFrom('ghcr.io/acme/both').Tag }}", demoEnv(), nil, `expression "imageFrom('ghcr.io/acme/both').Tag": imageFrom("ghcr.io/acme/both"): the warehouses base, images all subscribe to it: add which one, such as imageFrom("ghcr.io/acme/both", warehouse("base"))`},
 		{"two warehouses without requests", "${{ imageFrom('ghcr.io/acme/both').Tag }}", bare, nil, `expression "imageFrom('ghcr.io/acme/both').Tag": imageFrom("ghcr.io/acme/both"): the warehouses base, images all subscribe to it: add which one, such as imageFrom("ghcr.io/acme/both", warehouse("base"))`},
 		{"a status function in a variable", "${{ success() }}", bare, ErrNotAvailable, `expression "success()": success() is not available in variables: use it in the "if" or "config" of a step`},
-		{"a function that is not available", "${{ secret('x').password }}", bare, ErrNotAvailable, `expression "secret('x').password": secret is not available: expressions do not read secrets; use a variable that is none`},
-		{"commits", "${{ commitFrom('x', warehouse('w')).ID }}", bare, ErrNotAvailable, `expression "commitFrom('x', warehouse('w')).ID": commitFrom is not available: of the freight, expressions read only images, with imageFrom`},
 		{"a number where a string belongs", "${{ semverParse(vars.n) }}", bare, nil, `expression "semverParse(vars.n)": argument 1 of semverParse has to be of type string, not a number: quote the value where it is defined, if it only looks like another type`},
 		{"null where a string belongs", "${{ upper(vars.empty) }}", demoEnv(), nil, `expression "upper(vars.empty)": argument 1 of upper has to be of type string, not null: quote the value where it is defined, if it only looks like another type`},
 		{"a string where an origin belongs", "${{ imageFrom('x', vars.n).Tag }}", bare, nil, `expression "imageFrom('x', vars.n).Tag": argument 2 of imageFrom has to be of type Origin, not a number: quote the value where it is defined, if it only looks like another type`},
@@ -161,7 +164,7 @@ func TestEvalExplainsWhatIsWrong(t *testing.T) {
 		{"an unclosed percent delimiter", "${% vars.n }}", bare, nil, `template "${% vars.n }}": "${%" at offset 0 is not closed: add "%}" after the expression`},
 		{"braces inside braces", "${{ {'a': {'b': 1}} }}", bare, nil, `expression "{'a': {'b': 1": column 13: unexpected token EOF (an expression that contains "}}" has to be written between "${%" and "%}")`},
 		{"a syntax error", "${{ 1 + }}", bare, nil, `expression "1 +": column 3: unexpected token EOF`},
-		{"an empty expression", "${{ }}", bare, nil, `an expression is empty: write a variable or a function between the delimiters`},
+		{"an empty expression", "${{ }}", bare, nil, `an expression is empty: write a variable or a function`},
 		{"a wrong type", "${{ warehouse(1) }}", bare, nil, `expression "warehouse(1)": column 11: cannot use int as argument (type string) to call warehouse`},
 		{"a version that is none", "${{ semverParse('x').Major() }}", bare, nil, `expression "semverParse('x').Major()": semverParse("x"): invalid semantic version`},
 		{"a function as the result", "${{ semverParse('1.0.0').Major }}", bare, nil, `expression "semverParse('1.0.0').Major": print a value of type func() uint64: json: unsupported type: func() uint64`},
@@ -332,13 +335,16 @@ func FuzzEval(f *testing.F) {
 		"plain", "${{ vars.n }}", "a ${{ quote('b') }}\n", "${% {'a': {'b': [1]}} %}", "${{ imageFrom('x').Tag }}", "${{ 'x' | upper() }}",
 		"${{ outputs?.a?.b ?? [1,2][0] }}", "${{ let a = vars.list; map(a, # == 1) }}", "${{ semverParse('1.2.3').IncPatch().String() }}",
 		"${{ vars.n matches '^[0-9]+$' and 'a' in ['a'] }}", "${{ sortBy(1..9, -#)[1:3] }}", "${{ toPairs(ctx) }}", "${{ $env }}",
-		"${{ asYAML(ctx) + asJSON(vars) }}", "${{ reduce(1..9, #acc + #, 0) }}", "${{ date('2024-01-01').Year() }}",
+		"${{ asYAML(ctx) + asJSON(vars) }}", "${{ toBase64(secret('db').password) }}", "${{ commitFrom('x')?.ID ?? artifactFrom('source').Version }}", "${{ reduce(1..9, #acc + #, 0) }}", "${{ date('2024-01-01').Year() }}",
 	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, template string) {
 		v, err := Eval(template, demoEnv())
 		if err != nil {
+			if strings.Contains(err.Error(), canary) && !strings.Contains(template, canary) {
+				t.Fatalf("Eval(%q) shows a secret: %v", template, err)
+			}
 			return
 		}
 		if !strings.Contains(template, "${{") && !strings.Contains(template, "${%") && (v.Any() != template || v.Text() != template) {
@@ -350,12 +356,33 @@ func FuzzEval(f *testing.F) {
 	})
 }
 
+// BenchmarkEval evaluates one template, and the configuration of a typical step.
 func BenchmarkEval(b *testing.B) {
 	env := demoEnv()
-	for b.Loop() {
-		v, err := Eval("${{ quote(imageFrom(vars.imageRepo, warehouse(vars.warehouseName)).Tag) }}", env)
-		if err != nil || v.Text() != "1.10" {
-			b.Fatal(v, err)
+	b.Run("template", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			v, err := Eval("${{ quote(imageFrom(vars.imageRepo, warehouse(vars.warehouseName)).Tag) }}", env)
+			if err != nil || v.Text() != "1.10" {
+				b.Fatal(v, err)
+			}
 		}
+	})
+	config := map[string]any{
+		"path": "out/${{ ctx.stage }}/values.yaml",
+		"updates": []any{
+			map[string]any{"key": "image.tag", "value": "${{ quote(imageFrom(vars.imageRepo).Tag) }}"},
+			map[string]any{"key": "image.digest", "value": "${{ imageFrom(vars.imageRepo, warehouse(vars.warehouseName)).Digest }}"},
+			map[string]any{"key": "stage", "value": "${{ ctx.project + '-' + ctx.stage }}"},
+		},
+		"message": "${{ outputs.update.commitMessage ?? 'update' }}",
 	}
+	b.Run("step", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := EvalTree(config, env); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -128,7 +128,7 @@ func TestSoundProjectHasNoFindings(t *testing.T) {
 	if len(pipelines) != 1 || len(pipelines[0].Stages) != 2 || len(pipelines[0].Stages[0].Steps) != 5 || len(pipelines[0].Stages[1].Steps) != 0 {
 		t.Errorf("pipelines:\n%s", dump(pipelines, nil))
 	}
-	if !pipelines[0].AutoPromoted("frontend-dev") || pipelines[0].AutoPromoted("frontend-prod") {
+	if !pipelines[0].AutoPromoted(promote.Stage{Name: "frontend-dev"}) || pipelines[0].AutoPromoted(promote.Stage{Name: "frontend-prod"}) {
 		t.Error("policies do not hold")
 	}
 }

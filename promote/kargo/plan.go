@@ -115,7 +115,7 @@ func (l *loader) mistakes(template string, allowed expr.Names) []expr.Problem {
 	if !strings.Contains(template, "${") {
 		return nil
 	}
-	key := fmt.Sprintf("%q %q %q %q %t %t", template, allowed.Vars, allowed.Outputs, allowed.TaskOutputs, allowed.Task, allowed.Status)
+	key := fmt.Sprintf("%q %q %q %q %t %t %t", template, allowed.Vars, allowed.Outputs, allowed.TaskOutputs, allowed.Task, allowed.Status, allowed.Target)
 	if found, ok := l.checked[key]; ok {
 		return found
 	}

@@ -39,22 +39,47 @@ func (l *Ledger) Load(ctx context.Context, tip promote.Commit) (promote.History,
 	if err != nil {
 		return history, nil, err
 	}
-	var files []string
-	err = fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type().IsRegular() && strings.HasSuffix(name, ".yaml") {
-			files = append(files, name)
-		}
-		return err
-	})
+	files, err := list(tree)
 	if err != nil {
 		return history, nil, fmt.Errorf("list ledger at %s: %w", tip.Short(), err)
 	}
 	if err := l.prefetch(ctx, tree, files); err != nil {
 		return history, nil, err
 	}
+	return gather(files, func(file string) (Record, error) { return l.read(tree, file) })
+}
+
+// Read reads the history from the files of a ledger branch, wherever they are: Load without a repository.
+func Read(tree fs.FS) (promote.History, []promote.Finding, error) {
+	files, err := list(tree)
+	if err != nil {
+		return promote.History{}, nil, fmt.Errorf("list ledger: %w", err)
+	}
+	return gather(files, func(file string) (Record, error) {
+		data, err := fs.ReadFile(tree, file)
+		if err != nil {
+			return nil, fmt.Errorf("ledger file %q: %w", file, err)
+		}
+		return Parse(file, data)
+	})
+}
+
+func list(tree fs.FS) (files []string, err error) {
+	err = fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() && strings.HasSuffix(name, ".yaml") {
+			files = append(files, name)
+		}
+		return err
+	})
+	return files, err
+}
+
+// gather makes a history of records. What is no record is told of in a finding.
+func gather(files []string, read func(file string) (Record, error)) (promote.History, []promote.Finding, error) {
+	var history promote.History
 	var findings []promote.Finding
 	for _, file := range files {
-		record, err := l.read(tree, file)
+		record, err := read(file)
 		switch {
 		case errors.Is(err, ErrFormat):
 			findings = append(findings, broken(file, err))

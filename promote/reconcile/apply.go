@@ -15,6 +15,7 @@ import (
 // decided anew. An action that fails is left out for the rest of the Run, so that it holds up no other.
 func (r *Reconciler) apply(ctx context.Context, w *watch, state promote.State, plan promote.Plan) ([]promote.Action, error) {
 	var applied []promote.Action
+	var proposals []promote.Propose
 	unrecorded := false
 	w.pending = nil
 	for _, action := range plan.Actions {
@@ -23,6 +24,10 @@ func (r *Reconciler) apply(ctx context.Context, w *watch, state promote.State, p
 		}
 		if w.failed[action.Key()] != nil {
 			unrecorded = unrecorded || recordsCommand(action)
+			continue
+		}
+		if proposal, ok := action.(promote.Propose); ok {
+			proposals = append(proposals, proposal) // made together, in one push
 			continue
 		}
 		if _, reply := action.(promote.Reply); reply && unrecorded {
@@ -38,18 +43,54 @@ func (r *Reconciler) apply(ctx context.Context, w *watch, state promote.State, p
 			return applied, err
 		}
 		if err != nil {
-			r.Log.ErrorContext(ctx, "apply", "action", action.String(), "error", err)
-			w.fail(action.Key(), fmt.Errorf("%s: %w", action, err))
+			r.failed(ctx, w, action, err)
 			unrecorded = unrecorded || recordsCommand(action)
 			continue
 		}
 		r.Log.InfoContext(ctx, "applied", "action", action.String())
 		applied = append(applied, action)
 	}
+	made, err := r.propose(ctx, w, state, proposals)
+	applied = append(applied, made...)
+	r.tell(ctx, proposals, made, err)
+	if err != nil {
+		return applied, r.unlessStale(ctx, w, proposals, made, err)
+	}
 	if err := r.recordPending(ctx, w, state); err != nil {
 		w.fail("freight", err)
 	}
 	return applied, nil
+}
+
+// tell logs and counts what became of proposals.
+func (r *Reconciler) tell(ctx context.Context, proposals []promote.Propose, made []promote.Action, err error) {
+	for _, action := range proposals {
+		done := slices.ContainsFunc(made, func(a promote.Action) bool { return a.Key() == action.Key() })
+		if done {
+			r.Log.InfoContext(ctx, "applied", "action", action.String())
+		}
+		if r.Metrics.Applied != nil && (done || err != nil) {
+			var problem error
+			if !done {
+				problem = err
+			}
+			r.Metrics.Applied(action, problem)
+		}
+	}
+}
+
+// unlessStale notes what kept proposals from being made, unless everything has to be decided anew.
+func (r *Reconciler) unlessStale(ctx context.Context, w *watch, proposals []promote.Propose, made []promote.Action, err error) error {
+	if errors.Is(err, promote.ErrStale) {
+		r.Log.InfoContext(ctx, "dropped", "proposals", len(proposals)-len(made), "reason", err)
+		return err
+	}
+	for _, action := range proposals {
+		if !slices.ContainsFunc(made, func(a promote.Action) bool { return a.Key() == action.Key() }) {
+			r.failed(ctx, w, action, err)
+		}
+	}
+	return nil
 }
 
 // recordsCommand reports whether an action writes down what a person asked for.
@@ -68,8 +109,6 @@ func (r *Reconciler) do(ctx context.Context, w *watch, state *promote.State, act
 	case promote.RecordFreight:
 		recordFreight(w, state, a)
 		return nil
-	case promote.Propose:
-		return r.propose(ctx, w, state, a)
 	case promote.OpenChange:
 		return r.openChange(ctx, w, a)
 	case promote.RecordChange:

@@ -194,7 +194,9 @@ func (r *Reconciler) applications(ctx context.Context, state promote.State, p pr
 	for _, app := range wanted {
 		if key := app.Namespace + "/" + app.Name; !asked[key] {
 			asked[key] = true
-			all = append(all, r.application(ctx, app))
+			found := r.application(ctx, app)
+			found.Stage = p.Stage
+			all = append(all, found)
 		}
 	}
 	return all, findings

@@ -40,7 +40,7 @@ func (r *Reconciler) observe(ctx context.Context, w *watch) (promote.State, erro
 	state.Branch, state.Head = r.branch(refs), repository.head
 	state.Pipelines, state.Findings = repository.pipelines, repository.findings
 	state.Tips = proposalTips(refs)
-	state.Rejected = maps.Clone(r.memory.rejected)
+	state.Unmade = maps.Clone(r.memory.unmade)
 	w.ledger, w.refs = ledgerTip(refs), refs
 	history, findings, err := r.ledger.Load(ctx, w.ledger)
 	if err != nil {
@@ -99,7 +99,7 @@ func (r *Reconciler) snapshot(ctx context.Context, refs git.Refs) (*snapshot, er
 		return nil, err
 	}
 	r.memory.repository = read
-	r.memory.rejected = map[string]string{}
+	r.memory.unmade = map[string]string{}
 	return read, nil
 }
 
@@ -153,6 +153,7 @@ func Load(ctx context.Context, engine *render.Engine, repository render.Reposito
 		return content, fmt.Errorf("find applications: %w", err)
 	}
 	content.Findings = append(content.Findings, fromRender(content.Set.Findings)...)
+	content.Findings = append(content.Findings, settings.fanOut(content.Pipelines, tree, content.Set.Applications)...)
 	return content, nil
 }
 
@@ -404,7 +405,7 @@ func (r *Reconciler) observeProposal(ctx context.Context, w *watch, state *promo
 	if err != nil {
 		r.Log.WarnContext(ctx, "look at proposal", "promotion", p.ID, "head", head, "error", err)
 	} else {
-		state.Evidence[head] = evidence
+		state.Evidence[head] = joined(state.Evidence[head], evidence)
 	}
 	status, err := r.status(ctx, head)
 	if err != nil {
@@ -415,6 +416,21 @@ func (r *Reconciler) observeProposal(ctx context.Context, w *watch, state *promo
 		state.Statuses[head] = *status
 	}
 	return nil
+}
+
+// joined is what was found out about one head for all promotions that share it.
+func joined(known, more promote.Evidence) promote.Evidence {
+	if known.Head == "" {
+		return more
+	}
+	known.Images, known.Moves = slices.Concat(known.Images, more.Images), slices.Concat(known.Moves, more.Moves)
+	known.Applications = slices.Concat(known.Applications, more.Applications)
+	for _, f := range more.Findings {
+		if !slices.Contains(known.Findings, f) {
+			known.Findings = append(known.Findings, f)
+		}
+	}
+	return known
 }
 
 // status returns our status on a head, nil when there is none.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -14,32 +15,195 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote/step"
 )
 
-// propose runs a stage's steps and puts what they made in front of people: branch and record in one push, then the change,
-// then the status.
-func (r *Reconciler) propose(ctx context.Context, w *watch, state *promote.State, a promote.Propose) error {
-	promotion, err := r.begin(*state, a)
-	if err != nil {
-		return err
+// draft is a proposal that is made in memory and not pushed yet.
+type draft struct {
+	action    promote.Propose
+	promotion promote.Promotion
+	create    bool // the target branch begins with the promotion's base
+	edit      promote.ChangeEdit
+	gates     promote.Gates
+	records   []ledger.Record
+	message   string // of the ledger's commit
+
+	ran        step.Result
+	superseded []ledger.Record // of the promotion whose place it takes
+}
+
+// proposes reports whether the draft has anything to merge.
+func (d draft) proposes() bool { return d.promotion.Phase == promote.PhaseProposed }
+
+// propose runs the steps of all stages that a plan proposes to, puts what they made on the forge in one push, branches and
+// records together, and shows each as a change. A proposal that fails holds up no other.
+func (r *Reconciler) propose(ctx context.Context, w *watch, state promote.State, actions []promote.Propose) ([]promote.Action, error) {
+	if len(actions) == 0 {
+		return nil, nil
 	}
-	ran, err := r.run(ctx, *state, promotion, promote.Change{}, nil)
+	refs, err := r.Git.Refs(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	key := promote.ProposalKey(a.Stage, a.Freight.ID)
+	drafts, applied, err := r.drafts(ctx, w, state, actions, refs)
+	if err != nil {
+		return nil, err
+	}
+	pushed, refused := r.push(ctx, w, state, drafts, refs)
+	shown := map[promote.Branch]bool{}
+	for _, d := range pushed {
+		if d.proposes() && !shown[d.promotion.Branch] {
+			if err := r.show(ctx, w, d); err != nil {
+				r.failed(ctx, w, d.action, err)
+				continue
+			}
+			shown[d.promotion.Branch] = true
+		}
+		applied = append(applied, d.action)
+	}
+	return applied, refused
+}
+
+// drafts makes all proposals in memory. Those that share a branch lie on top of each other.
+func (r *Reconciler) drafts(
+	ctx context.Context, w *watch, state promote.State, actions []promote.Propose, refs git.Refs,
+) (drafts []draft, applied []promote.Action, err error) {
+	tops := map[promote.Branch]promote.Commit{}
+	for _, a := range actions {
+		d, made, err := r.draft(ctx, state, a, refs, tops[a.Branch])
+		switch {
+		case errors.Is(err, promote.ErrStale):
+			return nil, nil, err
+		case err != nil:
+			r.failed(ctx, w, a, err)
+		case !made:
+			applied = append(applied, a) // it cannot be made, and that is remembered
+		default:
+			drafts = append(drafts, d)
+			if d.proposes() {
+				tops[a.Branch] = d.promotion.Head
+			}
+		}
+	}
+	unite(drafts, tops)
+	for i := range drafts {
+		if err := r.judge(ctx, state, &drafts[i]); err != nil {
+			return nil, nil, err
+		}
+	}
+	worstOf(drafts)
+	return drafts, applied, nil
+}
+
+// unite points all proposals of one branch at its last commit, and has each name the others.
+func unite(drafts []draft, tops map[promote.Branch]promote.Commit) {
+	with := map[promote.Branch][]promote.StageRef{}
+	for _, d := range drafts {
+		if d.proposes() {
+			with[d.promotion.Branch] = append(with[d.promotion.Branch], d.promotion.Stage)
+		}
+	}
+	for i := range drafts {
+		p := &drafts[i].promotion
+		if drafts[i].proposes() && p.Branch != promote.ProposalBranch(p.Stage) {
+			p.Head, p.With = tops[p.Branch], with[p.Branch]
+		}
+	}
+}
+
+// worstOf gives all proposals of one branch the gates of the one that is furthest from passing: none is green before all are.
+func worstOf(drafts []draft) {
+	worst := map[promote.Branch]promote.Gates{}
+	for _, d := range drafts {
+		if known, ok := worst[d.promotion.Branch]; d.proposes() && (!ok || d.gates.Verdict() > known.Verdict()) {
+			worst[d.promotion.Branch] = d.gates
+		}
+	}
+	for i := range drafts {
+		drafts[i].gates = worst[drafts[i].promotion.Branch]
+	}
+}
+
+// failed notes that an action could not be carried out.
+func (r *Reconciler) failed(ctx context.Context, w *watch, action promote.Action, err error) {
+	r.Log.ErrorContext(ctx, "apply", "action", action.String(), "error", err)
+	w.fail(action.Key(), fmt.Errorf("%s: %w", action, err))
+}
+
+// draft runs the steps of one stage as far as they go, on top of what was proposed on its branch in the same round. made is
+// false when they cannot succeed.
+func (r *Reconciler) draft(
+	ctx context.Context, state promote.State, a promote.Propose, refs git.Refs, top promote.Commit,
+) (d draft, made bool, err error) {
+	if tip, _ := refs.Branch(string(r.memory.branch)); promote.Commit(tip) != a.Base {
+		return d, false, moved(r.memory.branch, a.Base, tip)
+	}
+	p, err := r.begin(state, a)
+	if err != nil {
+		return d, false, err
+	}
+	p.Source = cmp.Or(top, p.Source)
+	ran, err := r.run(ctx, state, p, promote.Change{}, nil)
+	if err != nil {
+		return d, false, err
+	}
+	if elsewhere := ran.Push != nil && top != "" && ran.Push.Target != r.memory.branch; elsewhere {
+		ran.Failed = true
+		ran.Message = fmt.Sprintf("stages of a group are proposed to %q together, but this one is proposed to %q: take it out of the group",
+			r.memory.branch, ran.Push.Target)
+	}
 	if ran.Failed {
-		r.memory.rejected[key] = ran.Message
-		return nil
+		r.memory.unmade[promote.ProposalKey(a.Stage, a.Freight.ID)] = ran.Message
+		return d, false, nil
 	}
-	promotion = took(*state, promotion, ran)
+	d = draft{action: a, promotion: took(state, p, ran)}
 	switch {
 	case ran.Wait == promote.WaitsTime, ran.Wait == promote.WaitsApproval:
-		return r.prepare(ctx, w, *state, a, promotion, ran)
+		// What the steps made of files is made again when they go on.
+		d.promotion.Phase, d.message = promote.PhasePreparing, fmt.Sprintf("Promotion %s: waits: %s", p.ID, waiting(ran))
+		r.lookAgain(d.promotion, ran)
 	case ran.Push == nil:
-		return r.nothingToPropose(ctx, w, *state, a, promotion, ran)
+		// The target branch has it all already. What is left is to deliver and verify it.
+		d.promotion.Phase, d.promotion.Merged, d.promotion.DeliveringSince = promote.PhaseDelivering, a.Base, state.Now
+		d.message = fmt.Sprintf("Promotion %s: nothing to change", p.ID)
+	default:
+		d.message = fmt.Sprintf("Promotion %s: proposed", p.ID)
+		if err := d.aim(*ran.Push, refs, top); err != nil {
+			return d, false, err
+		}
 	}
-	promotion.Head, promotion.Base, promotion.Target = ran.Push.Head, ran.Push.Base, ran.Push.Target
-	promotion.Title, promotion.Text, promotion.Labels = ran.Push.Title, ran.Push.Description, ran.Push.Labels
-	return r.publish(ctx, w, *state, a, promotion, ran)
+	d.ran, d.superseded = ran, superseded(state, a)
+	return d, true, nil
+}
+
+// aim fills in what is to be pushed.
+func (d *draft) aim(push step.Push, refs git.Refs, top promote.Commit) error {
+	p := &d.promotion
+	p.Head, p.Target, p.Title, p.Text, p.Labels = push.Head, push.Target, push.Title, push.Description, push.Labels
+	if push.Base != top { // what lies below in the same change is proposed with it
+		p.Base = push.Base
+	}
+	tip, exists := refs.Branch(string(p.Target))
+	d.create = push.Create && !exists
+	if promote.Commit(tip) != p.Base && !d.create {
+		return moved(p.Target, p.Base, tip)
+	}
+	return nil
+}
+
+// judge finds out what the change of a proposal will say, and makes its records.
+func (r *Reconciler) judge(ctx context.Context, state promote.State, d *draft) error {
+	d.records = slices.Concat(records(state, d.promotion, d.ran), d.superseded)
+	if !d.proposes() {
+		return nil
+	}
+	evidence, err := r.evidence(ctx, state, d.promotion, d.promotion.Head)
+	if err != nil {
+		return err
+	}
+	d.gates, d.edit, err = promote.JudgeProposal(state, d.promotion, evidence)
+	return err
+}
+
+func moved(branch promote.Branch, from promote.Commit, to string) error {
+	return fmt.Errorf("branch %q moved from %s to %s: %w", branch, from.Short(), promote.Commit(to).Short(), promote.ErrStale)
 }
 
 // took writes what a run did into the record of its promotion.
@@ -86,17 +250,6 @@ func waiting(ran step.Result) string {
 	return ran.Results[len(ran.Results)-1].Message
 }
 
-// prepare records a promotion of which a step before the change waits. What its steps made of files is made again when it
-// goes on.
-func (r *Reconciler) prepare(
-	ctx context.Context, w *watch, state promote.State, a promote.Propose, p promote.Promotion, ran step.Result,
-) error {
-	p.Phase = promote.PhasePreparing
-	r.lookAgain(p, ran)
-	all := append(records(state, p, ran), superseded(state, a)...)
-	return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: waits: %s", p.ID, waiting(ran)), all...)
-}
-
 // begin makes the record of a promotion as it starts.
 func (r *Reconciler) begin(state promote.State, a promote.Propose) (promote.Promotion, error) {
 	pipeline, _ := state.Pipeline(a.Stage.Project)
@@ -106,7 +259,7 @@ func (r *Reconciler) begin(state promote.State, a promote.Propose) (promote.Prom
 	}
 	p := promote.Promotion{
 		ID: a.Promotion, Stage: a.Stage, Number: a.Number, Freight: a.Freight.ID, Others: a.Others, Actor: a.Actor,
-		Phase: promote.PhaseProposed, CreatedAt: state.Now, Base: a.Base, Source: a.Base, Branch: promote.ProposalBranch(a.Stage),
+		Phase: promote.PhaseProposed, CreatedAt: state.Now, Base: a.Base, Source: a.Base, Branch: a.Branch,
 		Target: state.Branch, Vars: stage.Vars, Steps: slices.Concat(stage.Steps, stage.Verify), Change: a.Change,
 	}
 	if before, ok := state.History.Promotion(a.Stage, a.Promotion); ok && a.Again {
@@ -126,7 +279,8 @@ func (r *Reconciler) request(state promote.State, p promote.Promotion) (step.Req
 	request := step.Request{
 		Repository: step.Repository{Git: r.Git, URLs: r.URLs, Branch: state.Branch, Head: cmp.Or(p.Source, p.Base)},
 		Promotion:  p, When: p.CreatedAt, Now: state.Now, Author: r.Author, World: r.World,
-		Approvals: state.History.ApprovedFor(p.Stage, p.Freight),
+		Approvals: state.History.ApprovedFor(p.Stage, p.Freight), Target: stage.Target,
+		Metadata: state.History.MetadataIn(p.Stage.Project),
 	}
 	for _, id := range append([]promote.FreightID{p.Freight}, p.Others...) {
 		freight, ok := state.History.Freight(p.Stage.Project, id)
@@ -158,16 +312,6 @@ func (r *Reconciler) run(
 	return result, nil
 }
 
-// nothingToPropose records a promotion whose steps changed nothing, because the target branch has it all already. What is
-// left is to deliver and verify it.
-func (r *Reconciler) nothingToPropose(
-	ctx context.Context, w *watch, state promote.State, a promote.Propose, p promote.Promotion, ran step.Result,
-) error {
-	p.Phase, p.Merged, p.DeliveringSince = promote.PhaseDelivering, a.Base, state.Now
-	all := append(records(state, p, ran), superseded(state, a)...)
-	return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: nothing to change", p.ID), all...)
-}
-
 // superseded returns the record of the promotion whose place another one takes.
 func superseded(state promote.State, a promote.Propose) []ledger.Record {
 	old, ok := state.History.Promotion(a.Stage, a.Supersedes)
@@ -179,25 +323,14 @@ func superseded(state promote.State, a promote.Propose) []ledger.Record {
 	return []ledger.Record{old}
 }
 
-// publish pushes the proposal and its record, and opens or updates the change.
-func (r *Reconciler) publish(
-	ctx context.Context, w *watch, state promote.State, a promote.Propose, p promote.Promotion, ran step.Result,
-) error {
-	evidence, err := r.evidence(ctx, state, p, p.Head)
-	if err != nil {
-		return err
-	}
-	gates, edit, err := promote.JudgeProposal(state, p, evidence)
-	if err != nil {
-		return err
-	}
-	if err := r.push(ctx, w, state, a, p, ran); err != nil {
-		return err
-	}
-	change, ok := shown(w.changes, a, p)
+// show opens or updates the change of a proposal that was pushed, and posts what the gates say.
+func (r *Reconciler) show(ctx context.Context, w *watch, d draft) error {
+	p := d.promotion
+	change, ok := shown(w.changes, d.action, p)
 	if !ok {
+		var err error
 		change, err = r.Forge.Open(ctx, promote.ChangeDraft{
-			Branch: p.Branch, Target: p.Target, Head: p.Head, Title: edit.Title, Description: edit.Description,
+			Branch: p.Branch, Target: p.Target, Head: p.Head, Title: d.edit.Title, Description: d.edit.Description,
 			Labels: append(promote.ChangeLabels(p.Stage), p.Labels...),
 		})
 		if err != nil {
@@ -205,7 +338,7 @@ func (r *Reconciler) publish(
 		}
 	}
 	w.put(change)
-	return r.postStatus(ctx, promote.PostStatus{Change: change.Number, Head: p.Head, Branch: p.Branch, Status: gates.Status()})
+	return r.postStatus(ctx, promote.PostStatus{Change: change.Number, Head: p.Head, Branch: p.Branch, Status: d.gates.Status()})
 }
 
 // shown returns the open change of a branch that was there before, at the head that was just pushed. Its text is that of the
@@ -220,90 +353,122 @@ func shown(changes []promote.Change, a promote.Propose, p promote.Promotion) (pr
 	return promote.Change{}, false
 }
 
-// push sends the proposal branch and the ledger in one request. Each is compared and swapped: whoever was slower decides
-// anew.
-func (r *Reconciler) push(
-	ctx context.Context, w *watch, state promote.State, a promote.Propose, p promote.Promotion, ran step.Result,
-) error {
-	updates, err := r.proposal(ctx, a, p, ran.Push.Create)
-	if err != nil {
-		return err
+// push sends the branches of all drafts and their records in one request. Each ref is compared and swapped: whoever was slower
+// decides anew. It returns the drafts that are on the forge and on record.
+func (r *Reconciler) push(ctx context.Context, w *watch, state promote.State, drafts []draft, refs git.Refs) ([]draft, error) {
+	if len(drafts) == 0 {
+		return nil, nil
 	}
-	entry := ledger.Entry{
-		Tip: w.ledger, When: state.Now, Message: fmt.Sprintf("Promotion %s: proposed", p.ID),
-		Records: slices.Concat(w.pending, records(state, p, ran), superseded(state, a)),
+	entry := ledger.Entry{Tip: w.ledger, When: state.Now, Message: entryMessage(drafts), Records: slices.Clone(w.pending)}
+	var updates []git.RefUpdate
+	for _, d := range drafts {
+		entry.Records = append(entry.Records, d.records...)
+		updates = append(updates, d.updates(refs)...)
 	}
 	tip, err := r.ledger.Prepare(ctx, entry)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if tip != entry.Tip {
 		updates = append(updates, git.RefUpdate{Ref: string(promote.LedgerBranch), Old: string(entry.Tip), New: string(tip)})
 	}
-	results, err := r.Git.Push(ctx, updates...)
+	results, err := r.Git.Push(ctx, unique(updates)...)
 	if err != nil {
-		return fmt.Errorf("push %q: %w", p.Branch, err)
+		return nil, fmt.Errorf("push %d proposals: %w", len(drafts), err)
 	}
-	if err := pushed(results, p.Branch); err != nil {
-		return errors.Join(err, r.withdraw(ctx, results, entry, tip, state))
+	var pushed []draft
+	var refused []ledger.Record
+	var problems []error
+	for _, d := range drafts {
+		if err := d.refused(results); err != nil {
+			refused, problems = append(refused, d.records...), append(problems, err)
+			continue
+		}
+		pushed = append(pushed, d)
 	}
-	if pushed(results, promote.LedgerBranch) != nil {
+	if took := landed(results, promote.LedgerBranch); took != nil {
+		entry.Records = slices.Clone(w.pending)
+		for _, d := range pushed {
+			entry.Records = append(entry.Records, d.records...)
+		}
 		if tip, err = r.ledger.Append(ctx, entry); err != nil {
-			return err
+			return nil, errors.Join(append(problems, err)...)
+		}
+	} else if tip != entry.Tip && len(refused) > 0 {
+		if tip, err = r.withdraw(ctx, entry, refused, tip, state); err != nil {
+			return nil, errors.Join(append(problems, err)...)
 		}
 	}
 	w.ledger, w.pending = tip, nil
-	return nil
+	return pushed, errors.Join(problems...)
 }
 
-// proposal returns what a push has to move for a proposal: its branch, and a target that does not exist yet. What the
-// decision was made on must be as it was.
-func (r *Reconciler) proposal(ctx context.Context, a promote.Propose, p promote.Promotion, create bool) ([]git.RefUpdate, error) {
-	refs, err := r.Git.Refs(ctx)
-	if err != nil {
-		return nil, err
+// entryMessage is the message of the ledger's commit for some drafts.
+func entryMessage(drafts []draft) string {
+	if len(drafts) == 1 {
+		return drafts[0].message
 	}
-	if tip, _ := refs.Branch(string(r.memory.branch)); promote.Commit(tip) != a.Base {
-		return nil, fmt.Errorf("branch %q moved from %s to %s: %w", r.memory.branch, a.Base.Short(), promote.Commit(tip).Short(), promote.ErrStale)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d promotions\n\n", len(drafts))
+	for _, d := range drafts {
+		b.WriteString(d.message + "\n")
+	}
+	return b.String()
+}
+
+// updates are the refs that a draft moves: its branch, and a target that does not exist yet.
+func (d draft) updates(refs git.Refs) []git.RefUpdate {
+	p := d.promotion
+	if !d.proposes() {
+		return nil
 	}
 	var updates []git.RefUpdate
-	tip, exists := refs.Branch(string(p.Target))
-	switch {
-	case !exists && create:
+	if _, exists := refs.Branch(string(p.Target)); d.create && !exists {
 		updates = append(updates, git.RefUpdate{Ref: string(p.Target), New: string(p.Base)})
-	case promote.Commit(tip) != p.Base:
-		return nil, fmt.Errorf("branch %q moved from %s to %s: %w", p.Target, p.Base.Short(), promote.Commit(tip).Short(), promote.ErrStale)
 	}
-	if p.Head != a.Tip {
-		updates = append(updates, git.RefUpdate{Ref: string(p.Branch), Old: string(a.Tip), New: string(p.Head)})
+	if p.Head != d.action.Tip {
+		updates = append(updates, git.RefUpdate{Ref: string(p.Branch), Old: string(d.action.Tip), New: string(p.Head)})
 	}
-	return updates, nil
+	return updates
 }
 
-// pushed says what became of one branch of a push.
-func pushed(results []git.RefResult, branch promote.Branch) error {
+// refused returns why a draft did not get onto the forge.
+func (d draft) refused(results []git.RefResult) error {
+	return errors.Join(landed(results, d.promotion.Target), landed(results, d.promotion.Branch))
+}
+
+// unique drops updates that stand twice: two promotions may begin the same branch.
+func unique(updates []git.RefUpdate) []git.RefUpdate {
+	var out []git.RefUpdate
+	for _, u := range updates {
+		if !slices.Contains(out, u) {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// landed says what became of one branch of a push: nil when it is there, or was not in it.
+func landed(results []git.RefResult, branch promote.Branch) error {
 	for _, result := range results {
 		switch {
 		case result.Ref != string(branch) || result.Err == nil:
 		case errors.Is(result.Err, git.ErrMoved):
 			return fmt.Errorf("%w: %w", promote.ErrStale, result.Err)
 		default:
-			return result.Err
+			return fmt.Errorf("push %q: %w", branch, result.Err)
 		}
 	}
 	return nil
 }
 
-// withdraw takes the records of a proposal back that the forge took although it refused the branch: a promotion must never
-// be on record for what somebody else pushed.
+// withdraw takes records back that the forge took although it refused their branches: a promotion must never be on record for
+// what somebody else pushed.
 func (r *Reconciler) withdraw(
-	ctx context.Context, results []git.RefResult, entry ledger.Entry, tip promote.Commit, state promote.State,
-) error {
-	if tip == entry.Tip || pushed(results, promote.LedgerBranch) != nil {
-		return nil
-	}
-	back := ledger.Entry{Tip: tip, When: state.Now, Message: entry.Message + ", taken back: its branch could not be pushed"}
-	for _, record := range entry.Records {
+	ctx context.Context, entry ledger.Entry, refused []ledger.Record, tip promote.Commit, state promote.State,
+) (promote.Commit, error) {
+	back := ledger.Entry{Tip: tip, When: state.Now, Message: entry.Message + ", taken back: the branch could not be pushed"}
+	for _, record := range refused {
 		p, ok := record.(promote.Promotion)
 		if !ok {
 			continue
@@ -315,6 +480,5 @@ func (r *Reconciler) withdraw(
 		}
 		back.Records = append(back.Records, p)
 	}
-	_, err := r.ledger.Append(ctx, back)
-	return err
+	return r.ledger.Append(ctx, back)
 }

@@ -97,6 +97,9 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 			continue
 		}
 		if options.Dry || watch.nothingLeft(out.Plan) {
+			if !options.Dry {
+				r.review(ctx, watch, state)
+			}
 			return out, watch.failure()
 		}
 		applied, err := r.apply(ctx, watch, state, out.Plan)
@@ -198,14 +201,14 @@ type memory struct {
 	statuses    map[promote.Commit]*promote.Status // nil: known to be absent
 	deliveries  map[promote.PromotionRef]promote.Delivering
 	digests     map[string]digestAt
-	rejected    map[string]string // by promote.ProposalKey, at repository.head
+	unmade      map[string]string // by promote.ProposalKey, at repository.head
 }
 
 func newMemory() memory {
 	return memory{
 		discoveries: map[string]promote.Discovery{}, evidence: map[evidenceKey]promote.Evidence{},
 		statuses: map[promote.Commit]*promote.Status{}, deliveries: map[promote.PromotionRef]promote.Delivering{},
-		digests: map[string]digestAt{}, rejected: map[string]string{},
+		digests: map[string]digestAt{}, unmade: map[string]string{},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
@@ -24,6 +25,8 @@ type Settings struct {
 	Definitions []string `json:"definitions"`
 	// Stages holds what differs from the default for some stages. The first entry that matches counts.
 	Stages []StageSettings `json:"stages"`
+	// Targets lists stages that are promoted to in many places, such as clusters, in waves.
+	Targets []TargetSettings `json:"targets"`
 }
 
 // StageSettings is one entry of lockkeeper.yaml's stages.
@@ -32,6 +35,12 @@ type StageSettings struct {
 	Stage string `json:"stage"`
 	// AutoMerge lets Lockkeeper merge the change by itself once every gate passes. Default: false.
 	AutoMerge bool `json:"autoMerge"`
+	// Group names a change that all stages of the project with the same group share: they are proposed, judged and merged
+	// together. Default: each stage has a change of its own.
+	Group string `json:"group"`
+	// Supersede says what newer freight does to an open change of the stage: "update" it in place, close it for a "new" one,
+	// or "queue" behind it. Default: update.
+	Supersede string `json:"supersede"`
 }
 
 // readSettings reads lockkeeper.yaml. Without the file the settings are their defaults.
@@ -63,8 +72,27 @@ func readSettings(tree fs.FS) (Settings, error) {
 			return Settings{}, fmt.Errorf("%s: stages[%d].stage %q: expected project/stage, in which * stands for any part of a name",
 				SettingsFile, i, stage.Stage)
 		}
+		if !groupName.MatchString(stage.Group) {
+			return Settings{}, fmt.Errorf("%s: stages[%d].group %q: expected lower-case letters, digits and dashes", SettingsFile, i, stage.Group)
+		}
+		if _, known := supersedes[stage.Supersede]; !known {
+			return Settings{}, fmt.Errorf("%s: stages[%d].supersede %q: expected update, new or queue", SettingsFile, i, stage.Supersede)
+		}
+	}
+	for i, target := range settings.Targets {
+		if err := target.check(i); err != nil {
+			return Settings{}, err
+		}
 	}
 	return settings, nil
+}
+
+// groupName is what a group may be called: it becomes part of a branch.
+var groupName = regexp.MustCompile(`^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$`)
+
+// supersedes are the words of lockkeeper.yaml for promote.Supersede.
+var supersedes = map[string]promote.Supersede{
+	"": promote.SupersedeInPlace, "update": promote.SupersedeInPlace, "new": promote.SupersedeByNew, "queue": promote.SupersedeQueue,
 }
 
 // apply writes the settings into the stages they name.
@@ -74,6 +102,8 @@ func (s Settings) apply(pipelines []promote.Pipeline) {
 			stage := &pipelines[p].Stages[i]
 			if entry, ok := s.stage(promote.StageRef{Project: pipelines[p].Project, Name: stage.Name}); ok {
 				stage.AutoMerge = entry.AutoMerge
+				stage.Supersede = supersedes[entry.Supersede]
+				stage.Group = entry.Group
 			}
 		}
 	}

@@ -26,7 +26,7 @@ func (r *run) gitOpenPR(ctx context.Context, _ promote.Step, c config) (outcome,
 	if err := c.decode(&cfg); err != nil {
 		return outcome{}, err
 	}
-	proposal := promote.ProposalBranch(r.Promotion.Stage)
+	proposal := r.Promotion.Branch
 	source, target := promote.Branch(cfg.SourceBranch), promote.Branch(cfg.TargetBranch)
 	switch {
 	case cfg.RepoURL == "":

@@ -63,7 +63,7 @@ func (r *run) proposeTo(ctx context.Context, c *checkout, target promote.Branch,
 	}
 	r.result.Push = push
 	if generate {
-		output["branch"] = string(promote.ProposalBranch(r.Promotion.Stage))
+		output["branch"] = string(r.Promotion.Branch)
 		return succeeded(output), nil
 	}
 	return r.wait(promote.WaitsMerge, "waits for its change to be merged")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/expr"
 )
 
 type httpConfig struct {
@@ -50,18 +51,18 @@ func (r *run) http(ctx context.Context, _ promote.Step, c config) (outcome, erro
 	if err != nil {
 		return outcome{}, err
 	}
-	env, err := got.environment(cfg.ContentType)
+	response, err := got.response(cfg.ContentType)
 	if err != nil {
 		return outcome{}, technicalError{fmt.Errorf("%s: %w", asked.named(), err)}
 	}
-	done, err := cfg.judge(asked, got, env)
+	done, err := cfg.judge(asked, got, response)
 	if err != nil {
 		return outcome{}, err
 	}
 	if !done {
 		return r.pause(cfg.PollInterval.or(defaultPollInterval), fmt.Sprintf("%s answers %s; it is asked again until an expression decides", asked.named(), got.words()), nil)
 	}
-	output, err := outputsOf(cfg.Outputs, env)
+	output, err := outputsOf(cfg.Outputs, response)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -88,16 +89,16 @@ func (r *run) httpCall(ctx context.Context, cfg httpConfig) (call, error) {
 }
 
 // judge says whether the step is done with an answer.
-func (cfg httpConfig) judge(asked call, got answer, env map[string]any) (done bool, err error) {
-	failed, err := holds("failureExpression", cfg.Failure, env)
+func (cfg httpConfig) judge(asked call, got answer, response expr.Response) (done bool, err error) {
+	failed, err := holds("failureExpression", cfg.Failure, response)
 	if err != nil {
 		return false, err
 	}
-	broken, err := holds("errorExpression", cfg.Error, env)
+	broken, err := holds("errorExpression", cfg.Error, response)
 	if err != nil {
 		return false, err
 	}
-	succeeded, err := holds("successExpression", cfg.Success, env)
+	succeeded, err := holds("successExpression", cfg.Success, response)
 	switch {
 	case failed:
 		return false, fmt.Errorf("%s answers %s, for which failureExpression is true", asked.named(), got.words())

@@ -41,11 +41,11 @@ func (r *run) httpDownload(ctx context.Context, _ promote.Step, c config) (outco
 		return outcome{}, err
 	}
 	if cfg.Error != "" {
-		env, err := got.environment("text/plain")
+		response, err := got.response("text/plain")
 		if err != nil {
 			return outcome{}, err
 		}
-		broken, err := holds("errorExpression", cfg.Error, env)
+		broken, err := holds("errorExpression", cfg.Error, response)
 		if err != nil {
 			return outcome{}, err
 		}

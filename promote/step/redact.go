@@ -8,16 +8,10 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-// redactor takes the secrets that expressions have read out of what is recorded. Nil takes out nothing.
-type redactor interface {
-	Redact(text string) string
-	RedactAny(value any) any
-}
-
 // concealed returns the output of a step as it may be recorded. Later steps see nothing else either: a run that goes on from
 // the record must find what the run before it found.
 func (r *run) concealed(output map[string]any) (map[string]any, error) {
-	if r.redact == nil {
+	if len(r.secrets.Values()) == 0 {
 		return output, nil
 	}
 	data, err := json.Marshal(output)
@@ -30,29 +24,31 @@ func (r *run) concealed(output map[string]any) (map[string]any, error) {
 	if err := decoder.Decode(&tree); err != nil {
 		return nil, err
 	}
-	clean, _ := r.redact.RedactAny(tree).(map[string]any)
+	clean, _ := r.secrets.RedactAny(tree).(map[string]any)
 	return clean, nil
 }
 
 // conceal takes secrets out of everything that a run hands over to be recorded or shown.
 func (r *run) conceal() error {
-	if r.redact == nil {
+	if len(r.secrets.Values()) == 0 {
 		return nil
 	}
 	result := &r.result
-	result.Message = r.redact.Redact(result.Message)
-	result.Alias = r.redact.Redact(result.Alias)
+	result.Message = r.secrets.Redact(result.Message)
+	result.Alias = r.secrets.Redact(result.Alias)
 	for i := range result.Results {
-		result.Results[i].Message = r.redact.Redact(result.Results[i].Message)
-		state, err := r.concealedJSON(result.Results[i].State)
-		if err != nil {
-			return fmt.Errorf("state of step %q: %w", result.Results[i].As, err)
+		result.Results[i].Message = r.secrets.Redact(result.Results[i].Message)
+		for _, kept := range []*json.RawMessage{&result.Results[i].State, &result.Results[i].Output} {
+			clean, err := r.concealedJSON(*kept)
+			if err != nil {
+				return fmt.Errorf("record of step %q: %w", result.Results[i].As, err)
+			}
+			*kept = clean
 		}
-		result.Results[i].State = state
 	}
 	for i, move := range result.Moves {
 		result.Moves[i] = promote.Move{
-			File: move.File, Key: move.Key, Before: r.redact.Redact(move.Before), After: r.redact.Redact(move.After),
+			File: move.File, Key: move.Key, Before: r.secrets.Redact(move.Before), After: r.secrets.Redact(move.After),
 		}
 	}
 	for _, metadata := range result.Metadata {
@@ -65,9 +61,9 @@ func (r *run) conceal() error {
 		}
 	}
 	if push := result.Push; push != nil {
-		push.Title, push.Description = r.redact.Redact(push.Title), r.redact.Redact(push.Description)
+		push.Title, push.Description = r.secrets.Redact(push.Title), r.secrets.Redact(push.Description)
 		for i := range push.Labels {
-			push.Labels[i] = r.redact.Redact(push.Labels[i])
+			push.Labels[i] = r.secrets.Redact(push.Labels[i])
 		}
 	}
 	return nil
@@ -84,5 +80,5 @@ func (r *run) concealedJSON(data json.RawMessage) (json.RawMessage, error) {
 	if err := decoder.Decode(&tree); err != nil {
 		return nil, err
 	}
-	return json.Marshal(r.redact.RedactAny(tree))
+	return json.Marshal(r.secrets.RedactAny(tree))
 }

@@ -94,7 +94,9 @@ type answer struct {
 func (a answer) ok() bool { return a.status >= 200 && a.status < 300 }
 
 // words is the status as a person reads it.
-func (a answer) words() string { return strings.TrimSpace(fmt.Sprintf("%d %s", a.status, http.StatusText(a.status))) }
+func (a answer) words() string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)))
+}
 
 // send makes one request. What is wrong with the request itself is an error of the task; all else is technical.
 func (r *run) send(ctx context.Context, c call) (answer, error) {
@@ -202,24 +204,10 @@ func (c call) named() string {
 	return c.subject(request)
 }
 
-// environment is what expressions over an answer may see: response.status, header(name), headers and body. The body of a JSON
-// or YAML answer is its value, any other its text.
-func (a answer) environment(contentType string) (map[string]any, error) {
+// response is what expressions over an answer may see. The body of a JSON or YAML answer is its value, any other its text.
+func (a answer) response(contentType string) (expr.Response, error) {
 	body, err := a.value(contentType)
-	if err != nil {
-		return nil, err
-	}
-	headers := make(map[string]any, len(a.header))
-	for name, values := range a.header {
-		list := make([]any, len(values))
-		for i, value := range values {
-			list[i] = value
-		}
-		headers[name] = list
-	}
-	return map[string]any{"response": map[string]any{
-		"status": a.status, "header": a.header.Get, "headers": headers, "body": body,
-	}}, nil
+	return expr.Response{Status: a.status, Headers: a.header, Body: body}, err
 }
 
 // value reads the body as its content type, or the given one, says.
@@ -263,12 +251,12 @@ func yamlValue(data []byte) (any, error) {
 	return value, nil
 }
 
-// holds evaluates a condition over an environment. An empty one is not set.
-func holds(name, expression string, env map[string]any) (isTrue bool, err error) {
+// holds evaluates a condition over an answer. An empty one is not set.
+func holds(name, expression string, got expr.Response) (isTrue bool, err error) {
 	if expression == "" {
 		return false, nil
 	}
-	value, err := expr.Run(expression, env)
+	value, err := expr.RunResponse(expression, got)
 	if err != nil {
 		return false, fmt.Errorf("config.%s: %w", name, err)
 	}
@@ -279,11 +267,11 @@ func holds(name, expression string, env map[string]any) (isTrue bool, err error)
 	return isTrue, nil
 }
 
-// outputsOf evaluates the outputs of a step over an environment.
-func outputsOf(outputs []expressionConfig, env map[string]any) (map[string]any, error) {
+// outputsOf evaluates the outputs of a step over an answer.
+func outputsOf(outputs []expressionConfig, got expr.Response) (map[string]any, error) {
 	values := map[string]any{}
 	for _, o := range outputs {
-		value, err := expr.Run(o.FromExpression, env)
+		value, err := expr.RunResponse(o.FromExpression, got)
 		if err != nil {
 			return nil, fmt.Errorf("output %q: %w", o.Name, err)
 		}

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
@@ -26,6 +24,8 @@ type Request struct {
 	Change     promote.Change      // the promotion's change, once there is one
 	Delivered  *Delivered          // how the applications that the run waits for fared; nil while that is open
 	Approvals  []promote.Approval  // of the freight for the stage
+	Metadata   []promote.Metadata  // of the project
+	Target     *promote.Target     // when the stage is one of several that a stage fans out to
 	When       time.Time           // required: the time of commits
 	Now        time.Time           // required
 	Author     git.Signature       // of commits, unless the task names one
@@ -81,16 +81,16 @@ type run struct {
 	outputs   map[string]map[string]any
 	refs      *git.Refs // of the repository, once they were asked for
 	tags      []tagged
+	secrets   *expr.Secrets // that expressions have read
 	failed    bool
 	result    Result
-	redact    redactor
 	before    promote.StepResult // what the present step left behind when it had to wait; zero when it begins
 	state     json.RawMessage    // what the present step has to know when it goes on
 }
 
 func newRun(request Request) *run {
 	return &run{
-		Request: request, outputs: map[string]map[string]any{},
+		Request: request, outputs: map[string]map[string]any{}, secrets: &expr.Secrets{},
 		workspace: &workspace{repository: request.Repository, loose: map[string]entry{}},
 	}
 }
@@ -381,7 +381,7 @@ func (r *run) attempt(ctx context.Context, step promote.Step) (outcome, error) {
 	}
 	wanted := !r.failed
 	if step.If != "" {
-		env.Status = r.status()
+		env.Status = r.status(step)
 		if wanted, err = expr.EvalBool(step.If, env); err != nil {
 			return outcome{}, fmt.Errorf("if: %w", err)
 		}
@@ -398,86 +398,4 @@ func (r *run) attempt(ctx context.Context, step promote.Step) (outcome, error) {
 		return outcome{}, err
 	}
 	return kind.run(r, ctx, step, evaluated)
-}
-
-// env is what the expressions of a step may see (Kargo: promotion variables first, then the step's).
-func (r *run) env(step promote.Step) (expr.Env, error) {
-	env := expr.Env{Ctx: r.ctx(step), Vars: map[string]any{}, Outputs: r.outputs, Images: r.images(), Requested: r.requested()}
-	if task, _, found := strings.Cut(step.As, "::"); found {
-		env.TaskOutputs = r.taskOutputs(task)
-	}
-	for _, v := range slices.Concat(r.Promotion.Vars, step.Vars) {
-		value, err := expr.Eval(v.Value, env)
-		if err != nil {
-			return env, fmt.Errorf("var %q: %w", v.Name, err)
-		}
-		env.Vars[v.Name] = lossless(value)
-	}
-	return env, nil
-}
-
-// lossless keeps the text of a variable when its typed form would print differently: 1.10 must not become 1.1.
-func lossless(value expr.Value) any {
-	if value.WasRetyped() && fmt.Sprint(value.Any()) != value.Text() {
-		return value.Text()
-	}
-	return value.Any()
-}
-
-func (r *run) ctx(step promote.Step) map[string]any {
-	target := map[string]any{"name": string(r.Promotion.Freight), "alias": "", "origin": map[string]any{"name": ""}}
-	if len(r.Freights) > 0 {
-		target["origin"] = map[string]any{"kind": "Warehouse", "name": r.Freights[0].Warehouse}
-	}
-	return map[string]any{
-		"project": r.Promotion.Stage.Project, "stage": r.Promotion.Stage.Name, "promotion": string(r.Promotion.ID),
-		"targetFreight": target,
-		"meta": map[string]any{
-			"promotion": map[string]any{"actor": r.Promotion.Actor},
-			"step":      map[string]any{"alias": step.As},
-		},
-	}
-}
-
-func (r *run) images() []expr.Image {
-	var images []expr.Image
-	for _, freight := range r.Freights {
-		for _, image := range freight.Images {
-			images = append(images, expr.Image{
-				RepoURL: image.RepoURL, Tag: image.Tag, Digest: image.Digest, Annotations: maps.Clone(image.Annotations),
-				Warehouse: freight.Warehouse,
-			})
-		}
-	}
-	return images
-}
-
-func (r *run) requested() []expr.Warehouse {
-	requested := make([]expr.Warehouse, 0, len(r.Warehouses))
-	for _, w := range r.Warehouses {
-		one := expr.Warehouse{Name: w.Name}
-		for _, image := range w.Images {
-			one.ImageRepos = append(one.ImageRepos, image.RepoURL)
-		}
-		requested = append(requested, one)
-	}
-	return requested
-}
-
-func (r *run) taskOutputs(task string) map[string]map[string]any {
-	outputs := map[string]map[string]any{}
-	for as, output := range r.outputs {
-		if rest, found := strings.CutPrefix(as, task+"::"); found {
-			outputs[rest] = output
-		}
-	}
-	return outputs
-}
-
-func (r *run) status() *expr.Status {
-	status := &expr.Status{Failed: r.failed, Steps: map[string]string{}}
-	for _, result := range r.result.Results {
-		status.Steps[result.As] = string(result.Status)
-	}
-	return status
 }

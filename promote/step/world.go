@@ -13,6 +13,8 @@ import (
 // World is what steps may reach besides the repository of the pipeline. A nil field is something that is not configured: a
 // step that needs it fails and says what to configure.
 type World struct {
+	// URL is where people find this Lockkeeper; expressions read it as ctx.uiBaseUrl.
+	URL string
 	// HTTP makes the client of http, http-download and the analyses. It decides where steps may connect to.
 	HTTP func(HTTPOptions) *http.Client
 	// Git opens other repositories, for reading. It decides which ones and with what credentials.

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/reconcile"
+)
+
+const backendStage = "develop/backend-dev-stage"
+
+// twoServices is a bed whose dev stages run two services of the example.
+func twoServices(t *testing.T) (b *bed, images string) {
+	t.Helper()
+	b = newBed(t)
+	images = b.registry + "/your-name/your-backend"
+	b.push(t, images, "2.4.0")
+	policy := strings.Replace(b.text("main", "kargo/project.yaml"), "  promotionPolicies:\n", "  promotionPolicies:\n    - {stage: backend-dev-stage, autoPromotionEnabled: true}\n", 1)
+	b.commit("main", map[string]string{"kargo/backend.yaml": backend, "kargo/project.yaml": policy})
+	b.until("everything to be adopted", func(o reconcile.Outcome) bool {
+		return runs(devStage, "1.0.1")(o) && runs(backendStage, "2.4.0")(o)
+	})
+	return b, images
+}
+
+func TestStagesOfAGroupShareOneChange(t *testing.T) {
+	t.Parallel()
+	b, images := twoServices(t)
+	b.commit("main", map[string]string{"lockkeeper.yaml": "stages:\n- {stage: develop/*-dev-stage, group: services}\n"})
+	b.push(t, b.image(), "1.0.2")
+	outcome := b.sweep()
+	if all := b.mergeRequests(); len(all) != 1 {
+		t.Fatalf("merge requests for one service: %+v\n%s", all, outcome.Plan)
+	}
+	// The second service joins: both lie in the same change, and nothing of the first is lost.
+	b.push(t, images, "2.5.0")
+	outcome = b.sweep()
+	all := b.mergeRequests()
+	if len(all) != 1 || !strings.Contains(all[0].Title, "services: 2 promotions") {
+		t.Fatalf("merge requests: %+v\n%s", all, outcome.Plan)
+	}
+	branch := string(promote.GroupBranch("develop", "services"))
+	for file, tag := range map[string]string{devFile: `tag: "1.0.2"`, "develop/backend/instance.yaml": `tag: "2.5.0"`} {
+		if text := b.text(branch, file); !strings.Contains(text, tag) {
+			t.Errorf("%s on %s has no %s:\n%s", file, branch, tag, text)
+		}
+	}
+	if again := b.sweep(); len(again.Applied) > 0 {
+		t.Errorf("a repeated look applied %v", again.Applied)
+	}
+	change := outcome.State.Changes[len(outcome.State.Changes)-1]
+	b.you.merge(change)
+	b.until("both to run", func(o reconcile.Outcome) bool { return runs(devStage, "1.0.2")(o) && runs(backendStage, "2.5.0")(o) })
+}
+
+func TestRollbackByComment(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	change := b.propose("1.0.2")
+	b.you.merge(change)
+	b.until("dev to run 1.0.2", runs(devStage, "1.0.2"))
+	b.run(b.you.comment(change.Number, "/rollback frontend-dev-stage"))
+	outcome := b.sweep()
+	back, ok := openOf(outcome, devStage)
+	if !ok || !strings.Contains(b.text(string(back.Branch), devFile), `tag: "1.0.1"`) {
+		t.Fatalf("no change that goes back:\n%s", outcome.Plan)
+	}
+	b.you.merge(back)
+	outcome = b.until("dev to run 1.0.1 again", runs(devStage, "1.0.1"))
+	if status := stageOf(outcome, devStage); status.Verdict != promote.Pass {
+		t.Errorf("what was rolled back is promoted again: %s", status.Reason)
+	}
+	// Downstream never gets it either.
+	if status := stageOf(outcome, prodStage); strings.Contains(status.Next, "1.0.2") {
+		t.Errorf("production: next %s: %s", status.Next, status.Reason)
+	}
+	// What is newer than the bad release goes forward by itself.
+	next := b.propose("1.0.3")
+	if !strings.Contains(b.text(string(next.Branch), devFile), `tag: "1.0.3"`) {
+		t.Error("1.0.3 is not proposed")
+	}
+}
+
+// renderedTask is a task that writes to a branch of its own for each stage, as repositories with rendered manifests do.
+const renderedTask = `apiVersion: kargo.akuity.io/v1alpha1
+kind: PromotionTask
+metadata: {name: promote-image, namespace: develop}
+spec:
+  vars:
+    - {name: gitopsRepo, value: https://gitlab.com/your-name/your-repo.git}
+    - {name: imageRepo, value: docker.io/your-name/your-app}
+    - {name: instancePath, value: develop/frontend/instance.yaml}
+    - {name: warehouseName, value: frontend-dev-image}
+    - {name: appName, value: frontend-dev-app}
+  steps:
+    - uses: git-clone
+      as: clone
+      config:
+        repoURL: ${{ vars.gitopsRepo }}
+        checkout:
+          - {branch: main, path: ./src}
+          - {branch: "env/${{ ctx.stage }}", path: ./out, create: true}
+    - {uses: git-clear, config: {path: ./out}}
+    - uses: yaml-update
+      config:
+        path: ./src/${{ vars.instancePath }}
+        updates: [{key: spec.values.deployment.tag, value: "${{ imageFrom(vars.imageRepo).Tag }}"}]
+    - uses: copy
+      config: {inPath: "./src/${{ vars.instancePath }}", outPath: ./out/instance.yaml}
+    - {uses: git-commit, config: {path: ./out, message: "Render ${{ imageFrom(vars.imageRepo).Tag }}"}}
+    - {uses: git-push, config: {path: ./out, targetBranch: "env/${{ ctx.stage }}"}}
+`
+
+func TestRenderedBranches(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.commit("main", map[string]string{"kargo/promotion-task.yaml": renderedTask})
+	outcome := b.sweep()
+	change, ok := openOf(outcome, devStage)
+	if !ok || change.Target != "env/frontend-dev-stage" {
+		t.Fatalf("change %+v of\n%s", change, outcome.Plan)
+	}
+	b.you.merge(change)
+	b.until("dev to run 1.0.1", runs(devStage, "1.0.1"))
+	if text := b.text("env/frontend-dev-stage", "instance.yaml"); !strings.Contains(text, `tag: "1.0.1"`) {
+		t.Errorf("the branch of the stage:\n%s", text)
+	}
+	if text := b.text("main", devFile); !strings.Contains(text, `tag: "1.0.1"`) {
+		t.Errorf("main was changed:\n%s", text)
+	}
+	// The branch exists now, and the next release is a change on top of it.
+	next := b.propose("1.0.2")
+	if next.Target != "env/frontend-dev-stage" || !strings.Contains(b.text(string(next.Branch), "instance.yaml"), `tag: "1.0.2"`) {
+		t.Errorf("the next change: %+v", next)
+	}
+}
+
+// A merge request that changes the pipeline shows what it would have decided.
+func TestPipelineChangeIsReplayed(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	stages := strings.Replace(b.text("main", "kargo/stages.yaml"), "        stages:\n          - frontend-dev-stage\n",
+		"        stages:\n          - frontend-dev-stage\n        requiredSoakTime: 24h\n", 1)
+	b.commit("soak", map[string]string{"kargo/stages.yaml": stages})
+	number := b.you.open("soak", "main", "Soak for a day")
+	b.run(promote.Event{Kind: promote.EventChange, Change: number})
+	b.run(promote.Event{Kind: promote.EventChange, Change: number})
+	notes := b.notes(number)
+	if len(notes) != 1 || !strings.Contains(notes[0], "What the changed pipeline would have decided") ||
+		!strings.Contains(notes[0], "soaks until") {
+		t.Errorf("notes: %q", notes)
+	}
+}

@@ -1,0 +1,239 @@
+package promote
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// GroupBranch returns the branch on which the promotions to all stages of a group are proposed together. No stage can be called
+// like that.
+func GroupBranch(project, group string) Branch { return Branch("lockkeeper/" + project + "/+" + group) }
+
+// Branch is where promotions to the stage are proposed.
+func (s Stage) Branch(project string) Branch {
+	if s.Group != "" {
+		return GroupBranch(project, s.Group)
+	}
+	return ProposalBranch(StageRef{project, s.Name})
+}
+
+// addCrews notes which open promotions share a branch and so a change, in the order of the pipelines.
+func (x *index) addCrews(s *State) {
+	x.crews = map[Branch][]Promotion{}
+	for _, pipeline := range s.Pipelines {
+		for _, stage := range pipeline.Stages {
+			active, ok := x.active(StageRef{pipeline.Project, stage.Name})
+			if ok && active.Phase == PhaseProposed && (len(active.With) > 0 || stage.Group != "") {
+				x.crews[active.Branch] = append(x.crews[active.Branch], active)
+			}
+		}
+	}
+}
+
+// crew returns the open promotions that share a change with one, itself among them. The first of them speaks for all.
+func (s *stageDecision) crew(active Promotion) []Promotion {
+	if crew := s.index.crews[active.Branch]; len(crew) > 1 {
+		return crew
+	}
+	return []Promotion{active}
+}
+
+// left names a stage whose promotion was in the change when it was made and is over now, so that the change holds what nobody
+// proposes any more.
+func (s *stageDecision) left(active Promotion) (StageRef, bool) {
+	crew := s.crew(active)
+	for _, with := range active.With {
+		if with != active.Stage && !slices.ContainsFunc(crew, func(p Promotion) bool { return p.Stage == with }) {
+			return with, true
+		}
+	}
+	return StageRef{}, false
+}
+
+// aboard says how a promotion fares whose change another one speaks for.
+func (s *stageDecision) aboard(active Promotion, freight Freight, gates Gates, leader Promotion) {
+	s.say(max(gates.Verdict(), Wait), "%s shares its change with the promotion to %s: %s", active.label(freight), leader.Stage.Name,
+		gates.Status().Description)
+}
+
+// together judges a head for all promotions that share its change: each gate has the worst of their verdicts.
+func (s *stageDecision) together(crew []Promotion, head Commit, besides ...Finding) (Gates, ChangeEdit) {
+	all := make([]Description, len(crew))
+	gates := GateNames()
+	reasons := make([][]string, len(gates))
+	for i := range gates {
+		gates[i].Verdict = Pass
+	}
+	for n, p := range crew {
+		at := s.at(s.index.stages[p.Stage])
+		freight, _ := s.index.freight(p.Stage.Project, p.Freight)
+		all[n] = at.description(p, freight, head, besides...)
+		for i, gate := range all[n].Gates {
+			switch text := p.Stage.Name + ": " + gate.Reason; {
+			case gate.Verdict > gates[i].Verdict:
+				gates[i].Verdict, reasons[i] = gate.Verdict, []string{text}
+			case gate.Verdict == gates[i].Verdict:
+				reasons[i] = append(reasons[i], text)
+			}
+		}
+	}
+	for i := range gates {
+		gates[i].Reason = joinLimited(reasons[i], 3)
+	}
+	return gates, DescribeTogether(s.stage.Group, all, gates)
+}
+
+// DescribeTogether writes the title and the description of a change that holds several promotions.
+func DescribeTogether(group string, all []Description, gates Gates) ChangeEdit {
+	var b strings.Builder
+	var names []string
+	fmt.Fprintf(&b, "Promotes to %d stages in one change.\n\n| stage | freight |\n|---|---|\n", len(all))
+	for _, d := range all {
+		names = append(names, d.Promotion.Stage.Name)
+		fmt.Fprintf(&b, "| %s | %s |\n", cellSpan(d.Promotion.Stage.String()), cellSpan(d.Freight.Label()))
+	}
+	b.WriteString("\n")
+	if diff := all[0].Evidence.Diff; diff != "" {
+		b.WriteString(strings.TrimSpace(diff) + "\n\n")
+	}
+	b.WriteString(GateTable(gates))
+	for _, d := range all {
+		b.WriteString(provenance(d))
+	}
+	b.WriteString("\nComment `/promote` to have it merged as soon as every gate passes, `/hold` to keep it open, `/help` for more.\n")
+	title := fmt.Sprintf("%s: %s to %s", orElse(group, "together"), commonLabel(all), joinLimited(names, 3))
+	return ChangeEdit{Title: truncate(clean(title), 200), Description: b.String()}
+}
+
+// commonLabel names the freight of all promotions when it is the same, and counts them when it is not.
+func commonLabel(all []Description) string {
+	for _, d := range all[1:] {
+		if d.Freight.Label() != all[0].Freight.Label() {
+			return fmt.Sprintf("%d promotions", len(all))
+		}
+	}
+	return all[0].Freight.Label()
+}
+
+// regroup completes the plan for changes that hold several promotions. Their commits lie on top of each other, so that when
+// one is proposed all others that are open in the change are made again with it, and the change is neither shown nor merged as
+// it was.
+func (d *decision) regroup() {
+	made := map[Branch][]Propose{}
+	for _, action := range d.plan.Actions {
+		if p, ok := action.(Propose); ok && d.grouped(p.Stage) {
+			made[p.Branch] = append(made[p.Branch], p)
+		}
+	}
+	if len(made) == 0 {
+		return
+	}
+	for branch, proposals := range made {
+		if held, reason := d.heldBack(branch, proposals); held {
+			d.withholdAll(proposals, reason)
+			delete(made, branch)
+		}
+	}
+	var kept []Action
+	changes := map[int]bool{}
+	for branch := range made {
+		for _, p := range d.index.crews[branch] {
+			if change, ok := d.index.change(p); ok {
+				changes[change.Number] = true
+			}
+		}
+	}
+	for _, action := range d.plan.Actions {
+		if !replaced(action, made, changes) {
+			kept = append(kept, action)
+		}
+	}
+	d.plan.Actions = kept
+	for _, pipeline := range d.state.Pipelines {
+		for _, stage := range pipeline.Stages {
+			d.rejoin(StageRef{pipeline.Project, stage.Name}, stage.Branch(pipeline.Project), made)
+		}
+	}
+}
+
+func (d *decision) grouped(ref StageRef) bool {
+	place, ok := d.index.stages[ref]
+	return ok && d.state.Pipelines[place.pipeline].Stages[place.stage].Group != ""
+}
+
+// heldBack reports whether a promotion that is open in the change of a branch must stay as it is.
+func (d *decision) heldBack(branch Branch, proposals []Propose) (bool, string) {
+	for _, p := range d.index.crews[branch] {
+		if slices.ContainsFunc(proposals, func(a Propose) bool { return a.Stage == p.Stage }) {
+			continue
+		}
+		if hold, held := d.index.holds[p.Stage]; held {
+			return true, fmt.Sprintf("%s, which shares its change, is held by %s", p.Stage.Name, hold.By)
+		}
+	}
+	return false, ""
+}
+
+// withholdAll takes proposals out of the plan again, and says why.
+func (d *decision) withholdAll(proposals []Propose, reason string) {
+	for _, p := range proposals {
+		d.plan.Actions = slices.DeleteFunc(d.plan.Actions, func(a Action) bool { return a.Key() == p.Key() })
+		for i := range d.plan.Stages {
+			if d.plan.Stages[i].Stage == p.Stage {
+				d.plan.Stages[i].Verdict, d.plan.Stages[i].Reason = Block, clean(p.Freight.Label()+" is not proposed: "+reason)
+			}
+		}
+	}
+}
+
+// replaced reports whether an action is about a change that is made anew; the proposals themselves are put back in order.
+func replaced(action Action, made map[Branch][]Propose, changes map[int]bool) bool {
+	switch a := action.(type) {
+	case Propose:
+		_, again := made[a.Branch]
+		return again
+	case OpenChange:
+		_, again := made[a.Draft.Branch]
+		return again
+	case UpdateChange:
+		return changes[a.Change]
+	case PostStatus:
+		return changes[a.Change]
+	case Merge:
+		return changes[a.Change]
+	}
+	return false
+}
+
+// rejoin plans what one stage has in a change that is made anew: what was decided for it, or what it has open there.
+func (d *decision) rejoin(ref StageRef, branch Branch, made map[Branch][]Propose) {
+	proposals, again := made[branch]
+	if !again {
+		return
+	}
+	crew := d.index.crews[branch]
+	change := 0
+	for _, p := range crew {
+		if c, ok := d.index.change(p); ok && c.State == ChangeOpen {
+			change = c.Number
+		}
+	}
+	if i := slices.IndexFunc(proposals, func(p Propose) bool { return p.Stage == ref }); i >= 0 {
+		proposals[i].Change = change
+		d.do(proposals[i])
+		return
+	}
+	i := slices.IndexFunc(crew, func(p Promotion) bool { return p.Stage == ref })
+	if i < 0 {
+		return
+	}
+	freight, _ := d.index.freight(ref.Project, crew[i].Freight)
+	at := d.at(d.index.stages[ref])
+	at.again(crew[i], freight, Change{Number: change}, "others join its change")
+	for i := range d.plan.Stages {
+		if d.plan.Stages[i].Stage == ref {
+			d.plan.Stages[i].Verdict, d.plan.Stages[i].Reason = at.status.Verdict, at.status.Reason
+		}
+	}
+}

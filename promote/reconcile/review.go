@@ -1,0 +1,57 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// replayed is how much of the history is replayed for a note.
+const replayed = 90 * 24 * time.Hour
+
+// review looks at the changes of people that an event speaks of. One that changes the pipelines gets a note that says which
+// recorded decisions would have been others with it.
+func (r *Reconciler) review(ctx context.Context, w *watch, state promote.State) {
+	seen := map[int]bool{}
+	for _, event := range w.events {
+		if event.Kind != promote.EventChange || event.Change == 0 || seen[event.Change] {
+			continue
+		}
+		seen[event.Change] = true
+		if err := r.reviewOne(ctx, state, event.Change); err != nil {
+			w.fail(fmt.Sprintf("review/%d", event.Change), fmt.Errorf("review change %d: %w", event.Change, err))
+		}
+	}
+}
+
+func (r *Reconciler) reviewOne(ctx context.Context, state promote.State, number int) error {
+	change, err := r.Forge.Change(ctx, number)
+	if errors.Is(err, promote.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// What others push from a fork is not read: it may be anything, and nobody here asked for it.
+	ours := promote.IsProposalBranch(change.Branch)
+	if change.State != promote.ChangeOpen || change.Fork || ours || change.Target != state.Branch || change.Head == "" {
+		return nil
+	}
+	head, err := r.read(ctx, change.Head)
+	if err != nil {
+		return err
+	}
+	before := r.memory.repository
+	if reflect.DeepEqual(before.pipelines, head.pipelines) {
+		return nil
+	}
+	after := state
+	after.Pipelines, after.Findings = head.pipelines, head.findings
+	simulation := promote.Simulate(state, after, state.Now.Add(-replayed))
+	body := "### What the changed pipeline would have decided\n\n" + simulation.Markdown()
+	return r.say(ctx, number, marker("simulation", "pipelines"), body)
+}

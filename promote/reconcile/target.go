@@ -1,0 +1,165 @@
+package reconcile
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/render/argocd"
+)
+
+// TargetSettings is one entry of lockkeeper.yaml's targets: a stage that is promoted to in many places.
+type TargetSettings struct {
+	// Stage is the stage that fans out, as project/stage.
+	Stage string `json:"stage"`
+	// Directories are globs; each folder that matches one is a target with target.params.path. A target is called as the
+	// parts of its path that the pattern leaves open, joined by dashes.
+	Directories []string `json:"directories"`
+	// Applications are labels; each Argo CD Application that has them all is a target with target.params.application,
+	// target.params.namespace, target.params.path and its labels as target.labels.
+	Applications map[string]string `json:"applications"`
+	// Exclude are globs of target names to leave out.
+	Exclude []string `json:"exclude"`
+	// MaxInFlight is how many targets are promoted to at once. Default: all.
+	MaxInFlight int `json:"maxInFlight"`
+	// Pause is how long to wait between two waves, such as 10m. Default: not at all.
+	Pause string `json:"pause"`
+}
+
+// maxTargets bounds how many targets one stage may have.
+const maxTargets = 2000
+
+// check reports what is wrong with an entry, whatever the repository holds.
+func (t TargetSettings) check(i int) error {
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("%s: targets[%d]: %s", SettingsFile, i, fmt.Sprintf(format, args...))
+	}
+	var ref promote.StageRef
+	switch err := ref.UnmarshalText([]byte(t.Stage)); {
+	case err != nil:
+		return fail("%v", err)
+	case len(t.Directories) == 0 && len(t.Applications) == 0:
+		return fail("neither directories nor applications say where the targets are: name one")
+	case len(t.Directories) > 0 && len(t.Applications) > 0:
+		return fail("directories and applications exclude each other: keep one")
+	case t.MaxInFlight < 0:
+		return fail("maxInFlight %d: expected a number from 0", t.MaxInFlight)
+	}
+	for _, glob := range slices.Concat(t.Directories, t.Exclude) {
+		if _, err := path.Match(glob, ""); err != nil || !fs.ValidPath(glob) {
+			return fail("%q is not a glob of paths in the repository, such as clusters/*", glob)
+		}
+	}
+	if pause, err := time.ParseDuration(t.Pause); t.Pause != "" && (err != nil || pause < 0) {
+		return fail("pause %q: expected a duration such as 10m", t.Pause)
+	}
+	return nil
+}
+
+// fanOut puts the targets of the settings in the place of their stages, and reports entries that come to nothing.
+func (s Settings) fanOut(pipelines []promote.Pipeline, tree fs.FS, applications []argocd.Application) []promote.Finding {
+	var findings []promote.Finding
+	for i, entry := range s.Targets {
+		var ref promote.StageRef
+		if ref.UnmarshalText([]byte(entry.Stage)) != nil {
+			continue // reported when the settings were read
+		}
+		warn := func(message, remedy string) {
+			findings = append(findings, promote.Finding{
+				Severity: promote.SeverityError, Code: "targets", Position: promote.Position{File: SettingsFile}, Project: ref.Project, Stage: ref,
+				Message: fmt.Sprintf("targets[%d]: %s", i, message), Remedy: remedy,
+			})
+		}
+		p := slices.IndexFunc(pipelines, func(p promote.Pipeline) bool { return p.Project == ref.Project })
+		if p < 0 {
+			warn(fmt.Sprintf("there is no project %q", ref.Project), "correct the entry")
+			continue
+		}
+		if _, ok := pipelines[p].Stage(ref.Name); !ok {
+			warn(fmt.Sprintf("project %q has no stage %q", ref.Project, ref.Name), "correct the entry")
+			continue
+		}
+		targets := entry.find(tree, applications)
+		switch {
+		case len(targets) == 0:
+			warn("nothing in the repository matches, so the stage has no target", "correct directories, applications or exclude")
+		case len(targets) > maxTargets:
+			warn(fmt.Sprintf("%d targets match, at most %d are allowed", len(targets), maxTargets), "match fewer, or split the stage")
+		default:
+			pause, _ := time.ParseDuration(entry.Pause)
+			pipelines[p].FanOut(ref.Name, targets, promote.Wave{MaxInFlight: entry.MaxInFlight, Pause: pause})
+		}
+	}
+	return findings
+}
+
+// find returns the targets of an entry by name.
+func (t TargetSettings) find(tree fs.FS, applications []argocd.Application) []promote.Target {
+	var found []promote.Target
+	add := func(target promote.Target) {
+		excluded := slices.ContainsFunc(t.Exclude, func(glob string) bool { ok, _ := path.Match(glob, target.Name); return ok })
+		twice := slices.ContainsFunc(found, func(other promote.Target) bool { return other.Name == target.Name })
+		if !excluded && !twice {
+			found = append(found, target)
+		}
+	}
+	for _, glob := range t.Directories {
+		matches, err := fs.Glob(tree, glob)
+		if err != nil {
+			continue
+		}
+		for _, dir := range matches {
+			if info, err := fs.Stat(tree, dir); err == nil && info.IsDir() {
+				add(promote.Target{Name: targetName(glob, dir), Params: map[string]string{"path": dir}})
+			}
+		}
+	}
+	for _, app := range applications {
+		if len(t.Applications) > 0 && labelled(app.Labels, t.Applications) {
+			params := map[string]string{"application": app.Name, "namespace": app.Namespace}
+			if len(app.Sources) > 0 {
+				params["path"] = app.Sources[0].Path
+			}
+			add(promote.Target{Name: app.Name, Labels: app.Labels, Params: params})
+		}
+	}
+	slices.SortFunc(found, func(a, b promote.Target) int { return strings.Compare(a.Name, b.Name) })
+	return found
+}
+
+func labelled(labels, wanted map[string]string) bool {
+	for key, value := range wanted {
+		if got, ok := labels[key]; !ok || got != value {
+			return false
+		}
+	}
+	return true
+}
+
+// targetName is made of the parts of a path that its pattern leaves open, in the letters that names may have.
+func targetName(glob, dir string) string {
+	var parts []string
+	patterns := strings.Split(glob, "/")
+	for i, part := range strings.Split(dir, "/") {
+		if i >= len(patterns) || patterns[i] != part {
+			parts = append(parts, part)
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{path.Base(dir)}
+	}
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		}
+		return '-'
+	}, strings.Join(parts, "-"))
+	return strings.Trim(name, "-")
+}
