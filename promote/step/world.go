@@ -103,9 +103,6 @@ type Pipelines interface {
 	Pipeline(ctx context.Context, project, id string) (Pipeline, error)
 }
 
-// PipelineMarker is the variable or input that carries PipelineRequest.Marker.
-const PipelineMarker = "LOCKKEEPER_PROMOTION"
-
 // PipelineRequest is a pipeline to start.
 type PipelineRequest struct {
 	Project   string // required: group/project, or owner/repository
