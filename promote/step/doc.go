@@ -17,4 +17,9 @@
 // A string that merely looks like a number stays the text it is, quoted or not: yaml-update keeps the type of the value that
 // it replaces. Edits change the value and not one other byte. imageFrom compares repositories by what they mean, not by how
 // they are written. Unknown variables are errors.
+//
+// http without successExpression and failureExpression fails on an answer other than 2xx; in Kargo it runs for ever. What a step
+// has sent, a message or a request that changes something, is on record before anything else is done. argocd-wait looks at
+// nothing that Argo CD observed before the wait began. argocd-update does not edit Applications in the cluster. Secrets are
+// taken out of outputs as well: no step can hand one on.
 package step
