@@ -55,7 +55,9 @@ func newOutside(cfg serverConfig, s secrets) (*outside, error) {
 	o.client = outbound.NewHTTPClient(o.policy, outbound.Options{})
 	o.registry, err = oci.New(oci.Config{
 		Keychain: authn.DefaultKeychain, Push: cfg.OCIPush, UserAgent: "lockkeeper/" + version,
-		Transport: func(skip bool) http.RoundTripper { return o.http(step.HTTPOptions{InsecureSkipTLSVerify: skip}).Transport },
+		Transport: func(skip bool) http.RoundTripper {
+			return o.http(step.HTTPOptions{InsecureSkipTLSVerify: skip}).Transport
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ociPush: %w", err)

@@ -32,21 +32,28 @@ func TestJudgeWait(t *testing.T) {
 			want{reason: "an operation is running: wave 2"},
 		},
 		{
-			"an operation that runs does not matter", []argocd.Awaited{argocd.AwaitHealth},
-			func(a *app) { a.Operation = argocd.Operation{InProgress: true, Phase: argocd.PhaseRunning} }, 40, want{state: argocd.Done, reason: "Healthy"},
+			"an operation that runs does not matter",
+			[]argocd.Awaited{argocd.AwaitHealth},
+			func(a *app) { a.Operation = argocd.Operation{InProgress: true, Phase: argocd.PhaseRunning} }, 40,
+			want{state: argocd.Done, reason: "Healthy"},
 		},
 		{
-			"one kind of health is enough", []argocd.Awaited{argocd.AwaitHealth, argocd.AwaitSuspended},
-			func(a *app) { a.Health.Status = argocd.Suspended }, 40, want{state: argocd.Done, reason: "Suspended"},
+			"one kind of health is enough",
+			[]argocd.Awaited{argocd.AwaitHealth, argocd.AwaitSuspended},
+			func(a *app) { a.Health.Status = argocd.Suspended }, 40,
+			want{state: argocd.Done, reason: "Suspended"},
 		},
 		{
-			"none of the kinds of health", []argocd.Awaited{argocd.AwaitHealth, argocd.AwaitSuspended},
-			func(a *app) { a.Health.Status = argocd.Missing }, 40, want{reason: "has to be Healthy or Suspended"},
+			"none of the kinds of health",
+			[]argocd.Awaited{argocd.AwaitHealth, argocd.AwaitSuspended},
+			func(a *app) { a.Health.Status = argocd.Missing }, 40,
+			want{reason: "has to be Healthy or Suspended"},
 		},
 		{"degraded is awaited", []argocd.Awaited{argocd.AwaitDegraded}, func(a *app) { a.Health.Status = argocd.Degraded }, 40, want{state: argocd.Done, reason: "Degraded"}},
 		{
 			"it turns degraded, and may recover", standard,
-			func(a *app) { a.Health = argocd.Health{Status: argocd.Degraded, Since: at(30), Message: "crash"} }, 40, want{reason: "has another 50s to become Healthy: crash"},
+			func(a *app) { a.Health = argocd.Health{Status: argocd.Degraded, Since: at(30), Message: "crash"} }, 40,
+			want{reason: "has another 50s to become Healthy: crash"},
 		},
 		{
 			"it turned degraded and stays so", standard,
@@ -55,11 +62,13 @@ func TestJudgeWait(t *testing.T) {
 		},
 		{
 			"it was degraded before", standard,
-			func(a *app) { a.Health = argocd.Health{Status: argocd.Degraded, Since: at(-30)} }, 900, want{reason: "it is Degraded, and has to be Healthy"},
+			func(a *app) { a.Health = argocd.Health{Status: argocd.Degraded, Since: at(-30)} }, 900,
+			want{reason: "it is Degraded, and has to be Healthy"},
 		},
 		{
 			"it was looked at before the wait only", standard,
-			func(a *app) { a.ReconciledAt, a.Operation = at(-10), argocd.Operation{} }, 40, want{reason: "has not looked at the application", refresh: true},
+			func(a *app) { a.ReconciledAt, a.Operation = at(-10), argocd.Operation{} }, 40,
+			want{reason: "has not looked at the application", refresh: true},
 		},
 		{"it was looked at before its operation ended", standard, func(a *app) { a.ReconciledAt = at(15) }, 40, want{reason: "has not looked at the result", refresh: true}},
 		{

@@ -112,12 +112,12 @@ func (s *Sender) Send(ctx context.Context, name string, message Message) error {
 		}
 		return fmt.Errorf("no answer: %w", err)
 	}
+	defer func() { _ = response.Body.Close() }()
 	return channel.judge(response)
 }
 
 // judge reads the answer to a message.
 func (c Channel) judge(response *http.Response) error {
-	defer func() { _ = response.Body.Close() }()
 	said, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if response.StatusCode >= 200 && response.StatusCode < 300 {
 		return nil

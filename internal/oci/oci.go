@@ -28,7 +28,7 @@ const (
 	maxShown    = 10
 )
 
-// ErrForbidden: the configuration does not let tasks write there.
+// ErrForbidden says that the configuration does not let tasks write there.
 var ErrForbidden = errors.New("the server does not let tasks write there")
 
 // Config says how registries are reached.

@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// ErrDenied: the policy forbids to connect there.
+// ErrDenied says that the policy forbids to connect there.
 var ErrDenied = errors.New("the server does not let tasks connect there")
 
 // Policy says where a client may connect beside what everybody may. The zero value allows nothing more.

@@ -32,11 +32,13 @@ func TestAnalysisWeb(t *testing.T) {
 		{"a failure condition that is true", `{url: URL, jsonPath: "{.data.n}", failureCondition: "result > 1"}`, []reply{down}, 1, "", "1 measurements failed", false},
 		{
 			"neither condition is true", `{url: URL, jsonPath: "{.data.n}", successCondition: "result == 1", failureCondition: "result == 2"}`,
-			[]reply{odd}, 1, "", "1 measurements were inconclusive, at most 0; last value 3", false,
+			[]reply{odd},
+			1, "", "1 measurements were inconclusive, at most 0; last value 3", false,
 		},
 		{
 			"as many inconclusive ones as may be", `{url: URL, jsonPath: "{.data.n}", successCondition: "result == 1", failureCondition: "result == 2", inconclusiveLimit: 1, count: 2, interval: 1s}`,
-			[]reply{odd, up}, 2, `"inconclusive":1`, "", false,
+			[]reply{odd, up},
+			2, `"inconclusive":1`, "", false,
 		},
 		{"errors do not count as measurements", `{url: URL, ` + isUp + `}`, []reply{broken, broken, up}, 3, `"errors":2`, "", false},
 		{"five errors in a row", `{url: URL, ` + isUp + `}`, []reply{broken}, 5, "", "5 errors in a row, at most 4", true},
@@ -49,7 +51,9 @@ func TestAnalysisWeb(t *testing.T) {
 		{"a filter", `{url: URL, jsonPath: "{.items[?(@.name==\"b\")].v}", successCondition: result == 2}`, []reply{{200, "", `{"items":[{"name":"a","v":1},{"name":"b","v":2}]}`}}, 1, `"value":"2"`, "", false},
 		{"enough successes in a row", `{url: URL, ` + isUp + `, consecutiveSuccessLimit: 2, interval: 1s, failureLimit: -1}`, []reply{up, down, up, up}, 4, `"successful":3`, "", false},
 		{
-			"not enough successes in a row", `{url: URL, ` + isUp + `, consecutiveSuccessLimit: 2, count: 2, interval: 1s, failureLimit: -1}`, []reply{down, up}, 2, "",
+			"not enough successes in a row", `{url: URL, ` + isUp + `, consecutiveSuccessLimit: 2, count: 2, interval: 1s, failureLimit: -1}`,
+			[]reply{down, up},
+			2, "",
 			"only the last 1 of 2 measurements succeeded in a row, expected 2", false,
 		},
 		{"an interval without an end", `{url: URL, interval: 1s}`, []reply{up}, 0, "", "config.count is missing", false},

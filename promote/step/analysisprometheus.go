@@ -83,7 +83,8 @@ func (c rangeConfig) parameters(now time.Time) ([]nameValue, error) {
 		return nil, errors.New("config.rangeQuery.start is not before its end")
 	}
 	return []nameValue{
-		{"start", start.UTC().Format(time.RFC3339)}, {"end", end.UTC().Format(time.RFC3339)},
+		{"start", start.UTC().Format(time.RFC3339)},
+		{"end", end.UTC().Format(time.RFC3339)},
 		{"step", strconv.FormatFloat(time.Duration(c.Step).Seconds(), 'f', -1, 64)},
 	}, nil
 }

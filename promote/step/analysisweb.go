@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,15 +117,14 @@ func (p picker) from(data []byte) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jsonPath %q: %w", p.path, err)
 	}
-	for _, values := range found {
-		for _, value := range values {
-			if value.IsValid() && value.CanInterface() {
-				return value.Interface(), nil
-			}
-			return nil, nil //nolint:nilnil // the value is null
-		}
+	values := slices.Concat(found...)
+	switch {
+	case len(values) == 0:
+		return nil, fmt.Errorf("jsonPath %q finds nothing", p.path)
+	case !values[0].IsValid() || !values[0].CanInterface():
+		return nil, nil //nolint:nilnil // the value is null
 	}
-	return nil, fmt.Errorf("jsonPath %q finds nothing", p.path)
+	return values[0].Interface(), nil
 }
 
 // deeper reports whether a document is nested deeper than a number of levels.

@@ -20,15 +20,18 @@ func TestApplicationsOfAStep(t *testing.T) {
 		{"wait, by default for everything", `{uses: argocd-wait, config: {apps: [{name: a, namespace: argo}]}}`, []Application{{Name: "a", Namespace: "argo", WaitFor: healthy}}, ""},
 		{
 			"wait for one thing", `{uses: argocd-wait, config: {apps: [{name: a, waitFor: [degraded]}]}}`,
-			[]Application{{Name: "a", WaitFor: []WaitFor{WaitForDegraded}}}, "",
+			[]Application{{Name: "a", WaitFor: []WaitFor{WaitForDegraded}}},
+			"",
 		},
 		{
 			"wait for what a selector finds", `{uses: argocd-wait, config: {apps: [{selector: {matchLabels: {team: web}}, waitFor: [sync]}]}}`,
-			[]Application{{Selector: &Selector{MatchLabels: map[string]string{"team": "web"}}, WaitFor: []WaitFor{WaitForSync}}}, "",
+			[]Application{{Selector: &Selector{MatchLabels: map[string]string{"team": "web"}}, WaitFor: []WaitFor{WaitForSync}}},
+			"",
 		},
 		{
 			"sync what a selector finds", `{uses: argocd-update, config: {apps: [{selector: {matchExpressions: [{key: team, operator: Exists}]}}]}}`,
-			[]Application{{Selector: &Selector{MatchExpressions: []Requirement{{Key: "team", Operator: "Exists"}}}}}, "",
+			[]Application{{Selector: &Selector{MatchExpressions: []Requirement{{Key: "team", Operator: "Exists"}}}}},
+			"",
 		},
 		{"nothing to wait for", `{uses: argocd-wait, config: {}}`, nil, "config.apps is missing"},
 		{"no name", `{uses: argocd-wait, config: {apps: [{waitFor: [sync]}]}}`, nil, "config.apps[0].name is missing"},
@@ -56,7 +59,8 @@ func TestApplicationsOfAStep(t *testing.T) {
 		},
 		{
 			"what changes nothing is accepted", `{uses: argocd-update, config: {apps: [{name: a, sources: [{repoURL: "https://x/y", chart: web, updateTargetRevision: false}]}]}}`,
-			[]Application{{Name: "a"}}, "",
+			[]Application{{Name: "a"}},
+			"",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -26,20 +26,24 @@ func TestHTTP(t *testing.T) {
 		{"any other status is a failure", `{url: URL}`, []reply{{503, "", ""}}, 1, "", "answers 503 Service Unavailable, expected 2xx"},
 		{
 			"it is asked until it succeeds", `{url: URL, successExpression: "response.status == 200 && response.body.status == 'done'", outputs: [{name: count, fromExpression: "response.body.items[0].n"}]}`,
-			[]reply{{404, "", ""}, {200, "", `{"status":"new"}`}, ok}, 3, `{"count":7}`, "",
+			[]reply{{404, "", ""}, {200, "", `{"status":"new"}`}, ok},
+			3, `{"count":7}`, "",
 		},
 		{
 			"failure wins over success", `{url: URL, successExpression: "true", failureExpression: "response.body.status == 'done'"}`,
-			[]reply{ok}, 1, "", "for which failureExpression is true",
+			[]reply{ok},
+			1, "", "for which failureExpression is true",
 		},
 		{
 			"with a failure alone it is asked until that is so", `{url: URL, failureExpression: "response.status == 410"}`,
-			[]reply{ok, ok, {410, "", ""}}, 3, "", "410 Gone",
+			[]reply{ok, ok, {410, "", ""}},
+			3, "", "410 Gone",
 		},
 		{"an error that the task sees", `{url: URL, errorExpression: "response.status >= 500"}`, []reply{{502, "", ""}}, 1, "", "errorExpression is true"},
 		{
 			"headers by any spelling", `{url: URL, outputs: [{name: a, fromExpression: "response.header('x-TRACE')"}, {name: b, fromExpression: "response.headers['X-Trace']"}]}`,
-			[]reply{ok}, 1, `{"a":"t1","b":["t1"]}`, "",
+			[]reply{ok},
+			1, `{"a":"t1","b":["t1"]}`, "",
 		},
 		{"YAML", `{url: URL, outputs: [{name: a, fromExpression: response.body.a}]}`, []reply{{200, "application/yaml", "a: [1, b]"}}, 1, `{"a":[1,"b"]}`, ""},
 		{"text", `{url: URL, outputs: [{name: a, fromExpression: response.body}]}`, []reply{{200, "text/html", "<p>x"}}, 1, `{"a":"\u003cp\u003ex"}`, ""},

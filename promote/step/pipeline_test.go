@@ -67,8 +67,10 @@ func TestPipelines(t *testing.T) {
 		{"it is not waited for", lab + `, wait: false}}`, []Pipeline{running}, []PipelineRequest{onLab}, 0, `{"id":"7","status":"running","url":"https://forge/7"}`, ""},
 		{"it takes too long", lab + `, timeout: 20s}}`, []Pipeline{running}, []PipelineRequest{onLab}, 2, "", `is "running" still after 20s`},
 		{
-			"GitHub: started once, then looked for", hub + `}}`, []Pipeline{{After: "41"}, {After: "41"}, running, passed},
-			[]PipelineRequest{onHub, later, later}, 1, `{"id":"7","status":"success","url":"https://forge/7"}`, "",
+			"GitHub: started once, then looked for", hub + `}}`,
+			[]Pipeline{{After: "41"}, {After: "41"}, running, passed},
+			[]PipelineRequest{onHub, later, later},
+			1, `{"id":"7","status":"success","url":"https://forge/7"}`, "",
 		},
 		{
 			"GitHub never shows it", hub + `, timeout: 8s}}`, []Pipeline{{After: "41"}}, []PipelineRequest{onHub, later, later}, 0, "", "was not found within 8s",

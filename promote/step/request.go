@@ -2,6 +2,7 @@ package step
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -119,11 +120,11 @@ func (r *run) send(ctx context.Context, c call) (answer, error) {
 	}
 	response, err := r.World.HTTP(options).Do(request)
 	if err != nil {
-		return answer{}, technicalError{c.failed(request, err)}
+		return answer{}, technicalError{c.failed(err)}
 	}
 	got, err := c.read(response)
 	if err != nil {
-		return answer{}, technicalError{c.failed(request, err)}
+		return answer{}, technicalError{c.failed(err)}
 	}
 	return got, nil
 }
@@ -143,10 +144,7 @@ func (c call) request(ctx context.Context) (*http.Request, error) {
 		}
 		target.RawQuery = query.Encode()
 	}
-	method := strings.ToUpper(c.method)
-	if method == "" {
-		method = http.MethodGet
-	}
+	method := cmp.Or(strings.ToUpper(c.method), http.MethodGet)
 	request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(c.body))
 	if err != nil {
 		return nil, fmt.Errorf("config.method is %q: expected GET, POST, PUT, PATCH, DELETE or HEAD", c.method)
@@ -180,28 +178,23 @@ func (c call) read(response *http.Response) (answer, error) {
 }
 
 // failed describes why a request came to nothing, without the query of its URL, in which people put tokens.
-func (c call) failed(request *http.Request, err error) error {
+func (c call) failed(err error) error {
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("no answer within %s", c.timeout)
 	}
-	return fmt.Errorf("%s: %w", c.subject(request), err)
+	return fmt.Errorf("%s: %w", c.named(), err)
 }
 
-// subject names a request in messages.
-func (c call) subject(request *http.Request) string {
-	return fmt.Sprintf("%s %s://%s%s", request.Method, request.URL.Scheme, request.URL.Host, request.URL.EscapedPath())
-}
-
-// named is subject for what was sent.
+// named is the request in messages.
 func (c call) named() string {
-	request, err := c.request(context.Background())
+	target, err := url.Parse(c.url)
 	if err != nil {
 		return "the request"
 	}
-	return c.subject(request)
+	return fmt.Sprintf("%s %s://%s%s", cmp.Or(strings.ToUpper(c.method), http.MethodGet), target.Scheme, target.Host, target.EscapedPath())
 }
 
 // response is what expressions over an answer may see. The body of a JSON or YAML answer is its value, any other its text.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -174,9 +175,7 @@ func (c *Client) runs(ctx context.Context, draft Draft) ([]Run, error) {
 // not know: it is left out then.
 func (c *Client) dispatch(ctx context.Context, draft Draft) (Run, error) {
 	inputs := map[string]string{Marker: draft.Marker}
-	for key, value := range draft.Inputs {
-		inputs[key] = value
-	}
+	maps.Copy(inputs, draft.Inputs)
 	body := map[string]any{"ref": draft.Ref, "inputs": inputs, "return_run_details": true}
 	sent := exchange{
 		"start workflow " + draft.Workflow + " of " + draft.Repository, http.MethodPost,

@@ -137,8 +137,11 @@ func TestStart(t *testing.T) {
 		{"it was started before a crash", "", map[string][]answer{list: {runs(marked + "," + older)}}, 45, "", nil, nil},
 		{"the marker of another step is not ours", "", map[string][]answer{list: {runs(similar)}, start: {{204, ""}}}, 0, "46", []string{withAll}, nil},
 		{
-			"the workflow cannot be started", "", map[string][]answer{list: {runs("")}, start: {{422, `{"message":"Workflow does not have 'workflow_dispatch' trigger"}`}}},
-			0, "", []string{withAll}, promote.ErrInvalid,
+			"the workflow cannot be started", "",
+			map[string][]answer{list: {runs("")}, start: {{422, `{"message":"Workflow does not have 'workflow_dispatch' trigger"}`}}},
+			0, "",
+			[]string{withAll},
+			promote.ErrInvalid,
 		},
 		{"there is no such repository", "", map[string][]answer{list: {{404, `{"message":"Not Found"}`}}}, 0, "", nil, promote.ErrNotFound},
 	} {
