@@ -29,6 +29,19 @@ type Hook struct {
 	Project func(body []byte) string
 }
 
+// RegistryHook understands the webhooks of a registry, or of a forge whose repositories are only watched. What they say is a
+// hint for every repository: a warehouse of any may watch what has something new.
+type RegistryHook struct {
+	Kind string // required: part of the endpoint's path, such as "dockerhub"
+	// TokenInPath says that the endpoint's path ends in a token, because the sender has no other way to show one.
+	TokenInPath bool
+	// Verify is like Hook.Verify; token is the end of the path where TokenInPath. required
+	Verify func(header http.Header, token string, body []byte) error
+	// Parse gives the sender's ID of a delivery, "" when there is none, and what has something new: repositories of images or
+	// of Git. An error that wraps ErrIgnored is a kind of delivery that says nothing. required
+	Parse func(header http.Header, body []byte) (delivery string, repositories []string, err error)
+}
+
 // ErrIgnored marks a delivery that is authentic and of no interest.
 var ErrIgnored = errors.New("ignored")
 
@@ -43,6 +56,7 @@ type Repository struct {
 type Config struct {
 	Repositories []Repository     // required
 	Hooks        []Hook           // required
+	Registries   []RegistryHook   // whose webhooks save waiting for a warehouse's interval
 	Database     string           // required: path of the SQLite file of the queue; ":memory:" keeps it in memory
 	Sweep        time.Duration    // how often every repository is looked at; default 5m
 	RunTimeout   time.Duration    // of one run of the loop; default 5m
@@ -116,6 +130,13 @@ func (c Config) check() error {
 			return fmt.Errorf("webhook %q: a unique name of one path segment, and all functions, are required", h.Forge)
 		}
 		forges[h.Forge] = true
+	}
+	kinds := map[string]bool{}
+	for _, h := range c.Registries {
+		if h.Kind == "" || strings.ContainsAny(h.Kind, "/{} ") || kinds[h.Kind] || h.Verify == nil || h.Parse == nil {
+			return fmt.Errorf("registry webhook %q: a unique kind of one path segment, and all functions, are required", h.Kind)
+		}
+		kinds[h.Kind] = true
 	}
 	return nil
 }

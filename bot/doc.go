@@ -13,10 +13,15 @@
 // The queue is one SQLite file, which one process at a time may open. It may be deleted while no process runs: what it still
 // had to do is found by the next sweep, except for commands in comments.
 //
+// A registry's webhook says what has something new and not who waits for it: it is an event for every repository, and one that
+// is lost is made up for by the interval of each warehouse.
+//
 // # Endpoints
 //
-//	POST /webhook/<forge>  webhooks of a forge; 2xx to everything authentic that could be stored
-//	GET  /healthz          200 while the process lives
-//	GET  /readyz           200 when events can be stored and the workers run
-//	GET  /metrics          Prometheus; see Metrics.Descriptions
+//	POST /webhook/<forge>           webhooks of a forge; 2xx to everything authentic that could be stored
+//	POST /webhooks/<kind>           webhooks of a registry, likewise
+//	POST /webhooks/<kind>/<token>   the same where the token in the path is all that the sender can show
+//	GET  /healthz                   200 while the process lives
+//	GET  /readyz                    200 when events can be stored and the workers run
+//	GET  /metrics                   Prometheus; see Metrics.Descriptions
 package bot

@@ -19,7 +19,10 @@ import (
 func (b *Bot) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, hook := range b.Hooks {
-		mux.Handle("POST /webhook/"+hook.Forge, b.intake(hook))
+		mux.Handle("POST /webhook/"+hook.Forge, b.intake(b.forge(hook)))
+	}
+	for _, hook := range b.Registries {
+		mux.Handle("POST "+hook.pattern(), b.intake(b.registry(hook)))
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
@@ -70,13 +73,31 @@ var (
 	busy          = answer{http.StatusServiceUnavailable, "too many large deliveries at once: send it again"}
 )
 
+// sender is one endpoint's kind of sender.
+type sender struct {
+	name    string // for logs and metrics
+	verify  func(r *http.Request, body []byte) error
+	receive func(ctx context.Context, header http.Header, body []byte) answer // stores what an authentic delivery says
+}
+
+// forge takes the webhooks of a forge.
+func (b *Bot) forge(hook Hook) sender {
+	return sender{
+		name:   hook.Forge,
+		verify: func(r *http.Request, body []byte) error { return hook.Verify(r.Header, body, b.Now()) },
+		receive: func(ctx context.Context, header http.Header, body []byte) answer {
+			return b.receive(ctx, header, body, hook)
+		},
+	}
+}
+
 // intake stores a delivery and answers.
-func (b *Bot) intake(hook Hook) http.Handler {
+func (b *Bot) intake(from sender) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got := b.contain(r.Context(), w, r, hook)
-		b.Metrics.received(hook.Forge, got.status)
+		got := b.contain(r.Context(), w, r, from)
+		b.Metrics.received(from.name, got.status)
 		if got.status >= http.StatusBadRequest {
-			b.Log.WarnContext(r.Context(), "webhook refused", "forge", hook.Forge, "status", got.status, "reason", got.text)
+			b.Log.WarnContext(r.Context(), "webhook refused", "forge", from.name, "status", got.status, "reason", got.text)
 			http.Error(w, got.text, got.status)
 			return
 		}
@@ -87,14 +108,14 @@ func (b *Bot) intake(hook Hook) http.Handler {
 
 // contain is the border at which a panic of a hook ends. After the delivery was found authentic it is answered like one that
 // is not understood: sending it again would not help.
-func (b *Bot) contain(ctx context.Context, w http.ResponseWriter, r *http.Request, hook Hook) (got answer) {
+func (b *Bot) contain(ctx context.Context, w http.ResponseWriter, r *http.Request, from sender) (got answer) {
 	authentic := false
 	defer func() {
 		v := recover()
 		if v == nil {
 			return
 		}
-		b.Log.ErrorContext(ctx, "panic in webhook", "forge", hook.Forge, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		b.Log.ErrorContext(ctx, "panic in webhook", "forge", from.name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 		got = broken
 		if authentic {
 			got = notUnderstood
@@ -105,12 +126,12 @@ func (b *Bot) contain(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return refusal(err)
 	}
-	if err := hook.Verify(r.Header, body, b.Now()); err != nil {
+	if err := from.verify(r, body); err != nil {
 		return notAuthentic
 	}
 	authentic = true
 	// It goes on when the sender hangs up: some do, and never send again.
-	return b.receive(context.WithoutCancel(ctx), r.Header, body, hook)
+	return from.receive(context.WithoutCancel(ctx), r.Header, body)
 }
 
 // refusal is the answer to a body that could not be read.

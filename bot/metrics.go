@@ -27,7 +27,7 @@ var (
 	webhooks = Description{
 		"lockkeeper_webhooks_total", "counter",
 		[]string{"forge", "status"},
-		"Webhook deliveries, by forge and answered HTTP status.",
+		"Webhook deliveries, by forge (or registry/KIND) and answered HTTP status.",
 	}
 	queueEvents = Description{
 		"lockkeeper_queue_events", "gauge",

@@ -325,7 +325,7 @@ func judgeApplications(in gateInput) (Verdict, string) {
 		return Skip, "no step of the stage updates an Argo CD application"
 	}
 	return worst(applications, func(app ApplicationEvidence) (Verdict, string) {
-		return judgeApplication(app, in.ref)
+		return judgeApplication(app, StageRef{in.ref.Project, orElse(in.stage.Declared(), in.ref.Name)})
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/lockkeeper/lockkeeper/bot"
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 )
 
@@ -45,6 +46,8 @@ type serverConfig struct {
 	OCIPush []string `json:"ociPush"`
 	// ArgoCD is the server that deploys. Without it promotions wait after their merge.
 	ArgoCD argocdConfig `json:"argocd"`
+	// RegistryWebhooks are senders that say when there is something new. Without them a warehouse looks at its interval.
+	RegistryWebhooks []registryWebhookConfig `json:"registryWebhooks"`
 }
 
 // authorConfig is the author of commits.
@@ -131,6 +134,16 @@ type githubConfig struct {
 	Repositories []string `json:"repositories"`
 }
 
+// registryWebhookConfig is one sender of hints.
+type registryWebhookConfig struct {
+	// Kind is dockerhub, quay, github, gitlab, harbor, distribution or generic. Required.
+	Kind string `json:"kind"`
+	// SecretEnv names the environment variable of the secret that signs (github, generic); several, separated by commas, while rotating.
+	SecretEnv string `json:"secretEnv"`
+	// TokenEnv names the environment variable of the token that is sent along (all but github); several, separated by commas, while rotating.
+	TokenEnv string `json:"tokenEnv"`
+}
+
 // argocdConfig is an Argo CD API server.
 type argocdConfig struct {
 	// URL of the API server. Also: LOCKKEEPER_ARGOCD_URL.
@@ -147,7 +160,8 @@ type secrets struct {
 	ArgoCDToken  string   `env:"LOCKKEEPER_ARGOCD_TOKEN"`
 	ArgoCDURL    string   `env:"LOCKKEEPER_ARGOCD_URL"`
 
-	getenv func(string) string // the variables that the configuration names; nil: there are none
+	registries []bot.RegistryHook  // verify with the secrets in the variables that the configuration names
+	getenv     func(string) string // the variables that the configuration names; nil: there are none
 }
 
 // variable is an environment variable that is read.

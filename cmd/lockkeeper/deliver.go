@@ -9,6 +9,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 	renderargocd "github.com/lockkeeper/lockkeeper/render/argocd"
 
+	"github.com/lockkeeper/lockkeeper/promote/imageupdater"
 	"github.com/lockkeeper/lockkeeper/promote/reconcile"
 )
 
@@ -100,6 +101,9 @@ func (d *deliverer) Application(ctx context.Context, name, namespace string) (pr
 	stages, _ := renderargocd.Application{Annotations: app.Annotations}.AuthorizedStages()
 	for _, stage := range stages {
 		evidence.Authorized = append(evidence.Authorized, promote.StageRef{Project: stage.Project, Name: stage.Stage})
+	}
+	if stage, ok := imageupdater.AuthorizedStage(name, app.Annotations); ok {
+		evidence.Authorized = append(evidence.Authorized, stage)
 	}
 	return evidence, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/yamledit"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/expr"
+	"github.com/lockkeeper/lockkeeper/promote/imageupdater"
 	"github.com/lockkeeper/lockkeeper/render"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
 )
@@ -305,14 +306,15 @@ func (s *stageLint) complete() bool {
 // authorized checks the annotation by which an application lets a stage touch it.
 func (s *stageLint) authorized(app argocd.Application) {
 	stages, bad := app.AuthorizedStages()
-	want := s.pipeline.Project + ":" + s.stage.Name
-	mine := argocd.AuthorizedStage{Project: s.pipeline.Project, Stage: s.stage.Name}
+	want := s.pipeline.Project + ":" + s.stage.Declared()
+	mine := argocd.AuthorizedStage{Project: s.pipeline.Project, Stage: s.stage.Declared()}
 	f := promote.Finding{
 		Severity: promote.SeverityError, Position: promote.Position{File: app.Origin.File, Line: app.Origin.Line}, Project: s.pipeline.Project,
 		Stage: promote.StageRef{Project: s.pipeline.Project, Name: s.stage.Name},
 	}
+	updated, isUpdated := imageupdater.AuthorizedStage(app.Name, app.Annotations)
 	switch {
-	case slices.Contains(stages, mine):
+	case slices.Contains(stages, mine), isUpdated && updated == f.Stage:
 		return
 	case len(bad) > 0:
 		f.Code = "invalid-authorized-stage"

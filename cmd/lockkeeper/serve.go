@@ -39,6 +39,9 @@ func newServe(env environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if s.registries, err = registryHooks(cfg.RegistryWebhooks, env.getenv); err != nil {
+				return err
+			}
 			return serve(cmd.Context(), cfg, s, newLog(env.err, format, verbose))
 		},
 	}
@@ -84,7 +87,7 @@ func newBotWith(ctx context.Context, p *parts, wrap func(*reconcile.Reconciler) 
 		return nil, fmt.Errorf("configuration: sweep: %w", err)
 	}
 	cfg := bot.Config{
-		Hooks: []bot.Hook{hook}, Database: p.config.Database, Sweep: sweep, Log: p.log, Now: time.Now, Metrics: metrics,
+		Hooks: []bot.Hook{hook}, Registries: p.secrets.registries, Database: p.config.Database, Sweep: sweep, Log: p.log, Now: time.Now, Metrics: metrics,
 	}
 	for _, repository := range p.config.Repositories {
 		forge, err := p.forge(repository)

@@ -130,13 +130,13 @@ func (r *Reconciler) ask(
 			Message: "no Argo CD server is configured: set LOCKKEEPER_ARGOCD_URL and LOCKKEEPER_ARGOCD_TOKEN",
 		}, nil, nil
 	}
-	applications, err := r.selected(use.Applications, p.Stage)
+	applications, err := r.selected(use.Applications, declaredStage(state, p.Stage))
 	if err != nil {
 		return Delivery{State: DeliveryFailed, Message: err.Error()}, nil, nil
 	}
 	worst := Delivery{State: DeliveryDone}
 	for _, app := range applications {
-		one, err := r.authorized(ctx, p, app)
+		one, err := r.authorized(ctx, state, p, app)
 		if err == nil && one.State == DeliveryDone {
 			one, err = r.askOne(ctx, p, app, timeout)
 		}
@@ -156,12 +156,12 @@ func (r *Reconciler) ask(
 }
 
 // authorized looks once more whether an application belongs to the stage. DeliveryDone means that it does.
-func (r *Reconciler) authorized(ctx context.Context, p promote.Promotion, app step.Application) (Delivery, error) {
+func (r *Reconciler) authorized(ctx context.Context, state promote.State, p promote.Promotion, app step.Application) (Delivery, error) {
 	live, err := r.Argo.Application(ctx, app.Name, app.Namespace)
 	if err != nil {
 		return Delivery{}, err
 	}
-	verdict, reason := promote.MayDeliver(r.application(ctx, app), live, p.Stage)
+	verdict, reason := promote.MayDeliver(r.application(ctx, app), live, declaredStage(state, p.Stage))
 	delivery := Delivery{State: DeliveryWaiting, Message: reason, Next: retryDelivery}
 	switch verdict {
 	case promote.Pass:
@@ -171,6 +171,16 @@ func (r *Reconciler) authorized(ctx context.Context, p promote.Promotion, app st
 	case promote.Wait, promote.Skip:
 	}
 	return delivery, nil
+}
+
+// declaredStage is the stage that the pipeline declares for one of the places that it fans out to; any other is itself.
+func declaredStage(state promote.State, stage promote.StageRef) promote.StageRef {
+	if pipeline, ok := state.Pipeline(stage.Project); ok {
+		if declared, ok := pipeline.Stage(stage.Name); ok {
+			stage.Name = declared.Declared()
+		}
+	}
+	return stage
 }
 
 func (r *Reconciler) askOne(ctx context.Context, p promote.Promotion, app step.Application, timeout time.Duration) (Delivery, error) {

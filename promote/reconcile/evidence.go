@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/imageupdater"
 	"github.com/lockkeeper/lockkeeper/promote/step"
 	"github.com/lockkeeper/lockkeeper/render"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
@@ -160,7 +161,7 @@ func (r *Reconciler) digest(ctx context.Context, state promote.State, project, w
 	pipeline, _ := state.Pipeline(project)
 	w, _ := pipeline.Warehouse(warehouse)
 	skip := slices.ContainsFunc(w.Images, func(i promote.ImageSubscription) bool { return i.RepoURL == image.RepoURL && i.SkipTLSVerify })
-	digest, err := r.Registry.Digest(ctx, image, skip)
+	digest, err := r.Sources.Registry.Digest(ctx, image, skip)
 	found := digestAt{digest: digest, at: state.Now}
 	if err != nil {
 		found.problem = err.Error()
@@ -183,7 +184,7 @@ func (r *Reconciler) applications(ctx context.Context, state promote.State, p pr
 			Severity: promote.SeverityError, Code: "step", Message: problem.Error(), Remedy: "correct the step in the stage or its task",
 		})
 	}
-	wanted, err = r.selected(wanted, p.Stage)
+	wanted, err = r.selected(wanted, declaredStage(state, p.Stage))
 	if err != nil {
 		findings = append(findings, promote.Finding{
 			Severity: promote.SeverityError, Code: "step", Message: err.Error(), Remedy: "correct the selector, or the labels of the applications",
@@ -232,9 +233,7 @@ func (r *Reconciler) matching(wanted step.Application, stage promote.StageRef) (
 		if !wanted.Selector.Matches(app.Labels) || wanted.Namespace != "" && app.Namespace != wanted.Namespace {
 			continue
 		}
-		stages, _ := app.AuthorizedStages()
-		mine := func(s argocd.AuthorizedStage) bool { return s.Project == stage.Project && s.Stage == stage.Name }
-		if !slices.ContainsFunc(stages, mine) {
+		if !slices.Contains(authorizedStages(app), stage) {
 			foreign++
 			continue
 		}
@@ -246,6 +245,19 @@ func (r *Reconciler) matching(wanted step.Application, stage promote.StageRef) (
 	return found, foreign
 }
 
+// authorizedStages are the stages that an application says may touch it.
+func authorizedStages(app argocd.Application) []promote.StageRef {
+	var all []promote.StageRef
+	stages, _ := app.AuthorizedStages()
+	for _, stage := range stages {
+		all = append(all, promote.StageRef{Project: stage.Project, Name: stage.Stage})
+	}
+	if stage, ok := imageupdater.AuthorizedStage(app.Name, app.Annotations); ok {
+		all = append(all, stage)
+	}
+	return all
+}
+
 func (r *Reconciler) application(ctx context.Context, wanted step.Application) promote.ApplicationEvidence {
 	evidence := promote.ApplicationEvidence{Name: wanted.Name, Namespace: wanted.Namespace}
 	var names []string
@@ -255,10 +267,7 @@ func (r *Reconciler) application(ctx context.Context, wanted step.Application) p
 			continue
 		}
 		evidence.Exists, evidence.Source = true, origin(app.Origin)
-		stages, _ := app.AuthorizedStages()
-		for _, stage := range stages {
-			evidence.Authorized = append(evidence.Authorized, promote.StageRef{Project: stage.Project, Name: stage.Stage})
-		}
+		evidence.Authorized = authorizedStages(app)
 		return evidence
 	}
 	if near, ok := promote.Nearest(wanted.Name, names); ok {

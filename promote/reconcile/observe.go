@@ -12,6 +12,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/imageupdater"
 	"github.com/lockkeeper/lockkeeper/promote/kargo"
 	"github.com/lockkeeper/lockkeeper/render"
 )
@@ -146,6 +147,22 @@ func Load(ctx context.Context, engine *render.Engine, repository render.Reposito
 	content.Findings = append(content.Findings, findings...)
 	pipelines, findings := kargo.Load(documents)
 	content.Findings = append(content.Findings, findings...)
+	updated, findings, err := imageUpdater(ctx, engine, tree, settings.Applications)
+	if err != nil {
+		return content, err
+	}
+	content.Findings = append(content.Findings, findings...)
+	for _, more := range updated {
+		if slices.ContainsFunc(pipelines, func(p promote.Pipeline) bool { return p.Project == more.Project }) {
+			content.Findings = append(content.Findings, promote.Finding{
+				Severity: promote.SeverityError, Code: "duplicate-name", Project: more.Project, Position: more.Position,
+				Message: fmt.Sprintf("a Project is called %q, as the one of the Applications with annotations of Argo CD Image Updater", more.Project),
+				Remedy:  "rename the Project",
+			})
+			continue
+		}
+		pipelines = append(pipelines, more)
+	}
 	settings.apply(pipelines)
 	content.Pipelines = pipelines
 	content.Set, err = engine.Applications(ctx, repository, renderOptions(settings))
@@ -155,6 +172,34 @@ func Load(ctx context.Context, engine *render.Engine, repository render.Reposito
 	content.Findings = append(content.Findings, fromRender(content.Set.Findings)...)
 	content.Findings = append(content.Findings, settings.fanOut(content.Pipelines, tree, content.Set.Applications)...)
 	return content, nil
+}
+
+// imageUpdater reads the Applications that carry annotations of Argo CD Image Updater as a pipeline.
+func imageUpdater(
+	ctx context.Context, engine *render.Engine, tree fs.FS, paths []string,
+) ([]promote.Pipeline, []promote.Finding, error) {
+	files, err := engine.Manifests(ctx, tree, manifest.Query{Kinds: manifest.ArgoCD(), Paths: paths})
+	if err != nil {
+		return nil, nil, fmt.Errorf("find applications: %w", err)
+	}
+	var documents []manifest.Document
+	for _, file := range files {
+		documents = append(documents, file.Documents...)
+	}
+	for _, name := range imageupdater.Files(documents) {
+		data, err := manifest.ReadFile(tree, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if more, err := manifest.Split(name, data); err == nil { // what is wrong with it is told by whoever renders it
+			documents = append(documents, more...)
+		}
+	}
+	pipelines, findings := imageupdater.Load(documents)
+	return pipelines, findings, nil
 }
 
 func renderOptions(s Settings) render.Options {
@@ -231,6 +276,9 @@ func severity(s render.Severity) promote.Severity {
 
 // discover asks the registries what is new, where it is time to.
 func (r *Reconciler) discover(ctx context.Context, w *watch, state promote.State) ([]promote.Discovery, error) {
+	if w.fresh && slices.ContainsFunc(w.events, func(e promote.Event) bool { return e.Kind == promote.EventArtifact }) {
+		r.Sources.Refresh()
+	}
 	var all []promote.Discovery
 	for _, pipeline := range state.Pipelines {
 		for _, warehouse := range pipeline.Warehouses {
@@ -242,7 +290,7 @@ func (r *Reconciler) discover(ctx context.Context, w *watch, state promote.State
 			}
 			due := !ok || !state.Now.Before(known.At.Add(interval))
 			if due || w.fresh && hinted(w.events, warehouse, known) {
-				found, _, err := r.Registry.Discover(ctx, pipeline.Project, warehouse)
+				found, _, err := r.Sources.Discover(ctx, pipeline.Project, warehouse)
 				if err != nil {
 					return nil, err
 				}
@@ -282,13 +330,22 @@ func hinted(events []promote.Event, warehouse promote.Warehouse, known promote.D
 		case promote.EventSweep:
 			return known.Problem != ""
 		case promote.EventArtifact:
-			return e.Image == "" || slices.ContainsFunc(warehouse.Images, func(i promote.ImageSubscription) bool {
-				return namesSame(i.RepoURL, e.Image)
-			})
+			return e.Image == "" || watches(warehouse, e.Image)
 		default:
 			return false
 		}
 	})
+}
+
+// watches reports whether a warehouse subscribes to what a hint names: an image, a chart or a Git repository.
+func watches(w promote.Warehouse, name string) bool {
+	return slices.ContainsFunc(w.Images, func(i promote.ImageSubscription) bool {
+		return namesSame(i.RepoURL, name) || promote.SameImage(i.RepoURL, name)
+	}) ||
+		slices.ContainsFunc(w.Git, func(g promote.GitSubscription) bool { return promote.SameGitRepository(g.RepoURL, name) }) ||
+		slices.ContainsFunc(w.Charts, func(c promote.ChartSubscription) bool {
+			return promote.NormalizeChartURL(c.RepoURL) == promote.NormalizeChartURL(name)
+		})
 }
 
 // namesSame compares image repositories as far as a hint needs: the host may be left out.

@@ -1,0 +1,223 @@
+package imageupdater_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/expr"
+	"github.com/lockkeeper/lockkeeper/promote/imageupdater"
+)
+
+var update = flag.Bool("update", false, "rewrite the wanted results in testdata")
+
+// TestLoadGolden loads the files of each archive and compares the pipelines and findings with its section "want". The first
+// line of an archive is the claim.
+func TestLoadGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no testdata: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want" })
+			if want < 0 {
+				archive.Files, want = append(archive.Files, txtar.File{Name: "want"}), len(archive.Files)
+			}
+			var docs []manifest.Document
+			for i, f := range archive.Files {
+				if i != want {
+					docs = append(docs, split(t, f.Name, string(f.Data))...)
+				}
+			}
+			got := dump(imageupdater.Load(docs))
+			if *update {
+				archive.Files[want].Data = []byte(got)
+				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil { //nolint:gosec // testdata
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(archive.Files[want].Data), got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestStepsHoldSoundExpressions checks what Kargo and Lockkeeper will evaluate, wherever it stands in a configuration.
+func TestStepsHoldSoundExpressions(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	templates := 0
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var docs []manifest.Document
+		for _, f := range archive.Files {
+			if f.Name != "want" {
+				docs = append(docs, split(t, f.Name, string(f.Data))...)
+			}
+		}
+		pipelines, _ := imageupdater.Load(docs)
+		for _, p := range pipelines {
+			for _, s := range p.Stages {
+				for i, one := range s.Steps {
+					names := expr.Names{Status: true}
+					for _, before := range s.Steps[:i] {
+						names.Outputs = append(names.Outputs, before.As)
+					}
+					for _, template := range texts(t, one.Config) {
+						if strings.Contains(template, "${{") {
+							templates++
+						}
+						for _, problem := range expr.Check(template, names) {
+							t.Errorf("%s: stage %s, step %s: %q: %s", file, s.Name, one.As, template, problem.Message)
+						}
+					}
+				}
+			}
+		}
+	}
+	if templates == 0 {
+		t.Error("no step holds an expression")
+	}
+}
+
+// texts lists the texts of a configuration.
+func texts(t *testing.T, config json.RawMessage) []string {
+	t.Helper()
+	if config == nil {
+		return nil
+	}
+	var tree any
+	if err := json.Unmarshal(config, &tree); err != nil {
+		t.Fatalf("config %s: %v", config, err)
+	}
+	var out []string
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			out = append(out, v)
+		case []any:
+			for _, item := range v {
+				walk(item)
+			}
+		case map[string]any:
+			for _, item := range v {
+				walk(item)
+			}
+		}
+	}
+	walk(tree)
+	return out
+}
+
+func split(t *testing.T, name, text string) []manifest.Document {
+	t.Helper()
+	docs, err := manifest.Split(name, []byte(text))
+	if err != nil {
+		t.Fatalf("split %q: %v", name, err)
+	}
+	return docs
+}
+
+// dump writes pipelines and findings for people to compare.
+func dump(pipelines []promote.Pipeline, findings []promote.Finding) string {
+	var b strings.Builder
+	for _, p := range pipelines {
+		fmt.Fprintf(&b, "project %s declared=%v %s\n", p.Project, p.Declared, p.Position)
+		for _, w := range p.Warehouses {
+			fmt.Fprintf(&b, "warehouse %s every %s manual=%v %s\n", w.Name, w.Interval, w.Manual, w.Position)
+			for _, s := range w.Images {
+				fmt.Fprintf(&b, "  image %s %s constraint=%q strict=%v allow=%q ignore=%q platform=%q limit=%d %s\n",
+					s.RepoURL, s.Strategy, s.Constraint, s.StrictSemvers, s.Allow, s.Ignore, s.Platform, s.DiscoveryLimit, s.Position)
+			}
+		}
+		for _, s := range p.Stages {
+			fmt.Fprintf(&b, "stage %s %s auto=%v\n", s.Name, s.Position, p.AutoPromoted(s))
+			for _, r := range s.Requests {
+				fmt.Fprintf(&b, "  request %s direct=%v %s\n", r.Warehouse, r.Direct, r.Position)
+			}
+			for _, one := range s.Steps {
+				fmt.Fprintf(&b, "  step %s uses %s %s\n", one.As, one.Uses, one.Config)
+			}
+		}
+	}
+	for _, f := range findings {
+		fmt.Fprintf(&b, "%s stage=%s\n", f, f.Stage)
+	}
+	return b.String()
+}
+
+func TestLoadWithoutAnnotationsIsNothing(t *testing.T) {
+	docs := split(t, "app.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a, annotations: {other: x}}\nspec: {}\n")
+	pipelines, findings := imageupdater.Load(docs)
+	if len(pipelines) != 0 || len(findings) != 0 {
+		t.Errorf("got %v and %v, want nothing", pipelines, findings)
+	}
+}
+
+func TestFilesNamesWhatLoadLooksFor(t *testing.T) {
+	const app = `apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata:
+  name: %s
+  annotations: {%s}
+spec: {source: {repoURL: https://example.com/r.git, path: %s%s}}
+`
+	const listed = "argocd-image-updater.argoproj.io/image-list: nginx"
+	docs := slices.Concat(
+		split(t, "a.yaml", fmt.Sprintf(app, "a", listed, "./apps/a/", "")),
+		split(t, "b.yaml", fmt.Sprintf(app, "b", listed, "../outside", "")),
+		split(t, "c.yaml", fmt.Sprintf(app, "c", listed, "x", ", chart: c")),
+		split(t, "d.yaml", fmt.Sprintf(app, "d", "", "apps/d", "")),
+	)
+	want := []string{
+		"apps/a/.argocd-source-a.yaml", "apps/a/Chart.yaml", "apps/a/Kustomization", "apps/a/kustomization.yaml", "apps/a/kustomization.yml",
+	}
+	if diff := cmp.Diff(want, imageupdater.Files(docs)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestAuthorizedStage(t *testing.T) {
+	listed := map[string]string{"argocd-image-updater.argoproj.io/image-list": "nginx"}
+	for _, test := range []struct {
+		name        string
+		application string
+		annotations map[string]string
+		want        promote.StageRef
+		ok          bool
+	}{
+		{"an annotated Application authorizes the stage of its name", "guestbook", listed, promote.StageRef{Project: "image-updater", Name: "guestbook"}, true},
+		{"without a list it authorizes nothing", "guestbook", map[string]string{"argocd-image-updater.argoproj.io/write-back-method": "git"}, promote.StageRef{}, false},
+		{"a name that cannot be a stage's authorizes nothing", "Guest/book", listed, promote.StageRef{}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, ok := imageupdater.AuthorizedStage(test.application, test.annotations)
+			if ok != test.ok || ok && got != test.want {
+				t.Errorf("got %s, %v; want %s, %v", got, ok, test.want, test.ok)
+			}
+		})
+	}
+}
