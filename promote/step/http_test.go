@@ -249,3 +249,22 @@ func TestNoSecretIsRecorded(t *testing.T) {
 		t.Errorf("message %q", result.Message)
 	}
 }
+
+func FuzzAnswer(f *testing.F) {
+	f.Add("application/json", []byte(`{"a":[1,null]}`))
+	f.Add("application/yaml", []byte("a: &x [1]\nb: *x\n"))
+	f.Add("text/html; charset=utf-8", []byte("<p>"))
+	f.Add("application/problem+json", []byte(`[]`))
+	f.Add(";", []byte("\xff"))
+	f.Fuzz(func(t *testing.T, kind string, body []byte) {
+		got := answer{status: 200, header: http.Header{"Content-Type": {kind}}, body: body}
+		response, err := got.response("")
+		if err != nil {
+			return
+		}
+		values, err := outputsOf([]expressionConfig{{Name: "all", FromExpression: "response.body"}}, response)
+		if err == nil && len(values) != 1 {
+			t.Errorf("%d outputs", len(values))
+		}
+	})
+}

@@ -45,11 +45,11 @@ func (r *run) waitForApproval(ctx context.Context, _ promote.Step, c config) (ou
 	if limit := cfg.Timeout.or(0); limit > 0 {
 		left := limit - r.Now.Sub(r.since())
 		if left <= 0 {
-			return outcome{}, fmt.Errorf("not approved within %s: %s", limit, cfg.missing(r.Promotion.Actor, approved))
+			return outcome{}, fmt.Errorf("not approved within %s: %s", limit, cfg.missing(r.Promotion, approved))
 		}
 		r.result.Next = left
 	}
-	return r.wait(promote.WaitsApproval, cfg.missing(r.Promotion.Actor, approved))
+	return r.wait(promote.WaitsApproval, cfg.missing(r.Promotion, approved))
 }
 
 // mayApprove reports whether a person's approval counts: everybody's, unless approvers are named.
@@ -79,20 +79,20 @@ func (r *run) mayApprove(ctx context.Context, approvers []string, person string)
 }
 
 // missing says whose approval is waited for, and how to give it.
-func (cfg waitForApprovalConfig) missing(actor string, approved []string) string {
-	who := "somebody"
+func (cfg waitForApprovalConfig) missing(p promote.Promotion, approved []string) string {
+	who, how := "somebody", "`/approve "+p.Stage.Name+"`"
 	if len(cfg.Approvers) > 0 {
 		who = "one of " + strings.Join(cfg.Approvers, ", ")
 	}
-	text := fmt.Sprintf("waits for approval by %s: comment `/approve` on a change of the stage", who)
+	text := fmt.Sprintf("waits for approval by %s: comment %s on a change of the stage", who, how)
 	if cfg.Minimum > 1 {
-		text = fmt.Sprintf("waits for approval, %d of %d are there: comment `/approve` as %s", len(approved), cfg.Minimum, who)
+		text = fmt.Sprintf("waits for approval, %d of %d are there: comment %s as %s", len(approved), cfg.Minimum, how, who)
 	}
 	if len(approved) > 0 {
 		text += " (approved by " + strings.Join(approved, ", ") + ")"
 	}
-	if actor != "" && actor != "auto-promotion" {
-		text += fmt.Sprintf("; %s asked for the promotion and does not count", actor)
+	if p.Actor != "" && p.Actor != "auto-promotion" && p.Actor != promote.AutoRollbackActor {
+		text += fmt.Sprintf("; %s asked for the promotion and does not count", p.Actor)
 	}
 	return text
 }
