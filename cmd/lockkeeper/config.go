@@ -82,6 +82,8 @@ type outboundConfig struct {
 
 // secretConfig is one secret.
 type secretConfig struct {
+	// Repository is the project on GitLab whose tasks may read it. Default: any, which is right when all are trusted alike.
+	Repository string `json:"repository"`
 	// Project is the Kargo project whose tasks may read it. Required, unless it is shared.
 	Project string `json:"project"`
 	// Name is how tasks call it. Required.
@@ -94,6 +96,8 @@ type secretConfig struct {
 
 // configMapConfig is one config map.
 type configMapConfig struct {
+	// Repository is the project on GitLab whose tasks may read it. Default: any.
+	Repository string `json:"repository"`
 	// Project is the Kargo project whose tasks may read it. Required, unless it is shared.
 	Project string `json:"project"`
 	// Name is how tasks call it. Required.

@@ -40,8 +40,8 @@ type outside struct {
 	opened map[string]*git.Repository // by URL
 }
 
-// storeKey names a secret or a config map. Shared ones have no project.
-type storeKey struct{ project, name string }
+// storeKey names a secret or a config map. Shared ones have no project; those that every repository may read have no repository.
+type storeKey struct{ repository, project, name string }
 
 func newOutside(cfg serverConfig, s secrets) (*outside, error) {
 	o := &outside{
@@ -97,30 +97,30 @@ func (o *outside) readStores(s secrets) error {
 			}
 			values[key] = value
 		}
-		if err := put(o.secrets, at, one.Project, one.Name, one.Shared, values); err != nil {
+		if err := put(o.secrets, at, storeKey{one.Repository, one.Project, one.Name}, one.Shared, values); err != nil {
 			return err
 		}
 	}
 	for i, one := range o.config.ConfigMaps {
-		if err := put(o.maps, fmt.Sprintf("configMaps[%d]", i), one.Project, one.Name, one.Shared, one.Data); err != nil {
+		if err := put(o.maps, fmt.Sprintf("configMaps[%d]", i), storeKey{one.Repository, one.Project, one.Name}, one.Shared, one.Data); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func put(into map[storeKey]map[string]string, at, project, name string, shared bool, values map[string]string) error {
+func put(into map[storeKey]map[string]string, at string, key storeKey, shared bool, values map[string]string) error {
 	switch {
-	case name == "":
+	case key.name == "":
 		return fmt.Errorf("%s.name is missing", at)
-	case shared == (project != ""):
+	case shared == (key.project != ""):
 		return fmt.Errorf("%s: write either project or shared: true", at)
 	case len(values) == 0:
 		return fmt.Errorf("%s holds nothing", at)
-	case into[storeKey{project, name}] != nil:
-		return fmt.Errorf("%s: %q is there twice", at, name)
+	case into[key] != nil:
+		return fmt.Errorf("%s: %q is there twice", at, key.name)
 	}
-	into[storeKey{project, name}] = values
+	into[key] = values
 	return nil
 }
 
@@ -182,7 +182,7 @@ func (p *parts) world(project string, forge *gitlab.Forge) step.World {
 	o := p.outside
 	world := step.World{
 		HTTP: o.http, Git: o.git, Registry: registries{o.registry}, InGroup: forge.InGroup,
-		Secrets: lookup(o.secrets), ConfigMaps: lookup(o.maps),
+		Secrets: lookup(o.secrets, project), ConfigMaps: lookup(o.maps, project),
 		GitLab: &gitlabPipelines{parts: p, forges: map[string]*gitlab.Forge{project: forge}},
 	}
 	if len(o.config.Messages) > 0 {
@@ -221,12 +221,18 @@ func (o *outside) git(url string) (*git.Repository, error) {
 	return repository, err
 }
 
-func lookup(stores map[storeKey]map[string]string) func(project, name string, shared bool) (map[string]string, bool) {
+// lookup finds what the tasks of a repository may read: what is its own, else what is every repository's.
+func lookup(stores map[storeKey]map[string]string, repository string) func(project, name string, shared bool) (map[string]string, bool) {
 	return func(project, name string, shared bool) (map[string]string, bool) {
 		if shared {
 			project = ""
+		} else if project == "" {
+			return nil, false
 		}
-		values, ok := stores[storeKey{project, name}]
+		values, ok := stores[storeKey{repository, project, name}]
+		if !ok {
+			values, ok = stores[storeKey{"", project, name}]
+		}
 		return values, ok
 	}
 }

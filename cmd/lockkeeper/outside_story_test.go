@@ -79,7 +79,9 @@ func TestATaskGoesOnOutsideOfTheRepository(t *testing.T) {
 	})
 	change := b.propose("1.0.2")
 	b.you.merge(change)
-	waits := func(o reconcile.Outcome) bool { return strings.Contains(stageOf(o, devStage).Reason, "waits for approval") }
+	waits := func(o reconcile.Outcome) bool {
+		return strings.Contains(stageOf(o, devStage).Reason, "waits for approval")
+	}
 	b.until("the task to wait for a person", waits)
 
 	b.loop = b.newLoop(b.wire) // another process goes on from what is recorded

@@ -94,7 +94,12 @@ func outsideWorld(t *testing.T, text string) step.World {
 func TestSecretsBelongToTheirProject(t *testing.T) {
 	t.Parallel()
 	world := outsideWorld(t, `
-secrets: [{project: develop, name: api, env: {token: API_TOKEN}}, {shared: true, name: all, env: {token: GH_TOKEN}}]
+secrets:
+- {project: develop, name: api, env: {token: API_TOKEN}}
+- {shared: true, name: all, env: {token: GH_TOKEN}}
+- {repository: acme/gitops, project: develop, name: own, env: {token: API_TOKEN}}
+- {project: develop, name: own, env: {token: GH_TOKEN}}
+- {repository: acme/other, project: develop, name: theirs, env: {token: GH_TOKEN}}
 configMaps: [{shared: true, name: urls, data: {api: "https://api"}}]`)
 	for _, tt := range []struct {
 		project, name string
@@ -107,6 +112,9 @@ configMaps: [{shared: true, name: urls, data: {api: "https://api"}}]`)
 		{"develop", "api", true, nil},
 		{"develop", "all", true, map[string]string{"token": "ghp"}},
 		{"develop", "all", false, nil},
+		{"", "all", false, nil},
+		{"develop", "own", false, map[string]string{"token": "hunter22"}},
+		{"develop", "theirs", false, nil},
 	} {
 		got, ok := world.Secrets(tt.project, tt.name, tt.shared)
 		if diff := cmp.Diff(tt.want, got); diff != "" || ok != (tt.want != nil) {

@@ -3,7 +3,8 @@
 // else the second time gains nothing. What is asked there, and how often, is not its matter.
 //
 // Forbidden are the addresses behind which only the server itself and its cloud answer: loopback, link-local, multicast,
-// unspecified and metadata addresses, also inside of IPv6. Private networks are allowed: the cluster is one.
+// unspecified and metadata addresses, also inside of IPv6. Private networks are allowed: the cluster is one. Behind a proxy it is
+// the proxy that resolves names, and so decides; addresses that are written out are judged before it gets them.
 package outbound
 
 import (

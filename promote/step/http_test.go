@@ -106,6 +106,24 @@ func TestWhatWasSentIsNotSentAgainWhenThePromotionIsMadeAgain(t *testing.T) {
 	}
 }
 
+func TestADryRunTouchesNothingOutside(t *testing.T) {
+	s := newSite(t, reply{200, "", `{}`})
+	request := alone(t, web(), fill(`
+- {uses: http, as: ask, config: {url: URL, method: POST}}
+- {uses: compose-output, as: known, config: {a: b}}
+- {uses: compose-output, as: unknown, config: {a: "${{ outputs.ask.id }}"}}`, s))
+	request.Dry = true
+	result := run1(t, request)
+	if got, want := statuses(result), "Skipped Succeeded Running"; got != want || result.Failed || len(s.got) != 0 {
+		t.Errorf("%s, failed is %t after %d requests, want %s: %s", got, result.Failed, len(s.got), want, result.Message)
+	}
+	request = alone(t, web(), fill(`[{uses: http, as: ask, config: {ulr: URL}}, {uses: fail, as: end, config: {message: x}}]`, s))
+	request.Dry = true
+	if result := run1(t, request); len(s.got) != 0 || result.Failed {
+		t.Errorf("%+v", result)
+	}
+}
+
 func TestHTTPErrorsCountUntilTheThreshold(t *testing.T) {
 	s := newSite(t, reply{200, "", ``})
 	s.Close()

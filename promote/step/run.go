@@ -30,6 +30,7 @@ type Request struct {
 	Now        time.Time           // required
 	Author     git.Signature       // of commits, unless the task names one
 	World      World               // what steps may reach besides the repository
+	Dry        bool                // steps that act on the outside world, or ask it, are passed over
 }
 
 // Delivered is the end of a delivery.
@@ -83,6 +84,7 @@ type run struct {
 	tags      []tagged
 	secrets   *expr.Secrets // that expressions have read
 	failed    bool
+	passed    bool // a step was passed over whose outcome later steps may need
 	result    Result
 	before    promote.StepResult // what the present step left behind when it had to wait; zero when it begins
 	state     json.RawMessage    // what the present step has to know when it goes on
@@ -300,6 +302,9 @@ func (r *run) one(ctx context.Context, step promote.Step) (done bool, err error)
 		return false, r.suspend(result, out.message, 0)
 	case err != nil && (ctx.Err() != nil || !isTechnical && outside(err)):
 		return false, err
+	case err != nil && r.passed:
+		r.result.Wait = promote.WaitsTime
+		return false, r.suspend(result, "not known before the steps outside of the repository are carried out: "+err.Error(), 0)
 	case isTechnical && r.before.Errors+1 < step.ErrorThreshold:
 		result.Errors = r.before.Errors + 1
 		r.result.Wait, r.result.Next = promote.WaitsTime, retry(result.Errors)
@@ -396,6 +401,10 @@ func (r *run) attempt(ctx context.Context, step promote.Step) (outcome, error) {
 	kind, err := kindOf(step)
 	if err != nil {
 		return outcome{}, err
+	}
+	if r.Dry && kind.Effect {
+		r.passed = true
+		return outcome{status: promote.StepSkipped, message: "passed over: nothing outside of the repository is touched now"}, nil
 	}
 	return kind.run(r, ctx, step, evaluated)
 }
