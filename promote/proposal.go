@@ -343,7 +343,7 @@ func (s *stageDecision) description(active Promotion, freight Freight, head Comm
 	evidence.Head = head
 	evidence.Findings = append(slices.Clip(evidence.Findings), besides...)
 	in := s.input(freight, evidence, s.askedFor(active))
-	in.unseen, in.proposed = !seen, active.Head
+	in.unseen, in.proposed, in.rollback = !seen, active.Head, active.Actor == AutoRollbackActor
 	return Description{
 		Promotion: active, Freight: freight, Pipeline: s.pipeline, Stage: s.stage, Gates: judge(in), Evidence: evidence,
 	}

@@ -149,7 +149,7 @@ func prometheusValue(got answer) (any, error) {
 		for i, one := range series {
 			values[i] = one.Value
 		}
-		return numbers(values)
+		return sampleValues(values)
 	case "matrix":
 		var series []struct {
 			Values []sample `json:"values"`
@@ -159,7 +159,7 @@ func prometheusValue(got answer) (any, error) {
 		}
 		all := make([]any, len(series))
 		for i, one := range series {
-			values, err := numbers(one.Values)
+			values, err := sampleValues(one.Values)
 			if err != nil {
 				return nil, err
 			}
@@ -176,7 +176,7 @@ func prometheusValue(got answer) (any, error) {
 	return nil, fmt.Errorf("its result is a %q, expected a vector, a scalar or a matrix", limitText(said.Data.Type))
 }
 
-func numbers(samples []sample) ([]any, error) {
+func sampleValues(samples []sample) ([]any, error) {
 	values := make([]any, len(samples))
 	for i, one := range samples {
 		value, err := one.value()
