@@ -32,6 +32,7 @@ type parts struct {
 	registry *discover.Registry
 	charts   *discover.Charts
 	argo     reconcile.Deliverer // nil without a server
+	outside  *outside            // what steps may reach
 	metrics  reconcile.Metrics
 	called   func(repository, operation string, status, remaining int)
 }
@@ -53,6 +54,9 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 	})
 	if p.argo, err = newArgo(cfg.ArgoCD, s); err != nil {
 		return nil, err
+	}
+	if p.outside, err = newOutside(cfg, s); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	return p, nil
 }
@@ -159,6 +163,7 @@ func (p *parts) reconciler(repository repositoryConfig, forge *gitlab.Forge) (*r
 	return reconcile.New(reconcile.Config{
 		Git: repo, URLs: append([]string{cloneURL}, repository.URLs...), Branch: promote.Branch(repository.Branch), Forge: forge,
 		Sources: p.sources(repo, cloneURL), Renderer: p.renderer, Argo: p.argo, Author: author, Log: p.log, Now: time.Now, Metrics: p.metrics,
+		World: p.world(project, forge),
 	}), nil
 }
 

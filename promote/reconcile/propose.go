@@ -278,7 +278,7 @@ func (r *Reconciler) request(state promote.State, p promote.Promotion) (step.Req
 	}
 	request := step.Request{
 		Repository: step.Repository{Git: r.Git, URLs: r.URLs, Branch: state.Branch, Head: cmp.Or(p.Source, p.Base)},
-		Promotion:  p, When: p.CreatedAt, Now: state.Now, Author: r.Author, World: r.World,
+		Promotion:  p, When: p.CreatedAt, Now: state.Now, Author: r.Author, World: r.world(),
 		Approvals: state.History.ApprovedFor(p.Stage, p.Freight), Target: stage.Target,
 		Metadata: state.History.MetadataIn(p.Stage.Project),
 	}
