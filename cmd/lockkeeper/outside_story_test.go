@@ -97,7 +97,7 @@ func TestATaskGoesOnOutsideOfTheRepository(t *testing.T) {
 	if said < 0 {
 		t.Errorf("the comment is missing: %q", b.notes(change.Number))
 	}
-	b.run(b.you.comment(change.Number, "/approve frontend-dev-stage"))
+	b.run(b.you.comment(change.Number, "/admit frontend-dev-stage"))
 	outcome = b.until("dev to run 1.0.2", runs(devStage, "1.0.2"))
 	if all := promotions(outcome, devStage); !slices.Contains(all, "1.0.2 "+string(promote.PhaseSucceeded)) {
 		t.Errorf("promotions: %v", all)

@@ -36,12 +36,12 @@ func TestWaitForApproval(t *testing.T) {
 		says      string // part of the message otherwise
 		fails     bool
 	}{
-		{"nobody yet", `{}`, nil, 0, "", "waits for approval by somebody: comment `/approve dev`", false},
+		{"nobody yet", `{}`, nil, 0, "", "waits for approval by somebody: comment `/admit dev`", false},
 		{"anybody", `{}`, by("ann"), 0, `{"approvedBy":["ann"]}`, "", false},
 		{"not who asked", `{}`, by("otto"), 0, "", "otto asked for the promotion and does not count", false},
 		{"not who asked, in another spelling", `{}`, by("@Otto"), 0, "", "waits", false},
 		{"two different people", `{minimum: 2}`, by("ann", "bob"), 0, `{"approvedBy":["ann","bob"]}`, "", false},
-		{"one person twice", `{minimum: "2"}`, by("ann", "ann", "Ann"), 0, "", "1 of 2 are there: comment `/approve dev` as somebody (approved by ann)", false},
+		{"one person twice", `{minimum: "2"}`, by("ann", "ann", "Ann"), 0, "", "1 of 2 are there: comment `/admit dev` as somebody (approved by ann)", false},
 		{"not one of the approvers", `{approvers: [bob]}`, by("ann"), 0, "", "by one of bob", false},
 		{"one of the approvers", `{approvers: [bob, ann]}`, by("ann"), 0, `{"approvedBy":["ann"]}`, "", false},
 		{"in a group", `{approvers: ["group:acme/leads"]}`, by("ann", "lea"), 0, `{"approvedBy":["lea"]}`, "", false},

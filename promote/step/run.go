@@ -299,13 +299,17 @@ func (r *run) one(ctx context.Context, step promote.Step) (done bool, err error)
 	}
 	switch {
 	case errors.Is(err, errWaiting):
+		if left := time.Duration(step.Timeout) - r.Now.Sub(r.since()); r.result.Wait == promote.WaitsApproval && step.Timeout > 0 && (r.result.Next == 0 || left < r.result.Next) {
+			r.result.Next = left
+		}
 		r.suspend(result, out.message, 0)
 		return false, nil
 	case err != nil && (ctx.Err() != nil || !isTechnical && outside(err)):
 		return false, err
 	case err != nil && r.passed:
 		r.result.Wait = promote.WaitsTime
-		return false, r.suspend(result, "not known before the steps outside of the repository are carried out: "+err.Error(), 0)
+		r.suspend(result, "not known before the steps outside of the repository are carried out: "+err.Error(), 0)
+		return false, nil
 	case isTechnical && r.before.Errors+1 < step.ErrorThreshold:
 		result.Errors = r.before.Errors + 1
 		r.result.Wait, r.result.Next = promote.WaitsTime, retry(result.Errors)

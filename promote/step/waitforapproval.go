@@ -80,7 +80,7 @@ func (r *run) mayApprove(ctx context.Context, approvers []string, person string)
 
 // missing says whose approval is waited for, and how to give it.
 func (cfg waitForApprovalConfig) missing(p promote.Promotion, approved []string) string {
-	who, how := "somebody", "`/approve "+p.Stage.Name+"`"
+	who, how := "somebody", "`/admit "+p.Stage.Name+"`"
 	if len(cfg.Approvers) > 0 {
 		who = "one of " + strings.Join(cfg.Approvers, ", ")
 	}
