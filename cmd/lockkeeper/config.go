@@ -20,6 +20,8 @@ type serverConfig struct {
 	Listen string `json:"listen"`
 	// Database is the path of the SQLite file of the queue. Default: lockkeeper.db.
 	Database string `json:"database"`
+	// CacheDir is a folder that keeps what is known of images and tags over restarts; it may be deleted at any time. Default: lockkeeper in the user's cache folder, if there is one.
+	CacheDir string `json:"cacheDir"`
 	// Sweep is how often every repository is looked at without an event. Default: 5m.
 	Sweep string `json:"sweep"`
 	// Author signs the commits that Lockkeeper makes.

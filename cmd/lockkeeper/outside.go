@@ -202,6 +202,15 @@ func (o *outside) http(options step.HTTPOptions) *http.Client {
 	return outbound.NewHTTPClient(o.policy, outbound.Options{Proxy: options.Proxy, InsecureSkipTLSVerify: options.InsecureSkipTLSVerify})
 }
 
+// watched opens a repository that a Warehouse watches.
+func (o *outside) watched(url string, skipTLS bool) (*git.Repository, error) {
+	if repository, err := o.git(url); err == nil {
+		return repository, nil
+	}
+	client := outbound.NewHTTPClient(o.policy, outbound.Options{InsecureSkipTLSVerify: skipTLS})
+	return git.Open(git.Config{URL: url, HTTPClient: client})
+}
+
 // git opens a repository that the configuration names.
 func (o *outside) git(url string) (*git.Repository, error) {
 	i := slices.IndexFunc(o.config.GitRepositories, func(c gitRepositoryConfig) bool { return promote.SameGitRepository(c.URL, url) })

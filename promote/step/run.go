@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
@@ -146,6 +147,14 @@ func (r *run) recorded(step promote.Step) promote.StepResult {
 	return r.Promotion.Results[i]
 }
 
+// give makes the output of a step known to the steps after it; what compose-output gives in a task is the task's as well.
+func (r *run) give(step promote.Step, output map[string]any) {
+	r.outputs[step.As] = output
+	if task, _, inTask := strings.Cut(step.As, "::"); inTask && step.Uses == "compose-output" {
+		r.outputs[task] = output
+	}
+}
+
 // stands reports whether a step is not run again.
 func (r *run) stands(step promote.Step) bool {
 	if r.before.Status == "" || r.before.Status == promote.StepRunning {
@@ -184,7 +193,7 @@ func (r *run) recall(step promote.Step, result promote.StepResult) error {
 	if merged := r.merged(); merged != "" && r.Promotion.Head != "" {
 		output, _ = rebind(output, string(r.Promotion.Head), string(merged)).(map[string]any)
 	}
-	r.outputs[step.As] = output
+	r.give(step, output)
 	return nil
 }
 
@@ -335,7 +344,7 @@ func (r *run) one(ctx context.Context, step promote.Step) (done bool, err error)
 			return false, fmt.Errorf("output: %w", err)
 		}
 	}
-	r.outputs[step.As] = out.output
+	r.give(step, out.output)
 	r.result.Results = append(r.result.Results, result)
 	if out.acted {
 		r.result.Wait, r.result.Next = promote.WaitsTime, 0
