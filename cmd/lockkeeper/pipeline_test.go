@@ -122,6 +122,9 @@ func TestRenderedBranches(t *testing.T) {
 	if !ok || change.Target != "env/frontend-dev-stage" {
 		t.Fatalf("change %+v of\n%s", change, outcome.Plan)
 	}
+	if text := change.Description; !strings.Contains(text, "branch env/frontend-dev-stage") || !strings.Contains(text, "FrontendAppV2") && !strings.Contains(text, "Deployment") {
+		t.Errorf("the change does not show what the branch gets:\n%s", text)
+	}
 	b.you.merge(change)
 	b.until("dev to run 1.0.1", runs(devStage, "1.0.1"))
 	if text := b.text("env/frontend-dev-stage", "instance.yaml"); !strings.Contains(text, `tag: "1.0.1"`) {
