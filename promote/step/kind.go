@@ -37,8 +37,11 @@ func Kinds() []Kind {
 		{"git-push", "Proposes the commit: to a deployed branch by a change that must be merged, with generateTargetBranch to the proposal branch.", false, (*run).gitPush},
 		{"git-tag", "Names the head of a checkout; git-push with that tag pushes it.", false, (*run).gitTag},
 		{"git-wait-for-pr", "Waits until the promotion's change is merged.", false, (*run).gitWaitForPR},
+		{"helm-template", "Renders a Helm chart whose dependencies are in charts/, into one file or a folder of them.", false, (*run).helmTemplate},
 		{"json-parse", "Evaluates expressions over a JSON file.", false, (*run).jsonParse},
 		{"json-update", "Changes values in a JSON file and not one other byte; missing keys are created.", false, (*run).jsonUpdate},
+		{"kustomize-build", "Builds a kustomization, vendored Helm charts included, into one file or a folder of them.", false, (*run).kustomizeBuild},
+		{"kustomize-set-image", "Sets images in a kustomization and not one other byte; unless told which, those of the freight.", false, (*run).kustomizeSetImage},
 		{"set-freight-alias", "Gives the freight that is promoted a name for people.", false, (*run).setFreightAlias},
 		{"set-metadata", "Keeps values with a stage, or with a freight that the promotion carries.", false, (*run).setMetadata},
 		{"tar", "Packs a file or a folder, gzipped unless told otherwise; equal files give equal archives.", false, (*run).tar},
@@ -47,7 +50,7 @@ func Kinds() []Kind {
 		{"untar", "Unpacks a tar archive, gzipped or not; links and devices are left out.", false, (*run).untar},
 		{"yaml-merge", "Lays YAML files over each other; later ones win, null deletes, lists are replaced.", false, (*run).yamlMerge},
 		{"yaml-parse", "Evaluates expressions over a YAML file.", false, (*run).yamlParse},
-		{"yaml-update", "Changes values in a YAML file and not one other byte. Tags stay text, numbers stay numbers.", false, (*run).yamlUpdate},
+		{"yaml-update", "Changes values in a YAML file and not one other byte. Tags stay text, numbers stay numbers; create: true adds a key.", false, (*run).yamlUpdate},
 	}
 }
 
