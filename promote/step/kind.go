@@ -38,6 +38,7 @@ func Kinds() []Kind {
 		{"git-tag", "Names the head of a checkout; git-push with that tag pushes it.", false, (*run).gitTag},
 		{"git-wait-for-pr", "Waits until the promotion's change is merged.", false, (*run).gitWaitForPR},
 		{"helm-template", "Renders a Helm chart whose dependencies are in charts/, into one file or a folder of them.", false, (*run).helmTemplate},
+		{"helm-update-chart", "Changes the versions of a chart's dependencies, with Chart.lock; archives of old versions in charts/ are removed.", false, (*run).helmUpdateChart},
 		{"json-parse", "Evaluates expressions over a JSON file.", false, (*run).jsonParse},
 		{"json-update", "Changes values in a JSON file and not one other byte; missing keys are created.", false, (*run).jsonUpdate},
 		{"kustomize-build", "Builds a kustomization, vendored Helm charts included, into one file or a folder of them.", false, (*run).kustomizeBuild},
