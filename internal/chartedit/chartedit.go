@@ -134,21 +134,27 @@ func Lock(chartYAML []byte, resolved []Dependency, generated time.Time) ([]byte,
 	if err != nil {
 		return nil, err
 	}
+	made, err := newLock(wanted, resolved, generated)
+	if err != nil {
+		return nil, err
+	}
+	return yaml.Marshal(made)
+}
+
+func newLock(wanted []declared, resolved []Dependency, generated time.Time) (lock, error) {
 	if len(wanted) != len(resolved) {
-		return nil, fmt.Errorf("%d dependencies were resolved and the chart has %d", len(resolved), len(wanted))
+		return lock{}, fmt.Errorf("%d dependencies were resolved and the chart has %d", len(resolved), len(wanted))
 	}
 	out := lock{Dependencies: []declared{}, Generated: generated}
 	for i, d := range resolved {
 		if d.Name != wanted[i].Name {
-			return nil, fmt.Errorf("dependency %d was resolved as %q and is %q in the chart", i, d.Name, wanted[i].Name)
+			return lock{}, fmt.Errorf("dependency %d was resolved as %q and is %q in the chart", i, d.Name, wanted[i].Name)
 		}
 		out.Dependencies = append(out.Dependencies, declared{Name: d.Name, Version: d.Version, Repository: d.Repository})
 	}
+	var err error
 	out.Digest, err = digest(wanted, out.Dependencies)
-	if err != nil {
-		return nil, err
-	}
-	return yaml.Marshal(out)
+	return out, err
 }
 
 // digest covers what was wanted and what it was resolved to, as Helm computes it.

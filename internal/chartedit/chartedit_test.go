@@ -86,7 +86,7 @@ func TestUpdateDependenciesErrors(t *testing.T) {
 
 // TestLock compares with digests that Helm computed: of its own tests for HashReq, and of a lock file among its test data.
 func TestLock(t *testing.T) {
-	generated := time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)
+	generated := time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC) // as Helm writes it
 	tests := []struct {
 		name, chart string
 		resolved    []Dependency

@@ -19,7 +19,7 @@ func (r *run) jsonUpdate(ctx context.Context, _ promote.Step, c config) (outcome
 		},
 		set: func(data []byte, edits []edit) ([]byte, []change, error) {
 			out, changed, err := jsonedit.Set(data, values(edits, jsonedit.String, jsonedit.Number, jsonedit.Bool,
-				func(key string, value jsonedit.Value) jsonedit.Edit { return jsonedit.Edit{Key: key, Value: value} })...)
+				func(e edit, value jsonedit.Value) jsonedit.Edit { return jsonedit.Edit{Key: e.key, Value: value} })...)
 			changes := make([]change, len(changed))
 			for i, c := range changed {
 				changes[i] = change{key: c.Key, before: c.Old, after: c.New, created: c.Created}

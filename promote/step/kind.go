@@ -43,10 +43,14 @@ func Kinds() []Kind {
 		{"git-tag", "Names the head of a checkout; git-push with that tag pushes it.", false, (*run).gitTag},
 		{"git-wait-for-pr", "Waits until the promotion's change is merged.", false, (*run).gitWaitForPR},
 		{"gitlab-trigger-pipeline", "Starts a pipeline of GitLab, and waits for it.", true, (*run).gitlabTriggerPipeline},
+		{"helm-template", "Renders a Helm chart whose dependencies are in charts/, into one file or a folder of them.", false, (*run).helmTemplate},
+		{"helm-update-chart", "Changes the versions of a chart's dependencies, with Chart.lock; archives of old versions in charts/ are removed.", false, (*run).helmUpdateChart},
 		{"http", "Makes an HTTP request and judges the answer by expressions, again and again where they say so.", true, (*run).http},
 		{"http-download", "Writes what a URL gives into a file.", false, (*run).httpDownload},
 		{"json-parse", "Evaluates expressions over a JSON file.", false, (*run).jsonParse},
 		{"json-update", "Changes values in a JSON file and not one other byte; missing keys are created.", false, (*run).jsonUpdate},
+		{"kustomize-build", "Builds a kustomization, vendored Helm charts included, into one file or a folder of them.", false, (*run).kustomizeBuild},
+		{"kustomize-set-image", "Sets images in a kustomization and not one other byte; unless told which, those of the freight.", false, (*run).kustomizeSetImage},
 		{"oci-download", "Writes a layer of an OCI artifact into a file.", false, (*run).ociDownload},
 		{"oci-push", "Copies an image, a chart or another artifact to another reference.", true, (*run).ociPush},
 		{"send-message", "Sends a message to a channel of the server's configuration, once.", true, (*run).sendMessage},
@@ -59,7 +63,7 @@ func Kinds() []Kind {
 		{"wait-for-approval", "Waits until enough people have approved the freight for the stage.", true, (*run).waitForApproval},
 		{"yaml-merge", "Lays YAML files over each other; later ones win, null deletes, lists are replaced.", false, (*run).yamlMerge},
 		{"yaml-parse", "Evaluates expressions over a YAML file.", false, (*run).yamlParse},
-		{"yaml-update", "Changes values in a YAML file and not one other byte. Tags stay text, numbers stay numbers.", false, (*run).yamlUpdate},
+		{"yaml-update", "Changes values in a YAML file and not one other byte. Tags stay text, numbers stay numbers; create: true adds a key.", false, (*run).yamlUpdate},
 	}
 }
 

@@ -21,7 +21,7 @@ func (r *run) tomlUpdate(ctx context.Context, _ promote.Step, c config) (outcome
 		},
 		set: func(data []byte, edits []edit) ([]byte, []change, error) {
 			out, changed, err := tomledit.Set(data, values(edits, tomledit.String, tomledit.Number, tomledit.Bool,
-				func(key string, value tomledit.Value) tomledit.Edit { return tomledit.Edit{Key: key, Value: value} })...)
+				func(e edit, value tomledit.Value) tomledit.Edit { return tomledit.Edit{Key: e.key, Value: value} })...)
 			changes := make([]change, len(changed))
 			for i, c := range changed {
 				changes[i] = change{key: c.Key, before: c.Old, after: c.New}

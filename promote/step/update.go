@@ -1,6 +1,7 @@
 package step
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,8 +15,9 @@ import (
 
 // format is how the files of one kind are edited.
 type format struct {
-	kind func(data []byte, key string) valueKind // of the value at a key; text where there is none
-	set  func(data []byte, edits []edit) (out []byte, changes []change, err error)
+	kind    func(data []byte, key string) valueKind // of the value at a key; text where there is none
+	set     func(data []byte, edits []edit) (out []byte, changes []change, err error)
+	creates bool // an update may say create: true
 }
 
 // valueKind is the type of a value, as far as text can be taken for it.
@@ -30,18 +32,20 @@ const (
 
 // edit gives a key a new value: a string, a json.Number or a bool.
 type edit struct {
-	key   string
-	value any
+	key    string
+	value  any
+	create bool // add the key when it is missing
 }
 
 // change is what an edit did.
 type change struct {
 	key, before, after string
-	created            bool // the key was missing
+	created            bool   // the key was missing
+	name               string // what messages call the key; empty: as it is
 }
 
 // values makes edits those of a format, whose values are of another type.
-func values[V, E any](edits []edit, text, number func(string) V, boolean func(bool) V, of func(key string, value V) E) []E {
+func values[V, E any](edits []edit, text, number func(string) V, boolean func(bool) V, of func(e edit, value V) E) []E {
 	all := make([]E, len(edits))
 	for i, e := range edits {
 		var value V
@@ -53,7 +57,7 @@ func values[V, E any](edits []edit, text, number func(string) V, boolean func(bo
 		case string:
 			value = text(v)
 		}
-		all[i] = of(e.key, value)
+		all[i] = of(e, value)
 	}
 	return all
 }
@@ -66,8 +70,9 @@ type updatesConfig struct {
 }
 
 type updateConfig struct {
-	Key   string          `json:"key"`
-	Value json.RawMessage `json:"value"`
+	Key    string          `json:"key"`
+	Value  json.RawMessage `json:"value"`
+	Create *flag           `json:"create"` // of yaml-update alone
 }
 
 // update changes values in a file and not one other byte.
@@ -107,10 +112,11 @@ func (r *run) moved(file string, changes []change) string {
 	var message strings.Builder
 	message.WriteString("Update " + file + "\n")
 	for _, change := range changes {
+		name := cmp.Or(change.name, change.key)
 		if change.created {
-			fmt.Fprintf(&message, "\n- %s: %s (new)", change.key, change.after)
+			fmt.Fprintf(&message, "\n- %s: %s (new)", name, change.after)
 		} else {
-			fmt.Fprintf(&message, "\n- %s: %s → %s", change.key, change.before, change.after)
+			fmt.Fprintf(&message, "\n- %s: %s → %s", name, change.before, change.after)
 		}
 		if change.created || change.before != change.after {
 			r.result.Moves = append(r.result.Moves, promote.Move{File: file, Key: change.key, Before: change.before, After: change.after})
@@ -121,12 +127,17 @@ func (r *run) moved(file string, changes []change) string {
 
 // edit makes the i-th update's edit. A value that an unquoted expression made of a string keeps the type of what it
 // replaces, so that the tag 1.10 stays 1.10 and a number stays a number; every other value is written as what it is.
+// Where a key is created there is no type to keep: such a string is written as text.
 func (c config) edit(i int, update updateConfig, data []byte, f format) (edit, error) {
 	if len(update.Value) == 0 {
 		return edit{}, fmt.Errorf("key %q: value is missing", update.Key)
 	}
+	if update.Create != nil && !f.creates {
+		return edit{}, fmt.Errorf("key %q: only yaml-update knows create: remove it", update.Key)
+	}
+	create := update.Create != nil && bool(*update.Create)
 	if text, retyped := c.retyped[fmt.Sprintf("updates[%d].value", i)]; retyped {
-		return edit{update.Key, typed(f.kind(data, update.Key), text)}, nil
+		return edit{update.Key, typed(f.kind(data, update.Key), text), create}, nil
 	}
 	var value any
 	decoder := json.NewDecoder(strings.NewReader(string(update.Value)))
@@ -136,7 +147,7 @@ func (c config) edit(i int, update updateConfig, data []byte, f format) (edit, e
 	}
 	switch value.(type) {
 	case string, json.Number, bool:
-		return edit{update.Key, value}, nil
+		return edit{update.Key, value, create}, nil
 	case nil:
 		return edit{}, fmt.Errorf("key %q: the value is null: its expression found nothing", update.Key)
 	}

@@ -68,6 +68,52 @@ func TestUpdatesSayWhatChanged(t *testing.T) {
 	}
 }
 
+func TestYAMLUpdateCreatesKeysThatMayBeMissing(t *testing.T) {
+	const before = "image:\n  tag: v1 # now\nitems:\n- a\n"
+	r := newSeed(t, plainSeed(map[string]string{"f.yaml": before})).at(t, "./repo")
+	out := r.must(t, "yaml-update", `
+path: ./repo/f.yaml
+updates:
+- {key: image.tag, value: v2, create: true}
+- {key: image.digest, value: "${{ vars.tag }}", create: "true"}
+- {key: image.pull.always, value: true, create: true}
+- {key: items.1, value: 2, create: true}
+`)
+	if diff := cmp.Diff("image:\n  tag: v2 # now\n  digest: \"1.10\"\n  pull:\n    always: true\nitems:\n- a\n- 2\n", r.content(t, "./repo/f.yaml")); diff != "" {
+		t.Error(diff)
+	}
+	const message = "Update f.yaml\n\n- image.tag: v1 → v2\n- image.digest: 1.10 (new)\n- image.pull.always: true (new)\n- items.1: 2 (new)"
+	if diff := cmp.Diff(message, out.output["commitMessage"]); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(promote.Move{File: "f.yaml", Key: "image.digest", After: "1.10"}, r.result.Moves[1]); diff != "" {
+		t.Error(diff)
+	}
+	for _, c := range []struct{ uses, update, want string }{
+		{"yaml-update", "{key: image.tga, value: v2}", `"image" has no key "tga"; it has tag, pull, digest; write create: true beside the key to add it`},
+		{"yaml-update", "{key: image.tga, value: v2, create: false}", `write create: true`},
+		{"yaml-update", "{key: image.list.3, value: v2, create: true}", "there is no list yet, so element 3 cannot be added; write the index 0"},
+		{"yaml-update", "{key: image, value: v2, create: true}", "is a mapping"},
+		{"json-update", "{key: image.tga, value: v2, create: true}", "only yaml-update knows create"},
+		{"toml-update", "{key: image.tga, value: v2, create: true}", "only yaml-update knows create"},
+	} {
+		_, err := r.do(t, c.uses, "{path: ./repo/f.yaml, updates: ["+c.update+"]}")
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s %s: %v, want %q", c.uses, c.update, err, c.want)
+		}
+	}
+}
+
+// content is what a file of the workspace holds.
+func (r *run) content(t *testing.T, name string) string {
+	t.Helper()
+	data, err := r.workspace.read(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 func TestUpdateProblemsAreExplained(t *testing.T) {
 	r := newSeed(t, plainSeed(map[string]string{"f.json": `{"a":{"tag":1}}`, "f.toml": "[a]\ntag = 1\n", "bad.json": "{"})).at(t, "./repo")
 	for _, c := range []struct{ uses, config, want string }{

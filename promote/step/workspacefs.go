@@ -14,12 +14,13 @@ import (
 
 // files shows the workspace as a read-only file system: checkouts with their edits, and the files beside them. Renderers and
 // globs see through it what later steps would.
-func (w *workspace) files(ctx context.Context) fs.FS { return workspaceFS{ctx, w} }
+func (w *workspace) files(ctx context.Context) workspaceFS { return workspaceFS{ctx, w, new(error)} }
 
-// workspaceFS implements fs.FS, fs.ReadFileFS, fs.ReadDirFS and fs.StatFS.
+// workspaceFS implements fs.FS, fs.ReadFileFS, fs.ReadDirFS and fs.StatFS. Links are described, never followed.
 type workspaceFS struct {
-	ctx context.Context //nolint:containedctx // io/fs has no contexts; it lives as long as one step
-	w   *workspace
+	ctx     context.Context //nolint:containedctx // io/fs has no contexts; it lives as long as one step
+	w       *workspace
+	outside *error // the first error of the remote repository, which who reads may take for a file that is not there
 }
 
 // Open implements fs.FS.
@@ -58,7 +59,7 @@ func (f workspaceFS) ReadFile(name string) ([]byte, error) {
 		return nil, pathError("read", name, fs.ErrInvalid)
 	}
 	data, err := f.w.read(f.ctx, name)
-	return slices.Clone(data), pathError("read", name, err) // the caller may change it
+	return slices.Clone(data), f.noted("read", name, err) // the caller may change it
 }
 
 // Stat implements fs.StatFS.
@@ -70,8 +71,11 @@ func (f workspaceFS) Stat(name string) (fs.FileInfo, error) {
 		return git.NewFileInfo(name, directoryMode, 0), nil
 	}
 	file, err := f.w.file(f.ctx, name)
+	if link, ok := errors.AsType[*git.NotRegularError](err); ok && f.holds(name, link.Path) {
+		return git.NewFileInfo(name, linkMode(link.Mode), 0), nil
+	}
 	if err != nil {
-		return nil, pathError("stat", name, err)
+		return nil, f.noted("stat", name, err)
 	}
 	return git.NewFileInfo(name, uint32(regular(file.mode)), len(file.data)), nil
 }
@@ -106,7 +110,7 @@ func (f workspaceFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	if c != nil {
 		entries, err := c.folder(inside)
 		if err != nil {
-			return nil, pathError("read", name, err)
+			return nil, f.noted("read", name, err)
 		}
 		f.committed(c, inside, entries, children)
 		for at, file := range c.edits {
@@ -166,6 +170,28 @@ func (c *checkout) emptied(ctx context.Context, dir string) bool {
 		return nil
 	})
 	return err == nil
+}
+
+// holds reports whether a path of the workspace is that of its checkout.
+func (f workspaceFS) holds(name, inside string) bool {
+	_, rest := f.w.holder(name)
+	return rest == inside
+}
+
+// linkMode is the mode of a symbolic link or a submodule in a Git tree.
+func linkMode(mode fs.FileMode) uint32 {
+	if mode&fs.ModeSymlink != 0 {
+		return 0o120000
+	}
+	return 0o160000
+}
+
+// noted is pathError, and remembers what may be gone next time.
+func (f workspaceFS) noted(operation, name string, err error) error {
+	if err != nil && *f.outside == nil && outside(err) {
+		*f.outside = err
+	}
+	return pathError(operation, name, err)
 }
 
 func pathError(operation, name string, err error) error {

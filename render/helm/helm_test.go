@@ -212,7 +212,7 @@ func TestTemplateErrors(t *testing.T) {
 	}{
 		{"no chart", map[string]string{"Chart.yaml": ""}, Request{}, "Chart.yaml: the chart cannot be loaded: validation: chart.metadata.name is required"},
 		{"a library", map[string]string{"Chart.yaml": "apiVersion: v2\nname: lib\nversion: 1.0.0\ntype: library\n"}, Request{}, `Chart.yaml: "lib" is a library chart, which deploys nothing itself; render a chart that depends on it`},
-		{"a missing dependency", map[string]string{"Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies:\n- {name: redis, version: ~17.1, repository: 'https://charts.example.com'}\n"}, Request{}, "Chart.yaml: names dependencies that are not in charts/: redis ~17.1 of https://charts.example.com; run helm dependency build and commit charts/, or let the step build them"},
+		{"a missing dependency", map[string]string{"Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies:\n- {name: redis, version: ~17.1, repository: 'https://charts.example.com'}\n"}, Request{}, "Chart.yaml: names dependencies that are not in charts/: redis ~17.1 of https://charts.example.com; run helm dependency build and commit charts/: nothing is fetched here"},
 		{"a template that is none", map[string]string{"templates/a.yaml": "a\n{{ if }}\n"}, Request{}, "shop/templates/a.yaml:2: missing value for if"},
 		{"an unknown function", map[string]string{"templates/a.yaml": "{{ nope }}"}, Request{}, `shop/templates/a.yaml:1: function "nope" not defined`},
 		{"no functions that read the environment", map[string]string{"templates/a.yaml": `{{ env "HOME" }}`}, Request{}, `shop/templates/a.yaml:1: function "env" not defined`},

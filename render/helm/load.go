@@ -251,6 +251,6 @@ func vendored(c *chart.Chart) error {
 	return &manifest.Error{
 		File:    "Chart.yaml",
 		Problem: "names dependencies that are not in charts/: " + strings.Join(missing, ", "),
-		Remedy:  "run helm dependency build and commit charts/, or let the step build them",
+		Remedy:  "run helm dependency build and commit charts/: nothing is fetched here",
 	}
 }
