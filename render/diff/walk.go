@@ -38,6 +38,7 @@ func (h hint) or(other hint) hint {
 // walker compares two values, collects the changes and builds the masked copies of both on the way.
 type walker struct {
 	custom bool // the object is of a kind that Kubernetes does not bring along
+	exact  bool // what is written otherwise differs
 	fields []FieldChange
 	path   []step
 	quiet  int // > 0 inside a value that is reported as a whole
@@ -87,7 +88,9 @@ var spread = map[string]bool{
 	"resources": true, "limits": true, "requests": true,
 }
 
-func (w *walker) spreads() bool { return len(w.path) > 0 && spread[w.path[len(w.path)-1].field()] }
+func (w *walker) spreads() bool {
+	return !w.exact && len(w.path) > 0 && spread[w.path[len(w.path)-1].field()]
+}
 
 func (w *walker) maps(base, head map[string]any, h hint) (any, any) {
 	var outBase, outHead any = absent{}, absent{}
@@ -103,9 +106,9 @@ func (w *walker) maps(base, head map[string]any, h hint) (any, any) {
 	slices.Sort(keys)
 	for _, key := range slices.Compact(keys) {
 		hidden := entryHint(base, key, h).or(entryHint(head, key, h))
-		shown := maskText(key)
+		shown := Mask(key)
 		w.path = append(w.path, step{key: shown})
-		before, after := w.pair(base[key], head[key], hidden)
+		before, after := w.pair(w.entry(base, key), w.entry(head, key), hidden)
 		w.path = w.path[:len(w.path)-1]
 		if !isAbsent(before) {
 			b[shown] = before
@@ -124,11 +127,11 @@ func (w *walker) lists(base, head []any, h hint) (any, any) {
 		var b, hd any = absent{}, absent{}
 		secret := h.items
 		if m.base >= 0 {
-			b = base[m.base]
+			b = w.item(base, m.base)
 			secret = secret || followsSecretFlag(base, m.base)
 		}
 		if m.head >= 0 {
-			hd = head[m.head]
+			hd = w.item(head, m.head)
 			secret = secret || followsSecretFlag(head, m.head)
 		}
 		w.path = append(w.path, step{item: m.label, named: keyed})
@@ -154,7 +157,7 @@ func (w *walker) order(matches []match) {
 	before := labels(both)
 	slices.SortFunc(both, func(a, b match) int { return a.head - b.head })
 	if after := labels(both); after != before {
-		w.emit("in the order "+maskText(before), "in the order "+maskText(after))
+		w.emit("in the order "+Mask(before), "in the order "+Mask(after))
 	}
 }
 
