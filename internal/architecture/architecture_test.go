@@ -26,6 +26,7 @@ var rules = []struct {
 	{"promote/discover", []string{"promote"}},
 	{"promote/discover/", []string{"promote", "promote/discover"}},
 	{"promote/step", []string{"promote", "promote/expr", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamledit"}},
+	{"promote/drift", []string{"internal/manifest", "internal/nearest", "render/diff", "render/object"}},
 	{"promote/ledger", []string{"promote", "internal/git", "internal/secret"}},
 	{"promote/reconcile", []string{"promote/", "promote", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamledit"}},
 	{"render", []string{"render/", "internal/manifest", "internal/nearest"}},

@@ -66,7 +66,7 @@ func foldsWithout(r Report) ([]fold, int) {
 	for _, app := range r.Apps {
 		f := fold{app: app.Name, all: len(app.Objects)}
 		var b strings.Builder
-		b.WriteString("<details><summary>" + summaryCode(title(app), 200) + ": " + summary(app) + "</summary>\n\n")
+		b.WriteString("<details><summary>" + SummaryCode(title(app), 200) + ": " + summary(app) + "</summary>\n\n")
 		for _, finding := range app.Findings {
 			b.WriteString("- " + Code(findingText(finding), 1000) + "\n")
 		}

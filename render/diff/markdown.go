@@ -168,7 +168,7 @@ func longestRun(s string) int {
 	return longest
 }
 
-// summaryCode is text as code inside of an HTML summary, where Markdown is not read.
-func summaryCode(text string, n int) string {
+// SummaryCode is text as code inside of an HTML summary, where Markdown is not read.
+func SummaryCode(text string, n int) string {
 	return "<code>" + html.EscapeString(Clip(Visible(text), n)) + "</code>"
 }
