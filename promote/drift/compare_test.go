@@ -53,7 +53,7 @@ func TestCompare(t *testing.T) {
 		},
 		{
 			"files on one side only", "-- a/x.yaml --\n-- a/c --\n-- b/c --\n-- b/z.txt --\n", nil,
-			"1 of 1 pair of folders drifts.\n\na → b: 1 only in a, 1 only in b\n  - x.yaml\n  + z.txt\n",
+			"1 of 1 pair of folders drifts.\n\na → b: 1 is only in a, 1 is only in b\n  - x.yaml\n  + z.txt\n",
 		},
 		{
 			"another file", "-- a/x.sh --\necho 1\n-- b/x.sh --\necho 2\n", nil,
@@ -94,20 +94,23 @@ func TestCompare(t *testing.T) {
 			"1 of 1 pair of folders drifts.\n\na → b: 1 file differs (left out: *.md, x.yaml:spec.replicas)\n  ~ x.yaml\n      spec.tag: x → z\n",
 		},
 		{
-			"a map of which all is excluded", "-- a/x.yaml --\nspec: {replicas: 1}\ntag: x\n-- b/x.yaml --\ntag: x\n", []string{"x.yaml:spec.replicas"},
+			"a map of which all is excluded", "-- a/x.yaml --\nspec: {replicas: 1}\ntag: x\n-- b/x.yaml --\ntag: x\n",
+			[]string{"x.yaml:spec.replicas"},
 			"No drift: 1 pair of folders is alike.\n\na → b: alike (left out: x.yaml:spec.replicas)\n",
 		},
 		{
-			"a value that is excluded and the same is no mistake", "-- a/x.yaml --\na: x\n-- b/x.yaml --\na: x\n", []string{"*.yaml:a"},
+			"a value that is excluded and the same is no mistake", "-- a/x.yaml --\na: x\n-- b/x.yaml --\na: x\n",
+			[]string{"*.yaml:a"},
 			"No drift: 1 pair of folders is alike.\n\na → b: alike (left out: *.yaml:a)\n",
 		},
 		{
-			"an excluded folder", "-- a/x --\n-- b/x --\n-- b/own/f --\n", []string{"own"},
+			"an excluded folder", "-- a/x --\n-- b/x --\n-- b/own/f --\n",
+			[]string{"own"},
 			"No drift: 1 pair of folders is alike.\n\na → b: alike (left out: own)\n",
 		},
 		{
 			"names that would command the terminal", "-- a/x\x1b[31m.txt --\n-- b/c --\n", nil,
-			"1 of 1 pair of folders drifts.\n\na → b: 1 only in a, 1 only in b\n  + c\n  - x\\x1b[31m.txt\n",
+			"1 of 1 pair of folders drifts.\n\na → b: 1 is only in a, 1 is only in b\n  + c\n  - x\\x1b[31m.txt\n",
 		},
 	}
 	for _, test := range tests {

@@ -27,8 +27,8 @@ func Markdown(r Report, limit int) string {
 		}
 	}
 	if m.missing > 0 {
-		m.b.WriteString(fmt.Sprintf("\n%s of folders %s left out because of the length of this text.\n",
-			count(m.missing, "pair"), verb(m.missing, "is", "are")))
+		fmt.Fprintf(&m.b, "\n%s of folders %s left out because of the length of this text.\n",
+			count(m.missing, "pair"), verb(m.missing, "is", "are"))
 	}
 	return m.b.String()
 }

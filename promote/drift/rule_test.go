@@ -77,8 +77,8 @@ func TestLook(t *testing.T) {
 		{"no such folder", drift.Rule{From: "develop/fronted", To: []string{"production/frontend"}}, []string{
 			`from: there is no folder "develop/fronted"; did you mean "develop/frontend"?`,
 		}},
-		{"no such target", drift.Rule{From: "develop/frontend", To: []string{"production/frontend", "produktion/frontend"}}, []string{
-			`to[1]: there is no folder "produktion/frontend"; did you mean "production/frontend"?`,
+		{"no such target", drift.Rule{From: "develop/frontend", To: []string{"production/frontend", "prodution/frontend"}}, []string{
+			`to[1]: there is no folder "prodution/frontend"; did you mean "production/frontend"?`,
 		}},
 		{"a glob that matches nothing", drift.Rule{From: "develop/frontend", To: []string{"clusters/*/frontend"}}, []string{
 			`to[0]: no folder matches "clusters/*/frontend"; correct the glob: * stands for a part of one name, not for folders in folders`,

@@ -47,10 +47,10 @@ func (p Pair) summary() string {
 		parts = append(parts, count(n, "file")+" "+verb(n, "differs", "differ"))
 	}
 	if n := counts[OnlyFrom]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d only in %s", n, diff.Visible(p.From)))
+		parts = append(parts, fmt.Sprintf("%d %s only in %s", n, verb(n, "is", "are"), diff.Visible(p.From)))
 	}
 	if n := counts[OnlyTo]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d only in %s", n, diff.Visible(p.To)))
+		parts = append(parts, fmt.Sprintf("%d %s only in %s", n, verb(n, "is", "are"), diff.Visible(p.To)))
 	}
 	if p.More > 0 {
 		parts = append(parts, count(p.More, "more file")+" "+verb(p.More, "drifts", "drift"))
