@@ -16,6 +16,7 @@
 // An exclusion is a glob of files, or a glob of files, a colon and the key of a value:
 //
 //	README.md                                     a file or folder of this name, at any depth
+//	own/                                          a folder of this name, with what is in it
 //	docs/*.md                                     from the folder on, because it has a slash
 //	**/test/*.yaml                                ** stands for any number of folders
 //	instance.yaml:spec.values.deployment.replicas a value and what is below it

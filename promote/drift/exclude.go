@@ -36,6 +36,7 @@ func parseExclusion(text string) (exclusion, error) {
 type fileGlob struct {
 	parts    []string
 	anchored bool // from the folder on; otherwise a name at any depth
+	folders  bool // folders only, with what is in them
 }
 
 func parseFileGlob(text string) (fileGlob, error) {
@@ -43,7 +44,8 @@ func parseFileGlob(text string) (fileGlob, error) {
 	if trimmed == "" {
 		return fileGlob{}, errors.New("it names no file")
 	}
-	g := fileGlob{parts: strings.Split(trimmed, "/"), anchored: strings.Contains(strings.TrimSuffix(text, "/"), "/")}
+	inner, folders := strings.CutSuffix(text, "/")
+	g := fileGlob{parts: strings.Split(trimmed, "/"), anchored: strings.Contains(inner, "/"), folders: folders}
 	for _, part := range g.parts {
 		if part == "" || part == "." || part == ".." || !isGlob(part) {
 			return fileGlob{}, errors.New("it is not a glob of paths in a folder")
@@ -52,9 +54,12 @@ func parseFileGlob(text string) (fileGlob, error) {
 	return g, nil
 }
 
-// matches reports whether the glob means name or a folder that name is in.
-func (g fileGlob) matches(name string) bool {
+// matches reports whether the glob means a file or folder, or a folder that it is in.
+func (g fileGlob) matches(name string, isDir bool) bool {
 	names := strings.Split(name, "/")
+	if g.folders && !isDir {
+		names = names[:len(names)-1]
+	}
 	if !g.anchored {
 		for _, one := range names {
 			if ok, _ := path.Match(g.parts[0], one); ok {

@@ -19,11 +19,12 @@ func TestFileGlobs(t *testing.T) {
 	}{
 		{"README.md", []string{"README.md", "a/README.md", "README.md/x"}, []string{"README", "a/README.mdx"}},
 		{"*.md", []string{"x.md", "a/b/x.md"}, []string{"x.yaml"}},
-		{"own/", []string{"own/x", "a/own/x"}, []string{"owner/x"}},
+		{"own/", []string{"own/x", "a/own/x"}, []string{"owner/x", "own", "a/own"}},
 		{"/x.yaml", []string{"x.yaml"}, []string{"a/x.yaml"}},
 		{"docs/*.md", []string{"docs/x.md"}, []string{"a/docs/x.md", "docs/a/x.md", "docs"}},
 		{"**/test/*.yaml", []string{"test/x.yaml", "a/b/test/x.yaml"}, []string{"test/a/x.yaml", "x.yaml"}},
 		{"docs/**", []string{"docs/x", "docs/a/b"}, []string{"docs", "a/docs/x"}},
+		{"a/b/", []string{"a/b/x", "a/b/c/x"}, []string{"a/b", "c/a/b/x"}},
 		{"a/**/z", []string{"a/z", "a/b/z", "a/b/c/z/y"}, []string{"z", "b/a/z"}},
 	}
 	for _, test := range tests {
@@ -33,12 +34,12 @@ func TestFileGlobs(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, name := range test.yes {
-				if !g.matches(name) {
+				if !g.matches(name, false) {
 					t.Errorf("%q is not matched", name)
 				}
 			}
 			for _, name := range test.no {
-				if g.matches(name) {
+				if g.matches(name, false) {
 					t.Errorf("%q is matched", name)
 				}
 			}

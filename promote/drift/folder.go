@@ -25,7 +25,7 @@ func (p *pairing) list(ctx context.Context, dir string) (map[string]fs.FileMode,
 		}
 		below := strings.TrimPrefix(name, dir+"/")
 		switch {
-		case p.excludes(below):
+		case p.excludes(below, entry.IsDir()):
 			if entry.IsDir() {
 				return fs.SkipDir
 			}
@@ -47,10 +47,10 @@ func (p *pairing) list(ctx context.Context, dir string) (map[string]fs.FileMode,
 }
 
 // excludes reports whether a file or folder is left out as a whole.
-func (p *pairing) excludes(name string) bool {
+func (p *pairing) excludes(name string, isDir bool) bool {
 	excluded := false
 	for i, e := range p.exclusions {
-		if e.key == nil && e.files.matches(name) {
+		if e.key == nil && e.files.matches(name, isDir) {
 			p.used[i], excluded = true, true
 		}
 	}
@@ -61,7 +61,7 @@ func (p *pairing) excludes(name string) bool {
 func (p *pairing) trails(name string) []trail {
 	var out []trail
 	for i, e := range p.exclusions {
-		if e.key != nil && e.files.matches(name) {
+		if e.key != nil && e.files.matches(name, false) {
 			out = append(out, trail{i, e.key})
 		}
 	}
