@@ -31,14 +31,15 @@ type Image struct {
 
 // GitCommit is one commit of a repository that a warehouse watches.
 type GitCommit struct {
-	RepoURL      string `json:"repoURL"` // as the subscription writes it
-	ID           Commit `json:"id"`
-	Branch       string `json:"branch,omitempty"`  // as the subscription names it
-	Tag          string `json:"tag,omitempty"`     // when it was found by its tag
-	Message      string `json:"message,omitempty"` // the first line, at most 80 bytes
-	Author       string `json:"author,omitempty"`  // "name <address>"
-	Committer    string `json:"committer,omitempty"`
-	Subscription string `json:"subscription,omitempty"`
+	RepoURL      string    `json:"repoURL"` // as the subscription writes it
+	ID           Commit    `json:"id"`
+	Branch       string    `json:"branch,omitempty"`  // as the subscription names it
+	Tag          string    `json:"tag,omitempty"`     // when it was found by its tag
+	Message      string    `json:"message,omitempty"` // the first line, at most 80 bytes
+	Author       string    `json:"author,omitempty"`  // "name <address>"
+	Committer    string    `json:"committer,omitempty"`
+	CreatedAt    time.Time `json:"createdAt,omitzero"` // of the commit; of the tag, when it was found by one
+	Subscription string    `json:"subscription,omitempty"`
 }
 
 // Label names the commit for people: its tag, or its short ID.

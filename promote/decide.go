@@ -79,6 +79,7 @@ func (d *decision) warehouse(pipeline Pipeline, warehouse Warehouse) {
 	if _, known := d.index.freight(pipeline.Project, freight.ID); known {
 		return
 	}
+	freight.Alias = d.index.alias(freight)
 	d.index.addFreight(&freight)
 	d.do(RecordFreight{freight})
 }

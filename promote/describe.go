@@ -101,7 +101,7 @@ func provenance(d Description) string {
 	for _, commit := range d.Freight.Commits {
 		fmt.Fprintf(&b, "- commit %s of %s: %s\n", codeSpan(commit.Label()), codeSpan(commit.RepoURL), codeSpan(commit.Message))
 	}
-	fmt.Fprintf(&b, "- freight %s of warehouse %s, discovered %s\n", codeSpan(string(d.Freight.ID)), codeSpan(d.Freight.Warehouse),
+	fmt.Fprintf(&b, "- freight %s of warehouse %s, discovered %s\n", codeSpan(strings.TrimSpace(d.Freight.Alias+" "+string(d.Freight.ID))), codeSpan(d.Freight.Warehouse),
 		d.Freight.DiscoveredAt.UTC().Format("2006-01-02 15:04:05 UTC"))
 	fmt.Fprintf(&b, "- promotion %s, asked for by %s\n", codeSpan(string(d.Promotion.ID)), codeSpan(d.Promotion.Actor))
 	for _, move := range d.Promotion.Moves {

@@ -246,7 +246,9 @@ func says(c Command) edit {
 }
 
 func asDiscovered(tag string) Freight {
-	return NewFreight("shop", "web", Artifacts{Images: []Image{web(tag)}}, now.Add(-time.Minute))
+	f := NewFreight("shop", "web", Artifacts{Images: []Image{web(tag)}}, now.Add(-time.Minute))
+	f.Alias = aliasOf(f.ID, 0)
+	return f
 }
 
 func finding(f Finding) edit { return func(s *State) { s.Findings = append(s.Findings, f) } }

@@ -19,7 +19,7 @@ type Freight struct {
 	ID        FreightID `json:"id"`
 	Project   string    `json:"project"`
 	Warehouse string    `json:"warehouse"`
-	Alias     string    `json:"alias,omitempty"` // a name for people, unique in the project; empty: AliasOf its ID
+	Alias     string    `json:"alias,omitempty"` // a name for people, unique in the project
 	Artifacts
 	DiscoveredAt time.Time `json:"discoveredAt"`
 	CreatedBy    string    `json:"createdBy,omitempty"` // the person who put it together by hand

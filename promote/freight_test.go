@@ -56,11 +56,13 @@ func TestFreightIDsAreKargos(t *testing.T) {
 		{"commit with a tag", Artifacts{Commits: []GitCommit{tagged}}, "f09331674de7b312f138b0f9ed53f1bddd46f267"},
 		{"chart over HTTP", Artifacts{Charts: []Chart{chart}}, "fb163603c6cecea41cf8be28616fd3cda3fc1a15"},
 		{
-			"chart in a registry", Artifacts{Charts: []Chart{{RepoURL: "oci://ghcr.io/Example/charts/app", Version: "1.2.3"}}},
+			"chart in a registry",
+			Artifacts{Charts: []Chart{{RepoURL: "oci://ghcr.io/Example/charts/app", Version: "1.2.3"}}},
 			"72de772949b70bd35f748189364bc4d9a6d4fe99",
 		},
 		{
-			"all three", Artifacts{Images: []Image{nginx}, Commits: []GitCommit{commit}, Charts: []Chart{chart}},
+			"all three",
+			Artifacts{Images: []Image{nginx}, Commits: []GitCommit{commit}, Charts: []Chart{chart}},
 			"43c83f23993b1212131d5eacd8e8250762c6bd84",
 		},
 	} {

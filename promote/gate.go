@@ -152,6 +152,8 @@ type gateInput struct {
 	unseen bool
 	// asked is set when a person asked for this very freight, which allows going back.
 	asked bool
+	// rollback is set when the policy takes a failed promotion back.
+	rollback bool
 	// follows is set when the stage takes whatever its upstream stage runs, also when that goes back.
 	follows bool
 }
@@ -240,6 +242,8 @@ func judgeDowngrade(in gateInput) (Verdict, string) {
 	switch {
 	case len(back) > 0 && in.follows:
 		return Pass, "goes back because the stage follows its upstream stage: " + joinLimited(back, 3)
+	case len(back) > 0 && in.rollback:
+		return Pass, "goes back because the policy rolls a failed promotion back: " + joinLimited(back, 3)
 	case len(back) > 0 && in.asked:
 		return Pass, "goes back because a person asked for it: " + joinLimited(back, 3)
 	case len(back) > 0:

@@ -10,10 +10,11 @@ import (
 // index answers the questions of one decision in constant time. It is built once from a State and never outlives the call.
 type index struct {
 	freights    map[projectFreight]*Freight
-	warehouses  map[StageRef][]*Freight   // by project and warehouse, in the order of the history
-	promotions  map[StageRef][]*Promotion // by number, lowest first
-	proposed    map[int][]*Promotion      // by change, lowest number first
-	pushed      map[Branch]*Promotion     // the newest of each branch
+	aliases     map[string]map[string]bool // that are taken, by project, once they were asked for
+	warehouses  map[StageRef][]*Freight    // by project and warehouse, in the order of the history
+	promotions  map[StageRef][]*Promotion  // by number, lowest first
+	proposed    map[int][]*Promotion       // by change, lowest number first
+	pushed      map[Branch]*Promotion      // the newest of each branch
 	verified    map[stageFreight]*Verification
 	holds       map[StageRef]Hold
 	autoHolds   map[stageWarehouse]Hold
@@ -60,7 +61,7 @@ type findingIndex struct {
 
 func newIndex(s *State) *index {
 	x := &index{
-		versions:    versions{},
+		versions: versions{}, aliases: map[string]map[string]bool{},
 		discoveries: make(map[StageRef]*Discovery, len(s.Discoveries)),
 		stages:      map[StageRef]stagePlace{}, names: map[string]int{}, fans: map[StageRef][]string{}, waves: map[StageRef]*wave{}, watches: map[StageRef]*Warehouse{},
 		numbers: make(map[int]*Change, len(s.Changes)), branches: make(map[Branch][]*Change, len(s.Changes)),

@@ -30,6 +30,9 @@ func (s *stageDecision) outlooks() []outlook {
 func (s *stageDecision) outlook(request FreightRequest) outlook {
 	wish, freight, ok := s.index.pending(s.ref, request.Warehouse)
 	if !ok {
+		if back, rolls := s.rollingBack(request); rolls {
+			return back
+		}
 		return s.newest(request)
 	}
 	o := outlook{freight: freight, asked: true, actor: wish.By, reason: wish.By + " asked for it"}
@@ -61,9 +64,20 @@ func (s *stageDecision) newest(request FreightRequest) outlook {
 	case forward(waiting):
 		return outlook{freight: waiting, verdict: why.verdict, reason: waiting.Label() + " is " + why.reason}
 	case runs:
-		return outlook{reason: "runs " + current.Label() + ", nothing newer"}
+		return s.settled(request, current)
 	}
 	return s.noFreight(request.Warehouse)
+}
+
+// settled says that nothing newer is to come, and when what was tried last did not work out.
+func (s *stageDecision) settled(request FreightRequest, current Freight) outlook {
+	last, _ := s.index.last(s.ref, func(*Promotion) bool { return true })
+	if last.Phase != PhaseFailed || last.Merged == "" || s.index.warehouseOf(s.ref.Project, last.Freight) != request.Warehouse {
+		return outlook{reason: "runs " + current.Label() + ", nothing newer"}
+	}
+	failed, _ := s.index.freight(s.ref.Project, last.Freight)
+	return outlook{verdict: Block, reason: fmt.Sprintf("ran %s; promotion %s of %s failed after it was merged: %s; comment `/promote %s %s` to go back",
+		current.Label(), last.ID, last.label(failed), orElse(last.Message, "it does not say why"), s.index.word(s.ref), versionWord(current))}
 }
 
 // matching offers what the one upstream stage runs, be it newer or older (Kargo: selectionPolicy MatchUpstream).
@@ -133,7 +147,7 @@ func (s *stageDecision) admit(freight Freight) outlook {
 			orElse(hold.Reason, "held it"), command, s.index.word(s.ref))
 	case overruled:
 		o.reason = fmt.Sprintf("%s waits for a person, because %s chose %s over it: %s", freight.Label(), by, chosen.Label(), command)
-	case tried && last.Phase != PhaseAborted && !(follows && last.Phase == PhaseSucceeded):
+	case tried && last.Phase != PhaseAborted && (!follows || last.Phase != PhaseSucceeded):
 		o.verdict = Block
 		o.reason = fmt.Sprintf("promotion %s of %s %s: %s; %s to try again, or wait for newer freight",
 			last.ID, freight.Label(), strings.ToLower(string(last.Phase)), orElse(last.Message, "it was replaced since"), command)

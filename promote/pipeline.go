@@ -66,7 +66,15 @@ func (p Pipeline) AutoPromoted(stage Stage) bool {
 type Policy struct {
 	Stage         string // exact name
 	AutoPromotion bool
+	AutoRollback  AutoRollback
 	Position      Position
+}
+
+// AutoRollback says after which failures the last freight that was verified in a stage is promoted to it again. The zero
+// value never rolls back.
+type AutoRollback struct {
+	Promotion    bool // a promotion failed
+	Verification bool // the verification of a promoted freight failed
 }
 
 // Warehouse watches artifacts and makes freight of the newest.
@@ -167,6 +175,7 @@ type ChartSubscription struct {
 // Stage is a place that freight is promoted to.
 type Stage struct {
 	Name     string
+	Labels   map[string]string
 	Requests []FreightRequest
 	Vars     []Var  // of the stage and its promotion template, in the order of evaluation
 	Steps    []Step // tasks already expanded; empty: a control-flow stage

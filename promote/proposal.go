@@ -17,7 +17,7 @@ func (s *stageDecision) proposed(active Promotion) {
 	change, found := s.index.change(active)
 	s.status.Change, s.status.URL = change.Number, change.URL
 	switch {
-	case s.isBad(freight) && !(found && change.State == ChangeMerged):
+	case s.isBad(freight) && (!found || change.State != ChangeMerged):
 		r, _ := s.index.rejection(freight)
 		s.fail(active, freight, r.reason(freight))
 	case found && change.State == ChangeMerged && strays(active, change):
@@ -343,7 +343,7 @@ func (s *stageDecision) description(active Promotion, freight Freight, head Comm
 	evidence.Head = head
 	evidence.Findings = append(slices.Clip(evidence.Findings), besides...)
 	in := s.input(freight, evidence, s.askedFor(active))
-	in.unseen, in.proposed = !seen, active.Head
+	in.unseen, in.proposed, in.rollback = !seen, active.Head, active.Actor == AutoRollbackActor
 	return Description{
 		Promotion: active, Freight: freight, Pipeline: s.pipeline, Stage: s.stage, Gates: judge(in), Evidence: evidence,
 	}

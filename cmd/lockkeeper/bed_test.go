@@ -115,13 +115,27 @@ func (b *bed) newLoop(transport *wire) *reconcile.Reconciler {
 		b.t.Fatal(err)
 	}
 	return reconcile.New(reconcile.Config{
-		Git: repository, URLs: []string{b.repo.URL()}, Forge: forge, Registry: discover.New(discover.Config{RatePerSecond: 1000, Transport: b.oci}),
+		Git: repository, URLs: []string{b.repo.URL()}, Forge: forge, Sources: b.sources(repository),
 		Renderer: renderer, Author: author, Log: log, Now: time.Now,
 		Argo: &deliverer{
 			client: argo, now: time.Now, longest: 25 * time.Millisecond,
 			patience: &argocd.Patience{AutoSync: 5 * time.Second},
 		},
 	})
+}
+
+// sources look into the world's registry and repositories.
+func (b *bed) sources(own *git.Repository) *discover.Sources {
+	registry := discover.New(discover.Config{RatePerSecond: 1000, Transport: b.oci})
+	return &discover.Sources{
+		Registry: registry, Charts: discover.NewCharts(discover.ChartConfig{Registry: registry}),
+		Git: discover.NewGit(discover.GitConfig{Open: func(repoURL string, _ bool) (*git.Repository, error) {
+			if promote.SameGitRepository(repoURL, b.repo.URL()) {
+				return own, nil
+			}
+			return git.Open(git.Config{URL: repoURL})
+		}}),
+	}
 }
 
 // run runs the loop once with events.

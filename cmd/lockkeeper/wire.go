@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -28,6 +30,7 @@ type parts struct {
 	log      *slog.Logger
 	renderer *render.Engine
 	registry *discover.Registry
+	charts   *discover.Charts
 	argo     reconcile.Deliverer // nil without a server
 	metrics  reconcile.Metrics
 	called   func(repository, operation string, status, remaining int)
@@ -44,6 +47,9 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 	p := &parts{config: cfg, secrets: s, log: log, renderer: renderer}
 	p.registry = discover.New(discover.Config{
 		Keychain: authn.DefaultKeychain, Logger: log, Now: time.Now, UserAgent: "lockkeeper/" + version,
+	})
+	p.charts = discover.NewCharts(discover.ChartConfig{
+		Registry: p.registry, Keychain: authn.DefaultKeychain, Fresh: shareFor, Logger: log, UserAgent: "lockkeeper/" + version,
 	})
 	if p.argo, err = newArgo(cfg.ArgoCD, s); err != nil {
 		return nil, err
@@ -108,6 +114,37 @@ func (p *parts) warn(ctx context.Context, project string, forge *gitlab.Forge) {
 	}
 }
 
+// shareFor is how long warehouses that watch the same thing share an answer.
+const shareFor = 5 * time.Second
+
+// sources are where the warehouses of one repository look. The repository itself is read as it always is; others without
+// credentials.
+func (p *parts) sources(own *git.Repository, ownURL string) *discover.Sources {
+	return &discover.Sources{
+		Registry: p.registry, Charts: p.charts,
+		Git: discover.NewGit(discover.GitConfig{
+			Fresh: shareFor, Logger: p.log,
+			Open: func(repoURL string, skipTLS bool) (*git.Repository, error) {
+				if promote.SameGitRepository(repoURL, ownURL) {
+					return own, nil
+				}
+				return openGit(repoURL, skipTLS)
+			},
+		}),
+	}
+}
+
+// openGit opens a repository that is only read.
+func openGit(repoURL string, skipTLS bool) (*git.Repository, error) {
+	cfg := git.Config{URL: repoURL}
+	if skipTLS {
+		transport := http.DefaultTransport.(*http.Transport).Clone()      //nolint:forcetypeassert // documented by net/http
+		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the subscription asks for it
+		cfg.HTTPClient = &http.Client{Transport: transport}
+	}
+	return git.Open(cfg)
+}
+
 // reconciler builds the loop of one repository.
 func (p *parts) reconciler(repository repositoryConfig, forge *gitlab.Forge) (*reconcile.Reconciler, error) {
 	project := strings.Trim(repository.Project, "/")
@@ -121,7 +158,7 @@ func (p *parts) reconciler(repository repositoryConfig, forge *gitlab.Forge) (*r
 	}
 	return reconcile.New(reconcile.Config{
 		Git: repo, URLs: append([]string{cloneURL}, repository.URLs...), Branch: promote.Branch(repository.Branch), Forge: forge,
-		Registry: p.registry, Renderer: p.renderer, Argo: p.argo, Author: author, Log: p.log, Now: time.Now, Metrics: p.metrics,
+		Sources: p.sources(repo, cloneURL), Renderer: p.renderer, Argo: p.argo, Author: author, Log: p.log, Now: time.Now, Metrics: p.metrics,
 	}), nil
 }
 

@@ -13,6 +13,11 @@ import (
 
 const module = "github.com/lockkeeper/lockkeeper/"
 
+// edits are the packages that change files, for promotion steps and what runs them.
+var edits = []string{
+	"internal/chartedit", "internal/jsonedit", "internal/keypath", "internal/kustomizeedit", "internal/tomledit", "internal/yamledit", "internal/yamlmerge",
+}
+
 // rules says which of our packages a package may depend on, directly or not. The first rule whose prefix fits counts; a
 // package without a rule fails the test, so that nobody forgets one.
 var rules = []struct {
@@ -23,12 +28,12 @@ var rules = []struct {
 	{"promote/expr", []string{"promote", "internal/secret"}},
 	{"promote/kargo", []string{"promote", "promote/expr", "internal/manifest", "internal/nearest", "internal/secret"}},
 	{"promote/imageupdater", []string{"promote", "internal/manifest", "internal/nearest"}},
-	{"promote/discover", []string{"promote"}},
+	{"promote/discover", []string{"promote", "promote/expr", "internal/git", "internal/nearest", "internal/secret"}},
 	{"promote/discover/", []string{"promote", "promote/discover"}},
-	{"promote/step", []string{"promote", "promote/expr", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamledit"}},
+	{"promote/step", append([]string{"promote", "promote/expr", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
 	{"promote/drift", []string{"internal/manifest", "internal/nearest", "render/diff", "render/object"}},
 	{"promote/ledger", []string{"promote", "internal/git", "internal/secret"}},
-	{"promote/reconcile", []string{"promote/", "promote", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamledit"}},
+	{"promote/reconcile", append([]string{"promote/", "promote", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
 	{"render", []string{"render/", "internal/manifest", "internal/nearest"}},
 	{"render/", []string{"render/", "internal/manifest", "internal/nearest"}},
 	{"internal/secret", nil},
@@ -36,8 +41,14 @@ var rules = []struct {
 	{"internal/git/", []string{"internal/git", "internal/git/", "internal/nearest", "internal/secret"}},
 	{"internal/manifest", []string{"internal/nearest"}},
 	{"internal/nearest", nil},
-	{"internal/yamledit", []string{"internal/nearest"}},
+	{"internal/keypath", []string{"internal/nearest"}},
+	{"internal/jsonedit", []string{"internal/keypath", "internal/nearest"}},
+	{"internal/tomledit", []string{"internal/keypath", "internal/nearest"}},
+	{"internal/yamledit", []string{"internal/keypath", "internal/nearest"}},
+	{"internal/yamlmerge", []string{"internal/keypath", "internal/nearest", "internal/yamledit"}},
 	{"internal/registryhook", []string{"internal/secret"}},
+	{"internal/kustomizeedit", []string{"internal/keypath", "internal/nearest", "internal/yamledit"}},
+	{"internal/chartedit", []string{"internal/keypath", "internal/nearest", "internal/yamledit"}},
 	{"internal/contract", nil},
 	{"internal/contract/", []string{"internal/contract"}},
 	{"internal/argocd", []string{"promote", "internal/secret"}},
@@ -46,8 +57,8 @@ var rules = []struct {
 	{"internal/forge/devforge", []string{"promote", "internal/git/githttp"}},
 	{"internal/architecture", nil},
 	{"examples", nil},
-	{"bot", []string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamledit"}},
-	{"ci", []string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamledit"}},
+	{"bot", append([]string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
+	{"ci", append([]string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
 	{"cmd/", []string{""}},
 }
 

@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,43 +24,84 @@ type FileChange struct {
 	Kind ChangeKind
 }
 
+// maxVisits bounds the paths and directories that one comparison looks at, maxPath the length of a path: trees may be built
+// so that a few kilobytes of them hold more paths than there are atoms.
+const (
+	maxVisits = 1_000_000
+	maxPath   = 16 << 10
+)
+
 // Diff returns the paths that differ between two commits, sorted. An empty base is the empty tree. It compares ids only,
-// so it reads no file, and skips directories that are equal; renames are an Added and a Deleted.
+// so it reads no file, and skips directories that are equal; renames are an Added and a Deleted. More than 1,000,000 paths
+// and directories that differ are ErrTooLarge.
 func (r *Repository) Diff(ctx context.Context, base, head string) ([]FileChange, error) {
+	var changes []FileChange
+	err := r.EachChange(ctx, base, head, func(c FileChange) bool {
+		changes = append(changes, c)
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(changes, func(a, b FileChange) int { return strings.Compare(a.Path, b.Path) })
+	return changes, nil
+}
+
+// EachChange calls visit for what Diff would return, in the order of git, until visit returns false.
+func (r *Repository) EachChange(ctx context.Context, base, head string, visit func(FileChange) bool) error {
 	ids := []string{head}
 	if base != "" {
 		ids = append(ids, base)
 	}
 	if err := r.Ensure(ctx, ids...); err != nil {
-		return nil, err
+		return err
 	}
 	after, err := r.Tree(ctx, head)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	before := &Tree{repo: r}
 	if base != "" {
 		if before, err = r.Tree(ctx, base); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	d := &differ{before: before, after: after}
-	if before.root != after.root {
-		if err := d.directory(ctx, "", before.root, after.root); err != nil {
-			return nil, fmt.Errorf("diff %s..%s: %w", base, head, err)
-		}
+	if before.root == after.root {
+		return nil
 	}
-	slices.SortFunc(d.changes, func(a, b FileChange) int { return strings.Compare(a.Path, b.Path) })
-	return d.changes, nil
+	d := &differ{before: before, after: after, visit: visit}
+	if err := d.directory(ctx, "", before.root, after.root); err != nil && !errors.Is(err, errStop) {
+		return fmt.Errorf("diff %s..%s: %w", base, head, err)
+	}
+	return nil
 }
+
+// errStop ends a comparison whose caller has seen enough.
+var errStop = errors.New("stop")
 
 type differ struct {
 	before, after *Tree
-	changes       []FileChange
+	visit         func(FileChange) bool
+	visits        int
+}
+
+// count refuses a comparison that gets out of hand.
+func (d *differ) count(ctx context.Context, path string) error {
+	d.visits++
+	if d.visits > maxVisits {
+		return fmt.Errorf("more than %d paths and directories differ: %w", maxVisits, ErrTooLarge)
+	}
+	if len(path) > maxPath {
+		return fmt.Errorf("a path has more than %d bytes: %w", maxPath, ErrTooLarge)
+	}
+	return ctx.Err()
 }
 
 // directory compares two versions of a directory; a zero id is one that does not exist.
 func (d *differ) directory(ctx context.Context, path string, before, after oid) error {
+	if err := d.count(ctx, path); err != nil {
+		return err
+	}
 	rawBefore, err := d.before.repo.treeData(ctx, d.before.commit, before)
 	if err != nil {
 		return err
@@ -127,6 +169,8 @@ func (d *differ) one(ctx context.Context, dir string, a, b entry) error {
 	case b.name == nil:
 		kind = Deleted
 	}
-	d.changes = append(d.changes, FileChange{Path: path, Kind: kind})
-	return nil
+	if !d.visit(FileChange{Path: path, Kind: kind}) {
+		return errStop
+	}
+	return d.count(ctx, path)
 }

@@ -36,20 +36,26 @@ func TestRefs(t *testing.T) {
 	repo := srv.Repo("app.git", seed())
 	main := repo.Head("main")
 	repo.Git("tag", "-a", "-m", "release", "v1", "main")
+	repo.Git("tag", "light", "main")
 	repo.Git("update-ref", "refs/heads/team/x", main)
+	object := repo.Git("rev-parse", "v1")
 
 	got, err := open(t, repo.URL).Refs(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := git.Refs{Default: "main", Commits: map[string]string{
-		"refs/heads/main": main, "refs/heads/team/x": main, "refs/tags/v1": main,
-	}}
+		"refs/heads/main": main, "refs/heads/team/x": main, "refs/tags/light": main, "refs/tags/v1": main,
+	}, Objects: map[string]string{"refs/tags/v1": object}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if id, ok := got.Branch("team/x"); id != main || !ok {
 		t.Errorf("Branch = %q, %t", id, ok)
+	}
+	wantTags := []git.Tag{{Name: "light", Commit: main}, {Name: "v1", Object: object, Commit: main}}
+	if diff := cmp.Diff(wantTags, got.Tags()); diff != "" {
+		t.Errorf("tags: -want +got:\n%s", diff)
 	}
 	if n := len(srv.Requests()); n != 1 {
 		t.Errorf("took %d requests, want 1", n)

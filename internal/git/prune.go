@@ -43,7 +43,7 @@ func (s *store) sweep() {
 	}
 	dropHistory := s.commits > keepHistory
 	for id, o := range s.objects {
-		if walked[id] || bases[id] || o.kind == kindCommit && !dropHistory {
+		if walked[id] || bases[id] || (o.kind == kindCommit || o.kind == kindTag) && !dropHistory {
 			continue
 		}
 		s.count(o, -1)

@@ -15,6 +15,7 @@ import (
 type Refs struct {
 	Default string            // branch that HEAD names, short; "" in an empty repository
 	Commits map[string]string // full ref name → commit id; an annotated tag is given by the commit it names
+	Objects map[string]string // full ref name of an annotated tag → id of the tag object; nil when there is none
 }
 
 // Branch returns the commit of a branch, by its short name.
@@ -35,6 +36,12 @@ func (r *Repository) Refs(ctx context.Context) (Refs, error) {
 			out.Commits[name] = id.String()
 		}
 	}
+	if len(adv.tags) > 0 {
+		out.Objects = make(map[string]string, len(adv.tags))
+	}
+	for name, id := range adv.tags {
+		out.Objects[name] = id.String()
+	}
 	out.Default = adv.defaultBranch()
 	return out, nil
 }
@@ -52,6 +59,7 @@ func (c capabilities) partial() bool {
 type advertisement struct {
 	caps   capabilities
 	refs   map[string]oid // with "HEAD"; tags peeled
+	tags   map[string]oid // the tag objects of those that were peeled
 	symref string         // full name HEAD points to, when the server says
 }
 
@@ -108,7 +116,7 @@ func (r *Repository) capabilities(ctx context.Context, service string) (capabili
 }
 
 func readAdvertisement(body io.Reader, service string) (*advertisement, error) {
-	adv := &advertisement{caps: capabilities{}, refs: map[string]oid{}}
+	adv := &advertisement{caps: capabilities{}, refs: map[string]oid{}, tags: map[string]oid{}}
 	lines := pktline.NewScanner(body)
 	if !lines.Scan() || string(bytes.TrimSpace(lines.Bytes())) != "# service="+service {
 		if err := lines.Err(); err != nil {
@@ -170,7 +178,11 @@ func (a *advertisement) addRef(line string) error {
 	if id.IsZero() {
 		return nil
 	}
-	a.refs[strings.TrimSuffix(name, "^{}")] = id
+	short, peeled := strings.CutSuffix(name, "^{}")
+	if object, known := a.refs[short]; peeled && known {
+		a.tags[short] = object
+	}
+	a.refs[short] = id
 	return nil
 }
 

@@ -9,7 +9,7 @@ import (
 const (
 	keepCommits   = 32       // commits whose trees survive pruning
 	keepPending   = 10_000   // commits made here and not pushed
-	keepHistory   = 50_000   // commit objects without their trees
+	keepHistory   = 50_000   // commit objects without their trees, and tag objects
 	pruneFloor    = 32 << 20 // bytes below which pruning is not worth it
 	blobCache     = 48 << 20 // bytes of blobs that may be fetched again
 	maxDeltaDepth = 50
@@ -50,7 +50,7 @@ type store struct {
 	clock     uint64
 	size      int // bytes of objects
 	blobs     int // bytes of blobs among them
-	commits   int // number of commit objects
+	commits   int // number of commit and tag objects
 	pruneAt   int
 	dirs      map[oid]*dir // parsed large trees
 	dirBytes  int
@@ -151,7 +151,7 @@ func (s *store) add(objects []packObject, large, commits []oid) {
 
 // put stores one object, a large tree as a delta where that is much smaller.
 func (s *store) put(o packObject) {
-	if _, ok := s.objects[o.id]; ok || o.kind == kindTag {
+	if _, ok := s.objects[o.id]; ok {
 		return
 	}
 	out := object{data: o.data, kind: o.kind}
@@ -169,9 +169,9 @@ func (s *store) count(o object, sign int) {
 	switch o.kind {
 	case kindBlob:
 		s.blobs += sign * len(o.data)
-	case kindCommit:
+	case kindCommit, kindTag:
 		s.commits += sign
-	case kindTree, kindTag:
+	case kindTree:
 	}
 }
 

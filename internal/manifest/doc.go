@@ -30,6 +30,7 @@ type Error struct {
 	File    string
 	Line    int    // 1-based, 0 when the problem is about the whole file
 	Column  int    // 1-based, 0 when only the line is known
+	Kind    string // the kind that a document which could not be parsed names; "" when it is not known
 	Path    string // dotted path of the value, such as "spec.vars[2].name"; "" for the document itself
 	Problem string // what is wrong, with the value as written
 	Remedy  string // what to do, "" when the problem says it

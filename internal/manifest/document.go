@@ -177,7 +177,7 @@ func (d *Document) place(n *yaml.Node, depth int) error {
 func (d *Document) expand(n *yaml.Node, open []*yaml.Node, budget *int) error {
 	if n.Kind == yaml.AliasNode {
 		if slices.Contains(open, n.Alias) {
-			return &Error{File: d.File, Line: n.Line, Column: n.Column, Problem: fmt.Sprintf("alias *%s stands inside its own anchor", n.Value)}
+			return &Error{File: d.File, Line: n.Line, Column: n.Column, Problem: fmt.Sprintf("alias *%s stands inside its own anchor", n.Value), Cause: ErrBound}
 		}
 		return d.expand(n.Alias, append(open, n.Alias), budget)
 	}

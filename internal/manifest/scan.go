@@ -29,6 +29,8 @@ func Kargo() []Kind {
 		{group, "Stage"},
 		{group, "PromotionTask"},
 		{group, "ClusterPromotionTask"},
+		{"argoproj.io", "AnalysisTemplate"},
+		{"argoproj.io", "ClusterAnalysisTemplate"},
 	}
 }
 
@@ -371,10 +373,17 @@ func (m matcher) find(name string, data []byte) File {
 	}
 	var problems []error
 	for _, doc := range docs {
-		if !m.mentions(doc.Raw) || !m.heads(doc.Raw) {
+		if !m.mentions(doc.Raw) {
+			continue
+		}
+		kind, ok := m.head(doc.Raw)
+		if !ok {
 			continue
 		}
 		if err := doc.parse(); err != nil {
+			if known, ok := errors.AsType[*Error](err); ok {
+				known.Kind = kind
+			}
 			problems = append(problems, err)
 			continue
 		}
@@ -400,11 +409,11 @@ func (m matcher) mentions(data []byte) bool {
 	return false
 }
 
-// heads reports whether a line at the left edge says "kind: <a wanted kind>". A document in flow style, such as JSON, has
-// no such lines and counts as candidate.
-func (m matcher) heads(raw []byte) bool {
+// head returns the wanted kind that a line at the left edge names, as in "kind: Stage"; ok is false when none does. A
+// document in flow style, such as JSON, has no such lines and counts as candidate of no known kind.
+func (m matcher) head(raw []byte) (kind string, ok bool) {
 	if trimmed := bytes.TrimSpace(raw); bytes.HasPrefix(trimmed, []byte("{")) || bytes.HasPrefix(trimmed, []byte("---")) {
-		return true
+		return "", true
 	}
 	for line := range bytes.Lines(raw) {
 		key, value, found := bytes.Cut(line, []byte(":"))
@@ -412,8 +421,8 @@ func (m matcher) heads(raw []byte) bool {
 			continue
 		}
 		value, _, _ = bytes.Cut(value, []byte(" #"))
-		kind := string(bytes.Trim(bytes.TrimSpace(value), `"'`))
-		return slices.ContainsFunc(m.kinds, func(k Kind) bool { return k.Kind == kind })
+		kind = string(bytes.Trim(bytes.TrimSpace(value), `"'`))
+		return kind, slices.ContainsFunc(m.kinds, func(k Kind) bool { return k.Kind == kind })
 	}
-	return false
+	return "", false
 }

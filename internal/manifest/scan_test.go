@@ -144,3 +144,23 @@ func TestScanStopsWithItsContext(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
+
+func TestErrorsNameTheKind(t *testing.T) {
+	tree := fstest.MapFS{
+		"block.yaml": {Data: []byte("apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec: [\n")},
+		"flow.yaml":  {Data: []byte("{kind: Application, apiVersion: argoproj.io/v1alpha1, spec: [}\n")},
+	}
+	files, err := Scan(t.Context(), tree, Query{Kinds: ArgoCD()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, f := range files {
+		for _, e := range Errors(f.Err) {
+			got[f.Path] = e.Kind
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"block.yaml": "Application", "flow.yaml": ""}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

@@ -1,4 +1,4 @@
-// Package yamledit changes single scalars of a YAML file and not one other byte.
+// Package yamledit changes, adds or removes single scalars of a YAML file and not one other byte.
 //
 // A change is a splice: the file is parsed only to find where a scalar starts and ends, the bytes between are
 // replaced, and the result is parsed again. Unless both parses describe the same documents except for that one scalar,
@@ -11,6 +11,12 @@
 // `\.` is a dot and `\:` a colon inside a part; other backslashes stand for themselves. A part of digits indexes a
 // sequence. A part that begins with ':' is always a mapping key and the colon is not part of it. An anchored scalar can
 // be edited, and then its aliases follow; a path never leads through an alias or a merge key.
+//
+// # Creation
+//
+// [Edit.Create] adds a missing key behind its siblings, in the style of the file: its indentation, whether lists are
+// indented below their key, its line break, JSON's quotes. A block stays a block, and what stands between brackets grows
+// between them. The result is parsed again here as well: everything that was there has to be there unchanged.
 //
 // # Types
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -45,6 +46,13 @@ func parse(src []byte) ([]*yaml.Node, error) {
 		}
 		docs = append(docs, &doc)
 	}
+}
+
+// Documents parses a file and returns its documents that are not empty. It enforces the bounds of the package, so that callers
+// may follow aliases and recurse. An error is an *Error.
+func Documents(src []byte) ([]*yaml.Node, error) {
+	docs, err := parse(src)
+	return slices.DeleteFunc(docs, isEmpty), err
 }
 
 // bounded refuses documents that are nested too deeply or that aliases would blow up.

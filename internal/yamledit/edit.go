@@ -1,6 +1,7 @@
 package yamledit
 
 import (
+	"errors"
 	"slices"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -10,12 +11,16 @@ import (
 type Edit struct {
 	Key   string // required; dotted path, see the package comment
 	Value Value
+	// Create adds the key when it is missing, at the end of the deepest mapping or list on its path that exists, with
+	// everything between. A list grows by the index that is its length. A key that exists is changed as without Create.
+	Create bool
 }
 
 // Change is what an edit did. Old and New are the decoded texts of the scalar, equal if it had the value already.
 type Change struct {
 	Key, Old, New string
-	Line          int // 1-based line of the scalar before the edit
+	Line          int  // 1-based line of the scalar before the edit, or of what it was added to; 0 for an empty file
+	Created       bool // the key was missing
 }
 
 // Scalar is a value of a file.
@@ -26,6 +31,7 @@ type Scalar struct {
 }
 
 // Set applies the edits in their order, all or none, and returns a file that differs from src in these scalars only.
+// With [Edit.Create] it also has the keys that were missing, and is the same file otherwise.
 //
 // A key is looked up in the first document that is not empty, and if that one lacks it, in the only other document that
 // has it. Every error is an *Error; src is never modified.
@@ -62,6 +68,9 @@ func Get(src []byte, key string) (Scalar, error) {
 // set applies one edit to src, whose documents are docs, and returns both anew.
 func set(src []byte, docs []*yaml.Node, e Edit) ([]byte, []*yaml.Node, Change, error) {
 	t, err := find(docs, e.Key)
+	if e.Create && err != nil && errors.Is(err, ErrKeyNotFound) {
+		return create(src, docs, e)
+	}
 	if err != nil {
 		return nil, nil, Change{}, err
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/lockkeeper/lockkeeper/internal/keypath"
 )
 
 // target is a scalar and what contains it; parent is nil for a document that is one scalar.
@@ -24,7 +26,7 @@ func find(docs []*yaml.Node, key string) (target, error) {
 	if key == "" {
 		return target{}, &Error{Problem: "the key is empty", Remedy: `write a dotted path such as "spec.image.tag"`, reason: ErrKeyNotFound}
 	}
-	parts := splitKey(key)
+	parts := keypath.Split(key)
 	var found []target
 	var best *miss
 	first := true
@@ -69,7 +71,7 @@ func ambiguous(key string, found []target) *Error {
 }
 
 // walk follows the parts of key from the root of one document to a scalar.
-func walk(root *yaml.Node, key string, parts []part) (target, *miss) {
+func walk(root *yaml.Node, key string, parts []keypath.Part) (target, *miss) {
 	t := target{node: root}
 	for i, p := range parts {
 		next, err := step(t.node, key, parts[:i], p)
@@ -89,7 +91,7 @@ func walk(root *yaml.Node, key string, parts []part) (target, *miss) {
 }
 
 // step goes from n to the child that p names; parent is the path to n.
-func step(n *yaml.Node, key string, parent []part, p part) (*yaml.Node, *Error) {
+func step(n *yaml.Node, key string, parent []keypath.Part, p keypath.Part) (*yaml.Node, *Error) {
 	switch n.Kind {
 	case yaml.AliasNode:
 		return nil, throughAlias(key, n)
@@ -100,18 +102,18 @@ func step(n *yaml.Node, key string, parent []part, p part) (*yaml.Node, *Error) 
 	default:
 		return nil, &Error{
 			Key: key, Line: n.Line, Column: n.Column,
-			Problem: fmt.Sprintf("%q is the plain value %q and has no key %q", joinParts(parent), excerpt(n.Value), p.text),
+			Problem: fmt.Sprintf("%q is the plain value %q and has no key %q", keypath.Join(parent), excerpt(n.Value), p.Text),
 			Remedy:  "check the path", reason: ErrKeyNotFound,
 		}
 	}
 }
 
-func element(n *yaml.Node, key string, parent []part, p part) (*yaml.Node, *Error) {
-	i, ok := p.index()
+func element(n *yaml.Node, key string, parent []keypath.Part, p keypath.Part) (*yaml.Node, *Error) {
+	i, ok := p.Index()
 	if ok && i < len(n.Content) {
 		return n.Content[i], nil
 	}
-	problem := fmt.Sprintf("%q is a list of %d elements and has no element %q", joinParts(parent), len(n.Content), p.text)
+	problem := fmt.Sprintf("%q is a list of %d elements and has no element %q", keypath.Join(parent), len(n.Content), p.Text)
 	remedy := "the list is empty"
 	if len(n.Content) > 0 {
 		remedy = fmt.Sprintf("write an index from 0 to %d", len(n.Content)-1)
@@ -119,7 +121,7 @@ func element(n *yaml.Node, key string, parent []part, p part) (*yaml.Node, *Erro
 	return nil, &Error{Key: key, Line: n.Line, Column: n.Column, Problem: problem, Remedy: remedy, reason: ErrKeyNotFound}
 }
 
-func member(n *yaml.Node, key string, parent []part, p part) (*yaml.Node, *Error) {
+func member(n *yaml.Node, key string, parent []keypath.Part, p keypath.Part) (*yaml.Node, *Error) {
 	seen := make(map[string]*yaml.Node, len(n.Content)/2)
 	var value *yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -138,17 +140,17 @@ func member(n *yaml.Node, key string, parent []part, p part) (*yaml.Node, *Error
 			}
 		}
 		seen[k.Value] = n.Content[i]
-		if k.Value == p.text {
+		if k.Value == p.Text {
 			value = n.Content[i+1]
 		}
 	}
 	if value != nil {
 		return value, nil
 	}
-	if anchor := merged(n, p.text); anchor != nil {
+	if anchor := merged(n, p.Text); anchor != nil {
 		return nil, &Error{
 			Key: key, Line: n.Line, Column: n.Column,
-			Problem: fmt.Sprintf("%q comes from the merge of anchor %q, which is defined on line %d", p.text, anchor.Anchor, anchor.Line),
+			Problem: fmt.Sprintf("%q comes from the merge of anchor %q, which is defined on line %d", p.Text, anchor.Anchor, anchor.Line),
 			Remedy:  "edit it there, or add the key here first", reason: ErrAlias,
 		}
 	}
@@ -186,14 +188,14 @@ func provides(n *yaml.Node, name string) bool {
 	return merged(n, name) != nil
 }
 
-func missing(n *yaml.Node, key string, parent []part, p part) *Error {
-	problem := fmt.Sprintf("%q has no key %q", joinParts(parent), p.text)
+func missing(n *yaml.Node, key string, parent []keypath.Part, p keypath.Part) *Error {
+	problem := fmt.Sprintf("%q has no key %q", keypath.Join(parent), p.Text)
 	if len(parent) == 0 {
-		problem = fmt.Sprintf("the document has no key %q", p.text)
+		problem = fmt.Sprintf("the document has no key %q", p.Text)
 	}
 	remedy := "the mapping is empty: add the key to the file"
 	if names := keysOf(n); len(names) > 0 {
-		remedy = "it has " + strings.Join(nearestFirst(quotePart(p.text), names), ", ")
+		remedy = "it has " + strings.Join(keypath.NearestFirst(keypath.Quote(p.Text), names), ", ")
 	}
 	return &Error{Key: key, Line: n.Line, Column: n.Column, Problem: problem, Remedy: remedy, reason: ErrKeyNotFound}
 }
@@ -203,7 +205,7 @@ func keysOf(n *yaml.Node) []string {
 	var names []string
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if k := n.Content[i]; k.Kind == yaml.ScalarNode {
-			names = append(names, quotePart(excerpt(k.Value)))
+			names = append(names, keypath.Quote(excerpt(k.Value)))
 		}
 	}
 	return names

@@ -1,98 +1,107 @@
 package discover
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 
-	"github.com/google/go-containerregistry/pkg/name"
-
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/expr"
 )
 
-// Explanation says how a discovery came to its result, one entry for each subscription that was looked at.
-type Explanation struct {
-	Images []ImageExplanation
+// Sources finds the newest of everything that a warehouse watches. It is safe for concurrent use.
+type Sources struct {
+	Registry *Registry // required
+	Git      *Git      // nil: Git subscriptions are a problem
+	Charts   *Charts   // nil: chart subscriptions are a problem
 }
 
-// ImageExplanation says what was found in one repository.
-type ImageExplanation struct {
-	RepoURL    string
-	Tags       int       // how many the repository has
-	Candidates []string  // newest first, at most as many as the discovery limit
-	Dropped    []Dropped // at most 100
-	Chosen     string    // "" when there is none
-}
-
-const maxDropped = 100
-
-// Discover finds the newest image of each subscription of a warehouse. What a registry refuses or does not have is told in
-// the Discovery's Problem, in words for people; then there are no images. The error is the context's.
-func (r *Registry) Discover(ctx context.Context, project string, w promote.Warehouse) (promote.Discovery, Explanation, error) {
-	found := promote.Discovery{Project: project, Warehouse: w.Name, At: r.config.Now()}
+// Discover finds the newest artifact of each subscription of a warehouse. What a source refuses or does not have is told in
+// the Discovery's Problem, in words for people; then there are no artifacts, but every subscription is explained. Artifacts
+// that the warehouse's freightCreationCriteria is false for are Withheld. The error is the context's.
+func (s *Sources) Discover(ctx context.Context, project string, w promote.Warehouse) (promote.Discovery, Explanation, error) {
+	found := promote.Discovery{Project: project, Warehouse: w.Name, At: s.Registry.config.Now()}
 	var explanation Explanation
-	var images []promote.Image
-	for _, sub := range w.Images {
-		image, one, err := r.newest(ctx, sub)
-		explanation.Images = append(explanation.Images, one)
-		if ctx.Err() != nil {
-			return promote.Discovery{}, explanation, fmt.Errorf("discover warehouse %q: %w", w.Name, context.Cause(ctx))
-		}
-		if err != nil {
-			found.Problem = err.Error()
-			break
-		}
-		images = append(images, image)
+	images, explained, problem := s.Registry.images(ctx, w)
+	explanation.Images = explained
+	commits, explainedCommits, err := s.commits(ctx, w)
+	explanation.Commits, problem = explainedCommits, cmp.Or(problem, err)
+	charts, explainedCharts, err := s.charts(ctx, w)
+	explanation.Charts, problem = explainedCharts, cmp.Or(problem, err)
+	if ctx.Err() != nil {
+		return promote.Discovery{}, explanation, fmt.Errorf("discover warehouse %q: %w", w.Name, context.Cause(ctx))
 	}
-	if found.Problem == "" {
-		found.Images = images
+	if problem != nil {
+		found.Problem = problem.Error()
+	} else {
+		found.Artifacts = promote.Artifacts{Images: images, Commits: commits, Charts: charts}
+		found.Withheld, found.Problem = withheld(w, found.Artifacts)
 	}
-	r.config.Logger.DebugContext(ctx, "discovered", "project", project, "warehouse", w.Name, "images", len(found.Images), "problem", found.Problem)
+	s.Registry.config.Logger.DebugContext(ctx, "discovered", "project", project, "warehouse", w.Name,
+		"artifacts", found.Len(), "problem", found.Problem, "withheld", found.Withheld)
 	return found, explanation, nil
 }
 
-// newest finds the newest image of one subscription.
-func (r *Registry) newest(ctx context.Context, sub promote.ImageSubscription) (promote.Image, ImageExplanation, error) {
-	explanation := ImageExplanation{RepoURL: sub.RepoURL}
-	repo, err := r.repository(sub.RepoURL)
-	if err != nil {
-		return promote.Image{}, explanation, err
+// withheld asks the criteria of a warehouse whether freight may be made of artifacts.
+func withheld(w promote.Warehouse, artifacts promote.Artifacts) (reason, problem string) {
+	if w.Criteria == "" || artifacts.Len() == 0 {
+		return "", ""
 	}
-	tags, err := r.tags(ctx, repo, sub.SkipTLSVerify)
-	if err != nil {
-		return promote.Image{}, explanation, err
+	ok, err := expr.Criteria(w.Criteria, artifacts)
+	switch {
+	case err != nil:
+		return "", fmt.Sprintf("freightCreationCriteria: %v; correct it at %s", err, w.Position)
+	case !ok:
+		return fmt.Sprintf("freightCreationCriteria %q is false", w.Criteria), ""
 	}
-	selected, dropped := Select(sub, tags)
-	explanation.Tags = len(tags)
-	explanation.Dropped = dropped[:min(len(dropped), maxDropped)]
-	explanation.Candidates = selected
-	if sub.DiscoveryLimit > 0 {
-		explanation.Candidates = selected[:min(len(selected), sub.DiscoveryLimit)]
-	}
-	if len(selected) == 0 {
-		return promote.Image{}, explanation, errors.New(explainNone(sub, dropped))
-	}
-	image, err := r.choose(ctx, repo, sub, selected)
-	explanation.Chosen = image.Tag
-	return image, explanation, err
+	return "", ""
 }
 
-// choose takes the first of the selected tags, or the first that is for the subscription's platform.
-func (r *Registry) choose(ctx context.Context, repo name.Repository, sub promote.ImageSubscription, selected []string) (promote.Image, error) {
-	if sub.Platform != "" {
-		return r.chooseByPlatform(ctx, repo, sub, selected)
+// commits finds the commit of each Git subscription. The error is the first problem; the others are explained all the same.
+func (s *Sources) commits(ctx context.Context, w promote.Warehouse) ([]promote.GitCommit, []GitExplanation, error) {
+	var problem error
+	var commits []promote.GitCommit
+	var explanations []GitExplanation
+	for _, sub := range w.Git {
+		var commit promote.GitCommit
+		explanation, err := GitExplanation{RepoURL: publicURL(sub.RepoURL)}, errors.New("Git repositories cannot be asked here: "+publicURL(sub.RepoURL))
+		if s.Git != nil {
+			commit, explanation, err = s.Git.Newest(ctx, sub)
+		}
+		if err != nil {
+			explanation.Problem = err.Error()
+		}
+		problem = cmp.Or(problem, err)
+		commits, explanations = append(commits, commit), append(explanations, explanation)
 	}
-	digest, err := r.digest(ctx, repo.Tag(selected[0]), sub.SkipTLSVerify)
-	if err != nil {
-		return promote.Image{}, listedOnly(err, repo.Tag(selected[0]))
-	}
-	return promote.Image{RepoURL: sub.RepoURL, Tag: selected[0], Digest: digest}, nil
+	return commits, explanations, problem
 }
 
-// listedOnly words that a tag is listed and yet not there. An older one is not taken instead: that would be a downgrade.
-func listedOnly(err error, tag name.Tag) error {
-	if errors.Is(err, promote.ErrNotFound) {
-		return fmt.Errorf("%s is listed by the registry but has no manifest; push it again or delete the tag", shown(tag))
+// charts finds the version of each chart subscription, as commits does.
+func (s *Sources) charts(ctx context.Context, w promote.Warehouse) ([]promote.Chart, []ChartExplanation, error) {
+	var problem error
+	var charts []promote.Chart
+	var explanations []ChartExplanation
+	for _, sub := range w.Charts {
+		var chart promote.Chart
+		explanation, err := ChartExplanation{RepoURL: publicURL(sub.RepoURL), Chart: sub.Chart}, errors.New("chart repositories cannot be asked here: "+publicURL(sub.RepoURL))
+		if s.Charts != nil {
+			chart, explanation, err = s.Charts.Newest(ctx, sub)
+		}
+		if err != nil {
+			explanation.Problem = err.Error()
+		}
+		problem = cmp.Or(problem, err)
+		charts, explanations = append(charts, chart), append(explanations, explanation)
 	}
-	return err
+	return charts, explanations, problem
+}
+
+// Refresh forgets what was asked a moment ago, because something is said to be new.
+func (s *Sources) Refresh() {
+	s.Registry.Refresh()
+	if s.Git != nil {
+		s.Git.Refresh("")
+	}
 }

@@ -26,10 +26,14 @@ import (
 func TestDiscoverTakesTheNewestVersionAndItsDigest(t *testing.T) {
 	s := newServer(t)
 	s.push(t, "web", image(t, "linux", "amd64", "", "old"), "1.0.1", "latest")
-	digest := s.push(t, "web", image(t, "linux", "amd64", "", "new"), "1.0.2")
-	r := newRegistry(nil)
+	newest := image(t, "linux", "amd64", "", "new")
+	s.upload(t, "web:1.0.2", newest)
+	digest, config := digestOf(t, newest), configOf(t, newest)
+	s.asked()
+	c := newClock()
+	r := newRegistry(func(config *discover.Config) { config.Now = c.Now })
 	sub := subscription(s, "web")
-	got, explanation, err := r.Discover(t.Context(), "develop", warehouse(sub))
+	got, explanation, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,15 +48,24 @@ func TestDiscoverTakesTheNewestVersionAndItsDigest(t *testing.T) {
 	if diff := cmp.Diff([]string{"1.0.2", "1.0.1"}, one.Candidates); diff != "" || one.Tags != 3 || one.Chosen != "1.0.2" || len(one.Dropped) != 1 {
 		t.Errorf("explanation %+v", one)
 	}
-	wantAsked := []string{"GET /v2/", "GET /v2/web/tags/list?n=1000", "HEAD /v2/web/manifests/1.0.2"}
+	wantAsked := []string{"GET /v2/", "GET /v2/web/tags/list?n=1000", "GET /v2/web/manifests/1.0.2", "GET /v2/web/blobs/" + config}
 	if diff := cmp.Diff(wantAsked, s.asked()); diff != "" {
 		t.Errorf("requests: -want +got:\n%s", diff)
 	}
-	if _, _, err := r.Discover(t.Context(), "develop", warehouse(sub)); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(wantAsked[1:], s.asked()); diff != "" {
-		t.Errorf("requests of the second discovery: -want +got:\n%s", diff)
+	for _, then := range []struct {
+		later time.Duration
+		want  []string
+	}{
+		{0, nil},
+		{time.Minute, []string{"GET /v2/web/tags/list?n=1000", "HEAD /v2/web/manifests/1.0.2"}},
+	} {
+		c.advance(then.later)
+		if _, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(then.want, s.asked()); diff != "" {
+			t.Errorf("requests of a discovery %s later: -want +got:\n%s", then.later, diff)
+		}
 	}
 }
 
@@ -68,14 +81,14 @@ func TestDiscoverFollowsPagesToTheEnd(t *testing.T) {
 				tags[i] = fmt.Sprintf("1.%d.0", i)
 			}
 			s.push(t, "web", image(t, "linux", "amd64", "", "one"), tags...)
-			got, explanation, err := newRegistry(nil).Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
+			got, explanation, err := (&discover.Sources{Registry: newRegistry(nil)}).Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
 			if err != nil || got.Problem != "" {
 				t.Fatal(err, got.Problem)
 			}
 			if got.Images[0].Tag != "1.4999.0" || explanation.Images[0].Tags != 5000 || len(explanation.Images[0].Candidates) != 20 {
 				t.Errorf("chose %q of %d tags", got.Images[0].Tag, explanation.Images[0].Tags)
 			}
-			if asked := s.asked(); len(asked) != 7 { // how to authenticate, five pages, one digest
+			if asked := s.asked(); len(asked) != 8 { // how to authenticate, five pages, manifest and configuration
 				t.Errorf("%d requests: %q", len(asked), asked)
 			}
 		})
@@ -87,11 +100,11 @@ func TestDiscoverNeedsEverySubscription(t *testing.T) {
 	digest := s.push(t, "web", image(t, "linux", "amd64", "", "x"), "1.0.0")
 	s.push(t, "api", image(t, "linux", "amd64", "", "x"), "2.0.0")
 	r := newRegistry(nil)
-	got, _, err := r.Discover(t.Context(), "p", warehouse(subscription(s, "web"), subscription(s, "api")))
+	got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "p", warehouse(subscription(s, "web"), subscription(s, "api")))
 	if err != nil || len(got.Images) != 2 || got.Images[0].Digest != digest || got.Images[1].Tag != "2.0.0" {
 		t.Errorf("%+v %v", got, err)
 	}
-	got, _, err = r.Discover(t.Context(), "p", warehouse(subscription(s, "web"), subscription(s, "db")))
+	got, _, err = (&discover.Sources{Registry: r}).Discover(t.Context(), "p", warehouse(subscription(s, "web"), subscription(s, "db")))
 	if err != nil || got.Images != nil || !strings.Contains(got.Problem, "NAME_UNKNOWN") {
 		t.Errorf("%+v %v", got, err)
 	}
@@ -138,7 +151,7 @@ func TestDiscoverExplainsWhyThereIsNothing(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, _, err := newRegistry(nil).Discover(t.Context(), "develop", warehouse(tt.sub()))
+			got, _, err := (&discover.Sources{Registry: newRegistry(nil)}).Discover(t.Context(), "develop", warehouse(tt.sub()))
 			if err != nil || got.Images != nil {
 				t.Fatalf("images %v, error %v", got.Images, err)
 			}
@@ -173,11 +186,15 @@ func TestDiscoverWordsRefusals(t *testing.T) {
 		{"403", answer(403, `{"errors":[{"code":"DENIED"}]}`), "HTTP 403: DENIED; check the repository's name, and give Lockkeeper credentials for HOST that may pull it"},
 		{
 			"429 with seconds", answer(429, "", "Retry-After", "42"),
-			"HTTP 429: too many requests, asked to wait 42s; nothing needs to be done; credentials or a longer interval of the Warehouse raise the limit",
+			"HTTP 429: too many requests; it is left alone for 42s, until 09:00:42 UTC; nothing needs to be done; credentials or a longer interval of the Warehouse raise the limit",
 		},
 		{
 			"429 with a date", answer(429, "", "Retry-After", "Sat, 21 Nov 2026 09:02:00 GMT"),
-			"HTTP 429: too many requests, asked to wait 2m0s; nothing needs to be done; credentials or a longer interval of the Warehouse raise the limit",
+			"HTTP 429: too many requests; it is left alone for 2m0s, until 09:02:00 UTC; nothing needs to be done; credentials or a longer interval of the Warehouse raise the limit",
+		},
+		{
+			"429 that asks for a day", answer(429, "", "Retry-After", "86400"),
+			"HTTP 429: too many requests; it is left alone for 10m0s, until 09:10:00 UTC; nothing needs to be done; credentials or a longer interval of the Warehouse raise the limit",
 		},
 		{
 			"503 with a page instead of JSON", answer(503, "<html>"+secret+"</html>"),
@@ -196,7 +213,7 @@ func TestDiscoverWordsRefusals(t *testing.T) {
 			return strings.HasSuffix(r.URL.Path, "/list") && answer(200, `{"tags":["`+strings.Repeat("x", 17<<20))(w, r)
 		}, "unusable answer: the answer has more than 16 MiB"},
 		{"a tag that is listed and not there", func(w http.ResponseWriter, r *http.Request) bool {
-			return r.Method == http.MethodHead && answer(404, "")(w, r)
+			return strings.Contains(r.URL.Path, "/manifests/") && answer(404, "")(w, r)
 		}, "HOST/web:1.0.0 is listed by the registry but has no manifest; push it again or delete the tag"},
 	}
 	for _, tt := range tests {
@@ -205,7 +222,7 @@ func TestDiscoverWordsRefusals(t *testing.T) {
 			s.push(t, "web", image(t, "linux", "amd64", "", "x"), "1.0.0")
 			s.before = tt.before
 			r := newRegistry(func(c *discover.Config) { c.Keychain = keychain{"bot", secret} })
-			got, _, err := r.Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
+			got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
 			if err != nil || got.Images != nil {
 				t.Fatalf("images %v, error %v", got.Images, err)
 			}
@@ -235,7 +252,7 @@ func TestDiscoverTellsThatARegistryIsDown(t *testing.T) {
 	s := newServer(t)
 	sub := subscription(s, "web")
 	s.Close()
-	got, _, err := newRegistry(nil).Discover(t.Context(), "develop", warehouse(sub))
+	got, _, err := (&discover.Sources{Registry: newRegistry(nil)}).Discover(t.Context(), "develop", warehouse(sub))
 	if err != nil || !strings.Contains(got.Problem, "no answer: dial tcp") || !strings.Contains(got.Problem, "check that "+s.host()+" can be reached from here") {
 		t.Errorf("%q %v", got.Problem, err)
 	}
@@ -245,7 +262,7 @@ func TestDiscoverGivesUpOnARegistryThatHangs(t *testing.T) {
 	s := newServer(t)
 	s.before = func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }
 	r := newRegistry(func(c *discover.Config) { c.Timeout = 10 * time.Millisecond })
-	got, _, err := r.Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
+	got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
 	if err != nil || !strings.Contains(got.Problem, "no answer: timeout after 10ms; check that") {
 		t.Errorf("%q %v", got.Problem, err)
 	}
@@ -255,7 +272,7 @@ func TestDiscoverEndsWithItsContext(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	s.before = func(_ http.ResponseWriter, r *http.Request) bool { cancel(); <-r.Context().Done(); return true }
-	_, _, err := newRegistry(nil).Discover(ctx, "develop", warehouse(subscription(s, "web")))
+	_, _, err := (&discover.Sources{Registry: newRegistry(nil)}).Discover(ctx, "develop", warehouse(subscription(s, "web")))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -282,12 +299,12 @@ func TestARegistryThatLimitsUsIsLeftAlone(t *testing.T) {
 	asked := len(s.asked())
 	limited = false
 	c.now = c.now.Add(20 * time.Second)
-	got, _, _ := r.Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
-	if !strings.Contains(got.Problem, "asked to wait 40s") || len(s.asked()) != 0 || asked == 0 {
+	got, _, _ := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
+	if !strings.Contains(got.Problem, "left alone for 40s, until 09:01:00 UTC") || len(s.asked()) != 0 || asked == 0 {
 		t.Errorf("problem %q", got.Problem)
 	}
 	c.now = c.now.Add(41 * time.Second)
-	if got, _, _ := r.Discover(t.Context(), "develop", warehouse(subscription(s, "web"))); got.Problem != "" {
+	if got, _, _ := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(subscription(s, "web"))); got.Problem != "" {
 		t.Errorf("problem %q", got.Problem)
 	}
 }
@@ -324,7 +341,7 @@ func TestExpiredCredentialsAreLookedUpAgain(t *testing.T) {
 	}
 	r := newRegistry(func(c *discover.Config) { c.Keychain = keychainFunc(func() string { return valid }) })
 	for _, valid = range []string{"first", "second"} {
-		got, _, err := r.Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
+		got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(subscription(s, "web")))
 		if err != nil || got.Problem != "" {
 			t.Errorf("with the %s password: %q %v", valid, got.Problem, err)
 		}
@@ -397,12 +414,13 @@ func TestDiscoverByPlatform(t *testing.T) {
 		{"linux/arm64/v8", "1.1.0", ""},
 		{"linux/arm64", "", `none of the newest 2 selected tags of ` + s.host() + `/web is for platform "linux/arm64" (they are for: linux/amd64, linux/arm64/v8); correct platform at develop/warehouse.yaml:11:9 or push an image for it`},
 	}
-	r := newRegistry(nil)
+	c := newClock()
+	r := newRegistry(func(config *discover.Config) { config.Now = c.Now })
 	for _, tt := range tests {
 		t.Run(tt.platform, func(t *testing.T) {
 			sub := subscription(s, "web")
 			sub.Platform = tt.platform
-			got, _, err := r.Discover(t.Context(), "develop", warehouse(sub))
+			got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub))
 			if err != nil || got.Problem != tt.problem {
 				t.Fatalf("problem %q, error %v", got.Problem, err)
 			}
@@ -413,9 +431,10 @@ func TestDiscoverByPlatform(t *testing.T) {
 	}
 	t.Run("what a digest is for is asked once", func(t *testing.T) {
 		s.asked()
+		c.advance(time.Minute)
 		sub := subscription(s, "web")
 		sub.Platform = "linux/amd64"
-		if _, _, err := r.Discover(t.Context(), "develop", warehouse(sub)); err != nil {
+		if _, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub)); err != nil {
 			t.Fatal(err)
 		}
 		want := []string{"GET /v2/web/tags/list?n=1000", "HEAD /v2/web/manifests/1.1.0", "HEAD /v2/web/manifests/1.0.0"}
@@ -435,16 +454,16 @@ func TestTLS(t *testing.T) {
 	r := newRegistry(func(c *discover.Config) { c.Insecure = func(string) bool { return false } })
 	sub := subscription(s, "web")
 	sub.RepoURL = strings.TrimPrefix(secure.URL, "https://") + "/web"
-	got, _, err := r.Discover(t.Context(), "develop", warehouse(sub))
+	got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub))
 	if err != nil || !strings.HasSuffix(got.Problem, "or set insecureSkipTLSVerify: true") {
 		t.Errorf("an unknown certificate: %q %v", got.Problem, err)
 	}
 	sub.SkipTLSVerify = true
-	if got, _, err = r.Discover(t.Context(), "develop", warehouse(sub)); err != nil || got.Problem != "" {
+	if got, _, err = (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub)); err != nil || got.Problem != "" {
 		t.Errorf("with insecureSkipTLSVerify: %q %v", got.Problem, err)
 	}
 	sub = subscription(s, "web")
-	if got, _, err = r.Discover(t.Context(), "develop", warehouse(sub)); err != nil || !strings.Contains(got.Problem, "no answer") {
+	if got, _, err = (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub)); err != nil || !strings.Contains(got.Problem, "no answer") {
 		t.Errorf("a registry without TLS that is not listed as such: %q %v", got.Problem, err)
 	}
 }
@@ -459,7 +478,7 @@ func FuzzRepoURL(f *testing.F) {
 		if err == nil || digest != "" {
 			t.Errorf("%q:%q gave %q", repoURL, tag, digest)
 		}
-		got, _, err := r.Discover(t.Context(), "p", warehouse(promote.ImageSubscription{RepoURL: repoURL}))
+		got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "p", warehouse(promote.ImageSubscription{RepoURL: repoURL}))
 		if err != nil || got.Problem == "" {
 			t.Errorf("%q: %+v %v", repoURL, got, err)
 		}
@@ -486,7 +505,7 @@ func TestRegistryIsUsedByManyAtOnce(t *testing.T) {
 	var group errgroup.Group
 	for range 20 {
 		group.Go(func() error {
-			got, _, err := r.Discover(t.Context(), "develop", warehouse(sub))
+			got, _, err := (&discover.Sources{Registry: r}).Discover(t.Context(), "develop", warehouse(sub))
 			if err == nil && got.Problem != "" {
 				err = errors.New(got.Problem)
 			}
@@ -495,5 +514,29 @@ func TestRegistryIsUsedByManyAtOnce(t *testing.T) {
 	}
 	if err := group.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestARefusedRepositoryCostsTheOthersNothing(t *testing.T) {
+	s := newServer(t)
+	s.upload(t, "web:1.0.0", built(t, day(1), nil))
+	s.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasPrefix(r.URL.Path, "/v2/secret/") {
+			w.WriteHeader(http.StatusForbidden)
+		}
+		return strings.HasPrefix(r.URL.Path, "/v2/secret/")
+	}
+	w := watch(t, s, subscription(s, "web"), nil)
+	w.next()
+	if got, _, err := (&discover.Sources{Registry: w.r}).Discover(t.Context(), "p", warehouse(subscription(s, "secret"))); err != nil || !strings.Contains(got.Problem, "HTTP 403") {
+		t.Fatal(err, got.Problem)
+	}
+	s.asked()
+	w.c.advance(time.Minute)
+	if _, _, err := (&discover.Sources{Registry: w.r}).Discover(t.Context(), "p", warehouse(w.sub)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{listWeb, head("1.0.0")}, s.asked()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

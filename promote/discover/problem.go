@@ -28,7 +28,7 @@ func refusal(req request, err error) error {
 	out := &promote.APIError{Service: "registry " + registry, Operation: req.operation}
 	if limited, ok := errors.AsType[*limitedError](err); ok {
 		out.Status, out.RetryAfter = http.StatusTooManyRequests, limited.after
-		out.Message = fmt.Sprintf("too many requests, asked to wait %s", limited.after.Round(time.Second))
+		out.Message = fmt.Sprintf("too many requests; it is left alone for %s, until %s", limited.after.Round(time.Second), limited.until.UTC().Format("15:04:05 MST"))
 		out.Remedy = "nothing needs to be done; credentials or a longer interval of the Warehouse raise the limit"
 		return out
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -26,7 +27,7 @@ const (
 	maxTags  = 100_000 // of one repository
 	maxPages = 5_000   // of one list; a page may be as short as 50 tags
 	pageSize = 1_000
-	jobs     = 32
+	jobs     = 32 // images of one registry that are read at the same time
 )
 
 // Config says how registries are asked. The zero value asks anonymously.
@@ -39,6 +40,12 @@ type Config struct {
 	Logger        *slog.Logger           // nil: silence
 	Now           func() time.Time       // nil: time.Now
 	UserAgent     string                 // "": lockkeeper
+	CacheDir      string                 // folder that keeps what is known of images over restarts; "": memory only
+	NewBuilds     int                    // images that one discovery by NewestBuild reads at most; 0: 1,000
+
+	// ShareFor is how long a list of tags, and what a tag points to, is good for other warehouses that ask the same; 0: 10 s,
+	// negative: only for those who ask at the same time. [Registry.Refresh] ends it early.
+	ShareFor time.Duration
 
 	// Sleep waits for a registry's turn; nil: a timer.
 	Sleep func(ctx context.Context, d time.Duration) error
@@ -46,16 +53,21 @@ type Config struct {
 
 // Registry asks registries. It is safe for concurrent use.
 type Registry struct {
-	config    Config
-	mu        sync.Mutex
-	gates     map[string]*gate             // by registry
-	pullers   map[pullerKey]*remote.Puller // know how to authenticate
-	platforms map[string][]string          // by digest
-}
+	config   Config
+	careful  http.RoundTripper // verifies certificates
+	trustful http.RoundTripper // does not
 
-type pullerKey struct {
-	registry string
-	skipTLS  bool
+	mu      sync.Mutex
+	gates   map[string]*gate          // by registry
+	pullers map[string]*remote.Puller // by source; each knows how to authenticate
+
+	pages   *lru[pageKey, page]
+	records *records
+	seen    *seen
+
+	lists     *shared[[]string] // tags, by source
+	points    *shared[pointed]  // by source and tag
+	described *shared[record]   // by source and digest
 }
 
 // New returns a Registry.
@@ -87,9 +99,48 @@ func New(config Config) *Registry {
 	if config.Sleep == nil {
 		config.Sleep = sleep
 	}
-	return &Registry{
-		config: config, gates: map[string]*gate{}, pullers: map[pullerKey]*remote.Puller{}, platforms: map[string][]string{},
+	if config.NewBuilds <= 0 {
+		config.NewBuilds = 1000
 	}
+	if config.ShareFor == 0 {
+		config.ShareFor = 10 * time.Second
+	}
+	r := &Registry{
+		config: config, careful: config.Transport, trustful: unverified(config.Transport),
+		gates: map[string]*gate{}, pullers: map[string]*remote.Puller{},
+		pages:     newLRU[pageKey, page](maxPageBytes),
+		records:   &records{memory: newLRU[string, record](maxRecordBytes)},
+		seen:      &seen{tags: newLRU[string, *pointers](maxSeenTags)},
+		lists:     newShared[[]string](config.Now, config.ShareFor),
+		points:    newShared[pointed](config.Now, config.ShareFor),
+		described: newShared[record](config.Now, 0),
+	}
+	if config.CacheDir != "" {
+		r.records.disk = newFolder(filepath.Join(config.CacheDir, "images"), content{files: 50_000, bytes: 512 << 20}, config)
+		r.seen.disk = newFolder(filepath.Join(config.CacheDir, "tags"), content{files: 5_000, bytes: 512 << 20}, config)
+	}
+	return r
+}
+
+// Refresh lets the next discovery ask anew what was asked a moment ago. Call it when a registry says that something was
+// pushed.
+func (r *Registry) Refresh() {
+	r.lists.forget()
+	r.points.forget()
+}
+
+// unverified is the transport without verification of certificates, where that can be had.
+func unverified(base http.RoundTripper) http.RoundTripper {
+	own, ok := base.(*http.Transport)
+	if !ok {
+		return base
+	}
+	own = own.Clone()
+	if own.TLSClientConfig == nil {
+		own.TLSClientConfig = &tls.Config{} //nolint:gosec // the minimum version is Go's default
+	}
+	own.TLSClientConfig.InsecureSkipVerify = true
+	return own
 }
 
 func isLoopback(host string) bool {
@@ -97,112 +148,28 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Digest returns the digest that the image's tag points to now, "" when the tag or its repository does not exist. Other
-// refusals are a [promote.APIError]. insecure does not verify the registry's certificate.
-func (r *Registry) Digest(ctx context.Context, image promote.Image, insecure bool) (string, error) {
-	repo, err := r.repository(image.RepoURL)
-	if err != nil {
-		return "", err
-	}
-	if !tagPattern.MatchString(image.Tag) {
-		return "", fmt.Errorf("tag %q of %s is not a tag: %w", image.Tag, image.RepoURL, promote.ErrInvalid)
-	}
-	digest, err := r.digest(ctx, repo.Tag(image.Tag), insecure)
-	if errors.Is(err, promote.ErrNotFound) {
-		return "", nil
-	}
-	return digest, err
-}
-
-// digest asks with HEAD, and with GET where a registry does not answer that well.
-func (r *Registry) digest(ctx context.Context, tag name.Tag, skipTLS bool) (string, error) {
-	digest := ""
-	err := r.ask(ctx, request{tag.Context(), skipTLS, fmt.Sprintf("read the digest of %q", shown(tag))}, func(p *remote.Puller) error {
-		head, err := p.Head(ctx, tag)
-		if err == nil {
-			digest = head.Digest.String()
-			return nil
-		}
-		if !poorHead(err) {
-			return err
-		}
-		full, err := p.Get(ctx, tag)
-		if err == nil {
-			digest = full.Digest.String()
-		}
-		return err
-	})
-	return digest, err
-}
-
-// poorHead reports whether an error may come from a registry that does not implement HEAD as it should.
-func poorHead(err error) bool {
-	refused, ok := errors.AsType[*ggcr.Error](err)
-	if ok {
-		return refused.StatusCode == http.StatusMethodNotAllowed || refused.StatusCode == http.StatusNotImplemented
-	}
-	_, network := errors.AsType[net.Error](err)
-	return !network && !errors.Is(err, promote.ErrLimited) && !errors.Is(err, context.Canceled)
-}
-
-// tags lists all tags of a repository. Those that are no tags at all are left out.
-func (r *Registry) tags(ctx context.Context, repo name.Repository, skipTLS bool) ([]string, error) {
-	var tags []string
-	err := r.ask(ctx, request{repo, skipTLS, fmt.Sprintf("list the tags of %q", shown(repo))}, func(p *remote.Puller) error {
-		tags = nil
-		lister, err := p.Lister(ctx, repo)
-		if err != nil {
-			return err
-		}
-		before := ""
-		for pages := 0; lister.HasNext(); pages++ {
-			page, err := lister.Next(ctx)
-			if err != nil {
-				return err
-			}
-			for _, tag := range page.Tags {
-				if tagPattern.MatchString(tag) {
-					tags = append(tags, tag)
-				}
-			}
-			switch {
-			case len(tags) > maxTags:
-				return fmt.Errorf("the repository has more than %d tags", maxTags)
-			case pages >= maxPages || page.Next != "" && page.Next == before:
-				return errors.New("the registry's pages of tags do not end")
-			}
-			before = page.Next
-		}
-		return nil
-	})
-	return tags, err
-}
-
 // request is what is asked of whom, for messages.
 type request struct {
-	repo      name.Repository
-	skipTLS   bool
+	source
 	operation string
 }
 
 // ask calls f with the registry's puller. When credentials that worked before are refused, they are looked up again once:
-// some expire. What the registry refuses and what the
-// network does are a [promote.APIError].
+// some expire. What the registry refuses and what the network does are a [promote.APIError].
 func (r *Registry) ask(ctx context.Context, req request, f func(*remote.Puller) error) error {
-	key := pullerKey{req.repo.RegistryStr(), req.skipTLS}
-	puller, kept, err := r.puller(key, req.repo.Scheme())
+	puller, kept, err := r.puller(req.source)
 	if err != nil {
-		return fmt.Errorf("prepare requests to %q: %w", key.registry, err)
+		return fmt.Errorf("prepare requests to %q: %w", req.repo.RegistryStr(), err)
 	}
 	err = f(puller)
 	if kept && unauthorized(err) {
-		r.forget(key)
-		if puller, _, err = r.puller(key, req.repo.Scheme()); err == nil {
+		r.forget(req.source)
+		if puller, _, err = r.puller(req.source); err == nil {
 			err = f(puller)
 		}
 	}
 	if unauthorized(err) {
-		r.forget(key)
+		r.forget(req.source)
 	}
 	if err == nil {
 		return nil
@@ -218,35 +185,29 @@ func unauthorized(err error) bool {
 	return ok && (refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden)
 }
 
-func (r *Registry) forget(key pullerKey) {
+func (r *Registry) forget(src source) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.pullers, key)
+	delete(r.pullers, src.key())
 }
 
-func (r *Registry) puller(key pullerKey, scheme string) (puller *remote.Puller, kept bool, err error) {
+// puller returns what asks about one repository. There is one for each, so that the refusal of one repository does not
+// make all others of its registry authenticate again.
+func (r *Registry) puller(src source) (puller *remote.Puller, kept bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if puller, kept = r.pullers[key]; kept {
+	if puller, kept = r.pullers[src.key()]; kept {
 		return puller, true, nil
 	}
-	g, ok := r.gates[key.registry]
-	if !ok {
-		burst := max(1, int(r.config.RatePerSecond))
-		g = &gate{limiter: rate.NewLimiter(rate.Limit(r.config.RatePerSecond), burst)}
-		r.gates[key.registry] = g
-	}
-	base := r.config.Transport
-	if own, ok := base.(*http.Transport); ok && key.skipTLS {
-		own = own.Clone()
-		if own.TLSClientConfig == nil {
-			own.TLSClientConfig = &tls.Config{} //nolint:gosec // the minimum version is Go's default
-		}
-		own.TLSClientConfig.InsecureSkipVerify = true
-		base = own
+	base := r.careful
+	if src.skipTLS {
+		base = r.trustful
 	}
 	puller, err = remote.NewPuller(
-		remote.WithTransport(&transport{config: r.config, base: base, gate: g, scheme: scheme}),
+		remote.WithTransport(&revalidator{
+			inner:   &transport{config: r.config, base: base, gate: r.gateOf(src.repo.RegistryStr()), scheme: src.repo.Scheme()},
+			skipTLS: src.skipTLS, pages: r.pages,
+		}),
 		remote.WithAuthFromKeychain(r.config.Keychain),
 		remote.WithUserAgent(r.config.UserAgent),
 		remote.WithPageSize(pageSize),
@@ -255,9 +216,27 @@ func (r *Registry) puller(key pullerKey, scheme string) (puller *remote.Puller, 
 		remote.WithRetryBackoff(remote.Backoff{Steps: 1}),
 	)
 	if err == nil {
-		r.pullers[key] = puller
+		r.pullers[src.key()] = puller
 	}
 	return puller, false, err
+}
+
+// gate returns what all requests to a registry share.
+func (r *Registry) gate(registry string) *gate {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.gateOf(registry)
+}
+
+// gateOf is gate for those who hold the lock.
+func (r *Registry) gateOf(registry string) *gate {
+	g, ok := r.gates[registry]
+	if !ok {
+		burst := max(1, int(r.config.RatePerSecond))
+		g = &gate{limiter: rate.NewLimiter(rate.Limit(r.config.RatePerSecond), burst), slots: make(chan struct{}, jobs)}
+		r.gates[registry] = g
+	}
+	return g
 }
 
 // tagPattern is what the OCI distribution specification lets a tag be.
@@ -266,14 +245,14 @@ var tagPattern = regexp.MustCompile(`^\w[\w.-]{0,127}$`)
 // repoPattern is what Kargo lets a repoURL be.
 var repoPattern = regexp.MustCompile(`^(\w+([.-]\w+)*(:\d+)?/)?(\w+([.-]\w+)*)(/\w+([.-]\w+)*)*$`)
 
-// repository reads the repoURL of a subscription as Kargo does, without regard to case.
-func (r *Registry) repository(repoURL string) (name.Repository, error) {
+// sourceOf reads a repoURL as Kargo does, without regard to case.
+func sourceOf(repoURL string, skipTLS bool) (source, error) {
 	repo, err := name.NewRepository(strings.ToLower(repoURL))
 	if err != nil || !repoPattern.MatchString(repoURL) {
-		return name.Repository{}, fmt.Errorf("repoURL %q is not an image repository: write <registry>/<repository> without scheme, tag and digest: %w",
+		return source{}, fmt.Errorf("repoURL %q is not an image repository: write <registry>/<repository> without scheme, tag and digest: %w",
 			repoURL, promote.ErrInvalid)
 	}
-	return repo, nil
+	return source{repo, skipTLS}, nil
 }
 
 // dockerHub is the name by which people know Docker Hub.

@@ -167,6 +167,24 @@ func image(t *testing.T, os, arch, variant, label string) v1.Image {
 	return img
 }
 
+func digestOf(t *testing.T, img interface{ Digest() (v1.Hash, error) }) string {
+	t.Helper()
+	digest, err := img.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest.String()
+}
+
+func configOf(t *testing.T, img v1.Image) string {
+	t.Helper()
+	digest, err := img.ConfigName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest.String()
+}
+
 func index(parts ...mutate.IndexAddendum) v1.ImageIndex {
 	return mutate.AppendManifests(empty.Index, parts...)
 }
@@ -192,6 +210,12 @@ func (c *clock) Sleep(_ context.Context, d time.Duration) error {
 	c.now = c.now.Add(d)
 	c.slept = append(c.slept, d)
 	return nil
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
 }
 
 // newRegistry asks without limits that would slow a test down.

@@ -23,11 +23,54 @@ const maxBody = 16 << 20
 // defaultPause is how long a registry that limits us is left alone when it does not say.
 const defaultPause = time.Minute
 
+// maxPause is how long a registry is left alone at most, whatever it asks for.
+const maxPause = 10 * time.Minute
+
+// headAgain is when a registry that does not answer HEAD well is given another chance.
+const headAgain = time.Hour
+
 // gate is what all requests to one registry share.
 type gate struct {
 	limiter *rate.Limiter
+	slots   chan struct{} // taken by those who read many images
 	mu      sync.Mutex
 	until   time.Time // no request before
+	noHead  time.Time // no HEAD before
+}
+
+func (g *gate) answersHead(now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !now.Before(g.noHead)
+}
+
+// poorHead notes that the registry answered GET where it had not answered HEAD.
+func (g *gate) poorHead(now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.noHead = now.Add(headAgain)
+}
+
+// enter waits for one of the places for those who read many images.
+func (g *gate) enter(ctx context.Context) error {
+	select {
+	case g.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (g *gate) leave() { <-g.slots }
+
+// paused returns a limitedError while the registry wants to be left alone.
+func (g *gate) paused(now time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if left := g.until.Sub(now); left > 0 {
+		return &limitedError{after: left, until: g.until}
+	}
+	return nil
 }
 
 // errTooLarge: an answer beyond maxBody.
@@ -37,7 +80,10 @@ var errTooLarge = fmt.Errorf("the answer has more than %d MiB", maxBody>>20)
 var errTimeout = errors.New("timeout")
 
 // limitedError is a 429, or a request that was not made because of an earlier one.
-type limitedError struct{ after time.Duration }
+type limitedError struct {
+	after time.Duration
+	until time.Time
+}
 
 func (e *limitedError) Error() string { return "too many requests" }
 
@@ -86,31 +132,34 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // admit waits for the registry's turn.
 func (t *transport) admit(ctx context.Context) error {
 	now := t.config.Now()
-	t.gate.mu.Lock()
-	until := t.gate.until
-	t.gate.mu.Unlock()
-	if left := until.Sub(now); left > 0 {
-		return &limitedError{after: left}
+	if err := t.gate.paused(now); err != nil {
+		return err
 	}
 	if wait := t.gate.limiter.ReserveN(now, 1).DelayFrom(now); wait > 0 {
-		return t.config.Sleep(ctx, wait)
+		if err := t.config.Sleep(ctx, wait); err != nil {
+			return err
+		}
+		return t.gate.paused(t.config.Now()) // others were told meanwhile
 	}
 	return ctx.Err()
 }
 
-// pause notes that the registry wants to be left alone.
+// pause notes that the registry wants to be left alone, by everyone.
 func (t *transport) pause(retryAfter string) error {
 	now := t.config.Now()
 	after := defaultPause
 	if seconds, err := strconv.Atoi(retryAfter); err == nil && seconds >= 0 {
-		after = time.Duration(min(seconds, 24*3600)) * time.Second
+		after = time.Duration(min(seconds, int(maxPause/time.Second))) * time.Second
 	} else if at, err := http.ParseTime(retryAfter); err == nil {
-		after = min(max(at.Sub(now), 0), 24*time.Hour)
+		after = min(max(at.Sub(now), 0), maxPause)
 	}
+	until := now.Add(after)
 	t.gate.mu.Lock()
-	t.gate.until = now.Add(after)
-	t.gate.mu.Unlock()
-	return &limitedError{after: after}
+	defer t.gate.mu.Unlock()
+	if until.After(t.gate.until) {
+		t.gate.until = until
+	}
+	return &limitedError{after: after, until: until}
 }
 
 // localLink makes the link to the next page relative when it names the registry that was asked. A registry behind a proxy

@@ -22,11 +22,13 @@ type foundCommit struct {
 	Subject   string `json:"subject,omitempty"`
 	Author    string `json:"author,omitempty"`
 	Committer string `json:"committer,omitempty"`
+
+	CreatorDate time.Time `json:"creatorDate,omitzero"`
 }
 
 var (
 	foundImageFields  = []string{"Tag", "Digest", "Annotations", "CreatedAt"}
-	foundCommitFields = []string{"ID", "Branch", "Tag", "Subject", "Author", "Committer"}
+	foundCommitFields = []string{"ID", "Branch", "Tag", "Subject", "Author", "Committer", "CreatorDate"}
 )
 
 // criteriaFields are the members of what functions give in freightCreationCriteria.
@@ -72,6 +74,7 @@ func heldOf(found promote.Artifacts) []held {
 	for i, commit := range found.Commits {
 		all[len(found.Images)+i].result = &foundCommit{
 			ID: string(commit.ID), Branch: commit.Branch, Tag: commit.Tag, Subject: commit.Message, Author: commit.Author, Committer: commit.Committer,
+			CreatorDate: commit.CreatedAt,
 		}
 	}
 	return all

@@ -37,7 +37,7 @@ func TestCriteria(t *testing.T) {
 		{name: "nothing found is null", expression: "imageFrom('x') == nil", want: true},
 		{name: "a text that reads as a boolean", expression: "'F'"},
 		{name: "nothing found", expression: "imageFrom('x').Tag == ''", err: `expression "imageFrom('x').Tag == ''": imageFrom("x"): no image of this freight comes from "x"; the freight has: docker.io/library/nginx, ghcr.io/acme/shop; check the Warehouse's repoURL and the variable`},
-		{name: "a field that only templates have", expression: "commitFrom('x').Message", err: `expression "commitFrom('x').Message": unknown name: commitFrom(…).Message; known: Author, Branch, Committer, ID, Subject, Tag`},
+		{name: "a field that only templates have", expression: "commitFrom('x').Message", err: `expression "commitFrom('x').Message": unknown name: commitFrom(…).Message; known: Author, Branch, Committer, CreatorDate, ID, Subject, Tag`},
 		{name: "a field that only templates have, in a local variable", expression: "let i = imageFrom('nginx'); i.RepoURL == ''", err: `expression "let i = imageFrom('nginx'); i.RepoURL == ''": unknown name: i.RepoURL; known: Annotations, CreatedAt, Digest, Tag`},
 		{name: "a warehouse", expression: "imageFrom('x', warehouse('y')).Tag", err: `expression "imageFrom('x', warehouse('y')).Tag": unknown name: function warehouse, which exists only in templates`},
 		{name: "a variable", expression: "vars.x", err: `expression "vars.x": unknown name: vars; there is none`},

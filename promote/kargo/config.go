@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -27,22 +28,22 @@ func (l *loader) checkStep(o object, path string, s step) {
 	}
 	c := checker{loader: l, object: o, step: s.Uses}
 	if !present(s.Config) {
-		c.missing(o.at(path), known, "config", map[string]bool{})
+		c.missing(o.at(path), known, "config", nil)
 		return
 	}
 	c.mapping(manifest.Resolve(&s.Config), known, "config")
 }
 
 func (l *loader) unknownStep(o object, path, uses string) {
-	if slices.Contains(otherSteps, uses) {
-		l.fail(o, path, "unsupported", fmt.Sprintf("step %q is not supported yet", uses), listed(StepKinds(), "supported steps"))
+	if instead, ok := otherSteps[uses]; ok {
+		l.fail(o, path, "unsupported", fmt.Sprintf("step %q exists in Kargo only", uses), instead)
 		return
 	}
-	remedy := listed(StepKinds(), "supported steps")
-	if best, ok := l.nearest(uses, slices.Concat(StepKinds(), otherSteps)); ok {
+	remedy := "supported steps are " + strings.Join(StepKinds(), ", ")
+	if best, ok := l.nearest(uses, StepKinds()); ok {
 		remedy = fmt.Sprintf("did you mean %q?", best)
 	}
-	l.fail(o, path, "unknown-step", fmt.Sprintf("there is no step %q", uses), remedy)
+	l.fail(o, path, "unknown-step", fmt.Sprintf("there is no step %q", bounded(uses)), remedy)
 }
 
 // checker checks the configuration of one step against its schema.
@@ -68,17 +69,41 @@ func (c checker) mapping(n *yaml.Node, s schema, path string) {
 		return
 	}
 	c.duplicates(n, path)
-	written := map[string]bool{}
+	written := map[string]*yaml.Node{}
 	for _, e := range entries(n) {
 		i := slices.IndexFunc(s.keys, func(k schemaKey) bool { return k.name == e.key.Value })
 		if i < 0 {
-			c.fail(e.key, "unknown-key", fmt.Sprintf("unknown key %q in %s", e.key.Value, path), c.near(e.key.Value, s.names(), "known keys"))
+			if !s.open {
+				c.fail(e.key, "unknown-key", fmt.Sprintf("unknown key %q in %s", bounded(e.key.Value), path), c.near(e.key.Value, s.names(), "known keys"))
+			}
 			continue
 		}
-		written[e.key.Value] = e.value.Tag != "!!null" || s.keys[i].kind == kindScalar
+		if given(e.value, s.keys[i]) {
+			written[e.key.Value] = e.value
+		}
 		c.key(e, s.keys[i], path+"."+e.key.Value)
 	}
 	c.missing(c.object.node(n), s, path, written)
+}
+
+// given reports whether a key has a value: null and the empty string are none, unless the key says otherwise.
+func given(n *yaml.Node, k schemaKey) bool {
+	if k.kind == kindScalar || k.kind == kindAny {
+		return true
+	}
+	return n.Tag != "!!null" && (k.blank || n.Kind != yaml.ScalarNode || n.Value != "")
+}
+
+// certain reports whether a value surely counts where only one of several keys may be set. What an expression gives, and
+// false, may be the way to leave the key out.
+func certain(n *yaml.Node) bool {
+	truth, isFlag := manifest.Free(n).(bool)
+	return !isTemplate(n) && (!isFlag || truth)
+}
+
+// isTemplate reports whether a value holds an expression and so may become anything.
+func isTemplate(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && (strings.Contains(n.Value, "${{") || strings.Contains(n.Value, "${%"))
 }
 
 func (c checker) duplicates(n *yaml.Node, path string) {
@@ -104,26 +129,27 @@ func (s schema) names() []string {
 	return out
 }
 
-func (c checker) missing(at promote.Position, s schema, path string, written map[string]bool) {
-	fail := func(message, remedy string) {
-		c.problem(at, promote.SeverityError, "missing-key", message, remedy)
+func (c checker) missing(at promote.Position, s schema, path string, written map[string]*yaml.Node) {
+	fail := func(code, message, remedy string) {
+		c.problem(at, promote.SeverityError, code, message, remedy)
 	}
 	for _, k := range s.keys {
-		if k.required && !written[k.name] {
-			fail(fmt.Sprintf("%s has no %s", path, k.name), fmt.Sprintf("add %s", k.name))
+		if k.required && written[k.name] == nil {
+			fail("missing-key", fmt.Sprintf("%s has no %s", path, k.name), fmt.Sprintf("add %s", k.name))
 		}
 	}
-	if len(s.needs) > 0 && !slices.ContainsFunc(s.needs, func(name string) bool { return written[name] }) {
-		fail(fmt.Sprintf("%s has no %s", path, s.needs[0]), "add "+s.needs[0])
+	if len(s.needs) > 0 && !slices.ContainsFunc(s.needs, func(name string) bool { return written[name] != nil }) {
+		known := slices.DeleteFunc(s.names(), func(name string) bool { return !slices.Contains(s.needs, name) })
+		fail("missing-key", fmt.Sprintf("%s has no %s", path, either(known)), "add "+either(known))
 	}
 	var both []string
 	for _, name := range s.single {
-		if written[name] {
+		if n := written[name]; n != nil && certain(n) {
 			both = append(both, name)
 		}
 	}
 	if len(both) > 1 {
-		c.problem(at, promote.SeverityError, "conflicting-keys", fmt.Sprintf("%s has %s, which exclude each other", path, strings.Join(both, " and ")), "keep one of them")
+		fail("conflicting-keys", fmt.Sprintf("%s has %s, which exclude each other", path, strings.Join(both, " and ")), "keep one of them")
 	}
 }
 
@@ -144,14 +170,12 @@ func (c checker) key(e mapEntry, k schemaKey, path string) {
 // value checks the kind of a value. Text with an expression may become anything, so it is looked at when it is evaluated.
 func (c checker) value(n *yaml.Node, k schemaKey, path string) {
 	n = manifest.Resolve(n)
-	if n.Kind == yaml.ScalarNode && (strings.Contains(n.Value, "${{") || strings.Contains(n.Value, "${%")) {
+	if isTemplate(n) {
 		return
 	}
 	switch k.kind {
-	case kindText:
-		if n.Kind != yaml.ScalarNode || !isString(n) {
-			c.wrongKind(n, path, "a string")
-		}
+	case kindText, kindDuration, kindExpression, kindResponse:
+		c.text(n, k, path)
 	case kindScalar:
 		if n.Kind != yaml.ScalarNode {
 			c.wrongKind(n, path, "a single value")
@@ -161,17 +185,59 @@ func (c checker) value(n *yaml.Node, k schemaKey, path string) {
 			c.wrongKind(n, path, "true or false")
 		}
 	case kindCount:
-		if n.Kind != yaml.ScalarNode || n.Tag != "!!int" {
+		if number, ok := manifest.Free(n).(int64); !ok || number < 0 {
 			c.wrongKind(n, path, "a whole number")
 		}
 	case kindTexts, kindList:
 		c.list(n, k, path)
+	case kindValues:
+		c.values(n, path)
 	case kindObject:
-		switch {
-		case n.Kind != yaml.MappingNode:
-			c.wrongKind(n, path, "a mapping")
-		case k.inner != nil:
-			c.mapping(n, *k.inner, path)
+		c.mapping(n, *k.inner, path)
+	case kindAny:
+	}
+}
+
+// text checks a string and what it says.
+func (c checker) text(n *yaml.Node, k schemaKey, path string) {
+	if n.Kind != yaml.ScalarNode || !isString(n) {
+		c.wrongKind(n, path, "a string")
+		return
+	}
+	switch {
+	case n.Value == "":
+	case holdsPassword(n.Value):
+		c.problem(c.object.node(n), promote.SeverityWarning, "password-in-url", path+" holds a password, which everybody who reads the repository knows",
+			"revoke it, write the URL without it, and give the server credentials")
+	case k.choices != nil && !slices.Contains(k.choices, n.Value):
+		c.fail(n, "invalid-value", fmt.Sprintf("%s %q is not known", path, bounded(n.Value)), "write "+either(k.choices))
+	case k.kind == kindDuration:
+		if parsed, err := time.ParseDuration(n.Value); err != nil || parsed < 0 {
+			c.fail(n, "invalid-interval", fmt.Sprintf("%s %q is not a duration", path, bounded(n.Value)), `write hours, minutes and seconds, such as "1m30s"`)
+		}
+	case k.kind == kindExpression:
+		c.expression(n, path, checkSyntax(n.Value))
+	case k.kind == kindResponse:
+		c.expression(n, path, checkResponse(n.Value))
+	}
+}
+
+func (c checker) expression(n *yaml.Node, path string, err error) {
+	if err != nil {
+		c.fail(n, "invalid-expression", fmt.Sprintf("%s: expression: %v", path, err), "")
+	}
+}
+
+// values checks a mapping to single values.
+func (c checker) values(n *yaml.Node, path string) {
+	if n.Kind != yaml.MappingNode {
+		c.wrongKind(n, path, "a mapping")
+		return
+	}
+	c.duplicates(n, path)
+	for _, e := range entries(n) {
+		if e.value.Kind != yaml.ScalarNode {
+			c.wrongKind(e.value, path+"."+bounded(e.key.Value), "a single value")
 		}
 	}
 }
@@ -187,7 +253,7 @@ func (c checker) list(n *yaml.Node, k schemaKey, path string) {
 	for i, item := range n.Content {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if k.kind == kindTexts {
-			c.value(item, schemaKey{kind: kindText}, at)
+			c.value(item, schemaKey{choices: k.choices}, at)
 		} else {
 			c.mapping(manifest.Resolve(item), *k.inner, at)
 		}

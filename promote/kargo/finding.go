@@ -17,8 +17,12 @@ import (
 func Problems(err error) []promote.Finding {
 	var out []promote.Finding
 	for _, e := range manifest.Errors(err) {
+		severity := promote.SeverityError
+		if e.Kind == kindAnalysis || e.Kind == kindClusterAnalysis {
+			severity = promote.SeverityWarning // the stages that use it do not find it, which is an error
+		}
 		out = append(out, promote.Finding{
-			Severity: promote.SeverityError, Code: "invalid-yaml",
+			Severity: severity, Code: "invalid-yaml",
 			Position: promote.Position{File: e.File, Line: e.Line, Column: e.Column},
 			Message:  e.Problem, Remedy: e.Remedy,
 		})
@@ -30,7 +34,7 @@ func Problems(err error) []promote.Finding {
 type object struct {
 	doc     manifest.Document
 	kind    string
-	project string // "" for a ClusterPromotionTask
+	project string // "" for what belongs to the cluster
 	name    string
 }
 
@@ -123,7 +127,7 @@ func (l *loader) findings() []promote.Finding {
 func (l *loader) assign(p problem) []promote.Finding {
 	f := p.finding
 	f.Project = p.about.project
-	if f.Project == "" && p.about.kind != kindClusterTask { // nameless: it stands in nobody's way
+	if f.Project == "" && p.about.kind != kindClusterTask && p.about.kind != kindClusterAnalysis { // nameless: it stands in nobody's way
 		f.Severity = min(f.Severity, promote.SeverityWarning)
 	}
 	switch p.about.kind {
@@ -134,6 +138,9 @@ func (l *loader) assign(p problem) []promote.Finding {
 		return []promote.Finding{f}
 	}
 	users := slices.Compact(slices.Clone(l.users[p.about]))
+	if len(users) == 0 && (p.about.kind == kindAnalysis || p.about.kind == kindClusterAnalysis) {
+		return nil // it belongs to somebody's Rollouts
+	}
 	if len(users) == 0 || len(users) > 1 && f.Severity < promote.SeverityError {
 		f.Severity = min(f.Severity, promote.SeverityWarning)
 		return []promote.Finding{f}

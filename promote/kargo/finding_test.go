@@ -155,20 +155,20 @@ func TestFindings(t *testing.T) {
 		{"a policy with both spellings", "- stageSelector:", "- stage: frontend-dev\n      stageSelector:"},
 		{"a pattern that is none", "        name: frontend-dev\n      auto", "        name: 'regex:('\n      auto"},
 		{"a pattern of an unknown kind", "        name: frontend-dev\n      auto", "        name: 'like:x'\n      auto"},
-		{"an automatic rollback", "      autoPromotionEnabled: true", "      autoPromotionEnabled: true\n      autoRollback: {onPromotion: [Failed]}"},
+		{"a policy that names its stage the old way", "- stageSelector:\n        name: frontend-dev\n", "- stage: frontend-dev\n"},
+		{"a requirement that compares with nothing", "        name: frontend-dev\n      auto", "        matchExpressions: [{key: tier, operator: In}]\n      auto"},
+		{"a requirement that needs no values", "        name: frontend-dev\n      auto", "        matchExpressions: [{key: tier, operator: Exists, values: [a]}]\n      auto"},
+		{"a requirement without a label", "        name: frontend-dev\n      auto", "        matchExpressions: [{operator: Exists}]\n      auto"},
+		{"a rollback after an unknown phase", "      autoPromotionEnabled: true", "      autoPromotionEnabled: true\n      autoRollback: {onPromotion: [Failed, Slow], onVerification: [Errored]}"},
 		{"promotion windows", "  promotionPolicies:", "  promotionWindows: [{name: night}]\n  promotionPolicies:"},
 
 		// The warehouse.
-		{"a git subscription", "    - image:\n        repoURL: docker.io/acme/frontend\n        constraint: ^1.0.0", "    - git:\n        repoURL: https://x/y"},
 		{"an empty subscription", "    - image:\n        repoURL: docker.io/acme/frontend\n        constraint: ^1.0.0", "    - {}"},
-		{"two types in one subscription", "    - image:", "    - chart: {repoURL: oci://x}\n      image:"},
-		{"another strategy", "constraint: ^1.0.0", "imageSelectionStrategy: NewestBuild"},
 		{"the constraint by its old name", "constraint: ^1.0.0", "semverConstraint: ^1.0.0"},
 		{"both names of the constraint", "constraint: ^1.0.0", "constraint: ^1.0.0\n        semverConstraint: ^2.0.0"},
 		{"a constraint that is none", "constraint: ^1.0.0", "constraint: newest"},
 		{"a constraint that YAML reads as a number", "constraint: ^1.0.0", "constraint: 1.10"},
 		{"a pattern for tags that is none", "constraint: ^1.0.0", "allowTagsRegexes: ['^1', '(']"},
-		{"the old filters", "constraint: ^1.0.0", "allowTags: ^1\n        ignoreTags: [1.2.3]"},
 		{"a discovery limit out of range", "constraint: ^1.0.0", "discoveryLimit: 101"},
 		{"a platform that is none", "constraint: ^1.0.0", "platform: amd64"},
 		{"an interval that is none", "interval: 5m0s", "interval: five minutes"},
@@ -176,7 +176,6 @@ func TestFindings(t *testing.T) {
 		{"a repository with a tag", "repoURL: docker.io/acme/frontend\n", "repoURL: docker.io/acme/frontend:1.0.0\n"},
 		{"a repository with a scheme", "repoURL: docker.io/acme/frontend\n", "repoURL: https://docker.io/acme/frontend\n"},
 		{"no repository", "repoURL: docker.io/acme/frontend\n", ""},
-		{"criteria for freight", "  interval: 5m0s", "  freightCreationCriteria: {expression: 'true'}"},
 		{"an unknown policy for freight", "  interval: 5m0s", "  freightCreationPolicy: Sometimes"},
 		{"no subscriptions", "  subscriptions:\n    - image:\n        repoURL: docker.io/acme/frontend\n        constraint: ^1.0.0", "  subscriptions: []"},
 
@@ -189,12 +188,16 @@ func TestFindings(t *testing.T) {
 		{"no requests", "  requestedFreight:\n    - origin:\n        kind: Warehouse\n        name: frontend-image\n      sources:\n        stages: [frontend-dev]\n        requiredSoakTime: 1h", "  shard: x"},
 		{"a soak time that is none", "requiredSoakTime: 1h", "requiredSoakTime: 1 hour"},
 		{"an unknown strategy", "requiredSoakTime: 1h", "availabilityStrategy: Most"},
-		{"matching upstream", "requiredSoakTime: 1h", "autoPromotionOptions: {selectionPolicy: MatchUpstream}"},
+		{"an unknown way to select freight", "requiredSoakTime: 1h", "autoPromotionOptions: {selectionPolicy: MatchDownstream}"},
+		{"matching upstream straight from the warehouse", "        direct: true", "        direct: true\n        autoPromotionOptions: {selectionPolicy: MatchUpstream}"},
+		{"matching two stages upstream", "stages: [frontend-dev]", "stages: [frontend-dev, frontend-dev]\n        autoPromotionOptions: {selectionPolicy: MatchUpstream}"},
+		{"the same warehouse twice", "      sources:\n        direct: true", "      sources:\n        direct: true\n    - origin: {kind: Warehouse, name: frontend-image}\n      sources: {direct: true}"},
 
 		// The stage.
 		{"an unknown key", "  promotionTemplate:", "  promotionTemplat:"},
 		{"a wrong type", "        direct: true", "        direct: certainly"},
 		{"verification", "  promotionTemplate:", "  verification: {analysisTemplates: [{name: x}]}\n  promotionTemplate:"},
+		{"targets", "  promotionTemplate:", "  targets: {selectors: [{matchLabels: {region: eu}}]}\n  promotionTemplate:"},
 		{"subscriptions of a stage", "  promotionTemplate:", "  subscriptions: {warehouse: x}\n  promotionTemplate:"},
 		{"a task that does not exist and is near", "            name: promote-image", "            name: promote-imgae"},
 		{"a task that does not exist and is not near", "            name: promote-image", "            name: promote-kro-instance"},
@@ -213,7 +216,7 @@ func TestFindings(t *testing.T) {
 		// The steps.
 		{"an unknown step", "uses: git-push", "uses: git-psuh"},
 		{"a step that is far from any", "uses: git-push", "uses: deploy-everything"},
-		{"a step of Kargo that is not supported", "uses: git-push", "uses: helm-template"},
+		{"a step of Kargo that is not supported", "uses: git-push", "uses: github-push"},
 		{"a step without uses", "    - uses: git-push\n      if: ${{ success() }}", "    - if: ${{ success() }}"},
 		{"a task inside a task", "    - uses: git-push\n", "    - task: {name: promote-image}\n"},
 		{"the same alias twice", "as: commit", "as: update"},
@@ -232,6 +235,7 @@ func TestFindings(t *testing.T) {
 		{"an empty list", "        updates:\n          - key: spec.tag\n            value: ${{ quote(imageFrom(vars.image).Tag) }}", "        updates: []"},
 		{"a value that is a mapping", "            value: ${{ quote(imageFrom(vars.image).Tag) }}", "            value: {a: b}"},
 		{"an application by label", "          - name: frontend-dev-app\n", "          - selector: {matchLabels: {a: b}}\n"},
+		{"an application by name and label", "          - name: frontend-dev-app\n", "          - name: frontend-dev-app\n            selector: {matchLabels: {a: b}}\n"},
 		{"an image changed in the cluster", "                desiredRevision: ${{ task.outputs.commit.commit }}", "                kustomize: {images: []}"},
 
 		// Expressions and paths.

@@ -3,6 +3,7 @@ package kargo_test
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,6 +16,9 @@ import (
 
 func FuzzLoad(f *testing.F) {
 	f.Add(sound)
+	f.Add(subscribed + "    - git: {repoURL: 'git@g:a/b', includePaths: ['glob:{a,b}'], expressionFilter: 'subject matches \"^a\"'}\n")
+	f.Add(stepped + "        - {uses: http, config: {url: a, timeout: 1s, outputs: [{name: a, fromExpression: b.c}]}}\n")
+	f.Add(verified)
 	f.Add("apiVersion: kargo.akuity.io/v1alpha1\nkind: Stage\nmetadata: {name: a, namespace: b}\nspec: []\n")
 	f.Add("apiVersion: kargo.akuity.io/v1alpha1\nkind: PromotionTask\nmetadata: {name: a, namespace: b}\nspec: {steps: [&a {uses: git-clone, config: {<<: [{path: 1}], checkout: [~]}}, *a]}\n")
 	f.Add("apiVersion: kargo.akuity.io/v1alpha1\nkind: ProjectConfig\nmetadata: {name: a}\nspec: {promotionPolicies: [{stageSelector: {name: 'glob:[{'}}]}\n")
@@ -50,7 +54,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		for _, p := range pipelines {
 			for _, s := range p.Stages {
-				for _, step := range s.Steps {
+				for _, step := range slices.Concat(s.Steps, s.Verify) {
 					if step.Config != nil && !json.Valid(step.Config) {
 						t.Errorf("config %s is not JSON", step.Config)
 					}

@@ -19,7 +19,7 @@ type golden struct {
 func goldenFindings(t *testing.T, file string) *golden {
 	t.Helper()
 	g := &golden{want: map[string]string{}}
-	g.got.Comment = []byte("The findings of every row of TestFindings, by its name. Rewritten by go test -update.\n")
+	g.got.Comment = []byte("The findings of every row of " + t.Name() + ", by its name. Rewritten by go test -update.\n")
 	archive, err := txtar.ParseFile(file)
 	if err != nil && !*update {
 		t.Fatal(err)

@@ -55,6 +55,19 @@ func (c graphCheck) request(o object, path string, r promote.FreightRequest) {
 				fmt.Sprintf("request warehouse %q in stage %q, or take the freight from elsewhere", r.Warehouse, name))
 		}
 	}
+	c.match(o, path, r)
+}
+
+// match reports a request that follows a stage without steps, in which nothing ever runs.
+func (c graphCheck) match(o object, path string, r promote.FreightRequest) {
+	if !r.MatchUpstream || len(r.Stages) != 1 {
+		return
+	}
+	if upstream, ok := c.stages[r.Stages[0]]; ok && len(upstream.Steps) == 0 {
+		c.fail(o, path+".sources.autoPromotionOptions.selectionPolicy", "unreachable-freight",
+			fmt.Sprintf("nothing ever runs in upstream Stage %q, which has no steps, so there is nothing to match", upstream.Name),
+			"write NewestFreight, or take the freight from a stage with steps")
+	}
 }
 
 // cycles reports each cycle to every stage on it.

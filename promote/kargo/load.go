@@ -3,6 +3,7 @@ package kargo
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
@@ -11,8 +12,9 @@ import (
 )
 
 const (
-	group   = "kargo.akuity.io"
-	version = "v1alpha1"
+	group         = "kargo.akuity.io"
+	rolloutsGroup = "argoproj.io"
+	version       = "v1alpha1"
 
 	kindProject       = "Project"
 	kindProjectConfig = "ProjectConfig"
@@ -20,6 +22,9 @@ const (
 	kindStage         = "Stage"
 	kindTask          = "PromotionTask"
 	kindClusterTask   = "ClusterPromotionTask"
+
+	kindAnalysis        = "AnalysisTemplate"
+	kindClusterAnalysis = "ClusterAnalysisTemplate"
 )
 
 // Load reads the Kargo manifests among docs and passes over everything else. Pipelines come in the order in which their
@@ -35,6 +40,7 @@ func Load(docs []manifest.Document) ([]promote.Pipeline, []promote.Finding) {
 		reported: map[problem]bool{},
 		users:    map[ref][]promote.StageRef{},
 		tasks:    map[ref]task{},
+		analyses: map[ref]analysis{},
 		checked:  map[string][]expr.Problem{},
 	}
 	for _, doc := range docs {
@@ -54,11 +60,13 @@ type loader struct {
 	order    []string                   // of projects, as first seen
 	seen     map[ref]promote.Position   // every object by name, for duplicates
 	tasks    map[ref]task               // of all projects, and of the cluster with project ""
-	users    map[ref][]promote.StageRef // the stages that use a warehouse or a task
+	analyses map[ref]analysis           // likewise
+	users    map[ref][]promote.StageRef // the stages that use a warehouse, a task or an analysis template
 	broken   map[ref]bool               // objects with an error
 	problems []problem
 	reported map[problem]bool
 	steps    int                       // read so far
+	filled   int                       // bytes of texts with arguments
 	compared int                       // names, in search of near ones
 	checked  map[string][]expr.Problem // by template and names
 }
@@ -99,7 +107,7 @@ func (l *loader) project(o object) *project {
 // read decodes one document into its project.
 func (l *loader) read(doc manifest.Document, all []manifest.Document) {
 	gk := doc.GroupKind()
-	if gk.Group != group {
+	if gk.Group != groupOf(gk.Kind) {
 		return
 	}
 	switch gk.Kind {
@@ -119,7 +127,17 @@ func (l *loader) read(doc manifest.Document, all []manifest.Document) {
 		})
 	case kindTask, kindClusterTask:
 		read(l, doc, all, func(o object, m taskManifest) { l.tasks[o.ref()] = task{o, m} })
+	case kindAnalysis, kindClusterAnalysis:
+		read(l, doc, all, func(o object, m analysisManifest) { l.analyses[o.ref()] = analysis{o, m} })
 	}
+}
+
+// groupOf is the API group of a kind.
+func groupOf(kind string) string {
+	if kind == kindAnalysis || kind == kindClusterAnalysis {
+		return rolloutsGroup
+	}
+	return group
 }
 
 // read decodes a document and hands it on when it has a usable name that is not taken.
@@ -132,12 +150,9 @@ func read[M any](l *loader, doc manifest.Document, all []manifest.Document, then
 	located := l.locate(&o, meta.Metadata, all)
 	var m M
 	for _, e := range manifest.Errors(manifest.Decode(doc, &m)) {
-		l.report(o.ref(), promote.Finding{
-			Severity: promote.SeverityError, Code: "invalid-manifest",
-			Position: promote.Position{File: e.File, Line: e.Line, Column: e.Column}, Message: e.Problem, Remedy: e.Remedy,
-		})
+		l.invalid(o, e)
 	}
-	if apiVersion := group + "/" + version; meta.APIVersion != apiVersion {
+	if apiVersion := groupOf(o.kind) + "/" + version; meta.APIVersion != apiVersion {
 		l.fail(o, "apiVersion", "unsupported-version",
 			fmt.Sprintf("apiVersion %q of %s %q is not known", meta.APIVersion, o.kind, o.name), "write "+apiVersion)
 	}
@@ -145,6 +160,28 @@ func read[M any](l *loader, doc manifest.Document, all []manifest.Document, then
 		then(o, m)
 	}
 }
+
+// genericSubscription matches the place of a subscription's type that is none of the known ones.
+var genericSubscription = regexp.MustCompile(`^spec\.subscriptions\[\d+\]\.(\w+)$`)
+
+// invalid reports what strict decoding found.
+func (l *loader) invalid(o object, e *manifest.Error) {
+	f := promote.Finding{
+		Severity: promote.SeverityError, Code: "invalid-manifest",
+		Position: promote.Position{File: e.File, Line: e.Line, Column: e.Column}, Message: e.Problem, Remedy: e.Remedy,
+	}
+	known := []string{"name", "image", "git", "chart"}
+	if match := genericSubscription.FindStringSubmatch(e.Path); o.kind == kindWarehouse && match != nil && !slices.Contains(known, match[1]) {
+		if _, near := l.nearest(match[1], known); !near {
+			f.Code, f.Message = "unsupported", fmt.Sprintf("there is no generic subscriber %q: Kargo leaves it to extensions what such a subscription finds", bounded(match[1]))
+			f.Remedy = "subscribe to an image, git or chart, or let a pipeline make a commit and subscribe to that"
+		}
+	}
+	l.report(o.ref(), f)
+}
+
+// maxLabel bounds the names of namespaces and subscriptions.
+const maxLabel = 63
 
 var (
 	labelName     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
@@ -157,7 +194,7 @@ func (l *loader) locate(o *object, meta manifest.Metadata, all []manifest.Docume
 	switch o.kind {
 	case kindProject:
 		o.project = meta.Name
-	case kindClusterTask:
+	case kindClusterTask, kindClusterAnalysis:
 	default:
 		o.project = meta.Namespace
 		if o.project == "" && o.kind == kindProjectConfig {
@@ -175,20 +212,20 @@ func (l *loader) locate(o *object, meta manifest.Metadata, all []manifest.Docume
 		l.fail(*o, "metadata.name", "invalid-name", fmt.Sprintf("name %q of %s is not a name that Kubernetes and Git accept", o.name, o.kind),
 			"use lower-case letters, digits and dashes")
 		return false
-	case o.kind == kindClusterTask:
+	case o.kind == kindClusterTask || o.kind == kindClusterAnalysis:
 		return true
 	case o.project == "":
 		o.project = "default"
 		l.fail(*o, "metadata", "missing-namespace",
 			fmt.Sprintf("%s %q has no metadata.namespace, so it belongs to no project", o.kind, o.name), "add namespace: <name of the Project>")
 		return false
-	case !labelName.MatchString(o.project) || len(o.project) > 63:
+	case !labelName.MatchString(o.project) || len(o.project) > maxLabel:
 		path := "metadata.namespace"
 		if o.kind == kindProject {
 			path = "metadata.name"
 		}
 		l.fail(*o, path, "invalid-name", fmt.Sprintf("%q is not a name that a namespace can have", o.project),
-			"use lower-case letters, digits and dashes, at most 63")
+			fmt.Sprintf("use lower-case letters, digits and dashes, at most %d", maxLabel))
 		return false
 	}
 	return true

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
@@ -72,17 +73,13 @@ func dump(pipelines []promote.Pipeline, findings []promote.Finding) string {
 	for _, p := range pipelines {
 		fmt.Fprintf(&b, "project %s declared=%v %s\n", p.Project, p.Declared, p.Position)
 		for _, w := range p.Warehouses {
-			fmt.Fprintf(&b, "  warehouse %s every %s manual=%v %s\n", w.Name, w.Interval, w.Manual, w.Position)
-			for _, s := range w.Images {
-				fmt.Fprintf(&b, "    image %s constraint=%q strict=%v allow=%q ignore=%q platform=%q limit=%d skipTLS=%v %s\n",
-					s.RepoURL, s.Constraint, s.StrictSemvers, s.Allow, s.Ignore, s.Platform, s.DiscoveryLimit, s.SkipTLSVerify, s.Position)
-			}
+			printWarehouse(&b, w)
 		}
 		for _, s := range p.Stages {
 			printStage(&b, s)
 		}
 		for _, policy := range p.Policies {
-			fmt.Fprintf(&b, "  policy %s auto=%v %s\n", policy.Stage, policy.AutoPromotion, policy.Position)
+			fmt.Fprintf(&b, "  policy %s auto=%v %s%s\n", policy.Stage, policy.AutoPromotion, policy.Position, printRollback(policy.AutoRollback))
 		}
 	}
 	for _, f := range findings {
@@ -91,16 +88,52 @@ func dump(pipelines []promote.Pipeline, findings []promote.Finding) string {
 	return b.String()
 }
 
+func printWarehouse(b *strings.Builder, w promote.Warehouse) {
+	fmt.Fprintf(b, "  warehouse %s every %s manual=%v criteria=%q %s\n", w.Name, w.Interval, w.Manual, w.Criteria, w.Position)
+	for _, s := range w.Images {
+		fmt.Fprintf(b, "    image %q %s %s constraint=%q strict=%v allow=%q ignore=%q platform=%q limit=%d cacheByTag=%v skipTLS=%v %s\n",
+			s.Name, s.RepoURL, s.Strategy, s.Constraint, s.StrictSemvers, s.Allow, s.Ignore, s.Platform, s.DiscoveryLimit, s.CacheByTag, s.SkipTLSVerify, s.Position)
+	}
+	for _, s := range w.Git {
+		fmt.Fprintf(b, "    git %q %s %s branch=%q constraint=%q strict=%v allow=%q ignore=%q filter=%q include=%q exclude=%q since=%s limit=%d skipTLS=%v %s\n",
+			s.Name, s.RepoURL, s.Strategy, s.Branch, s.Constraint, s.StrictSemvers, s.Allow, s.Ignore, s.Filter, s.Include, s.Exclude,
+			s.Since.Format(time.RFC3339), s.DiscoveryLimit, s.SkipTLSVerify, s.Position)
+	}
+	for _, s := range w.Charts {
+		fmt.Fprintf(b, "    chart %q %s %q constraint=%q limit=%d skipTLS=%v %s\n",
+			s.Name, s.RepoURL, s.Chart, s.Constraint, s.DiscoveryLimit, s.SkipTLSVerify, s.Position)
+	}
+}
+
 func printStage(b *strings.Builder, s promote.Stage) {
 	fmt.Fprintf(b, "  stage %s %s\n", s.Name, s.Position)
+	if len(s.Labels) > 0 {
+		fmt.Fprintf(b, "    labels %v\n", s.Labels)
+	}
 	for _, r := range s.Requests {
-		fmt.Fprintf(b, "    request %s direct=%v stages=%q all=%v soak=%s %s\n", r.Warehouse, r.Direct, r.Stages, r.All, r.RequiredSoak, r.Position)
+		fmt.Fprintf(b, "    request %s direct=%v stages=%q all=%v soak=%s", r.Warehouse, r.Direct, r.Stages, r.All, r.RequiredSoak)
+		if r.MatchUpstream {
+			b.WriteString(" match-upstream")
+		}
+		fmt.Fprintf(b, " %s\n", r.Position)
 	}
 	for _, v := range s.Vars {
 		fmt.Fprintf(b, "    var %s=%q\n", v.Name, v.Value)
 	}
-	for _, one := range s.Steps {
-		fmt.Fprintf(b, "    step %s uses %s %s", one.As, one.Uses, one.Position)
+	printSteps(b, "step", s.Steps)
+	printSteps(b, "verify", s.Verify)
+}
+
+func printRollback(r promote.AutoRollback) string {
+	if r == (promote.AutoRollback{}) {
+		return ""
+	}
+	return fmt.Sprintf(" rollback=%+v", r)
+}
+
+func printSteps(b *strings.Builder, what string, steps []promote.Step) {
+	for _, one := range steps {
+		fmt.Fprintf(b, "    %s %s uses %s %s", what, one.As, one.Uses, one.Position)
 		if one.If != "" || one.ContinueOnError || one.Timeout != 0 || one.ErrorThreshold != 0 {
 			timeout, _ := one.Timeout.MarshalText()
 			fmt.Fprintf(b, " if=%q continue=%v timeout=%s threshold=%d", one.If, one.ContinueOnError, timeout, one.ErrorThreshold)

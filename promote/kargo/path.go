@@ -51,55 +51,90 @@ func literal(template string, known map[string]literalText) literalText {
 	return literalText{text, true}
 }
 
-// checkout is a place where git-clone puts files.
-type checkout struct{ written, clean string }
+// place is where earlier steps left files.
+type place struct {
+	written, clean string
+	checkout       bool // git-clone put them there
+}
 
-// checkPaths checks that steps work where something was checked out. It says nothing once a path depends on more than plain
-// variables.
+// holds reports whether something at a path may be in the place.
+func (p place) holds(clean string) bool {
+	return clean == p.clean || p.clean == "" || strings.HasPrefix(clean, p.clean+"/")
+}
+
+// checkPaths checks that steps work where something was checked out or written. It says nothing once a path depends on more
+// than plain variables.
 func (l *loader) checkPaths(p plan) {
-	var checkouts []checkout
+	var places []place
 	for _, s := range p.steps {
-		if _, ok := stepSchemas[s.Uses]; s.raw || !ok {
+		known, ok := stepSchemas[s.Uses]
+		if s.raw || !ok {
 			return
 		}
-		known := literals(slices.Concat(p.vars, s.vars))
+		texts := literals(slices.Concat(p.vars, s.vars))
 		if s.Uses == "git-clone" {
-			found, ok := cloned(s, known)
+			found, ok := cloned(s, texts)
 			if !ok {
 				return
 			}
-			checkouts = append(checkouts, found...)
+			places = append(places, found...)
 			continue
 		}
-		node := child(s.config, "path")
-		if node == nil || node.Kind != yaml.ScalarNode {
-			continue
+		made, ok := l.checkStepPaths(p, s, known, texts, places)
+		if !ok {
+			return
 		}
-		if where := literal(node.Value, known); where.plain {
-			l.checkPath(p, s, node, where.text, checkouts)
-		}
+		places = append(places, made...)
 	}
 }
 
-func (l *loader) checkPath(p plan, s plannedStep, node *yaml.Node, text string, checkouts []checkout) {
-	clean := path.Clean("/" + text)[1:]
-	if slices.ContainsFunc(checkouts, func(c checkout) bool {
-		return clean == c.clean || c.clean == "" || strings.HasPrefix(clean, c.clean+"/")
+// checkStepPaths checks what one step reads and returns where it writes; ok is false when that is not known before it runs.
+func (l *loader) checkStepPaths(p plan, s plannedStep, known schema, texts map[string]literalText, places []place) (made []place, ok bool) {
+	for _, k := range known.keys {
+		node := child(s.config, k.name)
+		if k.place == placeNone || node == nil || node.Kind != yaml.ScalarNode {
+			continue
+		}
+		where := literal(node.Value, texts)
+		switch {
+		case k.place == placeMade && !where.plain:
+			return nil, false
+		case k.place == placeMade:
+			made = append(made, place{written: where.text, clean: clean(where.text)})
+		case where.plain:
+			l.checkPath(p, s, node, k.place, where.text, places)
+		}
+	}
+	return made, true
+}
+
+// clean is a path below the folder that steps work in.
+func clean(text string) string { return path.Clean("/" + text)[1:] }
+
+func (l *loader) checkPath(p plan, s plannedStep, node *yaml.Node, kind placeKind, text string, places []place) {
+	target := clean(text)
+	if slices.ContainsFunc(places, func(one place) bool {
+		if kind == placeTree {
+			return one.checkout && one.holds(target)
+		}
+		return one.holds(target) || !one.checkout && (target == "" || strings.HasPrefix(one.clean, target+"/"))
 	}) {
 		return
 	}
-	verb := "works in"
-	if strings.HasPrefix(s.Uses, "yaml-") {
-		verb = "reads"
+	verb := "reads"
+	if kind == placeTree {
+		verb = "works in"
 	}
 	message := fmt.Sprintf("%s %s %q but no git-clone before it checks out there", s.Uses, verb, bounded(text))
 	remedy := "add a git-clone step before it"
-	if len(checkouts) > 0 {
-		written := make([]string, len(checkouts))
-		for i, c := range checkouts {
-			written[i] = c.written
+	var checkouts []string
+	for _, one := range places {
+		if one.checkout {
+			checkouts = append(checkouts, bounded(one.written))
 		}
-		remedy = "begin the path with one of the checkouts: " + strings.Join(written, ", ")
+	}
+	if len(checkouts) > 0 {
+		remedy = "begin the path with one of the checkouts: " + strings.Join(checkouts, ", ")
 	}
 	l.report(p.ref(), promote.Finding{
 		Severity: promote.SeverityError, Code: "path-not-cloned", Position: s.source.node(node), Message: message, Remedy: remedy,
@@ -107,7 +142,7 @@ func (l *loader) checkPath(p plan, s plannedStep, node *yaml.Node, text string, 
 }
 
 // cloned lists where a git-clone step checks out; ok is false when that is not known before it runs.
-func cloned(s plannedStep, known map[string]literalText) (found []checkout, ok bool) {
+func cloned(s plannedStep, texts map[string]literalText) (found []place, ok bool) {
 	list := child(s.config, "checkout")
 	if list == nil || list.Kind != yaml.SequenceNode {
 		return nil, false
@@ -117,11 +152,11 @@ func cloned(s plannedStep, known map[string]literalText) (found []checkout, ok b
 		if node == nil || node.Kind != yaml.ScalarNode {
 			return nil, false
 		}
-		where := literal(node.Value, known)
+		where := literal(node.Value, texts)
 		if !where.plain {
 			return nil, false
 		}
-		found = append(found, checkout{where.text, path.Clean("/" + where.text)[1:]})
+		found = append(found, place{written: where.text, clean: clean(where.text), checkout: true})
 	}
 	return found, true
 }

@@ -51,6 +51,9 @@ func (c planCheck) step(index int, s plannedStep) {
 		if alias, ok := strings.CutPrefix(before.As, s.task+"::"); ok && s.task != "" {
 			allowed.TaskOutputs = append(allowed.TaskOutputs, alias)
 		}
+		if before.Uses == "compose-output" && before.task != "" {
+			allowed.Outputs = append(allowed.Outputs, before.task)
+		}
 	}
 	for i, v := range s.vars {
 		allowed.Vars = names(vars[:len(c.plan.vars)+i])
@@ -64,7 +67,8 @@ func (c planCheck) step(index int, s plannedStep) {
 	known := literals(vars)
 	c.walk(s.config, func(n *yaml.Node) {
 		c.node(s.source, n, allowed)
-		c.images(s.source.node(n), n.Value, known)
+		c.artifacts(s.source.node(n), n.Value, known)
+		c.oldOutputs(index, s.source.node(n), n.Value)
 	})
 	if s.Uses == "yaml-update" {
 		c.unquoted(s)
@@ -119,9 +123,33 @@ func (l *loader) mistakes(template string, allowed expr.Names) []expr.Problem {
 	if found, ok := l.checked[key]; ok {
 		return found
 	}
+	allowed.Target = strings.Contains(template, "target") // lockkeeper.yaml says which stages have targets
 	found := expr.Check(template, allowed)
 	l.checked[key] = found
 	return found
+}
+
+// oldOutput matches the number of a change by the name that it had up to Kargo 1.6.
+var oldOutput = regexp.MustCompile(`\b(task\.)?outputs(?:\.(\w+)|\[\s*(?:'([^']*)'|"([^"]*)")\s*\])\.prNumber\b`)
+
+// oldOutputs warns of outputs that Kargo has renamed.
+func (c planCheck) oldOutputs(index int, at promote.Position, template string) {
+	if !strings.Contains(template, "prNumber") {
+		return
+	}
+	for _, match := range oldOutput.FindAllStringSubmatch(template, -1) {
+		alias := match[2] + match[3] + match[4]
+		if match[1] != "" {
+			alias = c.plan.steps[index].task + "::" + alias
+		}
+		if !slices.ContainsFunc(c.plan.steps[:index], func(s plannedStep) bool { return s.As == alias && s.Uses == "git-open-pr" }) {
+			continue
+		}
+		c.report(c.plan.ref(), promote.Finding{
+			Severity: promote.SeverityWarning, Code: "deprecated-output", Position: at,
+			Message: "git-open-pr gives prNumber in Kargo up to 1.6 only", Remedy: "write pr.id instead of prNumber",
+		})
+	}
 }
 
 // unquoted warns of versions that Kargo would write as numbers.
@@ -149,73 +177,4 @@ func bare(template string) bool {
 	return strings.HasPrefix(text, "${{") && strings.HasSuffix(text, "}}") && strings.Count(text, "${{") == 1 &&
 		strings.Contains(text, "imageFrom") && strings.Contains(text, ".Tag") &&
 		!strings.Contains(text, "uote(") && !strings.Contains(text, "asYAML(") && !strings.Contains(text, "asJSON(")
-}
-
-// imageCall matches imageFrom with arguments that are plain variables or strings.
-var imageCall = regexp.MustCompile(`\bimageFrom\(\s*(vars\.\w+|'[^'\\]*'|"[^"\\]*")\s*(?:,\s*warehouse\(\s*(vars\.\w+|'[^'\\]*'|"[^"\\]*")\s*\)\s*)?\)`)
-
-// images checks that the images which a template asks for are among the freight of the stage.
-func (c planCheck) images(at promote.Position, template string, known map[string]literalText) {
-	if strings.Contains(template, "?") || strings.Contains(template, "nil") { // the template provides for no image
-		return
-	}
-	for _, match := range imageCall.FindAllStringSubmatch(template, -1) {
-		repo, ok := argument(match[1], known)
-		if !ok || repo == "" {
-			continue
-		}
-		warehouse, ok := "", true
-		if match[2] != "" {
-			warehouse, ok = argument(match[2], known)
-		}
-		if ok {
-			c.image(at, repo, warehouse)
-		}
-	}
-}
-
-// argument is the text of an argument, if it does not depend on anything that is not known yet.
-func argument(text string, known map[string]literalText) (string, bool) {
-	name, isVar := strings.CutPrefix(text, "vars.")
-	if !isVar {
-		return text[1 : len(text)-1], true
-	}
-	value, ok := known[name]
-	return value.text, ok && value.plain
-}
-
-func (c planCheck) image(at promote.Position, repo, warehouse string) {
-	var requested, subscribed []string
-	found := false
-	for _, r := range c.plan.stage.Requests {
-		w, ok := c.warehouses[r.Warehouse]
-		if !ok || c.broken[ref{kindWarehouse, c.plan.project, w.Name}] {
-			return // reported already
-		}
-		requested = append(requested, w.Name)
-		if warehouse != "" && warehouse != w.Name {
-			continue
-		}
-		for _, image := range w.Images {
-			subscribed = append(subscribed, image.RepoURL)
-			found = found || promote.SameImage(image.RepoURL, repo)
-		}
-	}
-	finding := promote.Finding{Severity: promote.SeverityError, Position: at}
-	if strings.ContainsAny(warehouse+repo, "<>") { // a placeholder: the manifest is an example or not finished
-		finding.Severity = promote.SeverityWarning
-	}
-	switch {
-	case warehouse != "" && !slices.Contains(requested, warehouse):
-		finding.Code = "unknown-warehouse"
-		finding.Message = fmt.Sprintf("the stage does not request freight of warehouse %q, so imageFrom gives nothing", bounded(warehouse))
-		finding.Remedy = c.near(warehouse, requested, "requested warehouses")
-	case !found:
-		finding.Code = "unknown-image"
-		finding.Message = fmt.Sprintf("no requested warehouse subscribes to image %q, so imageFrom gives nothing", bounded(repo))
-		finding.Remedy = c.near(repo, subscribed, "subscribed images")
-	default:
-		return
-	}
-	c.report(c.plan.ref(), finding)
 }

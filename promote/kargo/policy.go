@@ -14,14 +14,37 @@ import (
 func (l *loader) policies(p *project) []promote.Policy {
 	var out []promote.Policy
 	for _, one := range slices.Concat(p.policies, p.oldPolicies) {
-		if present(one.value.AutoRollback) {
-			l.warn(one.object, one.path+".autoRollback", "not-enforced", "autoRollback is not carried out", "roll back by promoting the earlier freight")
-		}
+		rollback := l.rollback(one)
 		for _, stage := range l.selected(p, one) {
-			out = append(out, promote.Policy{Stage: stage, AutoPromotion: one.value.AutoPromotionEnabled, Position: one.at(one.path)})
+			out = append(out, promote.Policy{
+				Stage: stage, AutoPromotion: one.value.AutoPromotionEnabled, AutoRollback: rollback, Position: one.at(one.path),
+			})
 		}
 	}
 	return out
+}
+
+// rollback says after what a policy rolls back. One that lists no phases does so after a failed verification.
+func (l *loader) rollback(one sourced[policy]) promote.AutoRollback {
+	written := one.value.AutoRollback
+	if written == nil {
+		return promote.AutoRollback{}
+	}
+	l.phases(one, ".onPromotion", written.OnPromotion, "Failed", "Errored", "Aborted")
+	l.phases(one, ".onVerification", written.OnVerification, "Failed", "Error", "Aborted", "Inconclusive")
+	return promote.AutoRollback{
+		Promotion:    len(written.OnPromotion) > 0,
+		Verification: len(written.OnVerification) > 0 || len(written.OnPromotion) == 0,
+	}
+}
+
+func (l *loader) phases(one sourced[policy], key string, phases []string, known ...string) {
+	for i, phase := range phases {
+		if !slices.Contains(known, phase) {
+			l.fail(one.object, fmt.Sprintf("%s.autoRollback%s[%d]", one.path, key, i), "invalid-value",
+				fmt.Sprintf("phase %q is not one to roll back after", bounded(phase)), "write "+either(known))
+		}
+	}
 }
 
 // selected returns the names of the stages that a policy is about.
@@ -37,6 +60,7 @@ func (l *loader) selected(p *project, one sourced[policy]) []string {
 			l.fail(one.object, one.path+".stage", "invalid-value", fmt.Sprintf("stage %q is not a name", selector.Name), "write patterns in stageSelector.name")
 			return nil
 		}
+		l.warn(one.object, one.path+".stage", "deprecated-key", "Kargo has deprecated stage of a policy", fmt.Sprintf("write stageSelector: {name: %s}", selector.Name))
 	case selector == nil || selector.Name == "" && len(selector.MatchLabels)+len(selector.MatchExpressions) == 0:
 		l.fail(one.object, one.path, "missing-key", "the policy selects no stage", "add stageSelector: {name: …}")
 		return nil
@@ -47,9 +71,7 @@ func (l *loader) selected(p *project, one sourced[policy]) []string {
 		return nil
 	}
 	for i, requirement := range selector.MatchExpressions {
-		if !slices.Contains([]string{"In", "NotIn", "Exists", "DoesNotExist"}, requirement.Operator) {
-			l.fail(one.object, fmt.Sprintf("%s.stageSelector.matchExpressions[%d]", one.path, i), "invalid-value",
-				fmt.Sprintf("operator %q is not known", requirement.Operator), "write In, NotIn, Exists or DoesNotExist")
+		if !l.requirement(one.object, fmt.Sprintf("%s.stageSelector.matchExpressions[%d]", one.path, i), requirement) {
 			return nil
 		}
 	}
@@ -65,6 +87,24 @@ func (l *loader) selected(p *project, one sourced[policy]) []string {
 			l.near(selector.Name, all, "stages of the project"))
 	}
 	return names
+}
+
+// requirement checks one requirement of a label selector as Kubernetes does.
+func (l *loader) requirement(o object, path string, r labelRequirement) bool {
+	lists := r.Operator == "In" || r.Operator == "NotIn"
+	switch {
+	case !lists && r.Operator != "Exists" && r.Operator != "DoesNotExist":
+		l.fail(o, path, "invalid-value", fmt.Sprintf("operator %q is not known", r.Operator), "write In, NotIn, Exists or DoesNotExist")
+	case r.Key == "":
+		l.fail(o, path, "missing-key", "the requirement names no label", "add key: <label>")
+	case lists && len(r.Values) == 0:
+		l.fail(o, path, "missing-key", fmt.Sprintf("operator %s compares with nothing", r.Operator), "add values")
+	case !lists && len(r.Values) > 0:
+		l.fail(o, path, "conflicting-keys", fmt.Sprintf("operator %s takes no values", r.Operator), "remove values, or write In or NotIn")
+	default:
+		return true
+	}
+	return false
 }
 
 // nameMatcher reads an exact name, "glob:…", "regex:…" or "regexp:…". The empty name matches every stage.

@@ -4,138 +4,100 @@ package kargo
 type valueKind int
 
 const (
-	kindText   valueKind = iota // a string; a number is an error that asks for quotes
-	kindScalar                  // a string, number, boolean or null
-	kindFlag                    // a boolean
-	kindCount                   // a whole number
-	kindTexts                   // a list of strings
-	kindObject                  // a mapping
-	kindList                    // a list of mappings
+	kindText       valueKind = iota // a string; a number is an error that asks for quotes
+	kindScalar                      // a string, number, boolean or null
+	kindFlag                        // a boolean
+	kindCount                       // a whole number, not negative
+	kindDuration                    // a string such as "1m30s"
+	kindExpression                  // an expression without delimiters
+	kindResponse                    // likewise, over the answer to an HTTP request
+	kindTexts                       // a list of strings
+	kindValues                      // a mapping to strings, numbers and booleans
+	kindObject                      // a mapping
+	kindList                        // a list of mappings
+	kindAny
 )
 
-// schema is what the configuration of a step, or a mapping inside it, may hold.
+// placeKind says what a path is for, so that it can be checked against what earlier steps left.
+type placeKind int
+
+const (
+	placeNone placeKind = iota
+	placeRead           // something that an earlier step checked out or wrote
+	placeTree           // something that git-clone checked out
+	placeMade           // something that the step writes
+)
+
+// schema is what the configuration of a step, or a mapping inside it, may hold. The zero value holds nothing.
 type schema struct {
-	keys   []schemaKey
+	keys   keys
+	open   bool     // any other key too
 	needs  []string // at least one of these
 	single []string // at most one of these
 }
+
+type keys []schemaKey
 
 type schemaKey struct {
 	name     string
 	kind     valueKind
 	required bool
+	blank    bool // the empty string is a value
+	choices  []string
+	place    placeKind
 	inner    *schema
 	refused  string // why the key is not supported, with what to do
 	old      string // why the key should go, with what to do
 }
 
-// stepSchemas are the steps that Lockkeeper runs (Kargo: pkg/promotion/runner/builtin/schemas).
-var stepSchemas = map[string]schema{
-	"git-clone": {keys: []schemaKey{
-		{name: "repoURL", required: true},
-		{name: "checkout", kind: kindList, required: true, inner: &schema{
-			keys: []schemaKey{
-				{name: "path", required: true},
-				{name: "branch"},
-				{name: "commit"},
-				{name: "as"},
-				{name: "tag", refused: "checking out a tag is not supported yet; name a branch or a commit"},
-				{name: "create", kind: kindFlag, refused: "creating branches is not supported yet; create the branch by hand and remove the key"},
-				{name: "sparse", kind: kindTexts, old: "sparse has no effect, since only what is read is fetched; remove it"},
-				{name: "fromFreight", kind: kindFlag, refused: "it was removed from Kargo in 1.3 and freight holds no commits yet; name a branch"},
-				{name: "fromOrigin", kind: kindObject, refused: "it was removed from Kargo in 1.3 and freight holds no commits yet; name a branch"},
-			},
-			single: []string{"branch", "commit", "tag"},
-		}},
-		{name: "author", kind: kindObject, inner: &authorSchema},
-		{name: "insecureSkipTLSVerify", kind: kindFlag},
-		{name: "recurseSubmodules", kind: kindFlag},
-		{name: "blobless", kind: kindFlag},
-	}},
-	"yaml-parse": {keys: []schemaKey{
-		{name: "path", required: true},
-		{name: "outputs", kind: kindList, required: true, inner: &schema{keys: []schemaKey{
-			{name: "name", required: true},
-			{name: "fromExpression", required: true},
-		}}},
-	}},
-	"yaml-update": {keys: []schemaKey{
-		{name: "path", required: true},
-		{name: "updates", kind: kindList, required: true, inner: &schema{keys: []schemaKey{
-			{name: "key", required: true},
-			{name: "value", kind: kindScalar, required: true},
-		}}},
-	}},
-	"git-commit": {
-		keys: []schemaKey{
-			{name: "path", required: true},
-			{name: "message"},
-			{name: "messageFromSteps", kind: kindTexts, old: "messageFromSteps is no longer read by Kargo; write message: ${{ outputs['<alias>'].commitMessage }}, in a task with task.outputs"},
-			{name: "author", kind: kindObject, inner: &authorSchema, old: "Kargo drops author here in 1.12; move it to git-clone"},
-		},
-		needs: []string{"message", "messageFromSteps"},
-	},
-	"git-push": {
-		keys: []schemaKey{
-			{name: "path", required: true},
-			{name: "targetBranch"},
-			{name: "generateTargetBranch", kind: kindFlag},
-			{name: "tag", refused: "pushing tags is not supported yet; name a targetBranch"},
-			{name: "maxAttempts", kind: kindCount},
-			{name: "force", kind: kindFlag},
-			{name: "provider"},
-		},
-		single: []string{"targetBranch", "generateTargetBranch", "tag"},
-	},
-	"git-open-pr": {keys: []schemaKey{
-		{name: "repoURL", required: true},
-		{name: "sourceBranch", required: true},
-		{name: "targetBranch", required: true},
-		{name: "title"},
-		{name: "description"},
-		{name: "labels", kind: kindTexts},
-		{name: "provider"},
-		{name: "insecureSkipTLSVerify", kind: kindFlag},
-		{name: "createTargetBranch", kind: kindFlag, old: "createTargetBranch has no effect and leaves Kargo in 1.12; remove it"},
-	}},
-	"git-wait-for-pr": {keys: []schemaKey{
-		{name: "repoURL", required: true},
-		{name: "prNumber", kind: kindCount, required: true},
-		{name: "provider"},
-		{name: "pollInterval"},
-		{name: "insecureSkipTLSVerify", kind: kindFlag},
-	}},
-	"argocd-update": {keys: []schemaKey{
-		{name: "apps", kind: kindList, required: true, inner: &schema{
-			keys: []schemaKey{
-				{name: "name", required: true},
-				{name: "namespace"},
-				{name: "selector", kind: kindObject, refused: "selecting applications by label is not supported yet; name each one"},
-				{name: "sources", kind: kindList, inner: &schema{keys: []schemaKey{
-					{name: "repoURL", required: true},
-					{name: "desiredRevision"},
-					{name: "chart", refused: "chart sources are not supported yet; remove the source"},
-					{name: "updateTargetRevision", kind: kindFlag, refused: inCluster},
-					{name: "kustomize", kind: kindObject, refused: inCluster},
-					{name: "helm", kind: kindObject, refused: inCluster},
-				}}},
-			},
-		}},
-	}},
+// The functions below name what the table of steps is made of.
+
+func str(name string) schemaKey        { return schemaKey{name: name} }
+func scalar(name string) schemaKey     { return schemaKey{name: name, kind: kindScalar} }
+func flag(name string) schemaKey       { return schemaKey{name: name, kind: kindFlag} }
+func count(name string) schemaKey      { return schemaKey{name: name, kind: kindCount} }
+func duration(name string) schemaKey   { return schemaKey{name: name, kind: kindDuration} }
+func expression(name string) schemaKey { return schemaKey{name: name, kind: kindExpression} }
+func response(name string) schemaKey   { return schemaKey{name: name, kind: kindResponse} }
+func strs(name string) schemaKey       { return schemaKey{name: name, kind: kindTexts} }
+func values(name string) schemaKey     { return schemaKey{name: name, kind: kindValues} }
+func anything(name string) schemaKey   { return schemaKey{name: name, kind: kindAny} }
+
+func choice(name string, choices ...string) schemaKey {
+	return schemaKey{name: name, choices: choices}
 }
 
-const inCluster = "it would change the Application in the cluster behind Git's back; change the file that declares it with yaml-update"
+func mapping(name string, inner schema) schemaKey {
+	return schemaKey{name: name, kind: kindObject, inner: &inner}
+}
 
-var authorSchema = schema{keys: []schemaKey{
-	{name: "name"},
-	{name: "email"},
-	{name: "signingKey", refused: "signing with a key of the step is not supported; commits are signed by the server's key"},
-}}
+func list(name string, inner schema) schemaKey {
+	return schemaKey{name: name, kind: kindList, inner: &inner}
+}
 
-// otherSteps are the steps that Kargo has and Lockkeeper does not run.
-var otherSteps = []string{
-	"argocd-wait", "compose-output", "copy", "delete", "fail", "file-write", "git-clear", "git-merge-pr", "git-tag",
-	"github-push", "helm-template", "helm-update-chart", "http", "http-download", "json-parse", "json-update",
-	"kustomize-build", "kustomize-set-image", "oci-download", "oci-push", "set-freight-alias", "set-metadata", "tar",
-	"toml-parse", "toml-update", "untar", "yaml-merge",
+func from(name string) schemaKey { return schemaKey{name: name, place: placeRead} }
+func tree() schemaKey            { return schemaKey{name: "path", place: placeTree} }
+func into(name string) schemaKey { return schemaKey{name: name, place: placeMade} }
+
+func must(k schemaKey) schemaKey {
+	k.required = true
+	return k
+}
+
+// mayBeEmpty lets the empty string count as a value.
+func mayBeEmpty(k schemaKey) schemaKey {
+	k.blank = true
+	return k
+}
+
+// refused marks a key of Kargo that is an error here.
+func refused(k schemaKey, why string) schemaKey {
+	k.refused = why
+	return k
+}
+
+// old marks a key that still works and should go.
+func old(k schemaKey, why string) schemaKey {
+	k.old = why
+	return k
 }

@@ -27,18 +27,25 @@ type plannedVar struct {
 // stage reads one stage and expands its steps.
 func (l *loader) stage(o object, m stageManifest) plan {
 	spec := m.Spec
-	p := plan{object: o, stage: promote.Stage{Name: o.name, Position: o.position()}}
+	p := plan{object: o, stage: promote.Stage{Name: o.name, Labels: m.Metadata.Labels, Position: o.position()}}
 	for i, request := range spec.RequestedFreight {
 		p.stage.Requests = append(p.stage.Requests, l.request(o, fmt.Sprintf("spec.requestedFreight[%d]", i), request))
 	}
 	l.checkRequests(o, p.stage.Requests)
 	p.vars = l.variables(o, "spec.vars", spec.Vars)
+	own := slices.Clip(p.vars)
 	if spec.PromotionTemplate != nil {
 		const path = "spec.promotionTemplate.spec"
 		p.vars = append(p.vars, l.variables(o, path+".vars", spec.PromotionTemplate.Spec.Vars)...)
 		p.steps = l.expand(o, path+".steps", spec.PromotionTemplate.Spec.Steps, p.vars)
 	}
 	l.unsupportedStageKeys(o, m)
+	if len(p.steps) > 0 || l.broken[o.ref()] {
+		p.stage.Verify = l.verification(o, spec.Verification, own)
+		l.checkVerifyNames(o, p.steps, p.stage.Verify)
+	} else {
+		l.unused(o, "spec.verification", spec.Verification != nil, "in a stage without steps, where nothing ever runs")
+	}
 	for _, v := range p.vars {
 		p.stage.Vars = append(p.stage.Vars, v.Var)
 	}
@@ -62,11 +69,7 @@ func (l *loader) unsupportedStageKeys(o object, m stageManifest) {
 			"write requestedFreight with origin and sources instead")
 	}
 	if present(spec.Targets) {
-		l.fail(o, "spec.targets", "unsupported", "targets are not supported", "write one Stage for each target")
-	}
-	if present(spec.Verification) {
-		l.warn(o, "spec.verification", "verification-not-run", "the analysis templates of verification are not run yet: a stage is verified when its applications are synced and healthy",
-			"keep a downstream stage from auto-promotion where that is not enough")
+		l.fail(o, "spec.targets", "unsupported", "targets of a Stage are chosen among the objects of a cluster, which are not read", "list them in lockkeeper.yaml under targets")
 	}
 }
 
@@ -98,11 +101,28 @@ func (l *loader) request(o object, path string, r freightRequest) promote.Freigh
 		}
 		out.RequiredSoak = max(parsed, 0)
 	}
-	if options := r.Sources.AutoPromotionOptions; options != nil && options.SelectionPolicy != "" && options.SelectionPolicy != "NewestFreight" {
-		l.fail(o, path+".sources.autoPromotionOptions.selectionPolicy", "unsupported",
-			fmt.Sprintf("selectionPolicy %q is not supported yet", options.SelectionPolicy), "supported is NewestFreight")
+	if options := r.Sources.AutoPromotionOptions; options != nil {
+		out.MatchUpstream = l.matchUpstream(o, path+".sources", r, options.SelectionPolicy)
 	}
 	return out
+}
+
+// matchUpstream reads a selection policy. Only one upstream stage can be followed.
+func (l *loader) matchUpstream(o object, path string, r freightRequest, policy string) bool {
+	const key = ".autoPromotionOptions.selectionPolicy"
+	const remedy = "list one stage in sources.stages without sources.direct, or write NewestFreight"
+	switch {
+	case policy == "" || policy == "NewestFreight":
+		return false
+	case policy != "MatchUpstream":
+		l.fail(o, path+key, "invalid-value", fmt.Sprintf("selectionPolicy %q is not known", bounded(policy)), "write NewestFreight or MatchUpstream")
+		return false
+	case r.Sources.Direct:
+		l.fail(o, path+key, "conflicting-keys", "selectionPolicy MatchUpstream follows an upstream stage, but the freight comes straight from its warehouse", remedy)
+	case len(r.Sources.Stages) > 1:
+		l.fail(o, path+key, "conflicting-keys", fmt.Sprintf("selectionPolicy MatchUpstream follows one upstream stage, but there are %d", len(r.Sources.Stages)), remedy)
+	}
+	return true
 }
 
 func (l *loader) checkRequests(o object, requests []promote.FreightRequest) {

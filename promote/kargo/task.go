@@ -149,6 +149,10 @@ func (l *loader) expandTask(o object, path string, index int, s step, promotionV
 		l.fail(o, path+".task.kind", "invalid-value", fmt.Sprintf("task kind %q is not known", kind), "write PromotionTask or ClusterPromotionTask")
 		return unknown
 	}
+	if s.Task.Name == "" {
+		l.fail(o, path+".task", "missing-key", "the step names no task", "add task: {name: …}")
+		return unknown
+	}
 	t, ok := l.tasks[s.Task.ref(o.project)]
 	if !ok {
 		l.unknownTask(o, path+".task", *s.Task)

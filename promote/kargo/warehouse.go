@@ -3,11 +3,9 @@ package kargo
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/Masterminds/semver/v3"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -19,50 +17,37 @@ const (
 	maxDiscoveryLimit     = 100
 )
 
-var (
-	intervalPattern = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(s|m|h))+$`)
-	repoURLPattern  = regexp.MustCompile(`^(\w+([.-]\w+)*(:\d+)?/)?(\w+([.-]\w+)*)(/\w+([.-]\w+)*)*$`)
-	platformPattern = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$`)
-)
+var intervalPattern = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(s|m|h))+$`)
 
 // present reports whether a key that is decoded as a node was written with a value.
 func present(n yaml.Node) bool { return n.Kind != 0 && n.Tag != "!!null" }
 
 func (l *loader) warehouse(o object, m warehouseManifest) promote.Warehouse {
 	spec := m.Spec
-	w := promote.Warehouse{Name: o.name, Interval: defaultInterval, Position: o.position()}
+	w := promote.Warehouse{
+		Name: o.name, Interval: defaultInterval, Criteria: strings.TrimSpace(spec.FreightCreationCriteria.Expression), Position: o.position(),
+	}
 	if spec.Interval != "" {
 		w.Interval = l.interval(o, spec.Interval)
 	}
+	const criteria = "spec.freightCreationCriteria.expression"
 	switch spec.FreightCreationPolicy {
 	case "", "Automatic":
+		l.checkCriteria(o, criteria, w.Criteria)
 	case "Manual":
 		w.Manual = true
+		l.unused(o, criteria, w.Criteria != "", "with freightCreationPolicy Manual")
 	default:
 		l.fail(o, "spec.freightCreationPolicy", "invalid-value",
 			fmt.Sprintf("freightCreationPolicy %q is not known", spec.FreightCreationPolicy), "write Automatic or Manual")
-	}
-	if present(spec.FreightCreationCriteria) {
-		l.fail(o, "spec.freightCreationCriteria", "unsupported",
-			"freightCreationCriteria is not supported yet: freight would be made that it is meant to prevent", "remove it")
 	}
 	if len(spec.Subscriptions) == 0 {
 		l.fail(o, "spec.subscriptions", "missing-key", fmt.Sprintf("Warehouse %q subscribes to nothing", o.name),
 			"add subscriptions with an image and its repoURL")
 	}
+	r := subscriptionReader{loader: l, o: o, seen: map[string]promote.Position{}}
 	for i, one := range spec.Subscriptions {
-		path := fmt.Sprintf("spec.subscriptions[%d]", i)
-		image, ok := l.subscription(o, path, one)
-		if !ok {
-			continue
-		}
-		for _, other := range w.Images {
-			if promote.SameImage(other.RepoURL, image.RepoURL) {
-				l.fail(o, path, "duplicate-subscription",
-					fmt.Sprintf("image %q is subscribed twice, first at %s", image.RepoURL, other.Position), "remove one of them")
-			}
-		}
-		w.Images = append(w.Images, image)
+		r.read(fmt.Sprintf("spec.subscriptions[%d]", i), one, &w)
 	}
 	return w
 }
@@ -80,119 +65,111 @@ func (l *loader) interval(o object, text string) time.Duration {
 	return parsed
 }
 
-func (l *loader) subscription(o object, path string, s subscription) (promote.ImageSubscription, bool) {
+// unused warns of a key that is written and changes nothing.
+func (l *loader) unused(o object, path string, written bool, when string) {
+	if written {
+		key := path[strings.LastIndexByte(path, '.')+1:]
+		l.warn(o, path, "unused-key", fmt.Sprintf("%s has no effect %s", key, when), "remove it")
+	}
+}
+
+// subscriptionReader reads the subscriptions of one warehouse.
+type subscriptionReader struct {
+	*loader
+	o    object
+	seen map[string]promote.Position // names and repositories
+}
+
+// read adds one subscription to the warehouse.
+func (r subscriptionReader) read(path string, s subscription, w *promote.Warehouse) {
+	r.checkTypes(path, s)
+	if s.Name != "" {
+		r.checkName(path+".name", s.Name)
+	}
+	if s.Image != nil {
+		image := r.image(path+".image", *s.Image)
+		image.Name = s.Name
+		r.once(path, "image", image.RepoURL, promote.NormalizeImage(image.RepoURL), image.Position)
+		w.Images = append(w.Images, image)
+	}
+	if s.Git != nil {
+		git := r.git(path+".git", *s.Git)
+		git.Name = s.Name
+		r.once(path, "Git repository", withoutUser(git.RepoURL), promote.NormalizeGitURL(git.RepoURL), git.Position)
+		w.Git = append(w.Git, git)
+	}
+	if s.Chart != nil {
+		chart := r.chart(path+".chart", *s.Chart)
+		chart.Name = s.Name
+		written := strings.TrimSuffix(withoutUser(chart.RepoURL)+" "+chart.Chart, " ")
+		r.once(path, "chart", written, promote.NormalizeChartURL(chart.RepoURL)+":"+chart.Chart, chart.Position)
+		w.Charts = append(w.Charts, chart)
+	}
+}
+
+func (r subscriptionReader) checkTypes(path string, s subscription) {
 	types := 0
-	for _, written := range []bool{s.Image != nil, present(s.Git), present(s.Chart)} {
+	for _, written := range []bool{s.Image != nil, s.Git != nil, s.Chart != nil} {
 		if written {
 			types++
 		}
 	}
-	const now = `supported is "image" with imageSelectionStrategy SemVer`
 	switch {
-	case types == 0:
-		l.fail(o, path, "invalid-subscription", "the subscription names nothing to subscribe to", now)
 	case types > 1:
-		l.fail(o, path, "invalid-subscription", "the subscription names more than one of image, git and chart", "make each its own item of the list")
-	case present(s.Git):
-		l.fail(o, path+".git", "unsupported", "git subscriptions are not supported yet", now)
-	case present(s.Chart):
-		l.fail(o, path+".chart", "unsupported", "chart subscriptions are not supported yet", now)
+		r.fail(r.o, path, "invalid-subscription", "the subscription names more than one of image, git and chart", "make each its own item of the list")
+	case types == 0 && !r.broken[r.o.ref()]: // else the unknown key that stands instead is reported already
+		r.fail(r.o, path, "invalid-subscription", "the subscription names nothing to subscribe to", "add image, git or chart")
 	}
-	if s.Image == nil {
-		return promote.ImageSubscription{}, false
-	}
-	return l.image(o, path+".image", *s.Image), true
 }
 
-func (l *loader) image(o object, path string, s imageSubscription) promote.ImageSubscription {
-	out := promote.ImageSubscription{
-		RepoURL: s.RepoURL, Constraint: s.Constraint, StrictSemvers: s.StrictSemvers == nil || *s.StrictSemvers,
-		Allow: s.AllowTagsRegexes, Ignore: s.IgnoreTagsRegexes, Platform: s.Platform,
-		DiscoveryLimit: defaultDiscoveryLimit, SkipTLSVerify: s.InsecureSkipTLSVerify, Position: o.at(path),
+func (r subscriptionReader) checkName(path, name string) {
+	if !labelName.MatchString(name) || len(name) > maxLabel {
+		r.fail(r.o, path, "invalid-name", fmt.Sprintf("subscription name %q is not a label", bounded(name)),
+			fmt.Sprintf("use lower-case letters, digits and dashes, at most %d", maxLabel))
 	}
-	l.repoURL(o, path, s.RepoURL)
-	if strategy := s.ImageSelectionStrategy; strategy != "" && strategy != "SemVer" {
-		l.fail(o, path+".imageSelectionStrategy", "unsupported",
-			fmt.Sprintf("imageSelectionStrategy %q is not supported yet", strategy), "supported is SemVer")
-	}
-	if s.DiscoveryLimit != nil {
-		out.DiscoveryLimit = min(max(*s.DiscoveryLimit, 1), maxDiscoveryLimit)
-		if out.DiscoveryLimit != *s.DiscoveryLimit {
-			l.fail(o, path+".discoveryLimit", "invalid-value",
-				fmt.Sprintf("discoveryLimit %d is outside 1 to %d", *s.DiscoveryLimit, maxDiscoveryLimit), "write a number from 1 to 100; 20 is the default")
-		}
-	}
-	if s.Platform != "" && !platformPattern.MatchString(s.Platform) {
-		l.fail(o, path+".platform", "invalid-value", fmt.Sprintf("platform %q is not a platform", s.Platform),
-			"write os/arch or os/arch/variant, such as linux/amd64")
-	}
-	l.oldImageKeys(o, path, s, &out)
-	if _, err := semver.NewConstraint(out.Constraint); err != nil && out.Constraint != "" {
-		l.fail(o, path+"."+constraintKey(s), "invalid-constraint", fmt.Sprintf("constraint %q is not a semantic version range: %v", out.Constraint, err),
-			`write a range such as "^1.26.0" or ">=1.0.0 <2.0.0"`)
-	}
-	l.patterns(o, path+".allowTagsRegexes", s.AllowTagsRegexes)
-	l.patterns(o, path+".ignoreTagsRegexes", s.IgnoreTagsRegexes)
-	return out
+	r.once(path, "name", name, name, r.o.at(path))
 }
 
-func constraintKey(s imageSubscription) string {
-	if s.Constraint == "" {
-		return "semverConstraint"
-	}
-	return "constraint"
-}
-
-func (l *loader) repoURL(o object, path, url string) {
-	if url == "" {
-		l.fail(o, path, "missing-key", "the image subscription has no repoURL", "add repoURL: <registry>/<repository>")
+// once reports what a warehouse may subscribe to only once. An empty URL is reported elsewhere.
+func (r subscriptionReader) once(path, what, written, normal string, at promote.Position) {
+	if written == "" {
 		return
 	}
-	if repoURLPattern.MatchString(url) {
+	key := what + " " + normal
+	first, twice := r.seen[key]
+	if !twice {
+		r.seen[key] = at
 		return
 	}
-	remedy := "write <registry>/<repository>, such as docker.io/library/nginx"
-	repository, _, tagged := strings.Cut(url[strings.LastIndex(url, "/")+1:], ":")
-	switch {
-	case strings.Contains(url, "://"):
-		remedy = "leave out " + url[:strings.Index(url, "://")+3]
-	case tagged && repository != "":
-		remedy = "leave out the tag: tags are what the warehouse looks for"
+	if what == "name" {
+		r.fail(r.o, path, "duplicate-name", fmt.Sprintf("subscription name %q is used twice, first at %s", written, first), "choose another name for one of them")
+		return
 	}
-	l.fail(o, path+".repoURL", "invalid-repo-url", fmt.Sprintf("repoURL %q is not an image repository", url), remedy)
+	r.fail(r.o, path, "duplicate-subscription", fmt.Sprintf("%s %q is subscribed twice, first at %s", what, written, first), "remove one of them")
 }
 
-// oldImageKeys accepts what older versions of Kargo called things.
-func (l *loader) oldImageKeys(o object, path string, s imageSubscription, out *promote.ImageSubscription) {
-	if s.SemverConstraint != "" {
-		l.warn(o, path+".semverConstraint", "deprecated-key", "semverConstraint of an image is read by Kargo up to 1.8 only", "rename it to constraint")
-		if s.Constraint == "" {
-			out.Constraint = s.SemverConstraint
-		} else if s.Constraint != s.SemverConstraint {
-			l.fail(o, path+".semverConstraint", "conflicting-keys",
-				fmt.Sprintf("semverConstraint %q and constraint %q differ", s.SemverConstraint, s.Constraint), "remove semverConstraint")
+func (r subscriptionReader) strategy(path, written string, known ...promote.Strategy) promote.Strategy {
+	names := make([]string, len(known))
+	for i, one := range known {
+		if names[i] = string(one); names[i] == written {
+			return one
 		}
 	}
-	if s.AllowTags != "" {
-		l.warn(o, path+".allowTags", "deprecated-key", "allowTags makes Kargo 1.11 and later stop discovering", "move the expression to the list allowTagsRegexes")
-		l.patterns(o, path+".allowTags", []string{s.AllowTags})
-		out.Allow = append(slices.Clip(out.Allow), s.AllowTags)
+	if written != "" {
+		key := path[strings.LastIndexByte(path, '.')+1:]
+		r.fail(r.o, path, "invalid-value", fmt.Sprintf("%s %q is not known", key, bounded(written)), "write "+either(names))
 	}
-	if len(s.IgnoreTags) > 0 {
-		l.warn(o, path+".ignoreTags", "deprecated-key", "ignoreTags makes Kargo 1.11 and later stop discovering", `move each tag to ignoreTagsRegexes as "^tag$"`)
-		for _, tag := range s.IgnoreTags {
-			out.Ignore = append(slices.Clip(out.Ignore), "^"+regexp.QuoteMeta(tag)+"$")
-		}
-	}
-	if s.GitRepoURL != "" {
-		l.warn(o, path+".gitRepoURL", "deprecated-key", "gitRepoURL has no effect", "remove it")
-	}
+	return known[0]
 }
 
-func (l *loader) patterns(o object, path string, patterns []string) {
-	for i, pattern := range patterns {
-		if _, err := regexp.Compile(pattern); err != nil {
-			l.fail(o, fmt.Sprintf("%s[%d]", path, i), "invalid-regex", fmt.Sprintf("%q is not a regular expression: %v", pattern, err), "correct it (Go's RE2 syntax)")
-		}
+func (r subscriptionReader) discoveryLimit(path string, written *int) int {
+	if written == nil {
+		return defaultDiscoveryLimit
 	}
+	limit := min(max(*written, 1), maxDiscoveryLimit)
+	if limit != *written {
+		r.fail(r.o, path+".discoveryLimit", "invalid-value",
+			fmt.Sprintf("discoveryLimit %d is outside 1 to %d", *written, maxDiscoveryLimit), "write a number from 1 to 100; 20 is the default")
+	}
+	return limit
 }

@@ -31,7 +31,13 @@ type policy struct {
 	Stage                string         `json:"stage"` // exact name
 	StageSelector        *stageSelector `json:"stageSelector"`
 	AutoPromotionEnabled bool           `json:"autoPromotionEnabled"`
-	AutoRollback         yaml.Node      `json:"autoRollback"`
+	AutoRollback         *autoRollback  `json:"autoRollback"`
+}
+
+// autoRollback lists the phases after which to roll back.
+type autoRollback struct {
+	OnPromotion    []string `json:"onPromotion"`
+	OnVerification []string `json:"onVerification"`
 }
 
 type stageSelector struct {
@@ -49,36 +55,67 @@ type labelRequirement struct {
 type warehouseManifest struct {
 	manifest.Envelope
 	Spec struct {
-		Shard                   string         `json:"shard"`
-		Interval                string         `json:"interval"`
-		FreightCreationPolicy   string         `json:"freightCreationPolicy"`
-		FreightCreationCriteria yaml.Node      `json:"freightCreationCriteria"`
-		Subscriptions           []subscription `json:"subscriptions"`
+		Shard                   string `json:"shard"`
+		Interval                string `json:"interval"`
+		FreightCreationPolicy   string `json:"freightCreationPolicy"`
+		FreightCreationCriteria struct {
+			Expression string `json:"expression"`
+		} `json:"freightCreationCriteria"`
+		Subscriptions []subscription `json:"subscriptions"`
 	} `json:"spec"`
 }
 
+// subscription holds one of image, git and chart.
 type subscription struct {
 	Name  string             `json:"name"`
 	Image *imageSubscription `json:"image"`
-	Git   yaml.Node          `json:"git"`
-	Chart yaml.Node          `json:"chart"`
+	Git   *gitSubscription   `json:"git"`
+	Chart *chartSubscription `json:"chart"`
 }
 
 type imageSubscription struct {
-	RepoURL                string   `json:"repoURL"`
-	GitRepoURL             string   `json:"gitRepoURL"` // up to Kargo 1.4; never had an effect on selection
-	ImageSelectionStrategy string   `json:"imageSelectionStrategy"`
-	Constraint             string   `json:"constraint"`
-	SemverConstraint       string   `json:"semverConstraint"` // up to Kargo 1.8
-	StrictSemvers          *bool    `json:"strictSemvers"`
-	AllowTagsRegexes       []string `json:"allowTagsRegexes"`
-	IgnoreTagsRegexes      []string `json:"ignoreTagsRegexes"`
-	AllowTags              string   `json:"allowTags"`  // up to Kargo 1.10
-	IgnoreTags             []string `json:"ignoreTags"` // up to Kargo 1.10
-	Platform               string   `json:"platform"`
-	DiscoveryLimit         *int     `json:"discoveryLimit"`
-	CacheByTag             bool     `json:"cacheByTag"`
-	InsecureSkipTLSVerify  bool     `json:"insecureSkipTLSVerify"`
+	RepoURL                string `json:"repoURL"`
+	GitRepoURL             string `json:"gitRepoURL"` // up to Kargo 1.4; never had an effect on selection
+	ImageSelectionStrategy string `json:"imageSelectionStrategy"`
+	Constraint             string `json:"constraint"`
+	SemverConstraint       string `json:"semverConstraint"` // up to Kargo 1.8
+	tagSelection
+	Platform              string `json:"platform"`
+	DiscoveryLimit        *int   `json:"discoveryLimit"`
+	CacheByTag            bool   `json:"cacheByTag"`
+	InsecureSkipTLSVerify bool   `json:"insecureSkipTLSVerify"`
+}
+
+// tagSelection is what subscriptions to images and Git repositories share.
+type tagSelection struct {
+	StrictSemvers     *bool    `json:"strictSemvers"`
+	AllowTagsRegexes  []string `json:"allowTagsRegexes"`
+	IgnoreTagsRegexes []string `json:"ignoreTagsRegexes"`
+	AllowTags         string   `json:"allowTags"`  // up to Kargo 1.10
+	IgnoreTags        []string `json:"ignoreTags"` // up to Kargo 1.10
+}
+
+type gitSubscription struct {
+	RepoURL                 string `json:"repoURL"`
+	CommitSelectionStrategy string `json:"commitSelectionStrategy"`
+	Branch                  string `json:"branch"`
+	SemverConstraint        string `json:"semverConstraint"`
+	tagSelection
+	ExpressionFilter      string   `json:"expressionFilter"`
+	IncludePaths          []string `json:"includePaths"`
+	ExcludePaths          []string `json:"excludePaths"`
+	Since                 string   `json:"since"`
+	DiscoveryLimit        *int     `json:"discoveryLimit"`
+	Blobless              bool     `json:"blobless"` // only what is read is fetched anyway
+	InsecureSkipTLSVerify bool     `json:"insecureSkipTLSVerify"`
+}
+
+type chartSubscription struct {
+	RepoURL               string `json:"repoURL"`
+	Name                  string `json:"name"`
+	SemverConstraint      string `json:"semverConstraint"`
+	DiscoveryLimit        *int   `json:"discoveryLimit"`
+	InsecureSkipTLSVerify bool   `json:"insecureSkipTLSVerify"`
 }
 
 type stageManifest struct {
@@ -88,7 +125,7 @@ type stageManifest struct {
 		Vars                []variable         `json:"vars"`
 		RequestedFreight    []freightRequest   `json:"requestedFreight"`
 		PromotionTemplate   *promotionTemplate `json:"promotionTemplate"`
-		Verification        yaml.Node          `json:"verification"`
+		Verification        *verification      `json:"verification"`
 		Targets             yaml.Node          `json:"targets"`
 		PromotionMechanisms yaml.Node          `json:"promotionMechanisms"` // before Kargo 1.0
 		Subscriptions       yaml.Node          `json:"subscriptions"`       // before Kargo 1.0

@@ -106,6 +106,8 @@ func recordsCommand(action promote.Action) bool {
 
 func (r *Reconciler) do(ctx context.Context, w *watch, state *promote.State, action promote.Action) error {
 	switch a := action.(type) {
+	case promote.Propose:
+		return errors.New("proposals are made together")
 	case promote.RecordFreight:
 		recordFreight(w, state, a)
 		return nil

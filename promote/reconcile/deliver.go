@@ -243,6 +243,10 @@ func (r *Reconciler) end(
 			})
 		}
 	}
+	stage, _ := pipeline.Stage(p.Stage.Name)
+	if rejection, bad := promote.VerificationRejects(p, stage); bad {
+		all = append(all, rejection)
+	}
 	if err := r.record(ctx, w, state, fmt.Sprintf("Promotion %s: %s", p.ID, phase), all...); err != nil {
 		return err
 	}

@@ -160,7 +160,7 @@ func (r *Reconciler) digest(ctx context.Context, state promote.State, project, w
 	pipeline, _ := state.Pipeline(project)
 	w, _ := pipeline.Warehouse(warehouse)
 	skip := slices.ContainsFunc(w.Images, func(i promote.ImageSubscription) bool { return i.RepoURL == image.RepoURL && i.SkipTLSVerify })
-	digest, err := r.Registry.Digest(ctx, image, skip)
+	digest, err := r.Sources.Registry.Digest(ctx, image, skip)
 	found := digestAt{digest: digest, at: state.Now}
 	if err != nil {
 		found.problem = err.Error()

@@ -276,6 +276,9 @@ func severity(s render.Severity) promote.Severity {
 
 // discover asks the registries what is new, where it is time to.
 func (r *Reconciler) discover(ctx context.Context, w *watch, state promote.State) ([]promote.Discovery, error) {
+	if w.fresh && slices.ContainsFunc(w.events, func(e promote.Event) bool { return e.Kind == promote.EventArtifact }) {
+		r.Sources.Refresh()
+	}
 	var all []promote.Discovery
 	for _, pipeline := range state.Pipelines {
 		for _, warehouse := range pipeline.Warehouses {
@@ -287,7 +290,7 @@ func (r *Reconciler) discover(ctx context.Context, w *watch, state promote.State
 			}
 			due := !ok || !state.Now.Before(known.At.Add(interval))
 			if due || w.fresh && hinted(w.events, warehouse, known) {
-				found, _, err := r.Registry.Discover(ctx, pipeline.Project, warehouse)
+				found, _, err := r.Sources.Discover(ctx, pipeline.Project, warehouse)
 				if err != nil {
 					return nil, err
 				}

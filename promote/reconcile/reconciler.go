@@ -23,18 +23,18 @@ const maxRounds = 16
 
 // Config is what a Reconciler works with.
 type Config struct {
-	Git      *git.Repository    // required
-	URLs     []string           // required: the spellings of the repository's URL, as manifests may write them
-	Branch   promote.Branch     // the branch that is deployed; empty: the repository's default branch
-	Forge    Forge              // required
-	Registry *discover.Registry // required
-	Renderer *render.Engine     // required
-	Argo     Deliverer          // nil: deliveries wait until a server is configured
-	Author   git.Signature      // required: of the commits
-	World    step.World         // what steps may reach besides the repository
-	Log      *slog.Logger       // required
-	Now      func() time.Time   // required
-	Metrics  Metrics            // optional
+	Git      *git.Repository   // required
+	URLs     []string          // required: the spellings of the repository's URL, as manifests may write them
+	Branch   promote.Branch    // the branch that is deployed; empty: the repository's default branch
+	Forge    Forge             // required
+	Sources  *discover.Sources // required
+	Renderer *render.Engine    // required
+	Argo     Deliverer         // nil: deliveries wait until a server is configured
+	Author   git.Signature     // required: of the commits
+	World    step.World        // what steps may reach besides the repository
+	Log      *slog.Logger      // required
+	Now      func() time.Time  // required
+	Metrics  Metrics           // optional
 }
 
 // Metrics are told what happens. All fields may be nil.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -18,7 +19,7 @@ const replayed = 90 * 24 * time.Hour
 func (r *Reconciler) review(ctx context.Context, w *watch, state promote.State) {
 	seen := map[int]bool{}
 	for _, event := range w.events {
-		if event.Kind != promote.EventChange || event.Change == 0 || seen[event.Change] {
+		if event.Kind != promote.EventChange || event.Change == 0 || seen[event.Change] || ours(state, event.Change) {
 			continue
 		}
 		seen[event.Change] = true
@@ -26,6 +27,12 @@ func (r *Reconciler) review(ctx context.Context, w *watch, state promote.State) 
 			w.fail(fmt.Sprintf("review/%d", event.Change), fmt.Errorf("review change %d: %w", event.Change, err))
 		}
 	}
+}
+
+// ours reports whether a change is a promotion.
+func ours(state promote.State, number int) bool {
+	return slices.ContainsFunc(state.History.Promotions, func(p promote.Promotion) bool { return p.Change == number }) ||
+		slices.ContainsFunc(state.Changes, func(c promote.Change) bool { return c.Number == number && promote.IsProposalBranch(c.Branch) })
 }
 
 func (r *Reconciler) reviewOne(ctx context.Context, state promote.State, number int) error {
@@ -37,8 +44,7 @@ func (r *Reconciler) reviewOne(ctx context.Context, state promote.State, number 
 		return err
 	}
 	// What others push from a fork is not read: it may be anything, and nobody here asked for it.
-	ours := promote.IsProposalBranch(change.Branch)
-	if change.State != promote.ChangeOpen || change.Fork || ours || change.Target != state.Branch || change.Head == "" {
+	if change.State != promote.ChangeOpen || change.Fork || promote.IsProposalBranch(change.Branch) || change.Target != state.Branch || change.Head == "" {
 		return nil
 	}
 	head, err := r.read(ctx, change.Head)

@@ -9,7 +9,7 @@ import (
 
 // composeOutput gives its configuration as its output. In a task that is the output of the task as well (Kargo:
 // outputs.<task alias>).
-func (r *run) composeOutput(_ context.Context, step promote.Step, c config) (outcome, error) {
+func (r *run) composeOutput(_ context.Context, _ promote.Step, c config) (outcome, error) {
 	output, ok := restore(c.tree, "", c.retyped).(map[string]any)
 	if !ok {
 		return outcome{}, errors.New("config is not a mapping: write what to give, as in config: {url: ${{ … }}}")

@@ -14,7 +14,8 @@
 //
 // # Differences from Kargo
 //
-// A string that merely looks like a number stays the text it is, quoted or not: yaml-update keeps the type of the value that
-// it replaces. Edits change the value and not one other byte. imageFrom compares repositories by what they mean, not by how
-// they are written. Unknown variables are errors.
+// A string that merely looks like a number stays the text it is, quoted or not: the update steps keep the type of the value
+// that they replace. Edits change the value and not one other byte. yaml-merge keeps comments, and gives every use of an anchor
+// a value of its own. Of the permissions of a file only what Git knows is kept: 0755 for what its owner may run, else 0644.
+// imageFrom compares repositories by what they mean, not by how they are written. Unknown variables are errors.
 package step

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"strings"
 
@@ -66,9 +67,7 @@ func (r *run) commit(ctx context.Context, c *checkout, message string) (string, 
 		}
 	}
 	if !displaces(request.Files, gone) {
-		for name, file := range gone {
-			request.Files[name] = file
-		}
+		maps.Copy(request.Files, gone)
 		return c.git.Commit(ctx, request)
 	}
 	emptied := request

@@ -300,14 +300,16 @@ func (r *run) one(ctx context.Context, step promote.Step) (done bool, err error)
 	}
 	switch {
 	case errors.Is(err, errWaiting):
-		return false, r.suspend(result, out.message, 0)
+		r.suspend(result, out.message, 0)
+		return false, nil
 	case err != nil && (ctx.Err() != nil || !isTechnical && outside(err)):
 		return false, err
 	case isTechnical && r.before.Errors+1 < step.ErrorThreshold:
 		result.Errors = r.before.Errors + 1
 		r.result.Wait, r.result.Next = promote.WaitsTime, retry(result.Errors)
 		r.state = r.before.State
-		return false, r.suspend(result, fmt.Sprintf("attempt %d of %d: %v", result.Errors, step.ErrorThreshold, technical), result.Errors)
+		r.suspend(result, fmt.Sprintf("attempt %d of %d: %v", result.Errors, step.ErrorThreshold, technical), result.Errors)
+		return false, nil
 	case err != nil:
 		result.Status, result.Message = promote.StepFailed, err.Error()
 		if isTechnical {
@@ -330,11 +332,10 @@ func (r *run) one(ctx context.Context, step promote.Step) (done bool, err error)
 }
 
 // suspend records that a step waits.
-func (r *run) suspend(result promote.StepResult, message string, errs int) error {
+func (r *run) suspend(result promote.StepResult, message string, errs int) {
 	result.Status, result.Message, result.Errors, result.State = promote.StepRunning, message, errs, r.state
 	result.Since = r.since()
 	r.result.Results = append(r.result.Results, result)
-	return nil
 }
 
 // late returns the error of a step that has to wait although its time is over (Kargo: retry.timeout, from when the step

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -27,6 +26,7 @@ type workspace struct {
 	repository Repository
 	checkouts  []*checkout
 	loose      map[string]entry // files outside of every checkout
+	folders    map[string]bool  // cleaned paths that steps wrote files below; what was deleted since may still be there
 	written    int              // bytes that steps wrote
 }
 
@@ -78,6 +78,11 @@ func (w *workspace) add(ctx context.Context, c checkout) error {
 	}
 	if slices.ContainsFunc(w.checkouts, func(other *checkout) bool { return other.path == cleaned }) {
 		return fmt.Errorf("path %q is checked out twice", c.path)
+	}
+	for loose := range w.loose {
+		if cleaned != "." && within(loose, cleaned) {
+			return fmt.Errorf("path %q holds the file %q that an earlier step wrote: check out elsewhere, or earlier", c.path, loose)
+		}
 	}
 	c.path, c.head, c.edits = cleaned, c.base, map[string]entry{}
 	if err := c.load(ctx); err != nil {
@@ -252,136 +257,6 @@ func limited(names []string, limit int) string {
 		return strings.Join(names[:limit], ", ") + fmt.Sprintf(" and %d more", len(names)-limit)
 	}
 	return strings.Join(names, ", ")
-}
-
-// write makes or replaces a file. Mode 0 keeps that of an existing file.
-func (w *workspace) write(name string, data []byte, mode fs.FileMode) error {
-	cleaned, err := clean(name)
-	if err != nil {
-		return err
-	}
-	if len(data) > maxFileBytes {
-		return fmt.Errorf("%q: %d bytes, at most %d", name, len(data), maxFileBytes)
-	}
-	if w.written += len(data); w.written > maxWrittenBytes {
-		return fmt.Errorf("%q: the steps wrote more than %d bytes together", name, maxWrittenBytes)
-	}
-	c, inside := w.holder(cleaned)
-	if inside == "." || slices.ContainsFunc(w.checkouts, func(c *checkout) bool { return strings.HasPrefix(c.path, cleaned+"/") }) {
-		return fmt.Errorf("%q is a folder: name a file in it", name)
-	}
-	if c == nil {
-		w.loose[inside] = entry{data: data, mode: mode}
-		return nil
-	}
-	for dir := path.Dir(inside); dir != "."; dir = path.Dir(dir) {
-		if file, edited := c.edits[dir]; edited && !file.gone {
-			return fmt.Errorf("%q: %q is a file, so nothing can be below it", name, dir)
-		}
-	}
-	c.edits[inside] = entry{data: data, mode: mode}
-	return nil
-}
-
-// walked is one file that a walk meets.
-type walked struct {
-	path string // in the workspace, cleaned
-	link bool   // a symbolic link or a submodule: it has no content that a step may read
-}
-
-// walk lists the files at or below a path, sorted, with the edits made so far. A path at which nothing lies has none.
-func (w *workspace) walk(ctx context.Context, name string) ([]walked, error) {
-	cleaned, err := clean(name)
-	if err != nil {
-		return nil, err
-	}
-	files := map[string]walked{}
-	for at, file := range w.loose {
-		if within(at, cleaned) && !file.gone {
-			files[at] = walked{path: at}
-		}
-	}
-	holder, _ := w.holder(cleaned)
-	for _, c := range w.checkouts {
-		if c != holder && !within(c.path, cleaned) {
-			continue
-		}
-		if err := c.walk(ctx, cleaned, files); err != nil {
-			return nil, fmt.Errorf("list %q: %w", name, err)
-		}
-	}
-	return slices.SortedFunc(maps.Values(files), func(a, b walked) int { return strings.Compare(a.path, b.path) }), nil
-}
-
-// walk adds the files of a checkout that lie at or below a path of the workspace.
-func (c *checkout) walk(ctx context.Context, below string, files map[string]walked) error {
-	dir := "."
-	if c.path != below && within(below, c.path) {
-		dir = strings.TrimPrefix(strings.TrimPrefix(below, c.path), "/")
-	}
-	err := c.tree.Walk(ctx, dir, func(e git.Entry) error {
-		if len(files) >= maxWalked {
-			return fmt.Errorf("more than %d files: name a folder with fewer", maxWalked)
-		}
-		if !c.hidden(e.Path) {
-			at := path.Join(c.path, e.Path)
-			files[at] = walked{path: at, link: !e.Mode.IsRegular()}
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	for inside, file := range c.edits {
-		if at := path.Join(c.path, inside); !file.gone && within(at, below) {
-			files[at] = walked{path: at}
-		}
-	}
-	return nil
-}
-
-// hidden reports whether a file of the commit was deleted, or a file was put where one of its folders was.
-func (c *checkout) hidden(inside string) bool {
-	if file, edited := c.edits[inside]; edited {
-		return file.gone
-	}
-	for dir := path.Dir(inside); dir != "."; dir = path.Dir(dir) {
-		if file, edited := c.edits[dir]; edited && !file.gone {
-			return true
-		}
-	}
-	return false
-}
-
-// within reports whether a cleaned path is another one or lies below it.
-func within(name, dir string) bool {
-	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
-}
-
-// remove takes a file, or everything below a folder, away. It returns how many files that were.
-func (w *workspace) remove(ctx context.Context, name string) (int, error) {
-	files, err := w.walk(ctx, name)
-	if err != nil {
-		return 0, err
-	}
-	for _, file := range files {
-		c, inside := w.holder(file.path)
-		switch {
-		case c == nil:
-			delete(w.loose, inside)
-		case c.has(inside):
-			c.edits[inside] = entry{gone: true}
-		default:
-			delete(c.edits, inside)
-		}
-	}
-	return len(files), nil
-}
-
-// has reports whether the commit that is checked out holds a file.
-func (c *checkout) has(inside string) bool {
-	_, err := c.tree.ObjectID(inside)
-	return err == nil
 }
 
 // sameRepository reports whether url names the repository, whatever its spelling.

@@ -58,7 +58,7 @@ func (f workspaceFS) ReadFile(name string) ([]byte, error) {
 		return nil, pathError("read", name, fs.ErrInvalid)
 	}
 	data, err := f.w.read(f.ctx, name)
-	return data, pathError("read", name, err)
+	return slices.Clone(data), pathError("read", name, err) // the caller may change it
 }
 
 // Stat implements fs.StatFS.
@@ -76,10 +76,10 @@ func (f workspaceFS) Stat(name string) (fs.FileInfo, error) {
 	return git.NewFileInfo(name, uint32(regular(file.mode)), len(file.data)), nil
 }
 
-// isDir reports whether anything lies below a path.
+// isDir reports whether anything lies below a path, or a checkout of which nothing is left.
 func (f workspaceFS) isDir(name string) bool {
-	entries, err := f.ReadDir(name)
-	return err == nil && len(entries) > 0
+	_, err := f.ReadDir(name)
+	return err == nil
 }
 
 // ReadDir implements fs.ReadDirFS.
@@ -104,8 +104,8 @@ func (f workspaceFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	}
 	c, inside := f.w.holder(name)
 	if c != nil {
-		entries, err := c.tree.ReadDir(inside)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		entries, err := c.folder(inside)
+		if err != nil {
 			return nil, pathError("read", name, err)
 		}
 		f.committed(c, inside, entries, children)
@@ -121,12 +121,26 @@ func (f workspaceFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		}
 	}
 	for _, other := range f.w.checkouts {
-		put(other.path+"/.", directoryMode, 0)
+		if other.path != "." {
+			put(other.path+"/.", directoryMode, 0)
+		}
 	}
 	if len(children) == 0 && name != "." && (c == nil || inside != ".") {
 		return nil, pathError("read", name, fs.ErrNotExist)
 	}
 	return slices.SortedFunc(maps.Values(children), func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) }), nil
+}
+
+// folder lists a folder of the commit. Where the commit has none, a step may have made one: that is no error.
+func (c *checkout) folder(inside string) ([]fs.DirEntry, error) {
+	info, err := c.tree.Stat(inside)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !info.IsDir():
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return c.tree.ReadDir(inside)
 }
 
 // committed adds what a folder of the commit holds and no step took away.

@@ -1,0 +1,68 @@
+package discover
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestFolderRemovesTheOldestFiles(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now()
+	config := New(Config{Now: func() time.Time { return now }}).config
+	f := newFolder(dir, content{files: 10, bytes: 1000}, config)
+	for i := range 10 {
+		name := fmt.Sprintf("old-%d", i)
+		f.save(t.Context(), name, i)
+		at := now.Add(time.Duration(i-1000) * time.Hour)
+		if err := os.Chtimes(filepath.Join(dir, name+".json"), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var zero int
+	if !f.load("old-0", &zero) { // what is read is not old any more
+		t.Fatal("old-0 is gone")
+	}
+	f.save(t.Context(), "new", 1)
+	again := newFolder(dir, content{files: 10, bytes: 1000}, config) // another process counts for itself
+	again.save(t.Context(), "newer", 1)
+	want := []string{"new.json", "newer.json", "old-0.json", "old-3.json", "old-4.json", "old-5.json", "old-6.json", "old-7.json", "old-8.json", "old-9.json"}
+	if diff := cmp.Diff(want, names(t, dir)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestFolderRemovesFilesThatAreTooManyBytes(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now()
+	f := newFolder(dir, content{files: 10, bytes: 100}, New(Config{}).config)
+	for i, size := range []int{50, 20, 20, 30} { // and two quotes each
+		name := fmt.Sprint(i)
+		f.save(t.Context(), name, strings.Repeat("x", size))
+		at := now.Add(time.Duration(i-10) * time.Minute)
+		if err := os.Chtimes(filepath.Join(dir, name+".json"), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"1.json", "2.json", "3.json"}, names(t, dir)); diff != "" || f.has != (content{files: 3, bytes: 76}) {
+		t.Errorf("%+v; -want +got:\n%s", f.has, diff)
+	}
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, entry := range entries {
+		out = append(out, entry.Name())
+	}
+	return out
+}
