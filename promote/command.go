@@ -17,6 +17,7 @@ const (
 	VerbPromote  Verb = "promote"
 	VerbRollback Verb = "rollback"
 	VerbRetry    Verb = "retry"
+	VerbAdmit    Verb = "admit"
 	VerbApprove  Verb = "approve"
 	VerbReject   Verb = "reject"
 	VerbAccept   Verb = "accept"
@@ -31,8 +32,9 @@ func Verbs() []VerbHelpText {
 			"On a merged one: promote its freight to the next stage. With a stage: promote to that stage, the version if one is named."},
 		{VerbRollback, "[stage] [version]", PermissionWrite, "Reject what the stage runs, and promote what it ran before, or the version that is named."},
 		{VerbRetry, "", PermissionWrite, "Promote the freight of this change once more, after its promotion failed or was closed."},
-		{VerbApprove, "[stage] [version]", PermissionWrite, "Approve the freight of this change where a step waits for that. " +
+		{VerbAdmit, "[stage] [version]", PermissionWrite, "Approve the freight of this change where a step waits for that. " +
 			"Who maintains the repository lets a freight into a stage with it that its upstream stages did not verify."},
+		{VerbApprove, "[stage] [version]", PermissionWrite, "The same as `/admit`, where the forge does not take it for a command of its own, as GitLab does."},
 		{VerbReject, "[version] [reason]", PermissionWrite, "Mark a freight as bad: it is promoted to no stage any more."},
 		{VerbAccept, "[version]", PermissionWrite, "Take a rejection back."},
 		{VerbHold, "[stage] [reason]", PermissionWrite, "Keep the stage as it is: nothing is proposed or merged until `/resume`."},
@@ -110,7 +112,7 @@ func (d *decision) obey(c Command) (string, error) {
 		return d.rollback(c)
 	case VerbRetry:
 		return d.retry(c)
-	case VerbApprove:
+	case VerbAdmit, VerbApprove:
 		return d.approve(c)
 	case VerbReject:
 		return d.reject(c)

@@ -75,7 +75,8 @@ func TestCommands(t *testing.T) {
 				"| `/promote [stage] [version]` | write | On an open change: merge it as soon as every gate passes. On a merged one: promote its freight to the next stage. With a stage: promote to that stage, the version if one is named. |\n" +
 				"| `/rollback [stage] [version]` | write | Reject what the stage runs, and promote what it ran before, or the version that is named. |\n" +
 				"| `/retry` | write | Promote the freight of this change once more, after its promotion failed or was closed. |\n" +
-				"| `/approve [stage] [version]` | write | Approve the freight of this change where a step waits for that. Who maintains the repository lets a freight into a stage with it that its upstream stages did not verify. |\n" +
+				"| `/admit [stage] [version]` | write | Approve the freight of this change where a step waits for that. Who maintains the repository lets a freight into a stage with it that its upstream stages did not verify. |\n" +
+				"| `/approve [stage] [version]` | write | The same as `/admit`, where the forge does not take it for a command of its own, as GitLab does. |\n" +
 				"| `/reject [version] [reason]` | write | Mark a freight as bad: it is promoted to no stage any more. |\n" +
 				"| `/accept [version]` | write | Take a rejection back. |\n" +
 				"| `/hold [stage] [reason]` | write | Keep the stage as it is: nothing is proposed or merged until `/resume`. |\n" +

@@ -286,7 +286,11 @@ func (s *stageDecision) due(active Promotion) bool {
 	at := s.state.Deliveries[active.Ref()]
 	switch active.Waits {
 	case WaitsApproval:
-		return len(s.index.approvals[stageFreight{s.ref, active.Freight}]) != active.Approvals
+		if len(s.index.approvals[stageFreight{s.ref, active.Freight}]) != active.Approvals {
+			return true
+		}
+		s.recheckAt(active.Until)
+		return !active.Until.IsZero() && !active.Until.After(s.state.Now)
 	case WaitsTime, WaitsDelivery, WaitsNothing:
 		if at.Next.After(s.state.Now) {
 			s.recheckAt(at.Next)

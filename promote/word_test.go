@@ -29,7 +29,7 @@ func waits(on Waits) func(*Promotion) { return func(p *Promotion) { p.Waits = on
 
 func preparing(p *Promotion) {
 	p.Phase, p.Head = PhasePreparing, ""
-	p.Results = []StepResult{{As: "step-1", Status: StepRunning, Message: "waits for two approvals: comment `/approve`"}}
+	p.Results = []StepResult{{As: "step-1", Status: StepRunning, Message: "waits for two approvals: comment `/admit`"}}
 }
 
 func looked(p Promotion, message string, next time.Time) edit {
@@ -66,7 +66,7 @@ func TestCommandsOnFreight(t *testing.T) {
 		},
 		{
 			name:  "where a step waits for approval, who may write can give it",
-			state: known(recorded("1.0.1"), promoted(promotion(dev, 1, "1.0.1", preparing, waits(WaitsApproval))), says(on(Change{Number: 3, Branch: "feature"}, asked(VerbApprove, "dev", "1.0.1")))),
+			state: known(recorded("1.0.1"), promoted(promotion(dev, 1, "1.0.1", preparing, waits(WaitsApproval))), says(on(Change{Number: 3, Branch: "feature"}, asked(VerbAdmit, "dev", "1.0.1")))),
 			want: "record that ann lets d4dd30e into shop/dev\n" +
 				"reply to comment 31 on change 7\n" +
 				"propose 1.0.1 for shop/dev: a step that waited goes on",
@@ -326,12 +326,19 @@ func TestDecideOnWords(t *testing.T) {
 		{
 			name:  "a promotion that waits for approval says so",
 			state: known(recorded("1.0.1"), promoted(prepared)),
-			want: "wait  shop/dev: 1.0.1 is being prepared: waits for two approvals: comment `/approve`\n" +
+			want: "wait  shop/dev: 1.0.1 is being prepared: waits for two approvals: comment `/admit`\n" +
 				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",
 		},
 		{
 			name:  "it goes on when somebody approves",
 			state: known(recorded("1.0.1"), promoted(prepared), approved(dev, "1.0.1", "bob")),
+			want: "do    propose 1.0.1 for shop/dev: a step that waited goes on\n" +
+				"wait  shop/dev: 1.0.1 is being proposed again: a step that waited goes on\n" +
+				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",
+		},
+		{
+			name:  "a step that has waited long enough for approval is run once more",
+			state: known(recorded("1.0.1"), promoted(promotion(dev, 1, "1.0.1", preparing, waits(WaitsApproval), func(p *Promotion) { p.Until = now }))),
 			want: "do    propose 1.0.1 for shop/dev: a step that waited goes on\n" +
 				"wait  shop/dev: 1.0.1 is being proposed again: a step that waited goes on\n" +
 				"wait  shop/prod: 1.0.1 is not yet verified in dev\n",

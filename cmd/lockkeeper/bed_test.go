@@ -20,6 +20,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/discover"
 	"github.com/lockkeeper/lockkeeper/promote/reconcile"
+	"github.com/lockkeeper/lockkeeper/promote/step"
 	"github.com/lockkeeper/lockkeeper/render"
 )
 
@@ -44,6 +45,7 @@ type bed struct {
 	you  *actor
 
 	patience time.Duration // of the loop with the forge; 0: long enough for a busy machine
+	reach    step.World    // what the steps of loops that are made from now on may reach
 }
 
 // engine is shared by the beds: it remembers by content only.
@@ -116,7 +118,7 @@ func (b *bed) newLoop(transport *wire) *reconcile.Reconciler {
 	}
 	return reconcile.New(reconcile.Config{
 		Git: repository, URLs: []string{b.repo.URL()}, Forge: forge, Sources: b.sources(repository),
-		Renderer: renderer, Author: author, Log: log, Now: time.Now,
+		Renderer: renderer, Author: author, Log: log, Now: time.Now, World: b.reach,
 		Argo: &deliverer{
 			client: argo, now: time.Now, longest: 25 * time.Millisecond,
 			patience: &argocd.Patience{AutoSync: 5 * time.Second},

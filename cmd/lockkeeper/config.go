@@ -20,6 +20,8 @@ type serverConfig struct {
 	Listen string `json:"listen"`
 	// Database is the path of the SQLite file of the queue. Default: lockkeeper.db.
 	Database string `json:"database"`
+	// CacheDir is a folder that keeps what is known of images and tags over restarts; it may be deleted at any time. Default: lockkeeper in the user's cache folder, if there is one.
+	CacheDir string `json:"cacheDir"`
 	// Sweep is how often every repository is looked at without an event. Default: 5m.
 	Sweep string `json:"sweep"`
 	// Author signs the commits that Lockkeeper makes.
@@ -28,6 +30,22 @@ type serverConfig struct {
 	GitLab gitlabConfig `json:"gitlab"`
 	// Repositories are those that Lockkeeper looks after.
 	Repositories []repositoryConfig `json:"repositories"`
+	// Outbound says where the steps of tasks may connect to.
+	Outbound outboundConfig `json:"outbound"`
+	// Secrets are what tasks read with secret(name) and sharedSecret(name).
+	Secrets []secretConfig `json:"secrets"`
+	// ConfigMaps are what tasks read with configMap(name) and sharedConfigMap(name).
+	ConfigMaps []configMapConfig `json:"configMaps"`
+	// GitRepositories are other repositories that git-clone may read.
+	GitRepositories []gitRepositoryConfig `json:"gitRepositories"`
+	// Messages are the channels that send-message may name.
+	Messages []channelConfig `json:"messages"`
+	// Pipelines are other projects on GitLab in which gitlab-trigger-pipeline may start pipelines. Default: the repository's own only.
+	Pipelines []string `json:"pipelines"`
+	// GitHub is where gha-dispatch-workflow starts workflows.
+	GitHub githubConfig `json:"github"`
+	// OCIPush are the registries and repositories that oci-push may write to, and below, such as ghcr.io/acme. Default: none.
+	OCIPush []string `json:"ociPush"`
 	// ArgoCD is the server that deploys. Without it promotions wait after their merge.
 	ArgoCD argocdConfig `json:"argocd"`
 	// RegistryWebhooks are senders that say when there is something new. Without them a warehouse looks at its interval.
@@ -58,6 +76,70 @@ type repositoryConfig struct {
 	URLs []string `json:"urls"`
 }
 
+// outboundConfig says where steps may connect to.
+type outboundConfig struct {
+	// Allow lists hosts, addresses and CIDRs that are allowed beside public and private networks: loopback, link-local and metadata addresses are not otherwise.
+	Allow []string `json:"allow"`
+}
+
+// secretConfig is one secret.
+type secretConfig struct {
+	// Repository is the project on GitLab whose tasks may read it. Default: any, which is right when all are trusted alike.
+	Repository string `json:"repository"`
+	// Project is the Kargo project whose tasks may read it. Required, unless it is shared.
+	Project string `json:"project"`
+	// Name is how tasks call it. Required.
+	Name string `json:"name"`
+	// Shared lets the tasks of every project read it. Default: false.
+	Shared bool `json:"shared"`
+	// Env names the environment variable of each of its keys. Required.
+	Env map[string]string `json:"env"`
+}
+
+// configMapConfig is one config map.
+type configMapConfig struct {
+	// Repository is the project on GitLab whose tasks may read it. Default: any.
+	Repository string `json:"repository"`
+	// Project is the Kargo project whose tasks may read it. Required, unless it is shared.
+	Project string `json:"project"`
+	// Name is how tasks call it. Required.
+	Name string `json:"name"`
+	// Shared lets the tasks of every project read it. Default: false.
+	Shared bool `json:"shared"`
+	// Data are its keys and values. They are no secrets. Required.
+	Data map[string]string `json:"data"`
+}
+
+// gitRepositoryConfig is another repository.
+type gitRepositoryConfig struct {
+	// URL of the repository, as https://host/path. Required.
+	URL string `json:"url"`
+	// Username that goes with the token. Default: git.
+	Username string `json:"username"`
+	// TokenEnv names the environment variable of a token that may read it. Default: none, for public repositories.
+	TokenEnv string `json:"tokenEnv"`
+}
+
+// channelConfig is where messages go.
+type channelConfig struct {
+	// Name is how tasks call it. Required.
+	Name string `json:"name"`
+	// Kind is slack, teams or webhook. Required.
+	Kind string `json:"kind"`
+	// URLEnv names the environment variable of its URL, which is its password. Required.
+	URLEnv string `json:"urlEnv"`
+}
+
+// githubConfig is a GitHub with Actions.
+type githubConfig struct {
+	// URL of the API. Default: https://api.github.com.
+	URL string `json:"url"`
+	// TokenEnv names the environment variable of a token that may write actions.
+	TokenEnv string `json:"tokenEnv"`
+	// Repositories are those whose workflows may be started, as owner/repository.
+	Repositories []string `json:"repositories"`
+}
+
 // registryWebhookConfig is one sender of hints.
 type registryWebhookConfig struct {
 	// Kind is dockerhub, quay, github, gitlab, harbor, distribution or generic. Required.
@@ -84,7 +166,8 @@ type secrets struct {
 	ArgoCDToken  string   `env:"LOCKKEEPER_ARGOCD_TOKEN"`
 	ArgoCDURL    string   `env:"LOCKKEEPER_ARGOCD_URL"`
 
-	registries []bot.RegistryHook // verify with the secrets in the variables that the configuration names
+	registries []bot.RegistryHook  // verify with the secrets in the variables that the configuration names
+	getenv     func(string) string // the variables that the configuration names; nil: there are none
 }
 
 // variable is an environment variable that is read.
@@ -112,7 +195,7 @@ func variablesHelp() string {
 }
 
 func readSecrets(getenv func(string) string) (secrets, error) {
-	var s secrets
+	s := secrets{getenv: getenv}
 	values := map[string]string{}
 	for _, v := range variables() {
 		if value := strings.TrimSpace(getenv(v.name)); value != "" {
@@ -158,7 +241,7 @@ func (c *serverConfig) complete() error {
 	if _, err := time.ParseDuration(c.Sweep); err != nil {
 		return fmt.Errorf("configuration: sweep is %q: expected a duration such as 5m", c.Sweep)
 	}
-	for name, raw := range map[string]string{"gitlab.url": c.GitLab.URL, "argocd.url": c.ArgoCD.URL} {
+	for name, raw := range map[string]string{"gitlab.url": c.GitLab.URL, "argocd.url": c.ArgoCD.URL, "github.url": c.GitHub.URL} {
 		if err := checkURL(raw); raw != "" && err != nil {
 			// The value may hold a password, so it is not shown.
 			return fmt.Errorf("configuration: %s: %w", name, err)

@@ -25,15 +25,7 @@ var _ reconcile.Deliverer = (*deliverer)(nil)
 
 // Deliver implements reconcile.Deliverer.
 func (d *deliverer) Deliver(ctx context.Context, r reconcile.DeliveryRequest) (reconcile.Delivery, error) {
-	outcome, err := d.client.Step(ctx, argocd.Delivery{
-		Ref:      argocd.Ref{Name: r.Application, Namespace: r.Namespace, Project: r.Project},
-		Revision: string(r.Revision), RepoURL: r.RepoURL, PromotionID: r.Promotion.Stage.Project + "/" + string(r.Promotion.ID),
-		Started: r.Promotion.DeliveringSince, Timeout: r.Timeout, Patience: d.patience, Now: d.now,
-		Relate: func(ctx context.Context, _, found string) (argocd.Relation, error) {
-			relation, err := r.Relate(ctx, promote.Commit(found))
-			return relations(relation), err
-		},
-	})
+	outcome, err := d.look(ctx, r)
 	if err != nil {
 		return d.unreachable(err)
 	}
@@ -50,6 +42,29 @@ func (d *deliverer) Deliver(ctx context.Context, r reconcile.DeliveryRequest) (r
 		delivery.State = reconcile.DeliveryFailed
 	}
 	return delivery, nil
+}
+
+// look makes one round: of a delivery, or of a wait that starts nothing.
+func (d *deliverer) look(ctx context.Context, r reconcile.DeliveryRequest) (argocd.Outcome, error) {
+	ref := argocd.Ref{Name: r.Application, Namespace: r.Namespace, Project: r.Project}
+	if len(r.WaitFor) > 0 {
+		awaited := make([]argocd.Awaited, len(r.WaitFor))
+		for i, what := range r.WaitFor {
+			awaited[i] = argocd.Awaited(what) // both speak Kargo's words
+		}
+		return d.client.Await(ctx, argocd.Wait{
+			Ref: ref, For: awaited, Started: r.Promotion.DeliveringSince, Timeout: r.Timeout, Patience: d.patience, Now: d.now,
+		})
+	}
+	return d.client.Step(ctx, argocd.Delivery{
+		Ref:      ref,
+		Revision: string(r.Revision), RepoURL: r.RepoURL, PromotionID: r.Promotion.Stage.Project + "/" + string(r.Promotion.ID),
+		Started: r.Promotion.DeliveringSince, Timeout: r.Timeout, Patience: d.patience, Now: d.now,
+		Relate: func(ctx context.Context, _, found string) (argocd.Relation, error) {
+			relation, err := r.Relate(ctx, promote.Commit(found))
+			return relations(relation), err
+		},
+	})
 }
 
 // unreachable tells a server that cannot be asked now from one that will never do what is asked.

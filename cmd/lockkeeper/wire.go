@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -32,6 +32,7 @@ type parts struct {
 	registry *discover.Registry
 	charts   *discover.Charts
 	argo     reconcile.Deliverer // nil without a server
+	outside  *outside            // what steps may reach
 	metrics  reconcile.Metrics
 	called   func(repository, operation string, status, remaining int)
 }
@@ -46,13 +47,16 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 	}
 	p := &parts{config: cfg, secrets: s, log: log, renderer: renderer}
 	p.registry = discover.New(discover.Config{
-		Keychain: authn.DefaultKeychain, Logger: log, Now: time.Now, UserAgent: "lockkeeper/" + version,
+		Keychain: authn.DefaultKeychain, Logger: log, Now: time.Now, UserAgent: "lockkeeper/" + version, CacheDir: cacheDir(cfg, "registry"),
 	})
 	p.charts = discover.NewCharts(discover.ChartConfig{
 		Registry: p.registry, Keychain: authn.DefaultKeychain, Fresh: shareFor, Logger: log, UserAgent: "lockkeeper/" + version,
 	})
 	if p.argo, err = newArgo(cfg.ArgoCD, s); err != nil {
 		return nil, err
+	}
+	if p.outside, err = newOutside(cfg, s); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	return p, nil
 }
@@ -114,11 +118,22 @@ func (p *parts) warn(ctx context.Context, project string, forge *gitlab.Forge) {
 	}
 }
 
+// cacheDir is the folder for one kind of what may be forgotten; empty: memory only.
+func cacheDir(cfg serverConfig, kind string) string {
+	if cfg.CacheDir != "" {
+		return filepath.Join(cfg.CacheDir, kind)
+	}
+	if dir, err := os.UserCacheDir(); err == nil {
+		return filepath.Join(dir, "lockkeeper", kind)
+	}
+	return ""
+}
+
 // shareFor is how long warehouses that watch the same thing share an answer.
 const shareFor = 5 * time.Second
 
-// sources are where the warehouses of one repository look. The repository itself is read as it always is; others without
-// credentials.
+// sources are where the warehouses of one repository look. The repository itself is read as it always is; others as the
+// configuration says, or without credentials where it does not name them.
 func (p *parts) sources(own *git.Repository, ownURL string) *discover.Sources {
 	return &discover.Sources{
 		Registry: p.registry, Charts: p.charts,
@@ -128,21 +143,10 @@ func (p *parts) sources(own *git.Repository, ownURL string) *discover.Sources {
 				if promote.SameGitRepository(repoURL, ownURL) {
 					return own, nil
 				}
-				return openGit(repoURL, skipTLS)
+				return p.outside.watched(repoURL, skipTLS)
 			},
 		}),
 	}
-}
-
-// openGit opens a repository that is only read.
-func openGit(repoURL string, skipTLS bool) (*git.Repository, error) {
-	cfg := git.Config{URL: repoURL}
-	if skipTLS {
-		transport := http.DefaultTransport.(*http.Transport).Clone()      //nolint:forcetypeassert // documented by net/http
-		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the subscription asks for it
-		cfg.HTTPClient = &http.Client{Transport: transport}
-	}
-	return git.Open(cfg)
 }
 
 // reconciler builds the loop of one repository.
@@ -159,6 +163,7 @@ func (p *parts) reconciler(repository repositoryConfig, forge *gitlab.Forge) (*r
 	return reconcile.New(reconcile.Config{
 		Git: repo, URLs: append([]string{cloneURL}, repository.URLs...), Branch: promote.Branch(repository.Branch), Forge: forge,
 		Sources: p.sources(repo, cloneURL), Renderer: p.renderer, Argo: p.argo, Author: author, Log: p.log, Now: time.Now, Metrics: p.metrics,
+		World: p.world(project, forge),
 	}), nil
 }
 

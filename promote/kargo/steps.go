@@ -174,7 +174,7 @@ var stepSchemas = map[string]schema{
 	"gitlab-trigger-pipeline": {keys: keys{
 		must(str("project")), must(str("ref")), values("variables"), flag("wait"), duration("timeout"),
 	}},
-	"add-comment": {keys: keys{str("repoURL"), must(count("number")), must(str("body"))}},
+	"add-comment": {keys: keys{str("repoURL"), count("number"), must(str("body"))}},
 
 	// Verification. AnalysisTemplates become these.
 	"analysis-web": {keys: append(keys{

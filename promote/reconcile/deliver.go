@@ -64,7 +64,7 @@ func (r *Reconciler) advance(ctx context.Context, w *watch, state promote.State,
 			r.lookAgain(p, ran)
 			return nil
 		}
-		delivery, err := r.ask(ctx, state, p, *ran.Deliver)
+		delivery, applications, err := r.ask(ctx, state, p, *ran.Deliver)
 		if err != nil {
 			r.Log.WarnContext(ctx, "deliver", "promotion", p.ID, "error", err)
 			delivery = Delivery{State: DeliveryWaiting, Message: err.Error(), Next: retryDelivery}
@@ -81,7 +81,9 @@ func (r *Reconciler) advance(ctx context.Context, w *watch, state promote.State,
 			delivery.State = DeliveryFailed
 			delivery.Message = fmt.Sprintf("not there after %s: %s", ran.Deliver.Timeout, delivery.Message)
 		}
-		delivered = &step.Delivered{Failed: delivery.State == DeliveryFailed, Message: delivery.Message}
+		delivered = &step.Delivered{
+			Failed: delivery.State == DeliveryFailed, Message: delivery.Message, Applications: applications,
+		}
 	}
 }
 
@@ -118,33 +120,39 @@ func sameProgress(a, b promote.Promotion) bool {
 }
 
 // ask looks at every application of a step and returns the one that is furthest behind.
-func (r *Reconciler) ask(ctx context.Context, state promote.State, p promote.Promotion, use step.ApplicationUse) (Delivery, error) {
+func (r *Reconciler) ask(
+	ctx context.Context, state promote.State, p promote.Promotion, use step.ApplicationUse,
+) (Delivery, []step.Application, error) {
 	timeout := state.Now.Sub(p.DeliveringSince) + r.left(state, p, use.Timeout)
 	if r.Argo == nil {
 		return Delivery{
 			State: DeliveryWaiting, Next: use.Timeout,
 			Message: "no Argo CD server is configured: set LOCKKEEPER_ARGOCD_URL and LOCKKEEPER_ARGOCD_TOKEN",
-		}, nil
+		}, nil, nil
+	}
+	applications, err := r.selected(use.Applications, declaredStage(state, p.Stage))
+	if err != nil {
+		return Delivery{State: DeliveryFailed, Message: err.Error()}, nil, nil
 	}
 	worst := Delivery{State: DeliveryDone}
-	for _, app := range use.Applications {
+	for _, app := range applications {
 		one, err := r.authorized(ctx, state, p, app)
 		if err == nil && one.State == DeliveryDone {
 			one, err = r.askOne(ctx, p, app, timeout)
 		}
 		if err != nil {
-			return one, err
+			return one, nil, err
 		}
 		switch {
 		case one.State == DeliveryFailed:
-			return one, nil
+			return one, nil, nil
 		case one.State == DeliveryWaiting:
 			worst = one
 		case worst.State == DeliveryDone:
 			worst.Message = joinMessages(worst.Message, one.Message)
 		}
 	}
-	return worst, nil
+	return worst, applications, nil
 }
 
 // authorized looks once more whether an application belongs to the stage. DeliveryDone means that it does.
@@ -153,13 +161,7 @@ func (r *Reconciler) authorized(ctx context.Context, state promote.State, p prom
 	if err != nil {
 		return Delivery{}, err
 	}
-	stage := p.Stage
-	if pipeline, ok := state.Pipeline(stage.Project); ok {
-		if declared, ok := pipeline.Stage(stage.Name); ok {
-			stage.Name = declared.Declared()
-		}
-	}
-	verdict, reason := promote.MayDeliver(r.application(ctx, app), live, stage)
+	verdict, reason := promote.MayDeliver(r.application(ctx, app), live, declaredStage(state, p.Stage))
 	delivery := Delivery{State: DeliveryWaiting, Message: reason, Next: retryDelivery}
 	switch verdict {
 	case promote.Pass:
@@ -171,9 +173,20 @@ func (r *Reconciler) authorized(ctx context.Context, state promote.State, p prom
 	return delivery, nil
 }
 
+// declaredStage is the stage that the pipeline declares for one of the places that it fans out to; any other is itself.
+func declaredStage(state promote.State, stage promote.StageRef) promote.StageRef {
+	if pipeline, ok := state.Pipeline(stage.Project); ok {
+		if declared, ok := pipeline.Stage(stage.Name); ok {
+			stage.Name = declared.Declared()
+		}
+	}
+	return stage
+}
+
 func (r *Reconciler) askOne(ctx context.Context, p promote.Promotion, app step.Application, timeout time.Duration) (Delivery, error) {
 	request := DeliveryRequest{
 		Application: app.Name, Namespace: app.Namespace, RepoURL: r.URLs[0], Revision: app.Revision, Promotion: p, Timeout: timeout,
+		WaitFor: app.WaitFor,
 	}
 	if request.Revision == "" {
 		request.Revision = p.Merged

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -183,13 +184,78 @@ func (r *Reconciler) applications(ctx context.Context, state promote.State, p pr
 			Severity: promote.SeverityError, Code: "step", Message: problem.Error(), Remedy: "correct the step in the stage or its task",
 		})
 	}
+	wanted, err = r.selected(wanted, declaredStage(state, p.Stage))
+	if err != nil {
+		findings = append(findings, promote.Finding{
+			Severity: promote.SeverityError, Code: "step", Message: err.Error(), Remedy: "correct the selector, or the labels of the applications",
+		})
+	}
 	all := make([]promote.ApplicationEvidence, 0, len(wanted))
+	asked := map[string]bool{}
 	for _, app := range wanted {
-		found := r.application(ctx, app)
-		found.Stage = p.Stage
-		all = append(all, found)
+		if key := app.Namespace + "/" + app.Name; !asked[key] {
+			asked[key] = true
+			found := r.application(ctx, app)
+			found.Stage = p.Stage
+			all = append(all, found)
+		}
 	}
 	return all, findings
+}
+
+// selected puts the applications that a selector finds in its place: those that the repository declares and that authorize the
+// stage, by name. A selector that finds none is an error; the others are returned all the same.
+func (r *Reconciler) selected(wanted []step.Application, stage promote.StageRef) ([]step.Application, error) {
+	var all []step.Application
+	var empty []error
+	for _, app := range wanted {
+		if app.Selector == nil {
+			all = append(all, app)
+			continue
+		}
+		found, foreign := r.matching(app, stage)
+		if len(found) == 0 {
+			text := fmt.Sprintf("selector %q finds no application that this repository declares", app.Selector)
+			if foreign > 0 {
+				text = fmt.Sprintf("selector %q finds %d applications, and none authorizes stage %s: annotate them with "+
+					"kargo.akuity.io/authorized-stage: %s:%s", app.Selector, foreign, stage, stage.Project, stage.Name)
+			}
+			empty = append(empty, errors.New(text))
+		}
+		all = append(all, found...)
+	}
+	return all, errors.Join(empty...)
+}
+
+// matching returns the applications that a selector finds, and how many more belong to other stages.
+func (r *Reconciler) matching(wanted step.Application, stage promote.StageRef) (found []step.Application, foreign int) {
+	for _, app := range r.memory.repository.set.Applications {
+		if !wanted.Selector.Matches(app.Labels) || wanted.Namespace != "" && app.Namespace != wanted.Namespace {
+			continue
+		}
+		if !slices.Contains(authorizedStages(app), stage) {
+			foreign++
+			continue
+		}
+		one := wanted
+		one.Name, one.Namespace, one.Selector = app.Name, app.Namespace, nil
+		found = append(found, one)
+	}
+	slices.SortFunc(found, func(a, b step.Application) int { return strings.Compare(a.Name, b.Name) })
+	return found, foreign
+}
+
+// authorizedStages are the stages that an application says may touch it.
+func authorizedStages(app argocd.Application) []promote.StageRef {
+	var all []promote.StageRef
+	stages, _ := app.AuthorizedStages()
+	for _, stage := range stages {
+		all = append(all, promote.StageRef{Project: stage.Project, Name: stage.Stage})
+	}
+	if stage, ok := imageupdater.AuthorizedStage(app.Name, app.Annotations); ok {
+		all = append(all, stage)
+	}
+	return all
 }
 
 func (r *Reconciler) application(ctx context.Context, wanted step.Application) promote.ApplicationEvidence {
@@ -201,13 +267,7 @@ func (r *Reconciler) application(ctx context.Context, wanted step.Application) p
 			continue
 		}
 		evidence.Exists, evidence.Source = true, origin(app.Origin)
-		stages, _ := app.AuthorizedStages()
-		for _, stage := range stages {
-			evidence.Authorized = append(evidence.Authorized, promote.StageRef{Project: stage.Project, Name: stage.Stage})
-		}
-		if stage, ok := imageupdater.AuthorizedStage(app.Name, app.Annotations); ok {
-			evidence.Authorized = append(evidence.Authorized, stage)
-		}
+		evidence.Authorized = authorizedStages(app)
 		return evidence
 	}
 	if near, ok := promote.Nearest(wanted.Name, names); ok {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/step"
 )
 
 // ChangeReader reads changes. Errors wrap the sentinels of package promote.
@@ -70,8 +71,9 @@ type Forge interface {
 
 // Deliverer makes Argo CD carry out what was merged.
 type Deliverer interface {
-	// Deliver makes one round for one application: it looks, refreshes, and syncs where nothing does so by itself. It does
-	// not block until the end. Asking again with the same promotion never starts a second operation.
+	// Deliver makes one round for one application: it looks, refreshes, and syncs where nothing does so by itself, unless the
+	// request only waits. It does not block until the end. Asking again with the same promotion never starts a second
+	// operation.
 	Deliver(ctx context.Context, request DeliveryRequest) (Delivery, error)
 	// Application says whether an application exists and which stages it authorizes.
 	Application(ctx context.Context, name, namespace string) (promote.ApplicationEvidence, error)
@@ -85,6 +87,7 @@ type DeliveryRequest struct {
 	RepoURL     string            // required: of which Revision is a commit
 	Revision    promote.Commit    // required: what must be synced
 	Promotion   promote.Promotion // required
+	WaitFor     []step.WaitFor    // only wait for this, and start nothing; empty: deliver Revision
 	Timeout     time.Duration     // required: since the promotion's DeliveringSince
 	// Relate says what another commit that Argo CD has synced means for Revision.
 	Relate func(ctx context.Context, found promote.Commit) (Relation, error)

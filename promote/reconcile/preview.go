@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/step"
 )
 
 // Preview is what a proposal of a plan would show, computed without pushing or opening anything.
@@ -66,9 +67,15 @@ func (r *Reconciler) preview(ctx context.Context, state promote.State, a promote
 	if err != nil {
 		return preview, err
 	}
-	ran, err := r.run(ctx, state, promotion, promote.Change{}, nil)
+	request, err := r.request(state, promotion)
 	if err != nil {
-		return preview, err
+		preview.Problem = err.Error()
+		return preview, nil
+	}
+	request.Dry = true
+	ran, err := step.Run(ctx, request)
+	if err != nil {
+		return preview, fmt.Errorf("promotion %s: %w", promotion.ID, err)
 	}
 	if ran.Failed {
 		preview.Problem = ran.Message

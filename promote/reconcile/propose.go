@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -209,7 +210,10 @@ func moved(branch promote.Branch, from promote.Commit, to string) error {
 // took writes what a run did into the record of its promotion.
 func took(state promote.State, p promote.Promotion, ran step.Result) promote.Promotion {
 	p.Results, p.Moves, p.Waits = ran.Results, ran.Moves, ran.Wait
-	p.AutoMerge = p.AutoMerge || ran.AutoMerge
+	p.AutoMerge, p.Until = p.AutoMerge || ran.AutoMerge, time.Time{}
+	if ran.Wait == promote.WaitsApproval && ran.Next > 0 {
+		p.Until = state.Now.Add(ran.Next)
+	}
 	p.Approvals = len(state.History.ApprovedFor(p.Stage, p.Freight))
 	return p
 }
@@ -278,7 +282,7 @@ func (r *Reconciler) request(state promote.State, p promote.Promotion) (step.Req
 	}
 	request := step.Request{
 		Repository: step.Repository{Git: r.Git, URLs: r.URLs, Branch: state.Branch, Head: cmp.Or(p.Source, p.Base)},
-		Promotion:  p, When: p.CreatedAt, Now: state.Now, Author: r.Author, World: r.World,
+		Promotion:  p, When: p.CreatedAt, Now: state.Now, Author: r.Author, World: r.world(),
 		Approvals: state.History.ApprovedFor(p.Stage, p.Freight), Target: stage.Target,
 		Metadata: state.History.MetadataIn(p.Stage.Project),
 	}

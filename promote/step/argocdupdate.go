@@ -12,18 +12,12 @@ import (
 )
 
 type argocdUpdateConfig struct {
-	Apps []appConfig `json:"apps"`
+	Apps []updatedApp `json:"apps"`
 }
 
-type appConfig struct {
-	Name      string         `json:"name"`
-	Namespace string         `json:"namespace"`
-	Sources   []sourceConfig `json:"sources"`
-}
-
-type sourceConfig struct {
-	RepoURL         string `json:"repoURL"`
-	DesiredRevision string `json:"desiredRevision"`
+type updatedApp struct {
+	appConfig
+	Sources []sourceConfig `json:"sources"`
 }
 
 // argocdUpdate has Argo CD sync exactly the named applications, and waits until they are healthy at the desired revision.
@@ -32,54 +26,76 @@ func (r *run) argocdUpdate(_ context.Context, step promote.Step, c config) (outc
 	if err != nil {
 		return outcome{}, err
 	}
-	switch {
-	case r.Delivered == nil:
-		r.result.Deliver = use
-		return r.wait(promote.WaitsDelivery, "waits for Argo CD")
-	case r.Delivered.Failed:
-		message := r.Delivered.Message
-		r.Delivered = nil
-		return outcome{}, errors.New(message)
-	}
-	message := r.Delivered.Message
-	// The next argocd-update of the task waits for a delivery of its own.
-	r.Delivered = nil
-	apps := make([]any, len(use.Applications))
-	for i, app := range use.Applications {
-		apps[i] = map[string]any{"name": app.Name, "revision": string(app.Revision)}
-	}
-	return outcome{status: promote.StepSucceeded, output: map[string]any{"apps": apps}, message: message}, nil
+	return r.delivery(use)
 }
 
+// delivery waits until somebody has seen to the applications.
+func (r *run) delivery(use *ApplicationUse) (outcome, error) {
+	delivered := r.Delivered
+	if delivered == nil {
+		r.result.Deliver = use
+		return r.wait(promote.WaitsDelivery, "waits for Argo CD")
+	}
+	// The next such step of the task waits for a delivery of its own.
+	r.Delivered = nil
+	if delivered.Failed {
+		return outcome{}, errors.New(delivered.Message)
+	}
+	found := delivered.Applications
+	if len(found) == 0 {
+		found = use.Applications
+	}
+	apps := make([]any, len(found))
+	for i, app := range found {
+		apps[i] = map[string]any{"name": app.Name, "revision": string(app.Revision)}
+	}
+	return outcome{status: promote.StepSucceeded, output: map[string]any{"apps": apps}, message: delivered.Message}, nil
+}
+
+// applications reads the applications of a step that syncs or awaits them.
 func (r *run) applications(step promote.Step, c config) (*ApplicationUse, error) {
+	use := &ApplicationUse{Timeout: time.Duration(step.Timeout)}
+	if use.Timeout == 0 {
+		use.Timeout = defaultDeliveryTimeout
+	}
+	var err error
+	if step.Uses == "argocd-wait" {
+		use.Applications, err = awaited(c)
+	} else {
+		use.Applications, err = r.updated(c)
+	}
+	return use, err
+}
+
+func (r *run) updated(c config) ([]Application, error) {
 	var cfg argocdUpdateConfig
 	if err := c.decode(&cfg); err != nil {
 		return nil, err
 	}
 	if len(cfg.Apps) == 0 {
-		return nil, errors.New("config.apps is missing: name the application, as in apps: [{name: frontend-dev-app}]")
+		return nil, errNoApps
 	}
-	use := &ApplicationUse{Timeout: time.Duration(step.Timeout)}
-	if use.Timeout == 0 {
-		use.Timeout = defaultDeliveryTimeout
-	}
-	for _, app := range cfg.Apps {
-		if app.Name == "" {
-			return nil, errors.New("config.apps.name is missing: name the application")
+	all := make([]Application, 0, len(cfg.Apps))
+	for i, app := range cfg.Apps {
+		one, err := app.application(i)
+		if err != nil {
+			return nil, err
 		}
-		one := Application{Name: app.Name, Namespace: app.Namespace}
-		for _, source := range app.Sources {
+		for j, source := range app.Sources {
+			if err := source.check(fmt.Sprintf("config.apps[%d].sources[%d]", i, j)); err != nil {
+				return nil, err
+			}
 			if source.DesiredRevision != "" && r.Repository.sameRepository(source.RepoURL) {
 				one.Revision = promote.Commit(source.DesiredRevision)
 			}
 		}
-		use.Applications = append(use.Applications, one)
+		all = append(all, one)
 	}
-	return use, nil
+	return all, nil
 }
 
-// Applications returns the applications that a promotion will have synced, as far as that can be said before it is merged,
-// and what is wrong with the steps that will do so.
+// Applications returns the applications that a promotion will have synced or wait for, as far as that can be said before it is
+// merged, and what is wrong with the steps that will do so.
 func Applications(request Request) ([]Application, []error) {
 	r := newRun(request)
 	for _, step := range request.Promotion.Steps {
@@ -90,7 +106,7 @@ func Applications(request Request) ([]Application, []error) {
 	var found []Application
 	var problems []error
 	for _, step := range request.Promotion.Steps {
-		if step.Uses != "argocd-update" {
+		if step.Uses != "argocd-update" && step.Uses != "argocd-wait" {
 			continue
 		}
 		use, err := r.preview(step)

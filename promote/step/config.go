@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,9 @@ func evaluate(raw json.RawMessage, env expr.Env) (config, error) {
 	return config{tree: evaluated.Any(), retyped: evaluated.Retyped()}, nil
 }
 
+// embedded are the names of structs that configurations embed, which nobody wrote.
+var embedded = regexp.MustCompile(`\b(metricConfig|appConfig)\.`)
+
 // decode reads the configuration into a struct, strictly. Strings that look like something else are given as the text they
 // were; flag and count accept text.
 func (c config) decode(into any) error {
@@ -52,7 +56,7 @@ func (c config) decode(into any) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &wrongType):
-		return fmt.Errorf("config.%s: %s is not a %s", wrongType.Field, wrongType.Value, wrongType.Type)
+		return fmt.Errorf("config.%s: %s is not a %s", embedded.ReplaceAllString(wrongType.Field, ""), wrongType.Value, wrongType.Type)
 	}
 	if unknown, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
 		return unknownKey(strings.Trim(unknown, `"`), into)
@@ -80,7 +84,9 @@ func keys(t reflect.Type) []string {
 	var names []string
 	for field := range t.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		names = append(names, name)
+		if name != "" { // an embedded struct has none
+			names = append(names, name)
+		}
 		names = append(names, keys(field.Type)...)
 	}
 	slices.Sort(names)

@@ -18,4 +18,9 @@
 // that they replace. Edits change the value and not one other byte. yaml-merge keeps comments, and gives every use of an anchor
 // a value of its own. Of the permissions of a file only what Git knows is kept: 0755 for what its owner may run, else 0644.
 // imageFrom compares repositories by what they mean, not by how they are written. Unknown variables are errors.
+//
+// http without successExpression and failureExpression fails on an answer other than 2xx; in Kargo it runs for ever. What a step
+// has sent, a message or a request that changes something, is on record before anything else is done. argocd-wait looks at
+// nothing that Argo CD observed before the wait began. argocd-update does not edit Applications in the cluster. Secrets are
+// taken out of outputs as well: no step can hand one on.
 package step

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
@@ -30,12 +31,14 @@ type Request struct {
 	Now        time.Time           // required
 	Author     git.Signature       // of commits, unless the task names one
 	World      World               // what steps may reach besides the repository
+	Dry        bool                // steps that act on the outside world, or ask it, are passed over
 }
 
 // Delivered is the end of a delivery.
 type Delivered struct {
-	Failed  bool
-	Message string
+	Failed       bool
+	Message      string
+	Applications []Application // what selectors found; empty: as the step named them
 }
 
 // Result is how far a run came.
@@ -44,7 +47,7 @@ type Result struct {
 	Wait      promote.Waits
 	Next      time.Duration   // when to look again, for WaitsTime
 	Push      *Push           // what must be on the forge for the wait to end; nil when there is nothing to push
-	Deliver   *ApplicationUse // the applications to sync, for WaitsDelivery
+	Deliver   *ApplicationUse // the applications to sync or to wait for, for WaitsDelivery
 	AutoMerge bool            // a step has the change merged once every gate passes
 	Moves     []promote.Move
 	Metadata  []promote.Metadata // what set-metadata sets
@@ -64,17 +67,10 @@ type Push struct {
 	Labels      []string       // likewise
 }
 
-// ApplicationUse is what argocd-update asks for.
+// ApplicationUse is what argocd-update and argocd-wait ask for.
 type ApplicationUse struct {
 	Applications []Application
 	Timeout      time.Duration // since the delivery began
-}
-
-// Application is one Argo CD application to sync.
-type Application struct {
-	Name      string
-	Namespace string         // empty: Argo CD's own
-	Revision  promote.Commit // to wait for; empty: whatever the branch has
 }
 
 // defaultDeliveryTimeout bounds a delivery whose step names no retry.timeout. It covers the sync and the health after it.
@@ -89,6 +85,7 @@ type run struct {
 	tags      []tagged
 	secrets   *expr.Secrets // that expressions have read
 	failed    bool
+	passed    bool // a step was passed over whose outcome later steps may need
 	result    Result
 	before    promote.StepResult // what the present step left behind when it had to wait; zero when it begins
 	state     json.RawMessage    // what the present step has to know when it goes on
@@ -132,7 +129,7 @@ func Run(ctx context.Context, request Request) (Result, error) {
 		}
 	}
 	r.result.Failed = r.failed
-	return r.result, nil
+	return r.result, r.conceal()
 }
 
 // pushed reports whether what the steps made is on the forge. Before that, the files exist in memory only and are made again
@@ -148,6 +145,14 @@ func (r *run) recorded(step promote.Step) promote.StepResult {
 		return promote.StepResult{}
 	}
 	return r.Promotion.Results[i]
+}
+
+// give makes the output of a step known to the steps after it; what compose-output gives in a task is the task's as well.
+func (r *run) give(step promote.Step, output map[string]any) {
+	r.outputs[step.As] = output
+	if task, _, inTask := strings.Cut(step.As, "::"); inTask && step.Uses == "compose-output" {
+		r.outputs[task] = output
+	}
 }
 
 // stands reports whether a step is not run again.
@@ -188,7 +193,7 @@ func (r *run) recall(step promote.Step, result promote.StepResult) error {
 	if merged := r.merged(); merged != "" && r.Promotion.Head != "" {
 		output, _ = rebind(output, string(r.Promotion.Head), string(merged)).(map[string]any)
 	}
-	r.outputs[step.As] = output
+	r.give(step, output)
 	return nil
 }
 
@@ -229,6 +234,9 @@ type outcome struct {
 	status  promote.StepStatus
 	output  map[string]any
 	message string
+	// acted: it did something outside that another run would do a second time. The run stops, so that it is on record before
+	// anything else is done.
+	acted bool
 }
 
 // succeeded is the outcome of a step that gave an output.
@@ -300,10 +308,17 @@ func (r *run) one(ctx context.Context, step promote.Step) (done bool, err error)
 	}
 	switch {
 	case errors.Is(err, errWaiting):
+		if left := time.Duration(step.Timeout) - r.Now.Sub(r.since()); r.result.Wait == promote.WaitsApproval && step.Timeout > 0 && (r.result.Next == 0 || left < r.result.Next) {
+			r.result.Next = left
+		}
 		r.suspend(result, out.message, 0)
 		return false, nil
 	case err != nil && (ctx.Err() != nil || !isTechnical && outside(err)):
 		return false, err
+	case err != nil && r.passed:
+		r.result.Wait = promote.WaitsTime
+		r.suspend(result, "not known before the steps outside of the repository are carried out: "+err.Error(), 0)
+		return false, nil
 	case isTechnical && r.before.Errors+1 < step.ErrorThreshold:
 		result.Errors = r.before.Errors + 1
 		r.result.Wait, r.result.Next = promote.WaitsTime, retry(result.Errors)
@@ -322,12 +337,19 @@ func (r *run) one(ctx context.Context, step promote.Step) (done bool, err error)
 		result.Status, result.Message = out.status, out.message
 	}
 	if out.output != nil {
+		if out.output, err = r.concealed(out.output); err != nil {
+			return false, fmt.Errorf("output: %w", err)
+		}
 		if result.Output, err = json.Marshal(out.output); err != nil {
 			return false, fmt.Errorf("output: %w", err)
 		}
 	}
-	r.outputs[step.As] = out.output
+	r.give(step, out.output)
 	r.result.Results = append(r.result.Results, result)
+	if out.acted {
+		r.result.Wait, r.result.Next = promote.WaitsTime, 0
+		return false, nil
+	}
 	return true, nil
 }
 
@@ -393,6 +415,10 @@ func (r *run) attempt(ctx context.Context, step promote.Step) (outcome, error) {
 	kind, err := kindOf(step)
 	if err != nil {
 		return outcome{}, err
+	}
+	if r.Dry && kind.Effect {
+		r.passed = true
+		return outcome{status: promote.StepSkipped, message: "passed over: nothing outside of the repository is touched now"}, nil
 	}
 	return kind.run(r, ctx, step, evaluated)
 }

@@ -497,3 +497,29 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+func TestComposedOutputIsTheTasksToo(t *testing.T) {
+	b := newBed(t)
+	result := run1(t, b.request(t, `
+- {uses: compose-output, as: "build::out", config: {image: "a:${{ imageFrom(vars.imageRepo).Tag }}"}}
+- uses: compose-output
+  as: last
+  config: {seen: "${{ outputs.build.image }}", whole: "${{ outputs['build::out'].image }}"}
+`, "1.0.2"))
+	if got, want := string(result.Results[1].Output), `{"seen":"a:1.0.2","whole":"a:1.0.2"}`; got != want || result.Failed {
+		t.Errorf("output %s, want %s; %s", got, want, result.Message)
+	}
+}
+
+func TestFailSaysWhatTheTaskSays(t *testing.T) {
+	b := newBed(t)
+	for config, want := range map[string]string{
+		`{message: "no ${{ ctx.stage }} today"}`: "no frontend-dev-stage today",
+		`{}`:                                     "gives no message",
+	} {
+		result := run1(t, b.request(t, "- {uses: fail, as: stop, config: "+config+"}\n", "1.0.2"))
+		if !result.Failed || !strings.Contains(result.Message, want) {
+			t.Errorf("%s: failed %v: %s", config, result.Failed, result.Message)
+		}
+	}
+}

@@ -28,7 +28,7 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		mu.Unlock()
 		w.Header().Set("Content-Type", "application/json")
 		body := `{"id":42,"iid":7,"state":"merged","sha":"` + string(head) + `","merge_pipelines_enabled":true,"head_pipeline":{"id":3,"sha":"` + string(other) + `"}}`
-		if strings.HasSuffix(r.URL.Path, "s") && r.Method == http.MethodGet {
+		if (strings.HasSuffix(r.URL.Path, "s") || strings.HasSuffix(r.URL.Path, "/members/all")) && r.Method == http.MethodGet {
 			body = `[{"id":1,"name":"lockkeeper/gates","author":{"id":42}}]`
 		}
 		if _, err := w.Write([]byte(body)); err != nil {
@@ -63,6 +63,8 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		"POST /statuses/" + string(head):                         true,
 		"POST /statuses/" + string(other):                        true,
 		"GET /api/v4/user":                                       true,
+		"GET /pipelines/3":                                       true,
+		"GET /api/v4/groups/acme/members/all":                    true,
 	}
 	if diff := cmp.Diff(want, made); diff != "" {
 		t.Error(diff)
@@ -101,6 +103,8 @@ func everything(t *testing.T, f *Forge) {
 		"React":       func() error { return f.React(ctx, 7, 11, promote.ReactionSeen) },
 		"Permission":  func() error { _, err := f.Permission(ctx, 5); return err },
 		"Settings":    func() error { _, err := f.Settings(ctx); return err },
+		"Pipeline":    func() error { _, err := f.Pipeline(ctx, 3); return err },
+		"InGroup":     func() error { _, err := f.InGroup(ctx, "acme", "lea"); return err },
 	} {
 		if err := call(); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/reconcile"
+	"github.com/lockkeeper/lockkeeper/promote/step"
+)
+
+// afterwards is what the task of the example does in this story once the application is synced. URL stands for a site.
+const afterwards = `
+    - uses: argocd-wait
+      config:
+        apps: [{selector: {matchLabels: {tier: develop}}, waitFor: [health, sync]}]
+    - uses: analysis-web
+      as: probe
+      config:
+        name: smoke
+        url: URL/health
+        jsonPath: '{$.status}'
+        successCondition: result == 'up'
+        interval: 1ms
+        count: 2
+    - uses: http
+      as: tell
+      config: {url: URL/deployed, method: POST, body: '{"freight": "${{ ctx.targetFreight.name }}"}'}
+    - uses: add-comment
+      config: {body: 'Smoke test: ${{ task.outputs["probe"].value }}'}
+    - uses: wait-for-approval
+      as: sign-off
+      config: {approvers: [worldPerson]}
+`
+
+// site counts what it is asked.
+type site struct {
+	mu    sync.Mutex
+	asked []string
+}
+
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, r.Method+" "+r.URL.Path)
+	_, _ = io.WriteString(w, `{"status":"up"}`)
+}
+
+func (s *site) requests() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked)
+}
+
+// TestATaskGoesOnOutsideOfTheRepository tells of a stage whose task measures, tells, comments and waits for a person after the
+// merge, with a process that dies in between.
+func TestATaskGoesOnOutsideOfTheRepository(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	visited := &site{}
+	server := httptest.NewServer(visited)
+	defer server.Close()
+	b.reach = step.World{HTTP: func(step.HTTPOptions) *http.Client { return server.Client() }}
+	b.loop = b.newLoop(b.wire)
+	const applications = "argo-applications/develop-applicationset.yaml"
+	const task = "kargo/promotion-task.yaml"
+	more := strings.NewReplacer("URL", server.URL, "worldPerson", worldPerson).Replace(afterwards)
+	b.commit("main", map[string]string{
+		task:         strings.TrimRight(b.text("main", task), "\n") + more,
+		applications: strings.Replace(b.text("main", applications), "      annotations:\n", "      labels: {tier: develop}\n      annotations:\n", 1),
+	})
+	change := b.propose("1.0.2")
+	b.you.merge(change)
+	waits := func(o reconcile.Outcome) bool {
+		return strings.Contains(stageOf(o, devStage).Reason, "waits for approval")
+	}
+	b.until("the task to wait for a person", waits)
+
+	b.loop = b.newLoop(b.wire) // another process goes on from what is recorded
+	outcome := b.sweep()
+	if !waits(outcome) {
+		t.Fatalf("after a restart: %s", stageOf(outcome, devStage).Reason)
+	}
+	want := []string{"GET /health", "GET /health", "POST /deployed"}
+	if diff := cmp.Diff(want, visited.requests()); diff != "" {
+		t.Errorf("what was measured and told:\n%s", diff)
+	}
+	said := slices.IndexFunc(b.notes(change.Number), func(note string) bool { return strings.Contains(note, "Smoke test: up") })
+	if said < 0 {
+		t.Errorf("the comment is missing: %q", b.notes(change.Number))
+	}
+	b.run(b.you.comment(change.Number, "/admit frontend-dev-stage"))
+	outcome = b.until("dev to run 1.0.2", runs(devStage, "1.0.2"))
+	if all := promotions(outcome, devStage); !slices.Contains(all, "1.0.2 "+string(promote.PhaseSucceeded)) {
+		t.Errorf("promotions: %v", all)
+	}
+}
