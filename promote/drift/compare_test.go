@@ -104,6 +104,16 @@ func TestCompare(t *testing.T) {
 			"No drift: 1 pair of folders is alike.\n\na → b: alike (left out: *.yaml:a)\n",
 		},
 		{
+			"a Secret whose kind is excluded stays one", "-- a/x.yaml --\napiVersion: v1\nkind: Secret\ndata: {k: hunter2, l: x}\n-- b/x.yaml --\napiVersion: v1\nkind: Secret\ndata: {k: hunter3}\n",
+			[]string{"*.yaml:kind", "*.yaml:apiVersion"},
+			"1 of 1 pair of folders drifts.\n\na → b: 1 file differs (left out: *.yaml:kind, *.yaml:apiVersion)\n  ~ x.yaml\n" +
+				"      data.k: <secret old value, short> → <secret changed, short>\n    - data.l: <secret removed, short>\n",
+		},
+		{
+			"a document of which all is excluded on one side", "-- a/x.yaml --\na: {b: x}\n---\nc: x\n-- b/x.yaml --\nz: x\n---\nc: x\n", []string{"*.yaml:a"},
+			"1 of 1 pair of folders drifts.\n\na → b: 1 file differs (left out: *.yaml:a)\n  ~ x.yaml\n    document 1:\n      + the whole document\n",
+		},
+		{
 			"an excluded folder", "-- a/x --\n-- b/x --\n-- b/own/f --\n",
 			[]string{"own"},
 			"No drift: 1 pair of folders is alike.\n\na → b: alike (left out: own)\n",

@@ -64,8 +64,7 @@ func (p *pairing) keys(file *File, base, head []document) {
 	trails := p.trails(file.Name)
 	single := len(base) < 2 && len(head) < 2
 	for _, pair := range pairDocuments(base, head) {
-		before, after := p.pruned(pair.base, trails), p.pruned(pair.head, trails)
-		for _, change := range changes(before, after) {
+		for _, change := range p.changes(pair, trails) {
 			if len(file.Keys) >= maxKeys {
 				file.More++
 				continue
@@ -79,29 +78,20 @@ func (p *pairing) keys(file *File, base, head []document) {
 	}
 }
 
-// pruned returns the value of a document without what is excluded, and whether there is one.
-func (p *pairing) pruned(doc *document, trails []trail) optional {
-	if doc == nil {
-		return optional{}
-	}
-	value, ok := prune(doc.value, trails, func(i int) { p.used[i] = true })
-	return optional{value, ok}
-}
-
-// optional is the value of a document that may not be there.
-type optional struct {
-	value any
-	ok    bool
-}
-
-func changes(before, after optional) []diff.FieldChange {
+// changes compares two documents without what is excluded.
+func (p *pairing) changes(pair documentPair, trails []trail) []diff.FieldChange {
+	without := func(v any) (any, bool) { return prune(v, trails, func(i int) { p.used[i] = true }) }
 	switch {
-	case before.ok && after.ok:
-		return diff.Values(before.value, after.value)
-	case before.ok:
-		return []diff.FieldChange{{Kind: diff.Removed}}
-	case after.ok:
-		return []diff.FieldChange{{Kind: diff.Added}}
+	case pair.base != nil && pair.head != nil:
+		return diff.Values(pair.base.value, pair.head.value, without)
+	case pair.base != nil:
+		if _, ok := without(pair.base.value); ok {
+			return []diff.FieldChange{{Kind: diff.Removed}}
+		}
+	default:
+		if _, ok := without(pair.head.value); ok {
+			return []diff.FieldChange{{Kind: diff.Added}}
+		}
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func TestPrune(t *testing.T) {
 			value, used := manifest.Free(docs[0].Node), map[int]bool{}
 			left, _ := prune(value, []trail{{7, key}}, func(i int) { used[i] = true })
 			var got []string
-			for _, change := range diff.Values(value, left) {
+			for _, change := range diff.Values(value, left, nil) {
 				got = append(got, change.Path)
 			}
 			if d := cmp.Diff(test.want, got); d != "" {

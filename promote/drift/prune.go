@@ -6,7 +6,7 @@ type trail struct {
 	key       []keyPart // what is left of its key
 }
 
-// prune returns a value without what the trails lead to, and reports whether anything of it is left. The value itself is not
+// prune returns a value, masked or not, without what the trails lead to, and reports whether anything of it is left. The value itself is not
 // changed. A map or list that held nothing else goes too. used is told which exclusions met something.
 func prune(v any, trails []trail, used func(exclusion int)) (any, bool) {
 	if len(trails) == 0 {

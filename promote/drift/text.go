@@ -104,7 +104,7 @@ func (f File) lines() []string {
 }
 
 func (k Key) lines() []string {
-	if k.Before == nil && k.After == nil {
+	if k.Path == "" && (k.Before == nil || k.After == nil) {
 		return []string{map[diff.Kind]string{
 			diff.Added: "+ the whole document", diff.Removed: "- the whole document", diff.Changed: "~ the whole document",
 		}[k.Kind]}

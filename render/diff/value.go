@@ -4,10 +4,25 @@ package diff
 // maps as JSON has them. It is stricter than [Compare]: a number and its text differ, and so do null, empty and absent. Only
 // the order of lists that have keys does not count. What it returns is masked as a [Report] is, in the order of the paths; a
 // value that is null is printed and encoded as null, and is nil only where it is absent.
-func Values(base, head any) []FieldChange {
+//
+// without returns what of a value is compared, and whether anything is; it must not change the value. nil compares all. It is
+// given masked values: what it takes away still says what must not be shown, as the name beside a secret does.
+func Values(base, head any, without func(v any) (any, bool)) []FieldChange {
 	w := walker{custom: true, exact: true}
-	w.pair(present(base), present(head), hint{})
-	return w.fields
+	before, after := w.pair(present(base), present(head), hint{})
+	if without == nil {
+		return w.fields
+	}
+	rest := walker{custom: true, exact: true, masked: true}
+	rest.pair(what(before, without), what(after, without), hint{})
+	return rest.fields
+}
+
+func what(v any, without func(any) (any, bool)) any {
+	if left, ok := without(v); ok {
+		return left
+	}
+	return absent{}
 }
 
 // Lines prints a change as lines of a diff, each cut to a length and the last saying how many were left out: "- path: before"
@@ -71,4 +86,28 @@ func (w *walker) item(items []any, i int) any {
 		return present(items[i])
 	}
 	return items[i]
+}
+
+// hints says what the way to an entry of one of two maps says about its value.
+func (w *walker) hints(base, head map[string]any, key string, h hint) hint {
+	if w.masked {
+		return hint{}
+	}
+	return entryHint(base, key, h).or(entryHint(head, key, h))
+}
+
+// shown is a text as it may be shown.
+func (w *walker) shown(text string) string {
+	if w.masked {
+		return text
+	}
+	return Mask(text)
+}
+
+// plain is a scalar as it may be shown.
+func (w *walker) plain(v any, s state) any {
+	if w.masked {
+		return v
+	}
+	return plain(v, s)
 }

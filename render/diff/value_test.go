@@ -36,7 +36,7 @@ func TestValues(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, f := range diff.Values(test.base, test.head) {
+			for _, f := range diff.Values(test.base, test.head, nil) {
 				if line, ok := f.Arrow(); ok {
 					got = append(got, line)
 				} else {
@@ -50,13 +50,53 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// withoutNames leaves everything of a map but what says that a value beside it is a secret.
+func withoutNames(v any) (any, bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, child := range v {
+			if left, ok := withoutNames(child); ok && key != "kind" && key != "name" && key != "apiVersion" {
+				out[key] = left
+			}
+		}
+		return out, true
+	case []any:
+		var out []any
+		for _, child := range v {
+			if text, isText := child.(string); !isText || !strings.HasPrefix(text, "--") {
+				left, _ := withoutNames(child)
+				out = append(out, left)
+			}
+		}
+		return out, true
+	}
+	return v, true
+}
+
+func TestValuesWithoutSome(t *testing.T) {
+	type m = map[string]any
+	base := m{"kind": "Secret", "apiVersion": "v1", "data": m{"same": "x", "other": "x", "gone": ""}, "name": "a", "null": nil}
+	head := m{"kind": "Secret", "apiVersion": "v1", "data": m{"same": "x", "other": strings.Repeat("z", 70)}, "name": "b", "null": nil}
+	var got []string
+	for _, f := range diff.Values(base, head, withoutNames) {
+		got = append(got, f.Lines()...)
+	}
+	want := []string{"- data.gone: <secret removed, empty>", "- data.other: <secret old value, short>", "+ data.other: <secret changed, long>"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("lines (-want +got):\n%s", d)
+	}
+}
+
 func TestValuesHidesSecrets(t *testing.T) {
 	for name, hide := range hidingPlaces {
 		t.Run(name, func(t *testing.T) {
 			var b strings.Builder
-			for _, f := range diff.Values(hide("a ", canary, " b").Fields, hide("a ", canary+"2", " c").Fields) {
-				line, _ := f.Arrow()
-				b.WriteString(strings.Join(append(f.Lines(), line), "\n"))
+			for _, without := range []func(any) (any, bool){nil, withoutNames} {
+				for _, f := range diff.Values(hide("a ", canary, " b").Fields, hide("a ", canary+"2", " c").Fields, without) {
+					line, _ := f.Arrow()
+					b.WriteString(strings.Join(append(f.Lines(), line), "\n"))
+				}
 			}
 			if strings.Contains(b.String(), canary) {
 				t.Errorf("the secret is shown:\n%s", b.String())
