@@ -89,8 +89,8 @@ func webConfig(text string) string {
 	return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {greeting: " + text + "}\n"
 }
 
-func webScale(max string) string {
-	return "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {maxReplicas: " + max + "}\n"
+func webScale(most string) string {
+	return "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {maxReplicas: " + most + "}\n"
 }
 
 // folderBed is a bed with a component that has a folder for each environment, in which production and two clusters are behind.
@@ -105,10 +105,10 @@ func folderBed(t *testing.T) *bed {
 		"develop/web/config/one.yaml": webConfig("hello"),
 		"develop/web/scale.yaml":      webScale("1"),
 	}
-	for dir, max := range map[string]string{"production/web": "10", "clusters/eu/berlin/web": "20", "clusters/us/boston/web": "30"} {
+	for dir, most := range map[string]string{"production/web": "10", "clusters/eu/berlin/web": "20", "clusters/us/boston/web": "30"} {
 		files[dir+"/config/one.yaml"] = webConfig("hi from " + dir)
 		files[dir+"/config/old.yaml"] = strings.Replace(webConfig("gone"), "name: web", "name: old", 1)
-		files[dir+"/scale.yaml"] = webScale(max)
+		files[dir+"/scale.yaml"] = webScale(most)
 	}
 	b.commit("main", files)
 	b.redeploy()
@@ -186,7 +186,7 @@ func TestFoldersArePromoted(t *testing.T) {
 	}
 	change := b.onlyOpen(b.until("production to be proposed", isOpen(folderStage)), folderStage)
 	request := b.mergeRequests()[change.Number-1]
-	contains(t, request.Description, "web-prod-app", "ConfigMap")
+	contains(t, request.Description, "removed `ConfigMap old`", "- data.greeting: hi from production/web", "+ data.greeting: hello")
 	if b.folder("production/web")["config/one.yaml"] != webConfig("hi from production/web") {
 		t.Error("main was changed without a merge")
 	}

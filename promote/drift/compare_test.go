@@ -110,7 +110,8 @@ func TestCompare(t *testing.T) {
 				"      data.k: <secret old value, short> → <secret changed, short>\n    - data.l: <secret removed, short>\n",
 		},
 		{
-			"a document of which all is excluded on one side", "-- a/x.yaml --\na: {b: x}\n---\nc: x\n-- b/x.yaml --\nz: x\n---\nc: x\n", []string{"*.yaml:a"},
+			"a document of which all is excluded on one side", "-- a/x.yaml --\na: {b: x}\n---\nc: x\n-- b/x.yaml --\nz: x\n---\nc: x\n",
+			[]string{"*.yaml:a"},
 			"1 of 1 pair of folders drifts.\n\na → b: 1 file differs (left out: *.yaml:a)\n  ~ x.yaml\n    document 1:\n      + the whole document\n",
 		},
 		{

@@ -1,6 +1,7 @@
 package drift_test
 
 import (
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -72,6 +73,39 @@ func TestPathsAreKeys(t *testing.T) {
 			t.Errorf("%s: %v\n%s", key.Path, report.Problems, drift.Text(report))
 		}
 	}
+}
+
+// secrets is a file whose values of "canary" must not be seen, whatever is left out of it.
+const secrets = `apiVersion: v1
+kind: Secret
+metadata: {name: s, annotations: {kubectl.kubernetes.io/last-applied-configuration: "canary%[1]d"}}
+stringData: {a: canary%[1]d, b: {c: canary%[1]d}}
+---
+apiVersion: v1
+kind: ConfigMap
+data: {apiKeyName: canary%[1]d, url: "https://me:canary%[1]d@example.com"}
+---
+env: [{name: TOKEN, value: canary%[1]d}]
+args: [--password, canary%[1]d]
+db: {password: canary%[1]d, tokens: [canary%[1]d]}
+`
+
+func FuzzExclusionHidesSecrets(f *testing.F) {
+	for _, seed := range []string{"s.yaml:kind", "*:apiVersion", "*:metadata", "*:env[*].name", "*:args[0]", "*:args[--password]", "*:*[*].n*", "*:db.*", "x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, exclude string) {
+		files := fstest.MapFS{"a/s.yaml": {Data: fmt.Appendf(nil, secrets, 1)}, "b/s.yaml": {Data: fmt.Appendf(nil, secrets, 2)}}
+		report := compare(t, files, drift.Rule{From: "a", To: []string{"b"}, Exclude: []string{exclude}})
+		data, err := drift.JSON(report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := drift.Text(report) + drift.Markdown(report, 0) + string(data)
+		if strings.Contains(shown, "canary") && !strings.Contains(exclude, "canary") {
+			t.Errorf("a secret is shown:\n%s", shown)
+		}
+	})
 }
 
 func FuzzExclusion(f *testing.F) {
