@@ -9,8 +9,9 @@
 //
 // One word per concept; where Kargo has a word, it is Kargo's.
 //
-//   - Warehouse: watches artifacts (container images so far).
+//   - Warehouse: watches artifacts: container images, commits of Git repositories, Helm charts.
 //   - Freight: one set of artifact versions that travel together. Its ID is computed exactly as Kargo computes it.
+//   - Alias: a name of freight for people, such as brave-otter.
 //   - Stage: a place that freight is promoted to.
 //   - Pipeline: the directed acyclic graph of the warehouses and stages of one Project.
 //   - Project: the unit of naming and policy.
@@ -24,7 +25,14 @@
 //   - Record: one fact in the ledger, the history of what has happened, kept in Git.
 //   - Delivery: making Argo CD carry out a merged promotion, and watching it.
 //   - Verification: the record that a freight runs well in a stage; it opens the next lock.
-//   - Hold: a person's word that nothing more is promoted to a stage until resumed.
+//   - Hold: a person's word that nothing more is promoted to a stage until resumed, or no freight of one warehouse automatically.
+//   - Approval: a person's word that a freight may enter a stage, whatever its upstream stages say.
+//   - Rejection: the word that a freight is bad: it is promoted to no stage of its project until it is accepted again.
+//   - Rollback: the rejection of what a stage runs, and the promotion of what it ran before.
+//   - Metadata: values that promotions keep with a freight or a stage.
+//   - Target: one of the places that a stage fans out to; to Decide each is a stage of its own.
+//   - Wave: the targets of a stage that are promoted to at once.
+//   - Group: stages that share one change.
 //   - Command: what a person asked for in a comment, such as /promote.
 //   - Finding: something wrong or noteworthy in the repository, with its place and a remedy.
 //
@@ -38,7 +46,8 @@
 //
 // # Branches
 //
-// A promotion is proposed on the branch lockkeeper/<project>/<stage>. The ledger is the branch lockkeeper/ledger. Both
+// A promotion is proposed on the branch lockkeeper/<project>/<stage>, those of a group together on
+// lockkeeper/<project>/+<group>. The ledger is the branch lockkeeper/ledger. Both
 // belong to Lockkeeper: it replaces what others push to a proposal when newer freight supersedes it. It merges what it made
 // itself and nothing else: a proposal with other commits on it is judged and shown, and merged by a person.
 package promote

@@ -15,6 +15,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/expr"
 	"github.com/lockkeeper/lockkeeper/promote/imageupdater"
+	"github.com/lockkeeper/lockkeeper/promote/step"
 	"github.com/lockkeeper/lockkeeper/render"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
 )
@@ -57,7 +58,30 @@ func (s *stageLint) report(step promote.Step, severity promote.Severity, code, m
 // sampleTag stands for the tag of a new image: a text that YAML takes for nothing else.
 const sampleTag = "v0.0.0-sample"
 
-// env is what a step's expressions may see before the promotion: variables, and an image of every warehouse.
+// sampleFreight has one artifact for each subscription of a warehouse.
+func sampleFreight(w promote.Warehouse) promote.Artifacts {
+	var a promote.Artifacts
+	for _, image := range w.Images {
+		a.Images = append(a.Images, promote.Image{RepoURL: image.RepoURL, Tag: sampleTag, Digest: "sha256:sample", Subscription: image.Name})
+	}
+	for _, commit := range w.Git {
+		a.Commits = append(a.Commits, promote.GitCommit{RepoURL: commit.RepoURL, ID: promote.Commit(strings.Repeat("0", 40)), Tag: sampleTag, Branch: commit.Branch, Subscription: commit.Name})
+	}
+	for _, chart := range w.Charts {
+		a.Charts = append(a.Charts, promote.Chart{RepoURL: chart.RepoURL, Name: chart.Chart, Version: sampleTag, Subscription: chart.Name})
+	}
+	return a
+}
+
+// targetOf is what expressions see of the target of a stage; nil when it has none.
+func targetOf(stage promote.Stage) map[string]any {
+	if stage.Target == nil {
+		return nil
+	}
+	return step.TargetValues(*stage.Target)
+}
+
+// env is what a step's expressions may see before the promotion: variables, the target, and freight of every warehouse.
 func (s *stageLint) env(step promote.Step) expr.Env {
 	env := expr.Env{
 		Ctx:  map[string]any{"project": s.pipeline.Project, "stage": s.stage.Name},
@@ -65,13 +89,10 @@ func (s *stageLint) env(step promote.Step) expr.Env {
 	}
 	for _, request := range s.stage.Requests {
 		warehouse, _ := s.pipeline.Warehouse(request.Warehouse)
-		requested := expr.Warehouse{Name: request.Warehouse}
-		for _, image := range warehouse.Images {
-			requested.Images = append(requested.Images, expr.Subscription{Name: image.Name, RepoURL: image.RepoURL})
-			env.Images = append(env.Images, expr.Image{RepoURL: image.RepoURL, Tag: sampleTag, Digest: "sha256:sample", Warehouse: request.Warehouse})
-		}
-		env.Requested = append(env.Requested, requested)
+		env.AddFreight(request.Warehouse, sampleFreight(warehouse))
+		env.Requested = append(env.Requested, expr.RequestOf(warehouse))
 	}
+	env.Target = targetOf(s.stage)
 	for _, v := range slices.Concat(s.stage.Vars, step.Vars) {
 		value, err := expr.Eval(v.Value, env)
 		if err != nil {

@@ -76,7 +76,7 @@ func newRoot(env environment) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "lockkeeper",
 		Short: "Lift releases through the stages of a GitOps repository, one gated merge request at a time",
-		Long: `Lockkeeper finds new images, opens promotion merge requests that show what changes in the cluster, gates the merge,
+		Long: `Lockkeeper finds new images, charts and commits, opens promotion merge requests that show what changes in the cluster, gates the merge,
 makes Argo CD sync exactly what changed, and moves on to the next stage. It reads Kargo's own manifests from Git.`,
 		Example: `  lockkeeper demo                                   # watch a promotion happen, no account needed
   lockkeeper lint                                   # check the repository you are in

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/reconcile"
@@ -122,6 +125,9 @@ func TestRenderedBranches(t *testing.T) {
 	if !ok || change.Target != "env/frontend-dev-stage" {
 		t.Fatalf("change %+v of\n%s", change, outcome.Plan)
 	}
+	if text := change.Description; !strings.Contains(text, "branch env/frontend-dev-stage") || !strings.Contains(text, "FrontendAppV2") && !strings.Contains(text, "Deployment") {
+		t.Errorf("the change does not show what the branch gets:\n%s", text)
+	}
 	b.you.merge(change)
 	b.until("dev to run 1.0.1", runs(devStage, "1.0.1"))
 	if text := b.text("env/frontend-dev-stage", "instance.yaml"); !strings.Contains(text, `tag: "1.0.1"`) {
@@ -152,5 +158,103 @@ func TestPipelineChangeIsReplayed(t *testing.T) {
 	if len(notes) != 1 || !strings.Contains(notes[0], "What the changed pipeline would have decided") ||
 		!strings.Contains(notes[0], "soaks until") {
 		t.Errorf("notes: %q", notes)
+	}
+}
+
+// clusters is a stage that fans out over the folders of many clusters.
+const clusters = `apiVersion: kargo.akuity.io/v1alpha1
+kind: Stage
+metadata: {name: edge, namespace: develop}
+spec:
+  requestedFreight:
+    - origin: {kind: Warehouse, name: frontend-dev-image}
+      sources: {direct: true}
+  promotionTemplate:
+    spec:
+      steps:
+        - uses: git-clone
+          config: {repoURL: "https://gitlab.com/your-name/your-repo.git", checkout: [{branch: main, path: ./repo}]}
+        - uses: yaml-update
+          as: update
+          config:
+            path: ./repo/${{ target.params.path }}/values.yaml
+            updates: [{key: tag, value: "${{ imageFrom('docker.io/your-name/your-app').Tag }}"}]
+        - {uses: git-commit, config: {path: ./repo, message: "${{ outputs.update.commitMessage }}"}}
+        - {uses: git-push, config: {path: ./repo}}
+`
+
+// fanOut is a bed with a stage of so many clusters, and how they are promoted to.
+func fanOut(t *testing.T, n int, settings string) *bed {
+	t.Helper()
+	b := newBed(t)
+	policy := strings.Replace(b.text("main", "kargo/project.yaml"), "  promotionPolicies:\n", "  promotionPolicies:\n    - {stage: edge, autoPromotionEnabled: true}\n", 1)
+	files := map[string]string{
+		"kargo/edge.yaml": clusters, "kargo/project.yaml": policy,
+		"lockkeeper.yaml": "targets:\n- {stage: develop/edge, directories: [\"clusters/*\"]" + settings + "}\n",
+	}
+	for i := range n {
+		files[fmt.Sprintf("clusters/c%03d/values.yaml", i)] = "tag: \"1.0.0\" # of the app\n"
+	}
+	b.commit("main", files)
+	return b
+}
+
+func TestManyTargetsArePushedTogether(t *testing.T) {
+	t.Parallel()
+	const n = 30
+	b := fanOut(t, n, "")
+	b.wire.reset()
+	outcome := b.sweep()
+	open := 0
+	for _, mr := range b.mergeRequests() {
+		if strings.HasPrefix(mr.Title, "edge.c") {
+			open++
+		}
+	}
+	if open != n {
+		t.Fatalf("%d merge requests, want %d\n%s", open, n, outcome.Plan)
+	}
+	pushes := 0
+	_, git := b.wire.requests()
+	for _, line := range git {
+		if strings.Contains(line, "POST") && strings.Contains(line, "git-receive-pack") {
+			pushes++
+		}
+	}
+	if pushes > 5 { // the proposals, their changes, and the stages that had nothing to change
+		t.Errorf("%d pushes for %d proposals:\n%s", pushes, n, strings.Join(git, "\n"))
+	}
+	if again := b.sweep(); len(again.Applied) > 0 {
+		t.Errorf("a repeated look applied %v", again.Applied)
+	}
+}
+
+func TestTargetsAreTakenInWaves(t *testing.T) {
+	t.Parallel()
+	b := fanOut(t, 5, ", maxInFlight: 2")
+	var waves []int
+	merged := map[int]bool{}
+	for range 5 {
+		outcome := b.sweep()
+		wave := 0
+		for _, change := range outcome.State.Changes {
+			if change.State == promote.ChangeOpen && strings.Contains(string(change.Branch), "/edge.") && !merged[change.Number] {
+				merged[change.Number] = true
+				b.you.merge(change)
+				wave++
+			}
+		}
+		if wave > 0 {
+			waves = append(waves, wave)
+		}
+	}
+	if diff := gocmp.Diff([]int{2, 2, 1}, waves); diff != "" {
+		t.Errorf("waves: %s", diff)
+	}
+	b.until("every cluster to run 1.0.1", func(o reconcile.Outcome) bool {
+		return runs("develop/edge.c000", "1.0.1")(o) && runs("develop/edge.c004", "1.0.1")(o)
+	})
+	if text := b.text("main", "clusters/c004/values.yaml"); text != "tag: \"1.0.1\" # of the app\n" {
+		t.Errorf("the last cluster: %q", text)
 	}
 }

@@ -38,7 +38,19 @@ func TestPrintAndParseAreInverse(t *testing.T) {
 		"promotion":    promotion(),
 		"verification": promote.Verification{Stage: stage, Freight: freight().ID, Promotion: "p", Commit: "c", VerifiedAt: at},
 		"hold":         promote.Hold{Stage: stage, By: "ann", Reason: "1.10: do not\nship", At: at},
-		"request":      promote.Request{Key: "change-1-comment-2", Stage: stage, Freight: freight().ID, By: "ann", At: at},
+		"auto hold":    promote.Hold{Stage: stage, Warehouse: "frontend-dev-image", By: "ann", At: at},
+		"approval":     promote.Approval{Key: "change-1-comment-3", Stage: stage, Freight: freight().ID, By: "ann", At: at},
+		"rejection":    promote.Rejection{Project: "develop", Freight: freight().ID, By: "ann", Reason: "crashes", At: at},
+		"metadata": promote.Metadata{
+			Kind: promote.MetadataStage, Project: "develop", Name: "frontend-dev-stage",
+			Values: map[string]json.RawMessage{"build": json.RawMessage(`{"n":7,"ok":true}`)},
+		},
+		"freight of everything": promote.NewFreight("develop", "all", promote.Artifacts{
+			Images:  []promote.Image{{RepoURL: "a/b", Tag: "1", Digest: "sha256:aa", CreatedAt: at, Annotations: map[string]string{"a": "b"}}},
+			Commits: []promote.GitCommit{{RepoURL: "https://x/y", ID: "c", Branch: "main", Message: "m", CreatedAt: at}},
+			Charts:  []promote.Chart{{RepoURL: "oci://x/y", Version: "1.0.0"}},
+		}, at),
+		"request": promote.Request{Key: "change-1-comment-2", Stage: stage, Freight: freight().ID, By: "ann", At: at},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data, err := Print(record)
@@ -80,7 +92,11 @@ func TestParseRefusesWhatItDoesNotUnderstand(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, record := range []Record{freight(), promotion(), promote.Hold{Stage: promote.StageRef{Project: "a", Name: "b"}, At: at}} {
+	for _, record := range []Record{
+		freight(), promotion(), promote.Rejection{Project: "a", Freight: "b", At: at},
+		promote.Metadata{Kind: promote.MetadataFreight, Project: "a", Name: "b", Values: map[string]json.RawMessage{"x": json.RawMessage("1")}},
+		promote.Hold{Stage: promote.StageRef{Project: "a", Name: "b"}, At: at},
+	} {
 		data, err := Print(record)
 		if err != nil {
 			f.Fatal(err)

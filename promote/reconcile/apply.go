@@ -166,18 +166,25 @@ func recordFreight(w *watch, state *promote.State, a promote.RecordFreight) {
 	state.History.Freights = append(state.History.Freights, a.Freight)
 }
 
-// recordPending writes the new freight that no other record took along.
+// recordPending writes the new freight and the changes of promotions that no other record took along.
 func (r *Reconciler) recordPending(ctx context.Context, w *watch, state promote.State) error {
 	if len(w.pending) == 0 {
 		return nil
 	}
 	var names []string
 	for _, record := range w.pending {
-		if freight, ok := record.(promote.Freight); ok {
-			names = append(names, fmt.Sprintf("%s: %s", freight.ID.Short(), freight.Label()))
+		switch one := record.(type) {
+		case promote.Freight:
+			names = append(names, fmt.Sprintf("Freight %s: %s", one.ID.Short(), one.Label()))
+		case promote.Promotion:
+			names = append(names, fmt.Sprintf("Promotion %s: change %d", one.ID, one.Change))
 		}
 	}
-	return r.record(ctx, w, state, "Freight "+strings.Join(names, "; "))
+	message := strings.Join(names, "\n")
+	if len(names) > 1 {
+		message = fmt.Sprintf("%d records\n\n%s", len(names), message)
+	}
+	return r.record(ctx, w, state, message)
 }
 
 // openChange opens a change for what was proposed, and never for what somebody pushed to the branch in the meantime.
@@ -208,7 +215,9 @@ func (r *Reconciler) recordChange(ctx context.Context, w *watch, state promote.S
 	if p.Waits == promote.WaitsChange {
 		return r.advanceTo(ctx, w, state, p, fmt.Sprintf("Promotion %s: change %d", p.ID, a.Change))
 	}
-	return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: change %d", p.ID, a.Change), p)
+	// It is of use to the next process only, and goes along with the next record.
+	w.pending = append(w.pending, p)
+	return nil
 }
 
 // advanceOpen goes on with a promotion whose change is open: one of its steps waited for something else than the merge.

@@ -30,7 +30,7 @@ func (r *Reconciler) evidence(ctx context.Context, state promote.State, p promot
 	evidence, known := r.memory.evidence[key]
 	if !known {
 		var err error
-		if evidence, err = r.compare(ctx, key); err != nil {
+		if evidence, err = r.compare(ctx, key, p.Target); err != nil {
 			return evidence, err
 		}
 		if len(r.memory.evidence) >= maxEvidence {
@@ -49,7 +49,7 @@ func (r *Reconciler) evidence(ctx context.Context, state promote.State, p promot
 }
 
 // compare renders both commits and writes down the difference.
-func (r *Reconciler) compare(ctx context.Context, key evidenceKey) (promote.Evidence, error) {
+func (r *Reconciler) compare(ctx context.Context, key evidenceKey, target promote.Branch) (promote.Evidence, error) {
 	evidence := promote.Evidence{Head: key.head, Base: key.base}
 	base, err := r.repository(ctx, key.base)
 	if err != nil {
@@ -59,7 +59,13 @@ func (r *Reconciler) compare(ctx context.Context, key evidenceKey) (promote.Evid
 	if err != nil {
 		return evidence, err
 	}
-	comparison, err := r.Renderer.Compare(ctx, base, head, renderOptions(r.memory.repository.settings))
+	var comparison render.Comparison
+	if target == r.memory.branch {
+		comparison, err = r.Renderer.Compare(ctx, base, head, renderOptions(r.memory.repository.settings))
+	} else {
+		base.Revision, head.Revision = string(target), string(target)
+		comparison, err = r.Renderer.CompareBranch(ctx, r.memory.repository.set, base, head)
+	}
 	if err != nil {
 		return evidence, fmt.Errorf("render %s and %s: %w", key.base.Short(), key.head.Short(), err)
 	}

@@ -67,7 +67,12 @@ func (r *run) target() map[string]any {
 	if r.Target == nil {
 		return nil
 	}
-	return map[string]any{"name": r.Target.Name, "labels": anyMap(r.Target.Labels), "params": anyMap(r.Target.Params)}
+	return TargetValues(*r.Target)
+}
+
+// TargetValues are what expressions see of a target.
+func TargetValues(t promote.Target) map[string]any {
+	return map[string]any{"name": t.Name, "labels": anyMap(t.Labels), "params": anyMap(t.Params)}
 }
 
 func anyMap(texts map[string]string) map[string]any {
