@@ -109,6 +109,9 @@ func writeKeys(b *strings.Builder, t *testing.T, title, intro, file, root string
 	var walk func(prefix, name string)
 	walk = func(prefix, name string) {
 		for _, field := range structs[name].Fields.List {
+			if !field.Names[0].IsExported() {
+				continue
+			}
 			key := prefix + reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("json")
 			meaning := strings.Join(strings.Fields(field.Doc.Text()), " ")
 			if meaning == "" {

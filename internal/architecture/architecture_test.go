@@ -31,6 +31,7 @@ var rules = []struct {
 	{"promote/discover", []string{"promote", "promote/expr", "internal/git", "internal/nearest", "internal/secret"}},
 	{"promote/discover/", []string{"promote", "promote/discover"}},
 	{"promote/step", append([]string{"promote", "promote/expr", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
+	{"promote/drift", []string{"internal/manifest", "internal/nearest", "render/diff", "render/object"}},
 	{"promote/ledger", []string{"promote", "internal/git", "internal/secret"}},
 	{"promote/reconcile", append([]string{"promote/", "promote", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
 	{"render", []string{"render/", "internal/manifest", "internal/nearest"}},

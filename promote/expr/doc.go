@@ -22,7 +22,7 @@
 //	vars          the variables declared before
 //	outputs       by the alias of a step, what it put out
 //	task.outputs  the same by the short alias, in the steps of a task
-//	target        params and labels, in a stage with targets
+//	target        name, params and labels, in a stage with targets
 //	stepMetas     by the alias of a step: alias, startedAt, finishedAt, errorCount, status, message, continueOnError
 //
 // # Functions

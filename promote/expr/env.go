@@ -25,7 +25,7 @@ type Env struct {
 	Outputs     map[string]map[string]any // outputs: step alias → outputs
 	TaskOutputs map[string]map[string]any // task.outputs; nil outside of a task, where `task` does not exist
 	StepMetas   map[string]any            // stepMetas: step alias → metadata; nil where no step has run
-	Target      map[string]any            // target: params and labels; nil in a stage without targets
+	Target      map[string]any            // target: name, params and labels; nil in a stage without targets
 	Status      *Status                   // nil where no step has run, as in variables: no status functions
 
 	Images    []Image     // the artifacts of all freight of the promotion; see AddFreight

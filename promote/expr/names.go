@@ -19,7 +19,7 @@ var contextFields = map[string][]string{
 	"ctx.meta":                 {"promotion", "step"},
 	"ctx.meta.promotion":       {"actor", "rollback"},
 	"ctx.meta.step":            {"alias"},
-	"target":                   {"params", "labels"},
+	"target":                   {"name", "params", "labels"},
 }
 
 var stepMetaFields = []string{"alias", "startedAt", "finishedAt", "errorCount", "status", "message", "continueOnError"}

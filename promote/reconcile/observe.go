@@ -12,6 +12,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/drift"
 	"github.com/lockkeeper/lockkeeper/promote/imageupdater"
 	"github.com/lockkeeper/lockkeeper/promote/kargo"
 	"github.com/lockkeeper/lockkeeper/render"
@@ -135,10 +136,9 @@ type Content struct {
 func Load(ctx context.Context, engine *render.Engine, repository render.Repository) (Content, error) {
 	var content Content
 	tree := repository.Tree
-	settings, err := readSettings(tree)
-	if err != nil {
-		content.Findings = append(content.Findings, settingsFindings(err)...)
-	}
+	settings, findings := LoadSettings(tree)
+	content.Findings = append(content.Findings, findings...)
+	content.Findings = append(content.Findings, settings.DriftFindings(drift.Look(tree, settings.DriftRules()))...)
 	content.Settings = settings
 	documents, findings, err := kargoDocuments(ctx, engine, tree, settings.Pipelines)
 	if err != nil {

@@ -27,6 +27,10 @@ type Settings struct {
 	Stages []StageSettings `json:"stages"`
 	// Targets lists stages that are promoted to in many places, such as clusters, in waves.
 	Targets []TargetSettings `json:"targets"`
+	// Drift lists folders that should be alike, such as those of one component in several environments.
+	Drift []DriftSettings `json:"drift"`
+
+	document manifest.Document // where it stands
 }
 
 // StageSettings is one entry of lockkeeper.yaml's stages.
@@ -41,6 +45,26 @@ type StageSettings struct {
 	// Supersede says what newer freight does to an open change of the stage: "update" it in place, close it for a "new" one,
 	// or "queue" behind it. Default: update.
 	Supersede string `json:"supersede"`
+}
+
+// DriftSettings is one entry of lockkeeper.yaml's drift.
+type DriftSettings struct {
+	// From is the folder that the others are compared with.
+	From string `json:"from"`
+	// To are globs of folders, such as production/frontend or clusters/*/*/frontend.
+	To []string `json:"to"`
+	// Exclude is what belongs to each folder alone: globs of files, such as *.md, and keys of values in them, such as
+	// instance.yaml:spec.values.deployment.replicas, in which * stands for any part of a key.
+	Exclude []string `json:"exclude"`
+}
+
+// LoadSettings reads lockkeeper.yaml alone, and says what is wrong with it: then the settings are their defaults.
+func LoadSettings(tree fs.FS) (Settings, []promote.Finding) {
+	settings, err := readSettings(tree)
+	if err != nil {
+		return settings, settingsFindings(err)
+	}
+	return settings, nil
 }
 
 // readSettings reads lockkeeper.yaml. Without the file the settings are their defaults.
@@ -67,6 +91,7 @@ func readSettings(tree fs.FS) (Settings, error) {
 	if err := manifest.Decode(documents[0], &settings); err != nil {
 		return Settings{}, err
 	}
+	settings.document = documents[0]
 	for i, stage := range settings.Stages {
 		if _, err := path.Match(stage.Stage, ""); err != nil || stage.Stage == "" {
 			return Settings{}, fmt.Errorf("%s: stages[%d].stage %q: expected project/stage, in which * stands for any part of a name",
@@ -83,6 +108,9 @@ func readSettings(tree fs.FS) (Settings, error) {
 		if err := target.check(i); err != nil {
 			return Settings{}, err
 		}
+	}
+	if err := settings.checkDrift(); err != nil {
+		return Settings{}, err
 	}
 	return settings, nil
 }

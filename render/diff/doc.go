@@ -15,6 +15,8 @@
 // 500m), a port as number or text, null, empty maps and lists where the Kubernetes API does not tell them from absent
 // ones, status, fields the API server fills in, and the marks by which Argo CD tracks its objects.
 //
+// [Values] compares what is no object of a cluster, and takes every value as it is written.
+//
 // # What is never shown
 //
 // A Report holds no secret value: it is masked while comparing, before anything is stored, so no output can leak what

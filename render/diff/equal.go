@@ -27,9 +27,14 @@ var meaningful = map[string]bool{
 
 // negligible reports whether the presence of v at the current path says nothing.
 func (w *walker) negligible(v any) bool {
-	switch v := v.(type) {
+	switch v.(type) {
 	case absent, nil:
 		return true
+	}
+	if w.exact {
+		return false
+	}
+	switch v := v.(type) {
 	case map[string]any:
 		return len(v) == 0 && w.emptyIsAbsent()
 	case []any:
@@ -75,6 +80,8 @@ func (w *walker) equal(base, head any) bool {
 		return true
 	case bIsNumber && hIsNumber:
 		return b == h
+	case w.exact:
+		return false
 	case quantityFields[w.field(0)] || quantityMaps[w.field(1)]:
 		return sameQuantity(base, head)
 	case eitherFields[w.field(0)]:

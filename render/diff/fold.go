@@ -66,9 +66,9 @@ func foldsWithout(r Report) ([]fold, int) {
 	for _, app := range r.Apps {
 		f := fold{app: app.Name, all: len(app.Objects)}
 		var b strings.Builder
-		b.WriteString("<details><summary>" + summaryCode(title(app), 200) + ": " + summary(app) + "</summary>\n\n")
+		b.WriteString("<details><summary>" + SummaryCode(title(app), 200) + ": " + summary(app) + "</summary>\n\n")
 		for _, finding := range app.Findings {
-			b.WriteString("- " + code(findingText(finding), 1000) + "\n")
+			b.WriteString("- " + Code(findingText(finding), 1000) + "\n")
 		}
 		if len(app.Findings) > 0 {
 			b.WriteByte('\n')
@@ -87,9 +87,9 @@ func foldsWithout(r Report) ([]fold, int) {
 }
 
 func fieldsText(o ObjectChange) string {
-	text := "**" + string(o.Kind) + "** " + code(o.ID.String(), 300)
+	text := "**" + string(o.Kind) + "** " + Code(o.ID.String(), 300)
 	if from := origin(o.Source); from != "" {
-		text += " from " + code(from, 300)
+		text += " from " + Code(from, 300)
 	}
 	text += "\n\n"
 	var lines []string
@@ -97,7 +97,7 @@ func fieldsText(o ObjectChange) string {
 		lines = append(lines, capped(fieldLines(f))...)
 	}
 	if len(lines) > 0 {
-		text += fence(lines)
+		text += Fence(lines)
 	}
 	return text
 }
@@ -111,9 +111,9 @@ func manifestFold(o ObjectChange) string {
 		manifest = append(manifest[:maxManifest:maxManifest], fmt.Sprintf(" … %d lines left out", n))
 	}
 	for i, l := range manifest {
-		manifest[i] = clip(l, 4*maxLine)
+		manifest[i] = Clip(l, 4*maxLine)
 	}
-	return "<details><summary>manifest</summary>\n\n" + fence(manifest) + foldClose
+	return "<details><summary>manifest</summary>\n\n" + Fence(manifest) + foldClose
 }
 
 // capped prints lines, as many as are good to read in a list of changes.
@@ -123,7 +123,7 @@ func capped(lines []line) []string {
 		if i == maxFieldLines {
 			return append(out, fmt.Sprintf("  … %d lines left out", len(lines)-i))
 		}
-		out = append(out, clip(l.String(), maxLine))
+		out = append(out, Clip(l.String(), maxLine))
 	}
 	return out
 }
@@ -206,7 +206,7 @@ func (o omission) note() string {
 	if o.objects > 0 {
 		shown := make([]string, 0, 3)
 		for _, app := range o.apps[:min(len(o.apps), 3)] {
-			shown = append(shown, code(app, 60))
+			shown = append(shown, Code(app, 60))
 		}
 		part := "the changes of " + count(o.objects, "object")
 		if len(shown) > 0 {
@@ -236,7 +236,7 @@ func safeLink(link string) string {
 	if !strings.HasPrefix(link, "https://") && !strings.HasPrefix(link, "http://") {
 		return ""
 	}
-	if len(link) > 2000 || visible(link) != link || strings.ContainsAny(link, " \t<>\\") {
+	if len(link) > 2000 || Visible(link) != link || strings.ContainsAny(link, " \t<>\\") {
 		return ""
 	}
 	return link

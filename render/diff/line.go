@@ -26,7 +26,7 @@ func fieldLines(f FieldChange) []line {
 	before, isBefore := f.Before.(string)
 	after, isAfter := f.After.(string)
 	if isBefore && isAfter && (strings.Contains(before, "\n") || strings.Contains(after, "\n")) {
-		return append([]line{{' ', visible(f.Path) + ":"}}, textLines(before, after)...)
+		return append([]line{{' ', Visible(f.Path) + ":"}}, textLines(before, after)...)
 	}
 	if isBefore && isAfter {
 		f.Before, f.After = focus(before, after)
@@ -63,12 +63,12 @@ func focus(before, after string) (string, string) {
 func valueLines(out []line, op byte, path string, v any) []line {
 	text, _ := v.(string)
 	if !isComposite(v) && !isBlock(text) {
-		return append(out, line{op, visible(path) + ": " + visible(scalarText(v))})
+		return append(out, line{op, Visible(path) + ": " + Visible(scalarText(v))})
 	}
 	var b strings.Builder
 	writeEntry(&b, v, "")
 	first, rest, _ := strings.Cut(b.String(), "\n")
-	out = append(out, line{op, visible(path) + ":" + visible(first)})
+	out = append(out, line{op, Visible(path) + ":" + Visible(first)})
 	indent := "  "
 	if isBlock(text) {
 		indent = ""
@@ -77,7 +77,7 @@ func valueLines(out []line, op byte, path string, v any) []line {
 		return out
 	}
 	for l := range strings.SplitSeq(strings.TrimSuffix(rest, "\n"), "\n") {
-		out = append(out, line{op, indent + visible(l)})
+		out = append(out, line{op, indent + Visible(l)})
 	}
 	return out
 }
@@ -91,11 +91,11 @@ func textLines(before, after string) []line {
 		}
 		switch l[0] {
 		case '@':
-			out = append(out, line{'@', visible(l)})
+			out = append(out, line{'@', Visible(l)})
 		case '+', '-', ' ':
-			out = append(out, line{l[0], "  " + visible(l[1:])})
+			out = append(out, line{l[0], "  " + Visible(l[1:])})
 		default:
-			out = append(out, line{' ', "  " + visible(l)})
+			out = append(out, line{' ', "  " + Visible(l)})
 		}
 	}
 	return out
@@ -123,7 +123,7 @@ func manifestLines(o ObjectChange) []string {
 func prefixed(prefix, text string) []string {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	for i, l := range lines {
-		lines[i] = prefix + visible(l)
+		lines[i] = prefix + Visible(l)
 	}
 	return lines
 }

@@ -165,7 +165,7 @@ func itemLabel(key string) string {
 	if key == "" {
 		return "="
 	}
-	return maskText(key)
+	return Mask(key)
 }
 
 // maxTable bounds the work of one longest common subsequence.

@@ -92,7 +92,7 @@ func header(r Report, c caps) string {
 			break
 		}
 		added, changed, removed := app.Counts()
-		cell := strings.ReplaceAll(code(title(app), c.name), "|", `\|`)
+		cell := strings.ReplaceAll(Code(title(app), c.name), "|", `\|`)
 		fmt.Fprintf(&b, "| %s | %d | %d | %d |\n", cell, added, changed, removed)
 	}
 	b.WriteByte('\n')
@@ -109,7 +109,7 @@ func factMarkdown(f Fact, c caps) string {
 	}
 	for _, p := range f.Parts {
 		if p.Code {
-			b.WriteString(code(p.Text, 2*c.name))
+			b.WriteString(Code(p.Text, 2*c.name))
 		} else {
 			b.WriteString(p.Text)
 		}
@@ -126,14 +126,14 @@ func factMarkdown(f Fact, c caps) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(code(app, c.name))
+		b.WriteString(Code(app, c.name))
 	}
 	return b.String()
 }
 
-// code is text in a code span of at most n runes, on one line, where nothing in it acts.
-func code(text string, n int) string {
-	text = clip(strings.ReplaceAll(visible(text), "\t", " "), n)
+// Code is text in a code span of at most n runes, on one line, where nothing in it acts.
+func Code(text string, n int) string {
+	text = Clip(strings.ReplaceAll(Visible(text), "\t", " "), n)
 	if strings.TrimSpace(text) == "" {
 		return "`(empty)`"
 	}
@@ -144,8 +144,8 @@ func code(text string, n int) string {
 	return ticks + text + ticks
 }
 
-// fence is lines in a fenced block that none of them can close.
-func fence(lines []string) string {
+// Fence is lines in a fenced block that none of them can close.
+func Fence(lines []string) string {
 	longest := 2
 	for _, l := range lines {
 		longest = max(longest, longestRun(l))
@@ -168,7 +168,7 @@ func longestRun(s string) int {
 	return longest
 }
 
-// summaryCode is text as code inside of an HTML summary, where Markdown is not read.
-func summaryCode(text string, n int) string {
-	return "<code>" + html.EscapeString(clip(visible(text), n)) + "</code>"
+// SummaryCode is text as code inside of an HTML summary, where Markdown is not read.
+func SummaryCode(text string, n int) string {
+	return "<code>" + html.EscapeString(Clip(Visible(text), n)) + "</code>"
 }

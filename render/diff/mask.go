@@ -145,7 +145,7 @@ func plain(v any, s state) any {
 		return v
 	case int:
 		return int64(v)
-	case absent, bool, int64:
+	case absent, null, bool, int64:
 		return v
 	case nil:
 		return absent{}
@@ -154,8 +154,8 @@ func plain(v any, s state) any {
 	}
 }
 
-// maskText masks the secrets in a text that has no counterpart.
-func maskText(text string) string {
+// Mask masks the secrets in a text that has no counterpart.
+func Mask(text string) string {
 	return maskAs(text, func(string) state { return isHidden })
 }
 

@@ -118,7 +118,7 @@ func masked(o *object.Object, fields any) *object.Object {
 		return nil
 	}
 	out := object.Object{Source: o.Source, Unknown: slices.Clone(o.Unknown)}
-	out.Source.Via = maskText(out.Source.Via)
+	out.Source.Via = Mask(out.Source.Via)
 	out.Fields, _ = fields.(map[string]any)
 	return &out
 }

@@ -141,7 +141,7 @@ func Compare(apps []App) Report {
 func compareApp(app App) AppChange {
 	change := AppChange{Name: app.Name, Namespace: app.Namespace, Stage: app.Stage, Kind: appKind(app)}
 	for _, f := range app.Findings {
-		f.Message, f.Where = maskText(f.Message), maskText(f.Where)
+		f.Message, f.Where = Mask(f.Message), Mask(f.Where)
 		change.Findings = append(change.Findings, f)
 	}
 	for _, pair := range pairObjects(app) {

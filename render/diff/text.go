@@ -51,9 +51,9 @@ type textWriter struct {
 }
 
 func (w *textWriter) line(color, text string) {
-	text = visible(text)
+	text = Visible(text)
 	if w.options.Width > 0 {
-		text = clip(text, w.options.Width)
+		text = Clip(text, w.options.Width)
 	}
 	if color != "" && w.options.Color && text != "" {
 		text = color + text + colorReset
@@ -67,13 +67,13 @@ func (w *textWriter) table(r Report) {
 	}
 	width := len("application")
 	for _, app := range r.Apps {
-		width = max(width, utf8.RuneCountInString(visible(title(app))))
+		width = max(width, utf8.RuneCountInString(Visible(title(app))))
 	}
 	w.line("", "")
 	w.line(colorBold, fmt.Sprintf("  %-*s  %7s  %7s  %7s", width, "application", "added", "changed", "removed"))
 	for _, app := range r.Apps {
 		added, changed, removed := app.Counts()
-		w.line("", fmt.Sprintf("  %-*s  %7d  %7d  %7d", width, visible(title(app)), added, changed, removed))
+		w.line("", fmt.Sprintf("  %-*s  %7d  %7d  %7d", width, Visible(title(app)), added, changed, removed))
 	}
 }
 

@@ -38,6 +38,8 @@ func (h hint) or(other hint) hint {
 // walker compares two values, collects the changes and builds the masked copies of both on the way.
 type walker struct {
 	custom bool // the object is of a kind that Kubernetes does not bring along
+	exact  bool // what is written otherwise differs
+	masked bool // the values are masked already
 	fields []FieldChange
 	path   []step
 	quiet  int // > 0 inside a value that is reported as a whole
@@ -87,7 +89,9 @@ var spread = map[string]bool{
 	"resources": true, "limits": true, "requests": true,
 }
 
-func (w *walker) spreads() bool { return len(w.path) > 0 && spread[w.path[len(w.path)-1].field()] }
+func (w *walker) spreads() bool {
+	return !w.exact && len(w.path) > 0 && spread[w.path[len(w.path)-1].field()]
+}
 
 func (w *walker) maps(base, head map[string]any, h hint) (any, any) {
 	var outBase, outHead any = absent{}, absent{}
@@ -102,10 +106,10 @@ func (w *walker) maps(base, head map[string]any, h hint) (any, any) {
 	keys = slices.AppendSeq(keys, maps.Keys(head))
 	slices.Sort(keys)
 	for _, key := range slices.Compact(keys) {
-		hidden := entryHint(base, key, h).or(entryHint(head, key, h))
-		shown := maskText(key)
+		hidden := w.hints(base, head, key, h)
+		shown := w.shown(key)
 		w.path = append(w.path, step{key: shown})
-		before, after := w.pair(base[key], head[key], hidden)
+		before, after := w.pair(w.entry(base, key), w.entry(head, key), hidden)
 		w.path = w.path[:len(w.path)-1]
 		if !isAbsent(before) {
 			b[shown] = before
@@ -124,15 +128,15 @@ func (w *walker) lists(base, head []any, h hint) (any, any) {
 		var b, hd any = absent{}, absent{}
 		secret := h.items
 		if m.base >= 0 {
-			b = base[m.base]
+			b = w.item(base, m.base)
 			secret = secret || followsSecretFlag(base, m.base)
 		}
 		if m.head >= 0 {
-			hd = head[m.head]
+			hd = w.item(head, m.head)
 			secret = secret || followsSecretFlag(head, m.head)
 		}
 		w.path = append(w.path, step{item: m.label, named: keyed})
-		before, after := w.pair(b, hd, hint{secret: secret && (isScalar(b) || isScalar(hd)), items: h.items})
+		before, after := w.pair(b, hd, hint{secret: secret && !w.masked && (isScalar(b) || isScalar(hd)), items: h.items})
 		w.path = w.path[:len(w.path)-1]
 		if m.base >= 0 {
 			outBase[m.base] = orNil(before)
@@ -154,7 +158,7 @@ func (w *walker) order(matches []match) {
 	before := labels(both)
 	slices.SortFunc(both, func(a, b match) int { return a.head - b.head })
 	if after := labels(both); after != before {
-		w.emit("in the order "+maskText(before), "in the order "+maskText(after))
+		w.emit("in the order "+w.shown(before), "in the order "+w.shown(after))
 	}
 }
 
@@ -171,15 +175,18 @@ func (w *walker) scalars(base, head any) (any, any) {
 	h, hIsText := head.(string)
 	switch {
 	case bIsText && hIsText:
-		before, after := maskTexts(b, h)
+		before, after := b, h
+		if !w.masked {
+			before, after = maskTexts(b, h)
+		}
 		if !w.equal(base, head) {
 			w.emit(before, after)
 		}
 		return before, after
 	case !isAbsent(base) && !isAbsent(head) && w.equal(base, head):
-		return plain(base, isKept), plain(head, isKept)
+		return w.plain(base, isKept), w.plain(head, isKept)
 	default:
-		before, after := plain(base, wasRemoved), plain(head, wasAdded)
+		before, after := w.plain(base, wasRemoved), w.plain(head, wasAdded)
 		w.emit(before, after)
 		return before, after
 	}

@@ -168,8 +168,8 @@ func hidden(r rune) bool {
 	return r == unicode.ReplacementChar || unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// visible is s on one line, with every hidden rune but the tab written out.
-func visible(s string) string {
+// Visible is s on one line, with every hidden rune but the tab written out.
+func Visible(s string) string {
 	if !strings.ContainsFunc(s, hidden) {
 		return s
 	}
@@ -186,8 +186,8 @@ func visible(s string) string {
 	return b.String()
 }
 
-// clip cuts s to n runes, of which the last says that there was more.
-func clip(s string, n int) string {
+// Clip cuts s to n runes, of which the last says that there was more.
+func Clip(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
