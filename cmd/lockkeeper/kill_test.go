@@ -190,8 +190,8 @@ func killMoments(merged bool) []moment {
 	return []moment{
 		{"before the freight and the proposal are pushed", pushes},
 		{"after the proposal arrived, before the merge request", posts("/merge_requests")},
-		{"after the merge request, before it is on record", pushes},
-		{"after it is on record, before its status", posts("/statuses/")},
+		{"after the merge request, before its status", posts("/statuses/")},
+		{"after its status, before it is on record", pushes},
 	}
 }
 
