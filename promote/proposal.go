@@ -32,7 +32,7 @@ func (s *stageDecision) proposed(active Promotion) {
 		}
 		s.fail(active, freight, message)
 	default:
-		if found && active.Change == 0 {
+		if found && (active.Change == 0 || active.Waits == WaitsChange) {
 			s.do(RecordChange{Promotion: active, Change: change.Number, URL: change.URL})
 		}
 		s.underway(active, freight, change, found)
@@ -213,6 +213,10 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 		s.say(Wait, "%s waits for its change to be merged: every gate passes%s", active.label(freight), s.lapsed(active))
 		return
 	}
+	if p, waits := s.unready(active); waits {
+		s.say(Wait, "%s is not merged before its steps are done: %s", active.label(freight), s.waiting(p, "a step waits"))
+		return
+	}
 	if change.Merge != MergeReady {
 		s.recheckAt(s.state.Now.Add(askForgeAgain))
 	}
@@ -249,6 +253,16 @@ func (s *stageDecision) every(active Promotion, holds func(Promotion, Stage) boo
 		}
 	}
 	return true
+}
+
+// unready returns a promotion of a change of which a step before the merge waits.
+func (s *stageDecision) unready(active Promotion) (Promotion, bool) {
+	for _, p := range s.crew(active) {
+		if p.Waits == WaitsTime || p.Waits == WaitsApproval || p.Waits == WaitsChange {
+			return p, true
+		}
+	}
+	return Promotion{}, false
 }
 
 // lapsed says that somebody wished the merge of what was proposed before the promotion was made again; empty when nobody did.
