@@ -31,9 +31,19 @@ func (x *index) addCrews(s *State) {
 	}
 }
 
+// crewOf returns the promotions that are open together on a branch. One whose change was merged or closed, or whose freight was
+// rejected, is about to go on by itself or to end, and is none of them any more.
+func (x *index) crewOf(branch Branch) []Promotion {
+	return keep(x.crews[branch], func(p Promotion) bool {
+		change, found := x.change(p)
+		_, bad := x.rejections[projectFreight{p.Stage.Project, p.Freight}]
+		return !bad && (!found || change.State == ChangeOpen)
+	})
+}
+
 // crew returns the open promotions that share a change with one, itself among them. The first of them speaks for all.
 func (s *stageDecision) crew(active Promotion) []Promotion {
-	if crew := s.index.crews[active.Branch]; len(crew) > 1 {
+	if crew := s.index.crewOf(active.Branch); len(crew) > 1 {
 		return crew
 	}
 	return []Promotion{active}
@@ -49,6 +59,14 @@ func (s *stageDecision) left(active Promotion) (StageRef, bool) {
 		}
 	}
 	return StageRef{}, false
+}
+
+// missing reports whether others that share its branch were proposed there later, without this one, because it could not be
+// made.
+func (s *stageDecision) missing(active Promotion) bool {
+	return s.state.Tips[active.Branch] != active.Head && slices.ContainsFunc(s.crew(active), func(p Promotion) bool {
+		return p.Head != active.Head && !slices.Contains(p.With, active.Stage)
+	})
 }
 
 // aboard says how a promotion fares whose change another one speaks for.
@@ -68,7 +86,11 @@ func (s *stageDecision) together(crew []Promotion, head Commit, besides ...Findi
 	for n, p := range crew {
 		at := s.at(s.index.stages[p.Stage])
 		freight, _ := s.index.freight(p.Stage.Project, p.Freight)
-		all[n] = at.description(p, freight, head, besides...)
+		own := besides
+		if p.Stage != s.ref {
+			own = slices.Concat(besides, at.stale(p))
+		}
+		all[n] = at.description(p, freight, head, own...)
 		for i, gate := range all[n].Gates {
 			switch text := p.Stage.Name + ": " + gate.Reason; {
 			case gate.Verdict > gates[i].Verdict:
@@ -138,7 +160,7 @@ func (d *decision) regroup() {
 	var kept []Action
 	changes := map[int]bool{}
 	for branch := range made {
-		for _, p := range d.index.crews[branch] {
+		for _, p := range d.index.crewOf(branch) {
 			if change, ok := d.index.change(p); ok {
 				changes[change.Number] = true
 			}
@@ -164,7 +186,7 @@ func (d *decision) grouped(ref StageRef) bool {
 
 // heldBack reports whether a promotion that is open in the change of a branch must stay as it is.
 func (d *decision) heldBack(branch Branch, proposals []Propose) (bool, string) {
-	for _, p := range d.index.crews[branch] {
+	for _, p := range d.index.crewOf(branch) {
 		if slices.ContainsFunc(proposals, func(a Propose) bool { return a.Stage == p.Stage }) {
 			continue
 		}
@@ -212,7 +234,7 @@ func (d *decision) rejoin(ref StageRef, branch Branch, made map[Branch][]Propose
 	if !again {
 		return
 	}
-	crew := d.index.crews[branch]
+	crew := d.index.crewOf(branch)
 	change := 0
 	for _, p := range crew {
 		if c, ok := d.index.change(p); ok && c.State == ChangeOpen {

@@ -75,9 +75,7 @@ func (s *stageDecision) underway(active Promotion, freight Freight, change Chang
 		s.recheckAt(s.state.Now.Add(askForgeAgain))
 		s.say(Wait, "%s waits for the forge, which does not show the proposed commit in its change yet", active.label(freight))
 	case outdated != "" && unmade:
-		s.open(active, freight, change, Finding{
-			Severity: SeverityError, Code: "outdated", Message: outdated + ", and the proposal cannot be made again: " + why,
-		})
+		s.open(active, freight, change, s.stale(active)...)
 	default:
 		if on := active.Waits; on == WaitsTime || on == WaitsApproval {
 			s.between(active)
@@ -116,10 +114,23 @@ func (s *stageDecision) outdated(active Promotion, shown bool) string {
 	if stage, left := s.left(active); left {
 		return "the promotion to " + stage.Name + ", which was in its change, is over"
 	}
+	if s.missing(active) {
+		return "others were proposed in its change without it"
+	}
 	if files := s.state.Conflicts[active.Ref()]; len(files) > 0 {
 		return "changed on " + string(active.Target) + " since: " + joinLimited(files, 3)
 	}
 	return ""
+}
+
+// stale is what stands in the way of a proposal that must be made again and cannot.
+func (s *stageDecision) stale(active Promotion) []Finding {
+	outdated := s.outdated(active, true)
+	why, unmade := s.state.Unmade[ProposalKey(s.ref, active.Freight)]
+	if outdated == "" || !unmade {
+		return nil
+	}
+	return []Finding{{Severity: SeverityError, Code: "outdated", Message: outdated + ", and the proposal cannot be made again: " + why}}
 }
 
 // superseded replaces the open promotion when other freight of its warehouse may take its place: what a person asks for,
@@ -200,7 +211,7 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 	request, asked := s.wished(active)
 	reason := ""
 	switch {
-	case change.Head != active.Head:
+	case !s.every(active, func(p Promotion, _ Stage) bool { return p.Head == change.Head }):
 		s.say(Wait, "%s waits for a person to merge its change: commits were added to it by hand", active.label(freight))
 		return
 	case asked:
