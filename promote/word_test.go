@@ -320,7 +320,8 @@ func TestDecideOnWords(t *testing.T) {
 		{
 			name:  "newer freight gets a change of its own where the stage says so",
 			state: open(recorded("1.0.2"), anew),
-			want: "do    close change 7, which promotes nothing any more\n" +
+			want: "do    end promotion dev.0002.d4dd30e as Aborted: superseded by 1.0.2\n" +
+				"do    close change 7, which promotes nothing any more\n" +
 				"do    propose 1.0.2 for shop/dev: newest available, and the policy promotes automatically\n" +
 				"wait  shop/dev: 1.0.2 is being proposed: newest available, and the policy promotes automatically\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
