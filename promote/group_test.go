@@ -173,6 +173,35 @@ func TestDecideInGroups(t *testing.T) {
 				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2\n",
 		},
 		{
+			name:  "one that is not in what a person merged is not delivered",
+			state: leftBehind(change(func(c *Change) { c.State, c.Merged = ChangeMerged, mergedAs })),
+			want: "do    deliver promotion dev.c1.0001.d4dd30e at 99999999\n" +
+				"do    end promotion dev.c2.0001.d4dd30e as Failed: its change was merged without it, because it could not be made again with the others\n" +
+				"wait  shop/dev.c1: 1.0.1 is merged and will be delivered\n" +
+				"block shop/dev.c2: 1.0.1: its change was merged without it, because it could not be made again with the others\n" +
+				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2\n",
+		},
+		{
+			name: "one that has left the group stays in the change that is open, and is made again with the others",
+			state: together(recorded("1.0.2"), func(s *State) {
+				s.Pipelines[0].Stages[1].Group = ""
+				s.Pipelines[0].Stages[1].Supersede = SupersedeQueue
+			}),
+			want: "do    propose 1.0.2 for shop/dev.c1: newest available, and the policy promotes automatically\n" +
+				"do    propose 1.0.1 for shop/dev.c2: others join its change\n" +
+				"wait  shop/dev.c1: 1.0.2 is being proposed: newest available, and the policy promotes automatically\n" +
+				"wait  shop/dev.c2: 1.0.1 is being proposed again: others join its change\n" +
+				"wait  shop/prod: 1.0.2 is not yet verified in dev.c1; not yet verified in dev.c2\n",
+		},
+		{
+			name:  "one that was prepared before its stage joined the group is proposed with it",
+			state: known(recorded("1.0.1"), grouping, held(cluster("c1"), ""), promoted(promotion(cluster("c2"), 1, "1.0.1", preparing))),
+			want: "do    propose 1.0.1 for shop/dev.c2: a step that waited goes on\n" +
+				"block shop/dev.c1: held by ann; comment `/resume dev.c1` to go on\n" +
+				"wait  shop/dev.c2: 1.0.1 is being proposed again: a step that waited goes on\n" +
+				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2\n",
+		},
+		{
 			name:  "a hold on one keeps the change from being merged",
 			state: together(held(cluster("c2"), ""), wished(wish)),
 			want: "do    update the text of change 7\n" +

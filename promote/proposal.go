@@ -22,6 +22,8 @@ func (s *stageDecision) proposed(active Promotion) {
 		s.fail(active, freight, r.reason(freight))
 	case found && change.State == ChangeMerged && strays(active, change):
 		s.fail(active, freight, fmt.Sprintf("its change was merged into %q instead of %q", change.Target, active.Target))
+	case found && change.State == ChangeMerged && s.without(active, change):
+		s.fail(active, freight, "its change was merged without it, because it could not be made again with the others")
 	case found && change.State == ChangeMerged:
 		s.say(Wait, "%s is merged and will be delivered", active.label(freight))
 		s.do(Deliver{Promotion: active, Merged: change.Merged, Change: change.Number, URL: change.URL})
@@ -134,7 +136,7 @@ func (s *stageDecision) stale(active Promotion) []Finding {
 }
 
 // superseded replaces the open promotion when other freight of its warehouse may take its place: what a person asks for,
-// or newer freight, unless a person asked for the open one.
+// or newer freight, or what the upstream stage runs by now where the stage follows it, unless a person asked for the open one.
 func (s *stageDecision) superseded(active Promotion, old Freight) bool {
 	i := slices.IndexFunc(s.stage.Requests, func(r FreightRequest) bool { return r.Warehouse == old.Warehouse })
 	if i < 0 || old.ID == "" {
@@ -144,7 +146,10 @@ func (s *stageDecision) superseded(active Promotion, old Freight) bool {
 	switch {
 	case next.freight.ID == "" || next.freight.ID == active.Freight || next.verdict != Pass:
 		return false
-	case !next.asked && (s.stage.Supersede == SupersedeQueue || s.askedFor(active) || s.index.order(next.freight, old) != Newer):
+	case next.asked:
+	case s.stage.Supersede == SupersedeQueue, s.askedFor(active):
+		return false
+	case s.index.order(next.freight, old) != Newer && !s.follows(old.Warehouse):
 		return false
 	}
 	s.propose(next, active)
@@ -153,10 +158,14 @@ func (s *stageDecision) superseded(active Promotion, old Freight) bool {
 
 // again plans the same promotion once more on the present tip of the target branch.
 func (s *stageDecision) again(active Promotion, freight Freight, change Change, reason string) {
+	branch := active.Branch
+	if active.Phase == PhasePreparing {
+		branch = s.stage.Branch(s.ref.Project) // nothing was pushed yet
+	}
 	s.say(Wait, "%s is being proposed again: %s", active.label(freight), reason)
 	s.do(Propose{
-		Stage: s.ref, Freight: freight, Others: active.Others, Promotion: active.ID, Branch: active.Branch, Number: active.Number, Actor: active.Actor,
-		Base: s.state.Head, Tip: s.state.Tips[active.Branch], Again: true, Change: change.Number, Reason: reason,
+		Stage: s.ref, Freight: freight, Others: active.Others, Promotion: active.ID, Branch: branch, Number: active.Number, Actor: active.Actor,
+		Base: s.state.Head, Tip: s.state.Tips[branch], Again: true, Change: change.Number, Reason: reason,
 	})
 }
 
