@@ -121,9 +121,9 @@ func (x *index) stay(stage StageRef, freight Freight, verified, now time.Time) (
 				since = p.FinishedAt
 			}
 			arrived = true
-		case p.Freight == freight.ID || p.DeliveringSince.IsZero() || p.DeliveringSince.After(now):
+		case p.Freight == freight.ID || p.replacing().IsZero() || p.replacing().After(now):
 		case x.warehouseOf(stage.Project, p.Freight) == freight.Warehouse && !since.IsZero():
-			longest, since = max(longest, p.DeliveringSince.Sub(since)), time.Time{}
+			longest, since = max(longest, p.replacing().Sub(since)), time.Time{}
 		}
 	}
 	if !arrived {

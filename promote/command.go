@@ -281,6 +281,9 @@ func (d *decision) refusal(r Request, freight Freight) string {
 	if verdict, reason := judgeHold(in); verdict != Pass {
 		return reason
 	}
+	if by, other, ok := d.later(r, freight); ok {
+		return fmt.Sprintf("%s asked for %s after that was written; comment once more to have it all the same", by, other.Label())
+	}
 	if r.Merge != "" {
 		return ""
 	}
@@ -288,4 +291,15 @@ func (d *decision) refusal(r Request, freight Freight) string {
 		return reason
 	}
 	return d.state.Unmade[ProposalKey(r.Stage, freight.ID)]
+}
+
+// later returns who asked for other freight of the same warehouse after a request was written: comments may come late.
+func (d *decision) later(r Request, freight Freight) (by string, other Freight, ok bool) {
+	for _, newer := range d.index.requests[r.Stage] {
+		other, known := d.index.freight(r.Stage.Project, newer.Freight)
+		if known && other.Warehouse == freight.Warehouse && other.ID != freight.ID && newer.At.After(r.At) {
+			return newer.By, other, true
+		}
+	}
+	return "", Freight{}, false
 }

@@ -26,6 +26,18 @@ func TestCommands(t *testing.T) {
 			reply:    "There is no command `/lgtm`. `/help` lists them all.",
 		},
 		{
+			name: "a comment that comes late does not undo what was asked for after it",
+			state: idleShop(requested(dev, "1.0.1", 2), func(s *State) { s.History.Requests[0].By = "bob" }, func(s *State) {
+				late := on(foreign, asked(VerbPromote, "dev", "1.0.0"))
+				late.Comment.At = now.Add(-time.Minute)
+				says(late)(s)
+			}),
+			want: "reply to comment 31 on change 7\n" +
+				"propose 1.0.1 for shop/dev: bob asked for it",
+			reaction: ReactionDenied,
+			reply:    "`1.0.0` cannot go to `shop/dev`: bob asked for 1.0.1 after that was written; comment once more to have it all the same.",
+		},
+		{
 			name:     "who may only read cannot promote",
 			state:    idleShop(says(by(PermissionRead, on(foreign, asked(VerbPromote, "prod"))))),
 			want:     "reply to comment 31 on change 7",

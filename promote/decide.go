@@ -194,8 +194,10 @@ func (s *stageDecision) explain(outlooks []outlook) {
 func (s *stageDecision) propose(next outlook, supersedes Promotion) {
 	number, branch := s.index.lastNumber(s.ref)+1, s.stage.Branch(s.ref.Project)
 	change := 0
-	if open, ok := s.index.change(supersedes); ok && supersedes.ID != "" && open.State == ChangeOpen {
-		change = s.takeOver(open, next)
+	if open, ok := s.index.change(supersedes); ok && supersedes.Phase == PhaseProposed && open.State == ChangeOpen {
+		if change = s.takeOver(open, next, supersedes); change != 0 {
+			branch = open.Branch // also when the stage belongs to another group by now
+		}
 	}
 	s.joinWave()
 	s.status.Next = next.freight.Label()
@@ -208,11 +210,12 @@ func (s *stageDecision) propose(next outlook, supersedes Promotion) {
 }
 
 // takeOver returns the number of the change that shows a newer promotion: the open one, unless the stage wants a new change
-// for each.
-func (s *stageDecision) takeOver(open Change, next outlook) int {
-	if s.stage.Supersede != SupersedeByNew || s.stage.Group != "" {
+// for each. Then the old promotion is ended before its change is closed, so that nobody takes that for a person's no.
+func (s *stageDecision) takeOver(open Change, next outlook, old Promotion) int {
+	if s.stage.Supersede != SupersedeByNew || open.Branch != ProposalBranch(s.ref) {
 		return open.Number
 	}
+	s.do(Finish{Promotion: old, Phase: PhaseAborted, Message: "superseded by " + next.freight.Label()})
 	s.do(CloseChange{Change: open.Number, Head: open.Head, Note: fmt.Sprintf("Closed, because %s takes its place in a change of its own.\n",
 		codeSpan(next.freight.Label()))})
 	return 0

@@ -44,7 +44,7 @@ func (s Stage) Declared() string { return orElse(s.Fan, s.Name) }
 type wave struct {
 	running []string  // targets with a promotion that is not over
 	started int       // promotions that this decision proposes
-	ended   time.Time // when the last promotion was over
+	ended   time.Time // when the last promotion was over that nothing took the place of
 }
 
 // waveOf returns the wave of a fanned out stage. It is looked at once in a decision, before anything is proposed.
@@ -59,7 +59,7 @@ func (x *index) waveOf(fan StageRef) *wave {
 		case !promoted:
 		case !last.Phase.Terminal():
 			w.running = append(w.running, strings.TrimPrefix(name, fan.Name+"."))
-		case last.FinishedAt.After(w.ended):
+		case last.Phase != PhaseAborted && last.FinishedAt.After(w.ended):
 			w.ended = last.FinishedAt
 		}
 	}

@@ -97,6 +97,18 @@ func TestDecideInWaves(t *testing.T) {
 				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2; not yet verified in dev.c3; not yet verified in dev.c4; and 1 more\n",
 		},
 		{
+			name:  "what was superseded ends no wave, so that nothing pauses for it",
+			state: known(recorded("1.0.1"), clusters, promoted(promotion(cluster("c1"), 1, "1.0.0", aborted, func(p *Promotion) { p.FinishedAt = now }))),
+			want: "do    propose 1.0.1 for shop/dev.c1: newest available, and the policy promotes automatically\n" +
+				"do    propose 1.0.1 for shop/dev.c2: newest available, and the policy promotes automatically\n" +
+				"wait  shop/dev.c1: 1.0.1 is being proposed: newest available, and the policy promotes automatically\n" +
+				"wait  shop/dev.c2: 1.0.1 is being proposed: newest available, and the policy promotes automatically\n" +
+				"wait  shop/dev.c3: 1.0.1 waits its turn: this wave has its 2 targets\n" +
+				"wait  shop/dev.c4: 1.0.1 waits its turn: this wave has its 2 targets\n" +
+				"wait  shop/dev.c5: 1.0.1 waits its turn: this wave has its 2 targets\n" +
+				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2; not yet verified in dev.c3; not yet verified in dev.c4; and 1 more\n",
+		},
+		{
 			name:  "a failure stops the waves",
 			state: known(recorded("1.0.1"), clusters, promoted(promotion(cluster("c1"), 1, "1.0.1", succeeded), promotion(cluster("c2"), 1, "1.0.1", failed))),
 			want: "pass  shop/dev.c1: runs 1.0.1, nothing newer\n" +

@@ -31,9 +31,19 @@ func (x *index) addCrews(s *State) {
 	}
 }
 
+// crewOf returns the promotions that are open together on a branch. One whose change was merged or closed, or whose freight was
+// rejected, is about to go on by itself or to end, and is none of them any more.
+func (x *index) crewOf(branch Branch) []Promotion {
+	return keep(x.crews[branch], func(p Promotion) bool {
+		change, found := x.change(p)
+		_, bad := x.rejections[projectFreight{p.Stage.Project, p.Freight}]
+		return !bad && (!found || change.State == ChangeOpen)
+	})
+}
+
 // crew returns the open promotions that share a change with one, itself among them. The first of them speaks for all.
 func (s *stageDecision) crew(active Promotion) []Promotion {
-	if crew := s.index.crews[active.Branch]; len(crew) > 1 {
+	if crew := s.index.crewOf(active.Branch); len(crew) > 1 {
 		return crew
 	}
 	return []Promotion{active}
@@ -49,6 +59,21 @@ func (s *stageDecision) left(active Promotion) (StageRef, bool) {
 		}
 	}
 	return StageRef{}, false
+}
+
+// missing reports whether others that share its branch were proposed there later, without this one, because it could not be
+// made.
+func (s *stageDecision) missing(active Promotion) bool {
+	return s.state.Tips[active.Branch] != active.Head && slices.ContainsFunc(s.crew(active), func(p Promotion) bool {
+		return p.Head != active.Head && !slices.Contains(p.With, active.Stage)
+	})
+}
+
+// without reports whether a change that was merged did not hold a promotion: others were proposed there later, without this one.
+func (s *stageDecision) without(active Promotion, change Change) bool {
+	return change.Head != active.Head && slices.ContainsFunc(s.index.proposed[change.Number], func(p *Promotion) bool {
+		return p.Head != active.Head && len(p.With) > 0 && !slices.Contains(p.With, active.Stage) && (p.Head == change.Head || !p.Phase.Terminal())
+	})
 }
 
 // aboard says how a promotion fares whose change another one speaks for.
@@ -68,7 +93,11 @@ func (s *stageDecision) together(crew []Promotion, head Commit, besides ...Findi
 	for n, p := range crew {
 		at := s.at(s.index.stages[p.Stage])
 		freight, _ := s.index.freight(p.Stage.Project, p.Freight)
-		all[n] = at.description(p, freight, head, besides...)
+		own := besides
+		if p.Stage != s.ref {
+			own = slices.Concat(besides, at.stale(p))
+		}
+		all[n] = at.description(p, freight, head, own...)
 		for i, gate := range all[n].Gates {
 			switch text := p.Stage.Name + ": " + gate.Reason; {
 			case gate.Verdict > gates[i].Verdict:
@@ -122,7 +151,7 @@ func commonLabel(all []Description) string {
 func (d *decision) regroup() {
 	made := map[Branch][]Propose{}
 	for _, action := range d.plan.Actions {
-		if p, ok := action.(Propose); ok && d.grouped(p.Stage) {
+		if p, ok := action.(Propose); ok && p.Branch != ProposalBranch(p.Stage) {
 			made[p.Branch] = append(made[p.Branch], p)
 		}
 	}
@@ -138,7 +167,7 @@ func (d *decision) regroup() {
 	var kept []Action
 	changes := map[int]bool{}
 	for branch := range made {
-		for _, p := range d.index.crews[branch] {
+		for _, p := range d.index.crewOf(branch) {
 			if change, ok := d.index.change(p); ok {
 				changes[change.Number] = true
 			}
@@ -152,19 +181,14 @@ func (d *decision) regroup() {
 	d.plan.Actions = kept
 	for _, pipeline := range d.state.Pipelines {
 		for _, stage := range pipeline.Stages {
-			d.rejoin(StageRef{pipeline.Project, stage.Name}, stage.Branch(pipeline.Project), made)
+			d.rejoin(StageRef{pipeline.Project, stage.Name}, made)
 		}
 	}
 }
 
-func (d *decision) grouped(ref StageRef) bool {
-	place, ok := d.index.stages[ref]
-	return ok && d.state.Pipelines[place.pipeline].Stages[place.stage].Group != ""
-}
-
 // heldBack reports whether a promotion that is open in the change of a branch must stay as it is.
 func (d *decision) heldBack(branch Branch, proposals []Propose) (bool, string) {
-	for _, p := range d.index.crews[branch] {
+	for _, p := range d.index.crewOf(branch) {
 		if slices.ContainsFunc(proposals, func(a Propose) bool { return a.Stage == p.Stage }) {
 			continue
 		}
@@ -207,34 +231,37 @@ func replaced(action Action, made map[Branch][]Propose, changes map[int]bool) bo
 	}
 }
 
-// rejoin plans what one stage has in a change that is made anew: what was decided for it, or what it has open there.
-func (d *decision) rejoin(ref StageRef, branch Branch, made map[Branch][]Propose) {
-	proposals, again := made[branch]
-	if !again {
-		return
-	}
-	crew := d.index.crews[branch]
-	change := 0
-	for _, p := range crew {
-		if c, ok := d.index.change(p); ok && c.State == ChangeOpen {
-			change = c.Number
+// rejoin plans what one stage has in a change that is made anew: what was decided for it, or what it has open there. That may be
+// the change of a group that the stage has left since.
+func (d *decision) rejoin(ref StageRef, made map[Branch][]Propose) {
+	for branch, proposals := range made {
+		if i := slices.IndexFunc(proposals, func(p Propose) bool { return p.Stage == ref }); i >= 0 {
+			proposals[i].Change = d.index.openOn(branch)
+			d.do(proposals[i])
+			return
 		}
 	}
-	if i := slices.IndexFunc(proposals, func(p Propose) bool { return p.Stage == ref }); i >= 0 {
-		proposals[i].Change = change
-		d.do(proposals[i])
+	active, _ := d.index.active(ref)
+	crew := d.index.crewOf(active.Branch)
+	if _, again := made[active.Branch]; !again || !slices.ContainsFunc(crew, func(p Promotion) bool { return p.Stage == ref }) {
 		return
 	}
-	i := slices.IndexFunc(crew, func(p Promotion) bool { return p.Stage == ref })
-	if i < 0 {
-		return
-	}
-	freight, _ := d.index.freight(ref.Project, crew[i].Freight)
+	freight, _ := d.index.freight(ref.Project, active.Freight)
 	at := d.at(d.index.stages[ref])
-	at.again(crew[i], freight, Change{Number: change}, "others join its change")
+	at.again(active, freight, Change{Number: d.index.openOn(active.Branch)}, "others join its change")
 	for i := range d.plan.Stages {
 		if d.plan.Stages[i].Stage == ref {
 			d.plan.Stages[i].Verdict, d.plan.Stages[i].Reason = at.status.Verdict, at.status.Reason
 		}
 	}
+}
+
+// openOn returns the number of the open change of those who share a branch, 0 when there is none.
+func (x *index) openOn(branch Branch) int {
+	for _, p := range x.crewOf(branch) {
+		if c, ok := x.change(p); ok && c.State == ChangeOpen {
+			return c.Number
+		}
+	}
+	return 0
 }

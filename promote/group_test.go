@@ -30,6 +30,13 @@ func together(edits ...edit) State {
 	return known(append([]edit{recorded("1.0.1"), grouping, promoted(one, two), opened(one), found(headOne, "1.0.1"), appsOfNobody, settled}, edits...)...)
 }
 
+// leftBehind is the open change of both clusters, made again without the second one.
+func leftBehind(edits ...edit) State {
+	one := promotion(cluster("c1"), 1, "1.0.1", inChange, inGroup("c1"))
+	two := promotion(cluster("c2"), 1, "1.0.1", inChange, inGroup("c1", "c2"), func(p *Promotion) { p.Head = headTwo })
+	return known(append([]edit{recorded("1.0.1"), grouping, promoted(one, two), opened(one), found(headOne, "1.0.1"), appsOfNobody, settled}, edits...)...)
+}
+
 // appsOfNobody leaves out which applications are synced.
 func appsOfNobody(s *State) {
 	e := s.Evidence[headOne]
@@ -138,6 +145,60 @@ func TestDecideInGroups(t *testing.T) {
 				"do    end promotion dev.c2.0001.d4dd30e as Failed: its change was closed without being merged by bob\n" +
 				"block shop/dev.c1: 1.0.1: its change was closed without being merged by bob\n" +
 				"block shop/dev.c2: 1.0.1: its change was closed without being merged by bob\n" +
+				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2\n",
+		},
+		{
+			name:  "one whose change was merged is delivered, and not made again with who comes later",
+			state: known(recorded("1.0.1"), grouping, promoted(promotion(cluster("c1"), 1, "1.0.1", inChange, inGroup("c1"))), opened(promotion(cluster("c1"), 1, "1.0.1", inGroup("c1")), func(c *Change) { c.State, c.Merged = ChangeMerged, mergedAs })),
+			want: "do    deliver promotion dev.c1.0001.d4dd30e at 99999999\n" +
+				"do    propose 1.0.1 for shop/dev.c2: newest available, and the policy promotes automatically\n" +
+				"wait  shop/dev.c1: 1.0.1 is merged and will be delivered\n" +
+				"wait  shop/dev.c2: 1.0.1 is being proposed: newest available, and the policy promotes automatically\n" +
+				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2\n",
+		},
+		{
+			name:  "one that others were proposed without is made again with them",
+			state: leftBehind(),
+			want: "do    propose 1.0.1 for shop/dev.c1: others join its change\n" +
+				"do    propose 1.0.1 for shop/dev.c2: others were proposed in its change without it\n" +
+				"wait  shop/dev.c1: 1.0.1 is being proposed again: others join its change\n" +
+				"wait  shop/dev.c2: 1.0.1 is being proposed again: others were proposed in its change without it\n" +
+				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2\n",
+		},
+		{
+			name:  "and while it cannot be, the change without it is not merged",
+			state: leftBehind(unmade(cluster("c2"), "1.0.1", "no such key"), func(s *State) { s.Pipelines[0].Stages[0].AutoMerge, s.Pipelines[0].Stages[1].AutoMerge = true, true }, settled),
+			want: "block shop/dev.c1: 1.0.1: 6 of 7 gates pass; render: dev.c2: error: others were proposed in its change without it, and the proposal cannot be made again: no such key [outdated]\n" +
+				"block shop/dev.c2: 1.0.1 shares its change with the promotion to dev.c1: 6 of 7 gates pass; render: error: others were proposed in its change without it, and the proposal cannot be made again: no such key [outdated]\n" +
+				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2\n",
+		},
+		{
+			name:  "one that is not in what a person merged is not delivered",
+			state: leftBehind(change(func(c *Change) { c.State, c.Merged = ChangeMerged, mergedAs })),
+			want: "do    deliver promotion dev.c1.0001.d4dd30e at 99999999\n" +
+				"do    end promotion dev.c2.0001.d4dd30e as Failed: its change was merged without it, because it could not be made again with the others\n" +
+				"wait  shop/dev.c1: 1.0.1 is merged and will be delivered\n" +
+				"block shop/dev.c2: 1.0.1: its change was merged without it, because it could not be made again with the others\n" +
+				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2\n",
+		},
+		{
+			name: "one that has left the group stays in the change that is open, and is made again with the others",
+			state: together(recorded("1.0.2"), func(s *State) {
+				s.Pipelines[0].Stages[1].Group = ""
+				s.Pipelines[0].Stages[1].Supersede = SupersedeQueue
+			}),
+			want: "do    propose 1.0.2 for shop/dev.c1: newest available, and the policy promotes automatically\n" +
+				"do    propose 1.0.1 for shop/dev.c2: others join its change\n" +
+				"wait  shop/dev.c1: 1.0.2 is being proposed: newest available, and the policy promotes automatically\n" +
+				"wait  shop/dev.c2: 1.0.1 is being proposed again: others join its change\n" +
+				"wait  shop/prod: 1.0.2 is not yet verified in dev.c1; not yet verified in dev.c2\n",
+		},
+		{
+			name:  "one that was prepared before its stage joined the group is proposed with it",
+			state: known(recorded("1.0.1"), grouping, held(cluster("c1"), ""), promoted(promotion(cluster("c2"), 1, "1.0.1", preparing))),
+			want: "do    propose 1.0.1 for shop/dev.c2: a step that waited goes on\n" +
+				"block shop/dev.c1: held by ann; comment `/resume dev.c1` to go on\n" +
+				"wait  shop/dev.c2: 1.0.1 is being proposed again: a step that waited goes on\n" +
 				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2\n",
 		},
 		{

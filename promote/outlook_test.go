@@ -63,6 +63,12 @@ func TestDecideOutlook(t *testing.T) {
 				"wait  shop/prod: 1.0.1 is being proposed: newest available, and the policy promotes automatically\n",
 		},
 		{
+			name:  "a soak ends with the merge of what comes next, not with its last step",
+			state: known(recorded("1.0.1", "1.0.2"), ran(dev, 1, "1.0.1"), promoted(promotion(dev, 2, "1.0.2", delivering, func(p *Promotion) { p.MergedAt, p.DeliveringSince = epoch.Add(21*time.Minute), now })), looked(promotion(dev, 2, "1.0.2"), "syncing", now.Add(time.Minute)), soak(30*time.Minute), autoProd),
+			want: "wait  shop/dev: 1.0.2 is being delivered: syncing\n" +
+				"wait  shop/prod: 1.0.2 is not yet verified in dev\n",
+		},
+		{
 			name:  "soak in another stage neither counts nor harms",
 			state: known(recorded("1.0.1", "1.0.2"), canary(true), soak(20*time.Minute), verifiedAt("1.0.1", dev, "canary", "prod"), ran(prod, 1, "1.0.2"), verifiedAt("1.0.2", dev, "canary"), autoProd, held(dev, "")),
 			want: "block shop/dev: held by ann; comment `/resume dev` to go on\n" +

@@ -22,6 +22,8 @@ func (s *stageDecision) proposed(active Promotion) {
 		s.fail(active, freight, r.reason(freight))
 	case found && change.State == ChangeMerged && strays(active, change):
 		s.fail(active, freight, fmt.Sprintf("its change was merged into %q instead of %q", change.Target, active.Target))
+	case found && change.State == ChangeMerged && s.without(active, change):
+		s.fail(active, freight, "its change was merged without it, because it could not be made again with the others")
 	case found && change.State == ChangeMerged:
 		s.say(Wait, "%s is merged and will be delivered", active.label(freight))
 		s.do(Deliver{Promotion: active, Merged: change.Merged, Change: change.Number, URL: change.URL})
@@ -32,7 +34,7 @@ func (s *stageDecision) proposed(active Promotion) {
 		}
 		s.fail(active, freight, message)
 	default:
-		if found && active.Change == 0 {
+		if found && (active.Change == 0 || active.Waits == WaitsChange) {
 			s.do(RecordChange{Promotion: active, Change: change.Number, URL: change.URL})
 		}
 		s.underway(active, freight, change, found)
@@ -75,9 +77,7 @@ func (s *stageDecision) underway(active Promotion, freight Freight, change Chang
 		s.recheckAt(s.state.Now.Add(askForgeAgain))
 		s.say(Wait, "%s waits for the forge, which does not show the proposed commit in its change yet", active.label(freight))
 	case outdated != "" && unmade:
-		s.open(active, freight, change, Finding{
-			Severity: SeverityError, Code: "outdated", Message: outdated + ", and the proposal cannot be made again: " + why,
-		})
+		s.open(active, freight, change, s.stale(active)...)
 	default:
 		if on := active.Waits; on == WaitsTime || on == WaitsApproval {
 			s.between(active)
@@ -116,14 +116,27 @@ func (s *stageDecision) outdated(active Promotion, shown bool) string {
 	if stage, left := s.left(active); left {
 		return "the promotion to " + stage.Name + ", which was in its change, is over"
 	}
+	if s.missing(active) {
+		return "others were proposed in its change without it"
+	}
 	if files := s.state.Conflicts[active.Ref()]; len(files) > 0 {
 		return "changed on " + string(active.Target) + " since: " + joinLimited(files, 3)
 	}
 	return ""
 }
 
+// stale is what stands in the way of a proposal that must be made again and cannot.
+func (s *stageDecision) stale(active Promotion) []Finding {
+	outdated := s.outdated(active, true)
+	why, unmade := s.state.Unmade[ProposalKey(s.ref, active.Freight)]
+	if outdated == "" || !unmade {
+		return nil
+	}
+	return []Finding{{Severity: SeverityError, Code: "outdated", Message: outdated + ", and the proposal cannot be made again: " + why}}
+}
+
 // superseded replaces the open promotion when other freight of its warehouse may take its place: what a person asks for,
-// or newer freight, unless a person asked for the open one.
+// or newer freight, or what the upstream stage runs by now where the stage follows it, unless a person asked for the open one.
 func (s *stageDecision) superseded(active Promotion, old Freight) bool {
 	i := slices.IndexFunc(s.stage.Requests, func(r FreightRequest) bool { return r.Warehouse == old.Warehouse })
 	if i < 0 || old.ID == "" {
@@ -133,7 +146,10 @@ func (s *stageDecision) superseded(active Promotion, old Freight) bool {
 	switch {
 	case next.freight.ID == "" || next.freight.ID == active.Freight || next.verdict != Pass:
 		return false
-	case !next.asked && (s.stage.Supersede == SupersedeQueue || s.askedFor(active) || s.index.order(next.freight, old) != Newer):
+	case next.asked:
+	case s.stage.Supersede == SupersedeQueue, s.askedFor(active):
+		return false
+	case s.index.order(next.freight, old) != Newer && !s.follows(old.Warehouse):
 		return false
 	}
 	s.propose(next, active)
@@ -142,10 +158,14 @@ func (s *stageDecision) superseded(active Promotion, old Freight) bool {
 
 // again plans the same promotion once more on the present tip of the target branch.
 func (s *stageDecision) again(active Promotion, freight Freight, change Change, reason string) {
+	branch := active.Branch
+	if active.Phase == PhasePreparing {
+		branch = s.stage.Branch(s.ref.Project) // nothing was pushed yet
+	}
 	s.say(Wait, "%s is being proposed again: %s", active.label(freight), reason)
 	s.do(Propose{
-		Stage: s.ref, Freight: freight, Others: active.Others, Promotion: active.ID, Branch: active.Branch, Number: active.Number, Actor: active.Actor,
-		Base: s.state.Head, Tip: s.state.Tips[active.Branch], Again: true, Change: change.Number, Reason: reason,
+		Stage: s.ref, Freight: freight, Others: active.Others, Promotion: active.ID, Branch: branch, Number: active.Number, Actor: active.Actor,
+		Base: s.state.Head, Tip: s.state.Tips[branch], Again: true, Change: change.Number, Reason: reason,
 	})
 }
 
@@ -200,7 +220,7 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 	request, asked := s.wished(active)
 	reason := ""
 	switch {
-	case change.Head != active.Head:
+	case !s.every(active, func(p Promotion, _ Stage) bool { return p.Head == change.Head }):
 		s.say(Wait, "%s waits for a person to merge its change: commits were added to it by hand", active.label(freight))
 		return
 	case asked:
@@ -211,6 +231,10 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 		reason = "every gate passes, and the stage merges automatically"
 	default:
 		s.say(Wait, "%s waits for its change to be merged: every gate passes%s", active.label(freight), s.lapsed(active))
+		return
+	}
+	if p, waits := s.unready(active); waits {
+		s.say(Wait, "%s is not merged before its steps are done: %s", active.label(freight), s.waiting(p, "a step waits"))
 		return
 	}
 	if change.Merge != MergeReady {
@@ -249,6 +273,16 @@ func (s *stageDecision) every(active Promotion, holds func(Promotion, Stage) boo
 		}
 	}
 	return true
+}
+
+// unready returns a promotion of a change of which a step before the merge waits.
+func (s *stageDecision) unready(active Promotion) (Promotion, bool) {
+	for _, p := range s.crew(active) {
+		if p.Waits == WaitsTime || p.Waits == WaitsApproval || p.Waits == WaitsChange {
+			return p, true
+		}
+	}
+	return Promotion{}, false
 }
 
 // lapsed says that somebody wished the merge of what was proposed before the promotion was made again; empty when nobody did.

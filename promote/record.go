@@ -44,6 +44,8 @@ type Promotion struct {
 	Text   string   `json:"text,omitempty"`
 	Labels []string `json:"labels,omitempty"`
 	Merged Commit   `json:"merged,omitempty"`
+	// MergedAt is when it came onto the target branch and replaced what the stage ran; zero: DeliveringSince.
+	MergedAt time.Time `json:"mergedAt,omitzero"`
 	// AutoMerge has the change merged once every gate passes, because a step of the task says so.
 	AutoMerge bool `json:"autoMerge,omitempty"`
 	// With are the stages whose promotions share the change, this one among them; empty when it has one of its own.
@@ -66,6 +68,14 @@ type Promotion struct {
 
 // Ref returns the name of the promotion across projects.
 func (p Promotion) Ref() PromotionRef { return PromotionRef{p.Stage, p.ID} }
+
+// replacing is when the promotion began to replace what its stage ran; zero when it did not.
+func (p Promotion) replacing() time.Time {
+	if p.MergedAt.IsZero() {
+		return p.DeliveringSince
+	}
+	return p.MergedAt
+}
 
 // label names the promotion's freight for people, also when the ledger lost it.
 func (p Promotion) label(freight Freight) string { return orElse(freight.Label(), p.Freight.Short()) }

@@ -45,6 +45,8 @@ func (d *decision) obsolete(p Promotion) string {
 	case p.Phase.Terminal():
 		return fmt.Sprintf("promotion %s of %s to %s is over: %s", codeSpan(string(p.ID)), name, stage,
 			orElse(tableCell(p.Message), "it was ended"))
+	case p.Phase == PhasePreparing:
+		return fmt.Sprintf("%s takes the place of what it promotes to %s, and is being prepared", name, stage)
 	case !declared && !d.unreadable(p.Stage):
 		return fmt.Sprintf("stage %s, to which it promotes %s, is not declared any more", stage, name)
 	}

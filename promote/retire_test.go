@@ -41,6 +41,12 @@ func TestDecideRetirement(t *testing.T) {
 			actions: closing(headOne, "promotion `dev.0002.d4dd30e` of `1.0.1` to `shop/dev` is over: superseded by 1.0.9"),
 		},
 		{
+			name:    "the change of what is replaced by a promotion that is prepared still is closed: it would be merged meanwhile",
+			state:   state(promoted(withdrawn, promotion(dev, 3, "1.0.0", inChange, preparing)), opened(second)),
+			want:    closes + "block shop/dev: 1.0.0 is not prepared further: held by ann; comment `/resume dev` to go on\n" + person,
+			actions: closing(headOne, "`1.0.0` takes the place of what it promotes to `shop/dev`, and is being prepared"),
+		},
+		{
 			name:  "a change that was never recorded is known by its branch and head",
 			state: state(promoted(promotion(dev, 2, "1.0.1", aborted)), opened(second, eighth)),
 			want:  "do    close change 8, which promotes nothing any more\n" + idle,

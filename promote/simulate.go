@@ -92,7 +92,7 @@ func (h History) moments(since time.Time) []time.Time {
 	}
 	for _, p := range h.Promotions {
 		add(p.CreatedAt)
-		add(p.DeliveringSince)
+		add(p.replacing())
 		add(p.FinishedAt)
 	}
 	for _, v := range h.Verifications {
@@ -146,11 +146,11 @@ func (p Promotion) asOf(t time.Time) Promotion {
 		return p
 	}
 	p.FinishedAt, p.Message = time.Time{}, ""
-	if !p.DeliveringSince.IsZero() && !p.DeliveringSince.After(t) {
+	if since := p.replacing(); !since.IsZero() && !since.After(t) {
 		p.Phase = PhaseDelivering
 		return p
 	}
-	p.DeliveringSince, p.Merged, p.Phase = time.Time{}, "", PhaseProposed
+	p.DeliveringSince, p.MergedAt, p.Merged, p.Phase = time.Time{}, time.Time{}, "", PhaseProposed
 	return p
 }
 

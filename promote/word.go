@@ -156,7 +156,7 @@ func (d *decision) rollback(c Command) (string, error) {
 		return "", err
 	}
 	c.Arguments = []string{ref.String(), string(back.ID)}
-	if reason := d.refusal(Request{Stage: ref, Freight: back.ID}, back); reason != "" {
+	if reason := d.refusal(Request{Stage: ref, Freight: back.ID, At: c.Comment.At}, back); reason != "" {
 		return "", fmt.Errorf("%s cannot go to %s: %s", codeSpan(back.Label()), codeSpan(ref.String()), tableCell(reason))
 	}
 	d.markBad(bad, c, "rolled back in "+ref.Name)

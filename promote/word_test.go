@@ -237,6 +237,8 @@ func TestDecideOnWords(t *testing.T) {
 	prepared := promotion(dev, 1, "1.0.1", preparing, waits(WaitsApproval))
 	polling := promotion(dev, 1, "1.0.1", preparing, waits(WaitsTime))
 	between := promotion(dev, 2, "1.0.1", inChange, waits(WaitsTime))
+	approving := promotion(dev, 2, "1.0.1", inChange, waits(WaitsApproval))
+	opening := promotion(dev, 2, "1.0.1", inChange, waits(WaitsChange))
 	follows := pipeline(func(p *Pipeline) { p.Stages[1].Requests[0].MatchUpstream = true })
 	queue := pipeline(func(p *Pipeline) { p.Stages[0].Supersede = SupersedeQueue })
 	anew := pipeline(func(p *Pipeline) { p.Stages[0].Supersede = SupersedeByNew })
@@ -318,7 +320,8 @@ func TestDecideOnWords(t *testing.T) {
 		{
 			name:  "newer freight gets a change of its own where the stage says so",
 			state: open(recorded("1.0.2"), anew),
-			want: "do    close change 7, which promotes nothing any more\n" +
+			want: "do    end promotion dev.0002.d4dd30e as Aborted: superseded by 1.0.2\n" +
+				"do    close change 7, which promotes nothing any more\n" +
 				"do    propose 1.0.2 for shop/dev: newest available, and the policy promotes automatically\n" +
 				"wait  shop/dev: 1.0.2 is being proposed: newest available, and the policy promotes automatically\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
@@ -396,6 +399,19 @@ func TestDecideOnWords(t *testing.T) {
 			state: known(recorded("1.0.0", "1.0.1"), ran(dev, 1, "1.0.0"), promoted(between), opened(between), found(headOne, "1.0.1"), settled),
 			want: "do    go on with promotion dev.0002.d4dd30e: a step that waited goes on\n" +
 				"wait  shop/dev: 1.0.1 waits for its change to be merged: every gate passes\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name:  "nothing is merged before the steps that come first are done, whoever wants it",
+			state: known(recorded("1.0.0", "1.0.1"), ran(dev, 1, "1.0.0"), autoMerge, promoted(approving), opened(approving), found(headOne, "1.0.1"), wished(approving), settled),
+			want: "wait  shop/dev: 1.0.1 is not merged before its steps are done: a step waits\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name:  "a promotion that took over an open change goes on when its task waits for one",
+			state: known(recorded("1.0.0", "1.0.1"), ran(dev, 1, "1.0.0"), autoMerge, promoted(opening), opened(opening), found(headOne, "1.0.1"), settled),
+			want: "do    record change 7 of promotion dev.0002.d4dd30e\n" +
+				"wait  shop/dev: 1.0.1 is not merged before its steps are done: a step waits\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
 		{
