@@ -93,7 +93,8 @@ func TestParseRefusesWhatItDoesNotUnderstand(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, record := range []Record{
-		freight(), promotion(), promote.Rejection{Project: "a", Freight: "b", At: at},
+		freight(), promotion(),
+		promote.Rejection{Project: "a", Freight: "b", At: at},
 		promote.Metadata{Kind: promote.MetadataFreight, Project: "a", Name: "b", Values: map[string]json.RawMessage{"x": json.RawMessage("1")}},
 		promote.Hold{Stage: promote.StageRef{Project: "a", Name: "b"}, At: at},
 	} {
