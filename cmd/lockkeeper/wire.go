@@ -45,16 +45,20 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 		return nil, fmt.Errorf("renderer: %w", err)
 	}
 	p := &parts{config: cfg, secrets: s, log: log, renderer: renderer}
-	p.registry = discover.New(discover.Config{
-		Keychain: authn.DefaultKeychain, Logger: log, Now: time.Now, UserAgent: "lockkeeper/" + version,
-	})
-	p.charts = discover.NewCharts(discover.ChartConfig{
-		Registry: p.registry, Keychain: authn.DefaultKeychain, Fresh: shareFor, Logger: log, UserAgent: "lockkeeper/" + version,
-	})
+	p.registry, p.charts = registries(log)
 	if p.argo, err = newArgo(cfg.ArgoCD, s); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// registries ask for images and charts, with the credentials that docker has.
+func registries(log *slog.Logger) (*discover.Registry, *discover.Charts) {
+	agent := "lockkeeper/" + version
+	registry := discover.New(discover.Config{Keychain: authn.DefaultKeychain, Logger: log, Now: time.Now, UserAgent: agent})
+	return registry, discover.NewCharts(discover.ChartConfig{
+		Registry: registry, Keychain: authn.DefaultKeychain, Fresh: shareFor, Logger: log, UserAgent: agent,
+	})
 }
 
 func newArgo(cfg argocdConfig, s secrets) (reconcile.Deliverer, error) {
@@ -128,15 +132,14 @@ func (p *parts) sources(own *git.Repository, ownURL string) *discover.Sources {
 				if promote.SameGitRepository(repoURL, ownURL) {
 					return own, nil
 				}
-				return openGit(repoURL, skipTLS)
+				return openGit(git.Config{URL: repoURL}, skipTLS)
 			},
 		}),
 	}
 }
 
 // openGit opens a repository that is only read.
-func openGit(repoURL string, skipTLS bool) (*git.Repository, error) {
-	cfg := git.Config{URL: repoURL}
+func openGit(cfg git.Config, skipTLS bool) (*git.Repository, error) {
 	if skipTLS {
 		transport := http.DefaultTransport.(*http.Transport).Clone()      //nolint:forcetypeassert // documented by net/http
 		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the subscription asks for it
