@@ -17,12 +17,21 @@ import (
 // maxNamedDepth is how far behind the tip of a branch a commit is looked for by the beginning of its ID.
 const maxNamedDepth = 1_000
 
+// missingError says in words for people what does not exist. It is promote.ErrNotFound.
+type missingError string
+
+func missing(format string, args ...any) error { return missingError(fmt.Sprintf(format, args...)) }
+
+func (e missingError) Error() string { return string(e) }
+
+func (missingError) Unwrap() error { return promote.ErrNotFound }
+
 // Named returns the image that a person names by its tag for a subscription, whether or not the subscription would select
 // it. A tag that does not exist is [promote.ErrNotFound], and the error names one that may be meant.
 func (r *Registry) Named(ctx context.Context, sub promote.ImageSubscription, tag string) (promote.Image, error) {
 	image, known, err := r.tagged(ctx, sub, tag)
 	if errors.Is(err, errNoTag) {
-		return promote.Image{}, fmt.Errorf("%s has no tag %q%s: %w", sub.RepoURL, tag, r.nearTag(ctx, sub, tag), promote.ErrNotFound)
+		return promote.Image{}, missing("%s has no tag %q%s", sub.RepoURL, tag, r.nearTag(ctx, sub, tag))
 	}
 	if err != nil {
 		return promote.Image{}, err
@@ -71,7 +80,7 @@ func (c *Charts) Version(ctx context.Context, sub promote.ChartSubscription, ver
 		return promote.Chart{RepoURL: sub.RepoURL, Name: sub.Chart, Version: version, Subscription: sub.Name}, nil
 	}
 	shown := ChartExplanation{RepoURL: publicURL(sub.RepoURL), Chart: sub.Chart}.shown()
-	return promote.Chart{}, fmt.Errorf("chart %s has no version %q%s: %w", shown, version, meant(version, newestVersions(versions)), promote.ErrNotFound)
+	return promote.Chart{}, missing("chart %s has no version %q%s", shown, version, meant(version, newestVersions(versions)))
 }
 
 // newestVersions lists what is a version, the newest first.
@@ -135,7 +144,7 @@ func (s *gitSearch) named(ctx context.Context, revision string) (gitItem, error)
 	}
 	id := strings.ToLower(revision)
 	if !hexPattern.MatchString(id) {
-		return gitItem{}, fmt.Errorf("there is no tag %q%s: %w", revision, meant(revision, tagNames(tags)), promote.ErrNotFound)
+		return gitItem{}, missing("there is no tag %q%s", revision, meant(revision, tagNames(tags)))
 	}
 	tagged := slices.DeleteFunc(tags, func(t git.Tag) bool { return !strings.HasPrefix(t.Commit, id) })
 	if s.sub.Strategy == promote.SelectNewestFromBranch {
@@ -146,7 +155,7 @@ func (s *gitSearch) named(ctx context.Context, revision string) (gitItem, error)
 	}
 	switch {
 	case len(tagged) == 0:
-		return gitItem{}, fmt.Errorf("no tag names commit %s; write the name of a tag: %w", id, promote.ErrNotFound)
+		return gitItem{}, missing("no tag names commit %s; write the name of a tag", id)
 	case slices.ContainsFunc(tagged, func(t git.Tag) bool { return t.Commit != tagged[0].Commit }):
 		return gitItem{}, fmt.Errorf("tags name several commits that begin with %s: write more of the ID, or the name of a tag", id)
 	}
@@ -184,7 +193,7 @@ func (s *gitSearch) onBranch(ctx context.Context, id string) (gitItem, error) {
 	}
 	switch len(found) {
 	case 0:
-		return gitItem{}, fmt.Errorf("commit %s is none of the newest %d of branch %q; push it there, or name a tag: %w", id, len(commits), branch, promote.ErrNotFound)
+		return gitItem{}, missing("commit %s is none of the newest %d of branch %q; push it there, or name a tag", id, len(commits), branch)
 	case 1:
 		return branchItem(found[0]), nil
 	}

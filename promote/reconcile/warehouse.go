@@ -38,7 +38,7 @@ func FindWarehouse(pipelines []promote.Pipeline, word string) (WarehouseRef, err
 	case len(named) == 1:
 		return named[0], nil
 	case len(named) > 1:
-		return WarehouseRef{}, fmt.Errorf("%d projects have a warehouse %q: write %s", len(named), word, alternatives(named))
+		return WarehouseRef{}, fmt.Errorf("%d projects have a warehouse %q: write %s", len(named), word, few(refsOf(named)))
 	case len(all) == 0:
 		return WarehouseRef{}, errors.New("the repository declares no Warehouse: `lockkeeper lint` says what was found")
 	}
@@ -53,18 +53,13 @@ func FindWarehouse(pipelines []promote.Pipeline, word string) (WarehouseRef, err
 	if near := nearest.Of(word, names); near != "" {
 		return WarehouseRef{}, fmt.Errorf("there is no warehouse %q; did you mean %q?", word, near)
 	}
-	return WarehouseRef{}, fmt.Errorf("there is no warehouse %q; there is %s", word, alternatives(all))
+	return WarehouseRef{}, fmt.Errorf("there is no warehouse %q; there is %s", word, few(refsOf(all)))
 }
 
-// alternatives names a few warehouses.
-func alternatives(all []WarehouseRef) string {
-	const most = 5
-	var names []string
-	for _, w := range all[:min(len(all), most)] {
-		names = append(names, w.String())
+func refsOf(all []WarehouseRef) []string {
+	names := make([]string, len(all))
+	for i, w := range all {
+		names[i] = w.String()
 	}
-	if more := len(all) - most; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names, ", "), more)
-	}
-	return strings.Join(names, ", ")
+	return names
 }
