@@ -74,7 +74,7 @@ Exit codes:
 func gitVariables() []variable {
 	return []variable{
 		{"LOCKKEEPER_GIT_USERNAME", "user of the clone's own repository, for `lockkeeper discover`"},
-		{"LOCKKEEPER_GIT_PASSWORD", "its password or token that may read, sent over HTTPS only"},
+		{"LOCKKEEPER_GIT_PASSWORD", "its password or token that may read; sent over HTTPS with a valid certificate only"},
 	}
 }
 
@@ -147,7 +147,7 @@ func newCloneSources(env environment, own []string) *discover.Sources {
 			Fresh: shareFor, Logger: log,
 			Open: func(repoURL string, skipTLS bool) (*git.Repository, error) {
 				cfg := git.Config{URL: repoURL}
-				if confidential(repoURL) && slices.ContainsFunc(own, func(url string) bool { return promote.SameGitRepository(url, repoURL) }) {
+				if !skipTLS && confidential(repoURL) && slices.ContainsFunc(own, func(url string) bool { return promote.SameGitRepository(url, repoURL) }) {
 					cfg.Username, cfg.Password = user, password
 				}
 				return openGit(cfg, skipTLS)
