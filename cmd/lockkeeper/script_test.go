@@ -25,10 +25,10 @@ func TestMain(m *testing.M) {
 // Beside the commands of testscript there are:
 //
 //	clone DIR [URL]         make DIR a Git repository on branch main, with the remote URL, and commit what it holds
-//	example DIR             copy examples/gitops to DIR
+//	example DIR             copy examples/gitops to DIR; where there is a world, with its URLs
 //	exits CODE PROGRAM ...  run a program that must end with this exit code
 //	world                   start a forge, a registry that holds 1.0.0 and 1.0.1, and Argo CD, but no bot; set FORGE_URL, ARGOCD_URL,
-//	                        PROJECT and Lockkeeper's own variables
+//	                        REGISTRY, PROJECT and Lockkeeper's own variables
 //	push TAG                push an image to the world's registry
 //	merge NUMBER            merge a merge request, as a person
 //	close NUMBER            close one
@@ -101,5 +101,16 @@ func exampleCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: example DIR")
 	}
-	ts.Check(os.CopyFS(ts.MkAbs(args[0]), examples.GitOps()))
+	w := scenarioOf(ts).world
+	if w == nil {
+		ts.Check(os.CopyFS(ts.MkAbs(args[0]), examples.GitOps()))
+		return
+	}
+	files, err := w.example()
+	ts.Check(err)
+	for name, text := range files {
+		path := filepath.Join(ts.MkAbs(args[0]), filepath.FromSlash(name))
+		ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
+		ts.Check(os.WriteFile(path, []byte(text), 0o600))
+	}
 }

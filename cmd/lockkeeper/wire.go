@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,12 +48,7 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 		return nil, fmt.Errorf("renderer: %w", err)
 	}
 	p := &parts{config: cfg, secrets: s, log: log, renderer: renderer}
-	p.registry = discover.New(discover.Config{
-		Keychain: authn.DefaultKeychain, Logger: log, Now: time.Now, UserAgent: "lockkeeper/" + version, CacheDir: cacheDir(cfg, "registry"),
-	})
-	p.charts = discover.NewCharts(discover.ChartConfig{
-		Registry: p.registry, Keychain: authn.DefaultKeychain, Fresh: shareFor, Logger: log, UserAgent: "lockkeeper/" + version,
-	})
+	p.registry, p.charts = registries(log, cacheDir(cfg, "registry"))
 	if p.argo, err = newArgo(cfg.ArgoCD, s); err != nil {
 		return nil, err
 	}
@@ -59,6 +56,15 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	return p, nil
+}
+
+// registries ask for images and charts, with the credentials that docker has.
+func registries(log *slog.Logger, cache string) (*discover.Registry, *discover.Charts) {
+	agent := "lockkeeper/" + version
+	registry := discover.New(discover.Config{Keychain: authn.DefaultKeychain, Logger: log, Now: time.Now, UserAgent: agent, CacheDir: cache})
+	return registry, discover.NewCharts(discover.ChartConfig{
+		Registry: registry, Keychain: authn.DefaultKeychain, Fresh: shareFor, Logger: log, UserAgent: agent,
+	})
 }
 
 func newArgo(cfg argocdConfig, s secrets) (reconcile.Deliverer, error) {
@@ -147,6 +153,16 @@ func (p *parts) sources(own *git.Repository, ownURL string) *discover.Sources {
 			},
 		}),
 	}
+}
+
+// openGit opens a repository that is only read.
+func openGit(cfg git.Config, skipTLS bool) (*git.Repository, error) {
+	if skipTLS {
+		transport := http.DefaultTransport.(*http.Transport).Clone()      //nolint:forcetypeassert // documented by net/http
+		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the subscription asks for it
+		cfg.HTTPClient = &http.Client{Transport: transport}
+	}
+	return git.Open(cfg)
 }
 
 // reconciler builds the loop of one repository.
