@@ -72,7 +72,7 @@ func (r *run) author(cfg *authorConfig) error {
 	switch {
 	case cfg == nil:
 	case cfg.SigningKey != "":
-		return errors.New("author.signingKey stands in a manifest: remove it, and give the key to the server, in the environment variable "+
+		return errors.New("author.signingKey stands in a manifest: remove it, and give the key to the server, in the environment variable " +
 			"LOCKKEEPER_SIGNING_KEY (and LOCKKEEPER_SIGNING_PASSPHRASE)")
 	case cfg.Name != "":
 		r.Author.Name, r.Author.Email = cfg.Name, cfg.Email
