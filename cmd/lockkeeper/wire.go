@@ -18,6 +18,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/argocd"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/git"
+	"github.com/lockkeeper/lockkeeper/internal/git/sign"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/discover"
@@ -35,6 +36,7 @@ type parts struct {
 	charts   *discover.Charts
 	argo     reconcile.Deliverer // nil without a server
 	outside  *outside            // what steps may reach
+	sign     git.SignFunc        // nil: commits are not signed
 	metrics  reconcile.Metrics
 	called   func(repository, operation string, status, remaining int)
 }
@@ -50,6 +52,9 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 	p := &parts{config: cfg, secrets: s, log: log, renderer: renderer}
 	p.registry, p.charts = registries(log, cacheDir(cfg, "registry"))
 	if p.argo, err = newArgo(cfg.ArgoCD, s); err != nil {
+		return nil, err
+	}
+	if p.sign, err = newSigner(s, log); err != nil {
 		return nil, err
 	}
 	if p.outside, err = newOutside(cfg, s); err != nil {
@@ -91,6 +96,25 @@ func newArgo(cfg argocdConfig, s secrets) (reconcile.Deliverer, error) {
 		return nil, fmt.Errorf("client of Argo CD: %w", err)
 	}
 	return &deliverer{client: client, now: time.Now}, nil
+}
+
+// newSigner opens the key that signs commits; nil without one.
+func newSigner(s secrets, log *slog.Logger) (git.SignFunc, error) {
+	switch {
+	case s.CommitKey == "" && s.CommitSecret == "":
+		return nil, nil //nolint:nilnil // nil is the documented value for "not signed"
+	case s.CommitKey == "":
+		return nil, errors.New("LOCKKEEPER_SIGNING_PASSPHRASE is set, but no key: set LOCKKEEPER_SIGNING_KEY to the text of the private key")
+	}
+	signer, err := sign.Open(secret.Text(s.CommitKey), secret.Text(s.CommitSecret), time.Now())
+	switch {
+	case errors.Is(err, sign.ErrNoPassphrase), errors.Is(err, sign.ErrWrongPassphrase):
+		return nil, fmt.Errorf("LOCKKEEPER_SIGNING_PASSPHRASE: %w", err)
+	case err != nil:
+		return nil, fmt.Errorf("LOCKKEEPER_SIGNING_KEY: %w", err)
+	}
+	log.Info("commits are signed", "key", signer.String())
+	return signer.Sign, nil
 }
 
 // forge builds the adapter of one repository.
@@ -171,7 +195,7 @@ func (p *parts) reconciler(repository repositoryConfig, forge *gitlab.Forge) (*r
 	cloneURL := strings.TrimRight(p.config.GitLab.URL, "/") + "/" + project + ".git"
 	author := git.Signature{Name: p.config.Author.Name, Email: p.config.Author.Email}
 	repo, err := git.Open(git.Config{
-		URL: cloneURL, Username: "lockkeeper", Password: secret.Text(p.secrets.GitLabToken), Author: author,
+		URL: cloneURL, Username: "lockkeeper", Password: secret.Text(p.secrets.GitLabToken), Author: author, Sign: p.sign,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("repository %q: %w", project, err)
