@@ -231,8 +231,9 @@ func replaced(action Action, made map[Branch][]Propose, changes map[int]bool) bo
 		return changes[a.Change]
 	case Merge:
 		return changes[a.Change]
+	default:
+		return false
 	}
-	return false
 }
 
 // rejoin plans what one stage has in a change that is made anew: what was decided for it, or what it has open there. That may be
