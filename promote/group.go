@@ -220,6 +220,11 @@ func replaced(action Action, made map[Branch][]Propose, changes map[int]bool) bo
 	case OpenChange:
 		_, again := made[a.Draft.Branch]
 		return again
+	case RecordChange:
+		return changes[a.Change]
+	case Advance:
+		_, again := made[a.Promotion.Branch]
+		return again
 	case UpdateChange:
 		return changes[a.Change]
 	case PostStatus:

@@ -34,9 +34,6 @@ func (s *stageDecision) proposed(active Promotion) {
 		}
 		s.fail(active, freight, message)
 	default:
-		if found && (active.Change == 0 || active.Waits == WaitsChange) {
-			s.do(RecordChange{Promotion: active, Change: change.Number, URL: change.URL})
-		}
 		s.underway(active, freight, change, found)
 	}
 }
@@ -172,6 +169,9 @@ func (s *stageDecision) again(active Promotion, freight Freight, change Change, 
 // open judges the head of an open change, and shows, posts and merges accordingly. What stands in the way besides is added
 // to what was found at the head.
 func (s *stageDecision) open(active Promotion, freight Freight, change Change, besides ...Finding) {
+	if active.Change == 0 || active.Waits == WaitsChange {
+		s.do(RecordChange{Promotion: active, Change: change.Number, URL: change.URL})
+	}
 	if strays(active, change) {
 		besides = append(besides, Finding{
 			Severity: SeverityError, Code: "other-target", Message: fmt.Sprintf("the change targets branch %q", change.Target),
