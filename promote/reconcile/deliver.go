@@ -26,6 +26,7 @@ func (r *Reconciler) deliver(ctx context.Context, w *watch, state promote.State,
 		return fmt.Errorf("promotion %s: %w", a.Promotion.ID, promote.ErrStale)
 	}
 	if p.Phase == promote.PhaseProposed {
+		p.MergedAt = state.Now
 		p.Phase, p.Merged, p.Change, p.URL, p.DeliveringSince = promote.PhaseDelivering, a.Merged, a.Change, a.URL, state.Now
 	}
 	change := promote.Change{

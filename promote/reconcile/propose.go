@@ -163,6 +163,7 @@ func (r *Reconciler) draft(
 	case ran.Push == nil:
 		// The target branch has it all already. What is left is to deliver and verify it.
 		d.promotion.Phase, d.promotion.Merged, d.promotion.DeliveringSince = promote.PhaseDelivering, a.Base, state.Now
+		d.promotion.MergedAt = state.Now
 		d.message = fmt.Sprintf("Promotion %s: nothing to change", p.ID)
 	default:
 		d.message = fmt.Sprintf("Promotion %s: proposed", p.ID)
