@@ -107,7 +107,7 @@ func (w *world) checkAutomatic(a Propose, stage Stage) {
 	_, chosen := w.chosen[key]
 	last, tried := newest(w.state.History.Promotions, func(p Promotion) bool { return p.Stage == a.Stage && p.Freight == a.Freight.ID })
 	w.misjudged(a, map[string]bool{
-		"no policy lets it in":                                     !w.pipeline().AutoPromoted(stage),
+		"automation enters only where a policy lets it in":         !w.pipeline().AutoPromoted(stage),
 		"freight never goes backwards in its warehouse's order":    !request.MatchUpstream && runs && !w.isNewer(a.Freight, current),
 		"a person's choice is never undone: its warehouse is held": w.held(a.Stage, a.Freight.Warehouse),
 		"a person's choice is never undone":                        chosen,
