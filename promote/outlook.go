@@ -172,7 +172,7 @@ func (s *stageDecision) admit(freight Freight) outlook {
 // rolled back is not rolled forward by itself; freight that comes later is.
 func (s *stageDecision) overruled(freight Freight) (chosen Freight, by string, ok bool) {
 	p, ok := s.index.arrived(s.ref, freight.Warehouse)
-	if !ok || p.Actor == autoPromotion || freight.DiscoveredAt.After(p.CreatedAt) {
+	if !ok || automatic(p.Actor) || freight.DiscoveredAt.After(p.CreatedAt) {
 		return Freight{}, "", false
 	}
 	then := s.input(freight, Evidence{}, false)

@@ -380,6 +380,9 @@ func (s *stageDecision) description(active Promotion, freight Freight, head Comm
 	evidence, seen := s.state.Evidence[head]
 	evidence.Head = head
 	evidence.Findings = append(slices.Clip(evidence.Findings), besides...)
+	if len(active.With) > 0 && head == active.Head { // those of the others are theirs to answer for
+		evidence.Moves = active.Moves
+	}
 	in := s.input(freight, evidence, s.askedFor(active))
 	in.unseen, in.proposed, in.rollback = !seen, active.Head, active.Actor == AutoRollbackActor
 	return Description{
@@ -390,7 +393,7 @@ func (s *stageDecision) description(active Promotion, freight Freight, head Comm
 // askedFor reports whether a person asked for the promotion, or for merging it.
 func (s *stageDecision) askedFor(active Promotion) bool {
 	_, wished := s.index.wish(active)
-	return wished || active.Actor != autoPromotion
+	return wished || !automatic(active.Actor)
 }
 
 // JudgeProposal gives the verdict of every gate on a head that is about to be proposed, and the text of its change. It is

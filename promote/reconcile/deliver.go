@@ -50,7 +50,7 @@ func (r *Reconciler) advance(ctx context.Context, w *watch, state promote.State,
 		}
 		p = took(state, p, ran)
 		switch {
-		case ran.Failed:
+		case ran.Failed && ran.Wait != promote.WaitsTime && ran.Wait != promote.WaitsApproval:
 			return r.end(ctx, w, state, p, promote.PhaseFailed, ran.Message, ran)
 		case ran.Wait == promote.WaitsNothing:
 			return r.end(ctx, w, state, p, promote.PhaseSucceeded, "", ran)
