@@ -46,6 +46,7 @@ type bed struct {
 
 	patience time.Duration // of the loop with the forge; 0: long enough for a busy machine
 	reach    step.World    // what the steps of loops that are made from now on may reach
+	ahead    time.Duration // how far the clock of the loops is ahead
 }
 
 // engine is shared by the beds: it remembers by content only.
@@ -58,6 +59,12 @@ func newBed(t testing.TB) *bed {
 	for _, tag := range []string{"1.0.0", "1.0.1"} {
 		w.push(t, w.image(), tag)
 	}
+	return bedIn(t, w)
+}
+
+// bedIn puts a loop and a person into a world.
+func bedIn(t testing.TB, w *world) *bed {
+	t.Helper()
 	b := &bed{world: w, t: t, wire: &wire{}, oci: &wire{}}
 	b.loop = b.newLoop(b.wire)
 	b.you = b.actor(worldPerson, devforge.AccessMaintainer)
@@ -66,7 +73,13 @@ func newBed(t testing.TB) *bed {
 
 func startWorld(t testing.TB) *world {
 	t.Helper()
-	w, err := newWorld(t.Context(), worldConfig{dir: t.TempDir(), log: slog.New(slog.DiscardHandler)})
+	return startWorldOf(t, nil)
+}
+
+// startWorldOf starts a world whose repository holds files; nil: the example.
+func startWorldOf(t testing.TB, files map[string]string) *world {
+	t.Helper()
+	w, err := newWorld(t.Context(), worldConfig{dir: t.TempDir(), log: slog.New(slog.DiscardHandler), files: files})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +131,8 @@ func (b *bed) newLoop(transport *wire) *reconcile.Reconciler {
 	}
 	return reconcile.New(reconcile.Config{
 		Git: repository, URLs: []string{b.repo.URL()}, Forge: forge, Sources: b.sources(repository),
-		Renderer: renderer, Author: author, Log: log, Now: time.Now, World: b.reach,
+		Renderer: renderer, Author: author, Log: log, World: b.reach,
+		Now: func() time.Time { return time.Now().Add(b.ahead) },
 		Argo: &deliverer{
 			client: argo, now: time.Now, longest: 25 * time.Millisecond,
 			patience: &argocd.Patience{AutoSync: 5 * time.Second},
@@ -266,11 +280,11 @@ func (b *bed) tip(branch string) string {
 }
 
 // commit writes files to a branch as you. The example's URLs in them become those of the world.
-func (b *bed) commit(branch string, files map[string]string) string {
+func (b *bed) commit(branch string, files map[string]string, replace ...string) string {
 	b.t.Helper()
-	replacer := strings.NewReplacer(
+	replacer := strings.NewReplacer(append(replace,
 		"https://gitlab.com/your-name/your-repo.git", b.repo.URL(), "docker.io/", b.registry+"/",
-	)
+	)...)
 	written := map[string]string{}
 	for name, text := range files {
 		written[name] = replacer.Replace(text)

@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 // Beside the commands of testscript there are:
 //
 //	clone DIR [URL]         make DIR a Git repository on branch main, with the remote URL, and commit what it holds
-//	example DIR             copy examples/gitops to DIR; where there is a world, with its URLs
+//	example DIR [NAME]      copy examples/gitops to DIR, with the URLs of the world where there is one, or what testdata/repository
+//	                        has under a name
 //	exits CODE PROGRAM ...  run a program that must end with this exit code
 //	world                   start a forge, a registry that holds 1.0.0 and 1.0.1, and Argo CD, but no bot; set FORGE_URL, ARGOCD_URL,
 //	                        REGISTRY, PROJECT and Lockkeeper's own variables
@@ -96,13 +97,17 @@ func gitCommand(ts *testscript.TestScript, dir string, args []string) error {
 	return nil
 }
 
-// exampleCommand is `example DIR`.
+// exampleCommand is `example DIR [NAME]`.
 func exampleCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: example DIR")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: example DIR [NAME]")
 	}
 	w := scenarioOf(ts).world
-	if w == nil {
+	switch {
+	case len(args) == 2:
+		ts.Check(os.CopyFS(ts.MkAbs(args[0]), repository(args[1])))
+		return
+	case w == nil:
 		ts.Check(os.CopyFS(ts.MkAbs(args[0]), examples.GitOps()))
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/reconcile"
 	"github.com/lockkeeper/lockkeeper/render"
+	renderargocd "github.com/lockkeeper/lockkeeper/render/argocd"
 )
 
 // What the world of the demo is made of. The tokens are good for nothing outside of it.
@@ -221,7 +223,8 @@ func (w *world) example() (map[string]string, error) {
 	return files, err
 }
 
-// deploy registers the applications that the repository declares, as Argo CD's root application would.
+// deploy registers the applications that the repository declares, as Argo CD's root application would; those of a branch that
+// is not there yet are left for later.
 func (w *world) deploy(ctx context.Context) error {
 	head, err := w.repo.Fetch(ctx, "main")
 	if err != nil {
@@ -239,7 +242,14 @@ func (w *world) deploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	refs, err := w.repo.Refs(ctx)
+	if err != nil {
+		return err
+	}
 	for _, app := range set.Applications {
+		if slices.ContainsFunc(app.Sources, func(s renderargocd.Source) bool { return !exists(refs, s.TargetRevision) }) {
+			continue
+		}
 		declared := devargo.App{
 			Ref:         argocd.Ref{Name: app.Name, Project: app.Project},
 			Annotations: app.Annotations, Labels: app.Labels, AutoSync: app.SyncPolicy.Automated, Live: true,
@@ -254,6 +264,12 @@ func (w *world) deploy(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// exists reports whether an application can deploy a revision.
+func exists(refs git.Refs, revision string) bool {
+	_, ok := refs.Branch(revision)
+	return ok || revision == "" || revision == "HEAD"
 }
 
 // pushImage pushes a small image with a tag to the world's registry.
