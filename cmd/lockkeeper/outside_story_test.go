@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -102,4 +103,28 @@ func TestATaskGoesOnOutsideOfTheRepository(t *testing.T) {
 	if all := promotions(outcome, devStage); !slices.Contains(all, "1.0.2 "+string(promote.PhaseSucceeded)) {
 		t.Errorf("promotions: %v", all)
 	}
+}
+
+// A review on the forge is an approval, and nothing is merged before it.
+func TestAReviewIsAnApproval(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	task := b.text("main", "kargo/promotion-task.yaml")
+	asks := strings.Replace(toTheLetter, "    - uses: git-wait-for-pr\n", "    - uses: wait-for-approval\n      config: {approvers: ["+worldPerson+"]}\n    - uses: git-wait-for-pr\n", 1)
+	own := strings.Replace(task, "    - uses: git-push\n      config:\n        path: ./repo\n", asks, 1)
+	own = strings.Replace(own, "task.outputs['commit'].commit }}", "task.outputs['wait-for-pr'].commit }}", 1)
+	b.commit("main", map[string]string{"kargo/promotion-task.yaml": own})
+	b.edit("main", devFile, "1.0.1", "1.0.0")
+	change := b.propose("1.0.2")
+	outcome := b.sweep()
+	if status := b.status(change.Head); strings.HasPrefix(status, "success") {
+		t.Errorf("the status is %q before anybody reviewed:\n%s", status, outcome.Plan)
+	}
+	b.you.do(http.MethodPost, fmt.Sprintf("merge_requests/%d/approve", change.Number), nil)
+	b.sweep()
+	if status := b.status(change.Head); !strings.HasPrefix(status, "success") {
+		t.Errorf("the status is %q after the review", status)
+	}
+	b.you.merge(change)
+	b.until("dev to run 1.0.2", runs(devStage, "1.0.2"))
 }

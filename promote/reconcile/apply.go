@@ -56,7 +56,9 @@ func (r *Reconciler) apply(ctx context.Context, w *watch, state promote.State, p
 	if err != nil {
 		return applied, r.unlessStale(ctx, w, proposals, made, err)
 	}
-	if err := r.recordPending(ctx, w, state); err != nil {
+	if err := r.recordPending(ctx, w, state); errors.Is(err, promote.ErrStale) {
+		return applied, err
+	} else if err != nil {
 		w.fail("freight", err)
 	}
 	return applied, nil

@@ -16,6 +16,8 @@ type ChangeReader interface {
 	ChangesFrom(ctx context.Context, branch promote.Branch) ([]promote.Change, error)
 	// Change returns one change.
 	Change(ctx context.Context, number int) (promote.Change, error)
+	// Approvers returns the names of those who have approved a change on the forge itself.
+	Approvers(ctx context.Context, number int) ([]string, error)
 }
 
 // ChangeWriter opens and edits changes.

@@ -373,6 +373,9 @@ func (r *Reconciler) observeChanges(ctx context.Context, w *watch, state *promot
 	state.Evidence, state.Statuses = map[promote.Commit]promote.Evidence{}, map[promote.Commit]promote.Status{}
 	state.Conflicts = map[promote.PromotionRef][]string{}
 	for _, promotion := range active {
+		if promotion.Waits == promote.WaitsApproval && promotion.Change != 0 {
+			r.observeApprovals(ctx, state, promotion)
+		}
 		if promotion.Phase != promote.PhaseProposed {
 			continue
 		}
@@ -399,6 +402,26 @@ func activePromotions(state promote.State) []promote.Promotion {
 		}
 	}
 	return active
+}
+
+// observeApprovals counts the reviews that approve the change of a promotion which waits for approval. They stand on the forge and
+// are not written down again: what they led to is.
+func (r *Reconciler) observeApprovals(ctx context.Context, state *promote.State, p promote.Promotion) {
+	names, err := r.Forge.Approvers(ctx, p.Change)
+	if err != nil {
+		r.Log.WarnContext(ctx, "read approvals", "promotion", p.ID, "change", p.Change, "error", err)
+		return
+	}
+	known := state.History.ApprovedFor(p.Stage, p.Freight)
+	for _, name := range names {
+		if slices.ContainsFunc(known, func(a promote.Approval) bool { return a.By == name }) {
+			continue
+		}
+		state.History.Approvals = append(slices.Clip(state.History.Approvals), promote.Approval{
+			Key: fmt.Sprintf("change-%d-review-%s", p.Change, name), Stage: p.Stage, Freight: p.Freight, By: name, At: state.Now,
+			Reason: "approved the change",
+		})
+	}
 }
 
 // findChange looks for the change of a proposal that is not among the open ones: it was merged, closed, or never opened.

@@ -60,7 +60,7 @@ func Kinds() []Kind {
 		{"toml-parse", "Evaluates expressions over a TOML file.", false, (*run).tomlParse},
 		{"toml-update", "Changes values in a TOML file and not one other byte.", false, (*run).tomlUpdate},
 		{"untar", "Unpacks a tar archive, gzipped or not; links and devices are left out.", false, (*run).untar},
-		{"wait-for-approval", "Waits until enough people have approved the freight for the stage.", true, (*run).waitForApproval},
+		{"wait-for-approval", "Waits until enough people have approved the freight for the stage, by /admit or by a review of its change.", true, (*run).waitForApproval},
 		{"yaml-merge", "Lays YAML files over each other; later ones win, null deletes, lists are replaced.", false, (*run).yamlMerge},
 		{"yaml-parse", "Evaluates expressions over a YAML file.", false, (*run).yamlParse},
 		{"yaml-update", "Changes values in a YAML file and not one other byte. Tags stay text, numbers stay numbers; create: true adds a key.", false, (*run).yamlUpdate},

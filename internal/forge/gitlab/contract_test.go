@@ -31,6 +31,9 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		if (strings.HasSuffix(r.URL.Path, "s") || strings.HasSuffix(r.URL.Path, "/members/all")) && r.Method == http.MethodGet {
 			body = `[{"id":1,"name":"lockkeeper/gates","author":{"id":42}}]`
 		}
+		if strings.HasSuffix(r.URL.Path, "/approvals") {
+			body = `{"approved_by":[{"user":{"id":5,"username":"lea"}}]}`
+		}
 		if _, err := w.Write([]byte(body)); err != nil {
 			t.Error(err)
 		}
@@ -54,6 +57,7 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		"PUT /merge_requests/7":                                  true,
 		"PUT /merge_requests/7/merge":                            true,
 		"GET /merge_requests/7/notes":                            true,
+		"GET /merge_requests/7/approvals":                        true,
 		"POST /merge_requests/7/notes":                           true,
 		"PUT /merge_requests/7/notes/11":                         true,
 		"POST /merge_requests/7/notes/11/award_emoji":            true,
@@ -101,6 +105,7 @@ func everything(t *testing.T, f *Forge) {
 		"lost note":   func() error { _, err := f.addedAlready(ctx, 7, promote.Note{}, nil); return err },
 		"EditNote":    func() error { return f.EditNote(ctx, 7, 11, "text") },
 		"React":       func() error { return f.React(ctx, 7, 11, promote.ReactionSeen) },
+		"Approvers":   func() error { _, err := f.Approvers(ctx, 7); return err },
 		"Permission":  func() error { _, err := f.Permission(ctx, 5); return err },
 		"Settings":    func() error { _, err := f.Settings(ctx); return err },
 		"Pipeline":    func() error { _, err := f.Pipeline(ctx, 3); return err },
