@@ -69,12 +69,22 @@ func (x *index) waveOf(fan StageRef) *wave {
 
 // broken returns a target of the stage to which the promotion of a freight failed.
 func (x *index) broken(fan StageRef, freight FreightID) (string, bool) {
+	key := stageFreight{fan, freight}
+	name, known := x.failures[key]
+	if !known {
+		name = x.findBroken(fan, freight)
+		x.failures[key] = name
+	}
+	return name, name != ""
+}
+
+func (x *index) findBroken(fan StageRef, freight FreightID) string {
 	for _, name := range x.fans[fan] {
 		if last, tried := x.latest(StageRef{fan.Project, name}, freight); tried && last.Phase == PhaseFailed {
-			return name, true
+			return name
 		}
 	}
-	return "", false
+	return ""
 }
 
 // nextInWave says why a target has to wait for others of its stage; Pass when it need not.
@@ -93,6 +103,8 @@ func (s *stageDecision) nextInWave(freight Freight) (Verdict, string) {
 		return Wait, "the next wave begins at " + next.UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 	switch {
+	case s.stage.Target != nil && slices.Contains(w.running, s.stage.Target.Name): // newer freight takes its own place
+		return Pass, ""
 	case len(w.running) > 0:
 		return Wait, "a wave is under way: " + joinLimited(w.running, 5)
 	case w.started >= s.stage.Wave.MaxInFlight:

@@ -230,7 +230,7 @@ func judgeDowngrade(in gateInput) (Verdict, string) {
 	}
 	var back, forward []string
 	for _, move := range in.evidence.Moves {
-		order, ok := CompareTags(tagOf(move.After), tagOf(move.Before))
+		order, ok := versions(nil).compareBy(in.strategyOf(tagOf(move.After)), tagOf(move.After), tagOf(move.Before))
 		text := fmt.Sprintf("%s → %s", move.Before, move.After)
 		switch {
 		case ok && order < 0:
@@ -252,6 +252,23 @@ func judgeDowngrade(in gateInput) (Verdict, string) {
 		return Pass, joinLimited(slices.Compact(forward), 3)
 	}
 	return Pass, "no version goes back"
+}
+
+// strategyOf is how the warehouse chose a tag of the freight: what is newer by one strategy may be lower by another. Of a tag
+// that the freight does not hold it is by version.
+func (in gateInput) strategyOf(tag string) Strategy {
+	w, _ := in.pipeline.Warehouse(in.freight.Warehouse)
+	for _, image := range in.freight.Images {
+		if image.Tag == tag {
+			return w.imageStrategy(image.RepoURL)
+		}
+	}
+	for _, commit := range in.freight.Commits {
+		if commit.Tag == tag || string(commit.ID) == tag {
+			return w.gitStrategy(commit.RepoURL)
+		}
+	}
+	return SelectSemVer
 }
 
 // tagOf returns the version in a value that a step wrote: the tag of an image reference, or the value itself.

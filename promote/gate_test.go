@@ -246,3 +246,34 @@ func TestJudgeProposalSaysWhatDecideWillSay(t *testing.T) {
 		t.Errorf("unknown freight: %v", err)
 	}
 }
+
+// What goes back is what the warehouse takes for older, by whatever strategy it chooses.
+func TestDowngradeFollowsTheStrategy(t *testing.T) {
+	strategy := func(s Strategy) edit {
+		return pipeline(func(p *Pipeline) { p.Warehouses[0].Images[0].Strategy = s })
+	}
+	moved := evidence(headOne, func(e *Evidence) { e.Moves = []Move{{File: "a.yaml", Key: "tag", Before: "1.0.9", After: "1.0.1"}} })
+	for _, c := range []struct {
+		name string
+		s    Strategy
+		want Verdict
+	}{
+		{"by version it goes back", SelectSemVer, Block},
+		{"by its bytes it goes back, too", SelectLexical, Block},
+		{"what was built last does not", SelectNewestBuild, Pass},
+		{"what a tag points to now does not", SelectDigest, Pass},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := open(strategy(c.s), moved)
+			gates, _, err := JudgeProposal(s, promotion(dev, 2, "1.0.1", inChange), s.Evidence[headOne])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, gate := range gates {
+				if gate.Name == GateDowngrade && gate.Verdict != c.want {
+					t.Errorf("%s: %s, want %s", gate.Verdict, gate.Reason, c.want)
+				}
+			}
+		})
+	}
+}

@@ -52,9 +52,15 @@ func (s *stageDecision) crew(active Promotion) []Promotion {
 // left names a stage whose promotion was in the change when it was made and is over now, so that the change holds what nobody
 // proposes any more.
 func (s *stageDecision) left(active Promotion) (StageRef, bool) {
-	crew := s.crew(active)
+	if len(active.With) == 0 {
+		return StageRef{}, false
+	}
+	aboard := map[StageRef]bool{active.Stage: true}
+	for _, p := range s.crew(active) {
+		aboard[p.Stage] = true
+	}
 	for _, with := range active.With {
-		if with != active.Stage && !slices.ContainsFunc(crew, func(p Promotion) bool { return p.Stage == with }) {
+		if !aboard[with] {
 			return with, true
 		}
 	}
@@ -219,6 +225,11 @@ func replaced(action Action, made map[Branch][]Propose, changes map[int]bool) bo
 		return again
 	case OpenChange:
 		_, again := made[a.Draft.Branch]
+		return again
+	case RecordChange:
+		return changes[a.Change]
+	case Advance:
+		_, again := made[a.Promotion.Branch]
 		return again
 	case UpdateChange:
 		return changes[a.Change]

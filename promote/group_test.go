@@ -173,6 +173,15 @@ func TestDecideInGroups(t *testing.T) {
 				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2\n",
 		},
 		{
+			name:  "nothing of what is made again goes on meanwhile",
+			state: known(recorded("1.0.1"), grouping, promoted(promotion(cluster("c1"), 1, "1.0.1", inGroup("c1"), waits(WaitsChange))), opened(promotion(cluster("c1"), 1, "1.0.1", inGroup("c1"))), found(headOne, "1.0.1"), appsOfNobody, settled),
+			want: "do    propose 1.0.1 for shop/dev.c1: others join its change\n" +
+				"do    propose 1.0.1 for shop/dev.c2: newest available, and the policy promotes automatically\n" +
+				"wait  shop/dev.c1: 1.0.1 is being proposed again: others join its change\n" +
+				"wait  shop/dev.c2: 1.0.1 is being proposed: newest available, and the policy promotes automatically\n" +
+				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2\n",
+		},
+		{
 			name:  "one that is not in what a person merged is not delivered",
 			state: leftBehind(change(func(c *Change) { c.State, c.Merged = ChangeMerged, mergedAs })),
 			want: "do    deliver promotion dev.c1.0001.d4dd30e at 99999999\n" +

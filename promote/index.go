@@ -30,6 +30,7 @@ type index struct {
 	branches    map[Branch][]*Change
 	crews       map[Branch][]Promotion  // of branches that promotions share
 	fans        map[StageRef][]string   // by project and declared name: the stages that it fans out to
+	failures    map[stageFreight]string // of fanned out stages: a target to which that freight failed; empty: none
 	waves       map[StageRef]*wave      // likewise, once they were looked at
 	watches     map[StageRef]*Warehouse // by project and name
 	versions    versions
@@ -63,7 +64,7 @@ func newIndex(s *State) *index {
 	x := &index{
 		versions: versions{}, aliases: map[string]map[string]bool{},
 		discoveries: make(map[StageRef]*Discovery, len(s.Discoveries)),
-		stages:      map[StageRef]stagePlace{}, names: map[string]int{}, fans: map[StageRef][]string{}, waves: map[StageRef]*wave{}, watches: map[StageRef]*Warehouse{},
+		stages:      map[StageRef]stagePlace{}, names: map[string]int{}, fans: map[StageRef][]string{}, waves: map[StageRef]*wave{}, failures: map[stageFreight]string{}, watches: map[StageRef]*Warehouse{},
 		numbers: make(map[int]*Change, len(s.Changes)), branches: make(map[Branch][]*Change, len(s.Changes)),
 	}
 	x.addHistory(&s.History)

@@ -89,6 +89,9 @@ func (s *stageDecision) matching(request FreightRequest) outlook {
 	wanted, runs := s.index.current(StageRef{s.ref.Project, upstream}, request.Warehouse)
 	current, here := s.index.current(s.ref, request.Warehouse)
 	switch {
+	case len(s.index.fans[StageRef{s.ref.Project, upstream}]) > 0:
+		return outlook{verdict: Block, reason: fmt.Sprintf("upstream stage %s fans out, so that there is no one freight to match: take NewestFreight at %s",
+			upstream, request.Position)}
 	case !runs:
 		return outlook{verdict: Wait, reason: fmt.Sprintf("upstream stage %s runs no freight of warehouse %s yet", upstream, request.Warehouse)}
 	case here && current.ID == wanted.ID:
@@ -169,7 +172,7 @@ func (s *stageDecision) admit(freight Freight) outlook {
 // rolled back is not rolled forward by itself; freight that comes later is.
 func (s *stageDecision) overruled(freight Freight) (chosen Freight, by string, ok bool) {
 	p, ok := s.index.arrived(s.ref, freight.Warehouse)
-	if !ok || p.Actor == autoPromotion || freight.DiscoveredAt.After(p.CreatedAt) {
+	if !ok || automatic(p.Actor) || freight.DiscoveredAt.After(p.CreatedAt) {
 		return Freight{}, "", false
 	}
 	then := s.input(freight, Evidence{}, false)

@@ -34,9 +34,6 @@ func (s *stageDecision) proposed(active Promotion) {
 		}
 		s.fail(active, freight, message)
 	default:
-		if found && (active.Change == 0 || active.Waits == WaitsChange) {
-			s.do(RecordChange{Promotion: active, Change: change.Number, URL: change.URL})
-		}
 		s.underway(active, freight, change, found)
 	}
 }
@@ -172,6 +169,9 @@ func (s *stageDecision) again(active Promotion, freight Freight, change Change, 
 // open judges the head of an open change, and shows, posts and merges accordingly. What stands in the way besides is added
 // to what was found at the head.
 func (s *stageDecision) open(active Promotion, freight Freight, change Change, besides ...Finding) {
+	if active.Change == 0 || active.Waits == WaitsChange {
+		s.do(RecordChange{Promotion: active, Change: change.Number, URL: change.URL})
+	}
 	if strays(active, change) {
 		besides = append(besides, Finding{
 			Severity: SeverityError, Code: "other-target", Message: fmt.Sprintf("the change targets branch %q", change.Target),
@@ -380,6 +380,9 @@ func (s *stageDecision) description(active Promotion, freight Freight, head Comm
 	evidence, seen := s.state.Evidence[head]
 	evidence.Head = head
 	evidence.Findings = append(slices.Clip(evidence.Findings), besides...)
+	if len(active.With) > 0 && head == active.Head { // those of the others are theirs to answer for
+		evidence.Moves = active.Moves
+	}
 	in := s.input(freight, evidence, s.askedFor(active))
 	in.unseen, in.proposed, in.rollback = !seen, active.Head, active.Actor == AutoRollbackActor
 	return Description{
@@ -390,7 +393,7 @@ func (s *stageDecision) description(active Promotion, freight Freight, head Comm
 // askedFor reports whether a person asked for the promotion, or for merging it.
 func (s *stageDecision) askedFor(active Promotion) bool {
 	_, wished := s.index.wish(active)
-	return wished || active.Actor != autoPromotion
+	return wished || !automatic(active.Actor)
 }
 
 // JudgeProposal gives the verdict of every gate on a head that is about to be proposed, and the text of its change. It is

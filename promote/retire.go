@@ -3,6 +3,7 @@ package promote
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // retire closes the changes that promote nothing any more: as long as one is open and green, somebody may merge it.
@@ -55,5 +56,14 @@ func (d *decision) obsolete(p Promotion) string {
 
 // unreadable reports whether a stage may be missing only because the files that declare it have an error.
 func (d *decision) unreadable(stage StageRef) bool {
-	return slices.ContainsFunc(d.index.findings.about(stage), func(f Finding) bool { return f.Severity == SeverityError })
+	if slices.ContainsFunc(d.index.findings.about(stage), func(f Finding) bool { return f.Severity == SeverityError }) {
+		return true
+	}
+	for ref, found := range d.index.findings.stages { // of a stage that does not fan out at present, because of an error
+		if ref.Project == stage.Project && strings.HasPrefix(stage.Name, ref.Name+".") &&
+			slices.ContainsFunc(found, func(f Finding) bool { return f.Severity == SeverityError }) {
+			return true
+		}
+	}
+	return false
 }

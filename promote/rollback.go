@@ -29,7 +29,7 @@ func (s *stageDecision) rollingBack(request FreightRequest) (outlook, bool) {
 	case s.stage.verifying(last) && !policy.Verification || !s.stage.verifying(last) && !policy.Promotion:
 		return outlook{}, false
 	}
-	before, ran := s.index.current(s.ref, request.Warehouse)
+	before, ran := s.index.sound(s.ref, request.Warehouse)
 	if !ran || before.ID == last.Freight {
 		return outlook{}, false
 	}
@@ -39,6 +39,22 @@ func (s *stageDecision) rollingBack(request FreightRequest) (outlook, bool) {
 		reason: fmt.Sprintf("%s failed, and the policy rolls back", last.label(failed)),
 	}), true
 }
+
+// sound returns the freight of a warehouse that a stage ran last and nobody rejected.
+func (x *index) sound(stage StageRef, warehouse string) (Freight, bool) {
+	p, ok := x.last(stage, func(p *Promotion) bool {
+		f, known := x.freight(stage.Project, p.Freight)
+		_, bad := x.rejection(f)
+		return p.Phase == PhaseSucceeded && known && f.Warehouse == warehouse && !bad
+	})
+	if !ok {
+		return Freight{}, false
+	}
+	return x.freight(stage.Project, p.Freight)
+}
+
+// automatic reports whether nobody asked for a promotion.
+func automatic(actor string) bool { return actor == autoPromotion || actor == AutoRollbackActor }
 
 // verifying reports whether a promotion got as far as its verification, so that everything before it had succeeded.
 func (s Stage) verifying(p Promotion) bool {

@@ -24,15 +24,18 @@ type Simulation struct {
 	Differences []Difference `json:"differences"`
 }
 
-// maxMoments bounds how many moments of a history are replayed: the latest.
-const maxMoments = 2000
+// MaxMoments bounds how many moments of a history are replayed.
+const MaxMoments = 2000
 
 // Simulate replays a recorded history: at every moment at which something happened it asks what would be decided with the
 // pipelines as they are, and with the changed ones. A difference is told once, when it begins. The history stays as it was:
 // what the changed pipeline would have promoted is not played on. What was forgotten, such as holds that were lifted since,
 // is not part of it.
-func Simulate(before, after State, since time.Time) Simulation {
+//
+// At most so many moments are replayed, the latest; MaxMoments is all that anybody would want to read.
+func Simulate(before, after State, since time.Time, most int) Simulation {
 	moments := before.History.moments(since)
+	moments = moments[max(0, len(moments)-most):]
 	out := Simulation{Moments: len(moments), Differences: []Difference{}}
 	if len(moments) > 0 {
 		out.From = moments[0]
@@ -109,7 +112,7 @@ func (h History) moments(since time.Time) []time.Time {
 	}
 	slices.SortFunc(all, time.Time.Compare)
 	all = slices.CompactFunc(all, time.Time.Equal)
-	return all[max(0, len(all)-maxMoments):]
+	return all
 }
 
 // at is the state as it was at a moment, as far as the ledger tells. Nothing was found out about heads then, so that the gates

@@ -55,7 +55,7 @@ func TestSimulate(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := Simulate(lived(), lived(c.after), c.since)
+			got := Simulate(lived(), lived(c.after), c.since, MaxMoments)
 			if diff := cmp.Diff(c.want, got.String()); diff != "" {
 				t.Error(diff)
 			}

@@ -14,7 +14,7 @@ func (c Command) key() string {
 // approve lets a freight into a stage. Where a step of the stage waits for approvals whoever may write can give one; to let in
 // what upstream stages did not verify takes more.
 func (d *decision) approve(c Command) (string, error) {
-	ref, freight, err := d.wanted(c)
+	ref, freight, err := d.admitted(c)
 	if err != nil {
 		return "", err
 	}
@@ -41,6 +41,20 @@ func (d *decision) approve(c Command) (string, error) {
 		d.do(RecordApproval{approval})
 	}
 	return answer, nil
+}
+
+// admitted finds the stage and the freight that an approval means: where no version is named, first of all the one that waits
+// for it.
+func (d *decision) admitted(c Command) (StageRef, Freight, error) {
+	if len(c.Arguments) < 2 {
+		if ref, _, err := d.stageNamed(c); err == nil {
+			active, isActive := d.index.active(ref)
+			if freight, known := d.index.freight(ref.Project, active.Freight); isActive && known && active.Waits == WaitsApproval {
+				return ref, freight, nil
+			}
+		}
+	}
+	return d.wanted(c)
 }
 
 // reject marks a freight as bad.

@@ -239,6 +239,7 @@ func TestDecideOnWords(t *testing.T) {
 	between := promotion(dev, 2, "1.0.1", inChange, waits(WaitsTime))
 	approving := promotion(dev, 2, "1.0.1", inChange, waits(WaitsApproval))
 	opening := promotion(dev, 2, "1.0.1", inChange, waits(WaitsChange))
+	ahead := promotion(prod, 1, "1.0.1", inChange)
 	follows := pipeline(func(p *Pipeline) { p.Stages[1].Requests[0].MatchUpstream = true })
 	queue := pipeline(func(p *Pipeline) { p.Stages[0].Supersede = SupersedeQueue })
 	anew := pipeline(func(p *Pipeline) { p.Stages[0].Supersede = SupersedeByNew })
@@ -301,6 +302,13 @@ func TestDecideOnWords(t *testing.T) {
 		{
 			name:  "a stage that follows goes back with its upstream stage",
 			state: known(recorded("1.0.0", "1.0.1"), ran(dev, 1, "1.0.0"), ran(dev, 2, "1.0.1"), ran(dev, 3, "1.0.0"), ran(prod, 1, "1.0.0"), ran(prod, 2, "1.0.1"), held(dev, ""), follows, autoProd),
+			want: "do    propose 1.0.0 for shop/prod: its upstream stage runs it, and the policy promotes automatically\n" +
+				"block shop/dev: promotion dev.0002.d4dd30e of 1.0.1 succeeded: it was replaced since; comment `/promote dev 1.0.1` to try again, or wait for newer freight\n" +
+				"wait  shop/prod: 1.0.0 is being proposed: its upstream stage runs it, and the policy promotes automatically\n",
+		},
+		{
+			name:  "an open promotion of a stage that follows goes back with its upstream stage too",
+			state: known(recorded("1.0.0", "1.0.1"), ran(dev, 1, "1.0.0"), ran(dev, 2, "1.0.1"), ran(dev, 3, "1.0.0"), promoted(ahead), opened(ahead), found(headOne, "1.0.1"), follows, autoProd, settled),
 			want: "do    propose 1.0.0 for shop/prod: its upstream stage runs it, and the policy promotes automatically\n" +
 				"block shop/dev: promotion dev.0002.d4dd30e of 1.0.1 succeeded: it was replaced since; comment `/promote dev 1.0.1` to try again, or wait for newer freight\n" +
 				"wait  shop/prod: 1.0.0 is being proposed: its upstream stage runs it, and the policy promotes automatically\n",

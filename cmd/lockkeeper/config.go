@@ -24,7 +24,7 @@ type serverConfig struct {
 	CacheDir string `json:"cacheDir"`
 	// Sweep is how often every repository is looked at without an event. Default: 5m.
 	Sweep string `json:"sweep"`
-	// Author signs the commits that Lockkeeper makes.
+	// Author is who makes the commits of Lockkeeper. Signed ones are verified only where the account that the key belongs to has its e-mail address.
 	Author authorConfig `json:"author"`
 	// GitLab says where the repositories live.
 	GitLab gitlabConfig `json:"gitlab"`
@@ -165,6 +165,8 @@ type secrets struct {
 	SigningToken []string `env:"LOCKKEEPER_GITLAB_SIGNING_TOKEN"` // likewise
 	ArgoCDToken  string   `env:"LOCKKEEPER_ARGOCD_TOKEN"`
 	ArgoCDURL    string   `env:"LOCKKEEPER_ARGOCD_URL"`
+	CommitKey    string   `env:"LOCKKEEPER_SIGNING_KEY"` // empty: commits are not signed
+	CommitSecret string   `env:"LOCKKEEPER_SIGNING_PASSPHRASE"`
 
 	registries []bot.RegistryHook  // verify with the secrets in the variables that the configuration names
 	getenv     func(string) string // the variables that the configuration names; nil: there are none
@@ -181,6 +183,8 @@ func variables() []variable {
 		{"LOCKKEEPER_GITLAB_SIGNING_TOKEN", "signing token of the webhook (whsec_…), instead of or beside the secret token"},
 		{"LOCKKEEPER_ARGOCD_TOKEN", "token of an Argo CD account that may get and sync the applications"},
 		{"LOCKKEEPER_ARGOCD_URL", "Argo CD API server, when the configuration names none"},
+		{"LOCKKEEPER_SIGNING_KEY", "private key that signs commits, its text: OpenPGP (armored) or OpenSSH, Ed25519 or RSA"},
+		{"LOCKKEEPER_SIGNING_PASSPHRASE", "passphrase of that key, if it has one"},
 	}
 }
 

@@ -95,7 +95,9 @@ func TestFerry(t *testing.T) {
 		before := measured.times("ferry-of-uat")
 		number := b.mergeRequests()[1].IID
 		b.run(b.you.comment(number, "/retry"))
-		outcome := b.until("uat to be measured", func(o reconcile.Outcome) bool { return len(promotions(o, "ferry/uat")) == 2 && !working(o, "ferry/uat") })
+		outcome := b.until("uat to be measured", func(o reconcile.Outcome) bool {
+			return len(promotions(o, "ferry/uat")) == 2 && !working(o, "ferry/uat")
+		})
 		if after := measured.times("ferry-of-uat"); after != before+1 {
 			t.Errorf("measured %d times, then %d\n%s", before, after, outcome.Plan)
 		}
@@ -133,7 +135,7 @@ func (b *bed) ferryMove(t *testing.T, stage, version string) {
 	}
 	b.redeploy() // its branch is there now
 	b.you.merge(change)
-	outcome = b.until(stage+" to run it", func(o reconcile.Outcome) bool { return strings.HasPrefix(stageOf(o, ref).Runs, version) })
+	b.until(stage+" to run it", func(o reconcile.Outcome) bool { return strings.HasPrefix(stageOf(o, ref).Runs, version) })
 	contains(t, b.text(branch, file), ":"+version)
 	if app := b.app("ferry-" + stage); !slices.Contains(app.Synced, b.tip(branch)) {
 		t.Errorf("%s is at %s, and its application %+v", branch, b.tip(branch), app)

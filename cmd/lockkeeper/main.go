@@ -88,7 +88,8 @@ makes Argo CD sync exactly what changed, and moves on to the next stage. It read
 		SilenceErrors: true,
 	}
 	root.AddCommand(
-		newServe(env), newCI(env), newPlan(env), newDiff(env), newDrift(env), newSimulate(env), newRender(env), newLint(env), newDemo(env),
+		newServe(env), newCI(env), newPlan(env), newDiff(env), newDrift(env), newSimulate(env), newDiscover(env), newFreight(env), newRender(env),
+		newLint(env), newDemo(env),
 	)
 	return root
 }

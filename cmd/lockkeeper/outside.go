@@ -181,7 +181,7 @@ func (o *outside) readGitHub(s secrets) error {
 func (p *parts) world(project string, forge *gitlab.Forge) step.World {
 	o := p.outside
 	world := step.World{
-		HTTP: o.http, Git: o.git, Registry: registries{o.registry}, InGroup: forge.InGroup,
+		HTTP: o.http, Git: o.git, Registry: artifacts{o.registry}, InGroup: forge.InGroup,
 		Secrets: lookup(o.secrets, project), ConfigMaps: lookup(o.maps, project),
 		GitLab: &gitlabPipelines{parts: p, forges: map[string]*gitlab.Forge{project: forge}},
 	}
@@ -246,16 +246,16 @@ func lookup(stores map[storeKey]map[string]string, repository string) func(proje
 	}
 }
 
-// registries fits the client of registries to what steps ask for.
-type registries struct{ registry *oci.Registry }
+// artifacts fits the client of artifacts to what steps ask for.
+type artifacts struct{ registry *oci.Registry }
 
 // Layer implements step.Registry.
-func (r registries) Layer(ctx context.Context, ref string, o step.RegistryOptions, limit int64) ([]byte, string, error) {
+func (r artifacts) Layer(ctx context.Context, ref string, o step.RegistryOptions, limit int64) ([]byte, string, error) {
 	return r.registry.Layer(ctx, oci.LayerRequest{Ref: ref, MediaType: o.MediaType, Limit: limit, SkipTLSVerify: o.SkipTLSVerify})
 }
 
 // Copy implements step.Registry.
-func (r registries) Copy(ctx context.Context, from, to string, o step.RegistryOptions) (step.Copied, error) {
+func (r artifacts) Copy(ctx context.Context, from, to string, o step.RegistryOptions) (step.Copied, error) {
 	copied, err := r.registry.Copy(ctx, oci.CopyRequest{From: from, To: to, Annotations: o.Annotations, SkipTLSVerify: o.SkipTLSVerify})
 	return step.Copied(copied), err
 }

@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,7 +147,7 @@ func elementType(expr ast.Expr) (name string, list bool) {
 
 func writeEnvironment(b *strings.Builder) {
 	b.WriteString("\n## Environment\n\n| variable | meaning |\n|---|---|\n")
-	for _, v := range variables() {
+	for _, v := range slices.Concat(variables(), gitVariables()) {
 		fmt.Fprintf(b, "| `%s` | %s |\n", v.name, v.meaning)
 	}
 	b.WriteString("| `NO_COLOR` | no colours, whatever the terminal |\n\n" +

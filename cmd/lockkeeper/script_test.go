@@ -25,10 +25,11 @@ func TestMain(m *testing.M) {
 // Beside the commands of testscript there are:
 //
 //	clone DIR [URL]         make DIR a Git repository on branch main, with the remote URL, and commit what it holds
-//	example DIR [NAME]      copy examples/gitops to DIR, or what testdata/repository has under a name
+//	example DIR [NAME]      copy examples/gitops to DIR, with the URLs of the world where there is one, or what testdata/repository
+//	                        has under a name
 //	exits CODE PROGRAM ...  run a program that must end with this exit code
 //	world                   start a forge, a registry that holds 1.0.0 and 1.0.1, and Argo CD, but no bot; set FORGE_URL, ARGOCD_URL,
-//	                        PROJECT and Lockkeeper's own variables
+//	                        REGISTRY, PROJECT and Lockkeeper's own variables
 //	push TAG                push an image to the world's registry
 //	merge NUMBER            merge a merge request, as a person
 //	close NUMBER            close one
@@ -101,9 +102,20 @@ func exampleCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
 		ts.Fatalf("usage: example DIR [NAME]")
 	}
-	files := examples.GitOps()
-	if len(args) == 2 {
-		files = repository(args[1])
+	w := scenarioOf(ts).world
+	switch {
+	case len(args) == 2:
+		ts.Check(os.CopyFS(ts.MkAbs(args[0]), repository(args[1])))
+		return
+	case w == nil:
+		ts.Check(os.CopyFS(ts.MkAbs(args[0]), examples.GitOps()))
+		return
 	}
-	ts.Check(os.CopyFS(ts.MkAbs(args[0]), files))
+	files, err := w.example()
+	ts.Check(err)
+	for name, text := range files {
+		path := filepath.Join(ts.MkAbs(args[0]), filepath.FromSlash(name))
+		ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
+		ts.Check(os.WriteFile(path, []byte(text), 0o600))
+	}
 }

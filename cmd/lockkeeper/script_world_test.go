@@ -43,7 +43,7 @@ func worldCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(pushImage(ctx, w.image(), tag))
 	}
 	for name, value := range map[string]string{
-		"FORGE_URL": w.forgeURL, "ARGOCD_URL": w.argoURL, "PROJECT": worldProject,
+		"FORGE_URL": w.forgeURL, "ARGOCD_URL": w.argoURL, "REGISTRY": w.registry, "PROJECT": worldProject,
 		"LOCKKEEPER_GITLAB_TOKEN": worldToken, "LOCKKEEPER_ARGOCD_URL": w.argoURL, "LOCKKEEPER_ARGOCD_TOKEN": argoToken,
 	} {
 		ts.Setenv(name, value)

@@ -78,7 +78,7 @@ func (o *simulateOptions) run(ctx context.Context, env environment, c *checkout)
 	if o.since > 0 {
 		since = time.Now().Add(-o.since)
 	}
-	simulation := promote.Simulate(before, after, since)
+	simulation := promote.Simulate(before, after, since, promote.MaxMoments)
 	c.progress.end()
 	if err := o.show(env, simulation); err != nil {
 		return err

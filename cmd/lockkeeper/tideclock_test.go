@@ -22,7 +22,7 @@ func TestTideclock(t *testing.T) {
 	b.sweep()
 	b.commit("calendar", map[string]string{"README.md": "Releases on Tuesdays\n"})
 	desk := b.you.open("calendar", "main", "Releases on Tuesdays")
-	t.Run("a stage that a person says runs 1.0.0 is believed, because its files do", func(t *testing.T) {
+	t.Run("a stage that a person says runs 1.0.0 is believed, because its files do", func(*testing.T) {
 		b.run(b.you.comment(desk, "/promote test 1.0.0"))
 		b.until("test to be adopted", runs("tideclock/test", "1.0.0"))
 	})

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/argocd"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/git"
+	"github.com/lockkeeper/lockkeeper/internal/git/sign"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/discover"
@@ -33,6 +36,7 @@ type parts struct {
 	charts   *discover.Charts
 	argo     reconcile.Deliverer // nil without a server
 	outside  *outside            // what steps may reach
+	sign     git.SignFunc        // nil: commits are not signed
 	metrics  reconcile.Metrics
 	called   func(repository, operation string, status, remaining int)
 }
@@ -46,19 +50,26 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 		return nil, fmt.Errorf("renderer: %w", err)
 	}
 	p := &parts{config: cfg, secrets: s, log: log, renderer: renderer}
-	p.registry = discover.New(discover.Config{
-		Keychain: authn.DefaultKeychain, Logger: log, Now: time.Now, UserAgent: "lockkeeper/" + version, CacheDir: cacheDir(cfg, "registry"),
-	})
-	p.charts = discover.NewCharts(discover.ChartConfig{
-		Registry: p.registry, Keychain: authn.DefaultKeychain, Fresh: shareFor, Logger: log, UserAgent: "lockkeeper/" + version,
-	})
+	p.registry, p.charts = registries(log, cacheDir(cfg, "registry"))
 	if p.argo, err = newArgo(cfg.ArgoCD, s); err != nil {
+		return nil, err
+	}
+	if p.sign, err = newSigner(s, log); err != nil {
 		return nil, err
 	}
 	if p.outside, err = newOutside(cfg, s); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	return p, nil
+}
+
+// registries ask for images and charts, with the credentials that docker has.
+func registries(log *slog.Logger, cache string) (*discover.Registry, *discover.Charts) {
+	agent := "lockkeeper/" + version
+	registry := discover.New(discover.Config{Keychain: authn.DefaultKeychain, Logger: log, Now: time.Now, UserAgent: agent, CacheDir: cache})
+	return registry, discover.NewCharts(discover.ChartConfig{
+		Registry: registry, Keychain: authn.DefaultKeychain, Fresh: shareFor, Logger: log, UserAgent: agent,
+	})
 }
 
 func newArgo(cfg argocdConfig, s secrets) (reconcile.Deliverer, error) {
@@ -85,6 +96,25 @@ func newArgo(cfg argocdConfig, s secrets) (reconcile.Deliverer, error) {
 		return nil, fmt.Errorf("client of Argo CD: %w", err)
 	}
 	return &deliverer{client: client, now: time.Now}, nil
+}
+
+// newSigner opens the key that signs commits; nil without one.
+func newSigner(s secrets, log *slog.Logger) (git.SignFunc, error) {
+	switch {
+	case s.CommitKey == "" && s.CommitSecret == "":
+		return nil, nil //nolint:nilnil // nil is the documented value for "not signed"
+	case s.CommitKey == "":
+		return nil, errors.New("LOCKKEEPER_SIGNING_PASSPHRASE is set, but no key: set LOCKKEEPER_SIGNING_KEY to the text of the private key")
+	}
+	signer, err := sign.Open(secret.Text(s.CommitKey), secret.Text(s.CommitSecret), time.Now())
+	switch {
+	case errors.Is(err, sign.ErrNoPassphrase), errors.Is(err, sign.ErrWrongPassphrase):
+		return nil, fmt.Errorf("LOCKKEEPER_SIGNING_PASSPHRASE: %w", err)
+	case err != nil:
+		return nil, fmt.Errorf("LOCKKEEPER_SIGNING_KEY: %w", err)
+	}
+	log.Info("commits are signed", "key", signer.String())
+	return signer.Sign, nil
 }
 
 // forge builds the adapter of one repository.
@@ -149,13 +179,23 @@ func (p *parts) sources(own *git.Repository, ownURL string) *discover.Sources {
 	}
 }
 
+// openGit opens a repository that is only read.
+func openGit(cfg git.Config, skipTLS bool) (*git.Repository, error) {
+	if skipTLS {
+		transport := http.DefaultTransport.(*http.Transport).Clone()      //nolint:forcetypeassert // documented by net/http
+		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the subscription asks for it
+		cfg.HTTPClient = &http.Client{Transport: transport}
+	}
+	return git.Open(cfg)
+}
+
 // reconciler builds the loop of one repository.
 func (p *parts) reconciler(repository repositoryConfig, forge *gitlab.Forge) (*reconcile.Reconciler, error) {
 	project := strings.Trim(repository.Project, "/")
 	cloneURL := strings.TrimRight(p.config.GitLab.URL, "/") + "/" + project + ".git"
 	author := git.Signature{Name: p.config.Author.Name, Email: p.config.Author.Email}
 	repo, err := git.Open(git.Config{
-		URL: cloneURL, Username: "lockkeeper", Password: secret.Text(p.secrets.GitLabToken), Author: author,
+		URL: cloneURL, Username: "lockkeeper", Password: secret.Text(p.secrets.GitLabToken), Author: author, Sign: p.sign,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("repository %q: %w", project, err)

@@ -1,12 +1,16 @@
 package git
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 )
+
+const maxSignature = 64 << 10 // bytes; one of a 16384 bit RSA key takes 4 KiB
 
 // File is the new content of one path.
 type File struct {
@@ -29,7 +33,8 @@ type CommitRequest struct {
 	AllowEmpty bool       // make the commit even when its tree is that of its first parent
 }
 
-// Commit makes a commit in memory and returns its id; Push sends it. It is deterministic: equal requests give equal ids.
+// Commit makes a commit in memory and returns its id; Push sends it. It is deterministic: equal requests give equal ids, also
+// where Config.Sign signs it.
 //
 // A tree equal to the first parent's is ErrNoChange. ErrConflict is a file where a directory is needed, a directory where
 // a file is asked for, or a symbolic link or submodule on the path. Deleting what is not there is ErrNotFound. A file above
@@ -104,7 +109,10 @@ func (r *Repository) commit(ctx context.Context, req CommitRequest, info CommitI
 		}
 	}
 	info.Tree = root.String()
-	raw := encodeCommit(info)
+	raw, err := r.signed(encodeCommit(info), info.Committer.When)
+	if err != nil {
+		return "", false, err
+	}
 	id := hashObject(kindCommit, raw)
 	ed.add(packObject{id: id, kind: kindCommit, data: raw})
 	needs, err := parseIDs(req.Parents)
@@ -115,6 +123,25 @@ func (r *Repository) commit(ctx context.Context, req CommitRequest, info CommitI
 		needs = append(needs, base)
 	}
 	return id.String(), r.store.addPending(id, ed.objects, needs), nil
+}
+
+// signed adds the signature to a commit, where one is configured.
+func (r *Repository) signed(raw []byte, when time.Time) ([]byte, error) {
+	if r.sign == nil {
+		return raw, nil
+	}
+	signature, err := r.sign(bytes.Clone(raw), when)
+	if err != nil {
+		return nil, fmt.Errorf("sign the commit: %w", err)
+	}
+	signature = strings.TrimRight(signature, "\n")
+	switch {
+	case signature == "" || strings.ContainsAny(signature, "\x00\r"):
+		return nil, errors.New("sign the commit: the signature is not armored text")
+	case len(signature) > maxSignature:
+		return nil, fmt.Errorf("sign the commit: signature of %d bytes: %w", len(signature), ErrTooLarge)
+	}
+	return withSignature(raw, signature), nil
 }
 
 // base returns the commit whose tree is changed and that tree; both are zero for an empty one.

@@ -23,6 +23,11 @@ type Signature struct {
 	Email string
 }
 
+// SignFunc signs a commit: payload is the commit without its signature, when the time of its committer. The answer is what git
+// keeps in the header gpgsig, an armored OpenPGP or SSH signature. Equal arguments must give equal answers, or Commit is no
+// longer deterministic. It is called concurrently.
+type SignFunc func(payload []byte, when time.Time) (signature string, err error)
+
 // Config says which repository to talk to, and as whom.
 type Config struct {
 	URL      string      // required; http or https; userinfo is used as credentials and never printed
@@ -30,6 +35,7 @@ type Config struct {
 	Password secret.Text // optional
 	// Author is author and committer of commits made here unless the request says otherwise.
 	Author     Signature     // required for Commit
+	Sign       SignFunc      // optional; signs every commit made here
 	Timeout    time.Duration // for one network operation; 0 means 60 s
 	HTTPClient *http.Client  // optional; its transport and cookie jar are used, redirects are handled here
 }
@@ -38,6 +44,7 @@ type Config struct {
 type Repository struct {
 	remote *remote
 	author Signature
+	sign   SignFunc // nil: commits are not signed
 	store  *store
 	caps   atomic.Pointer[capabilities] // of git-upload-pack, once known
 	rcaps  atomic.Pointer[capabilities] // of git-receive-pack, once known
@@ -74,7 +81,7 @@ func Open(cfg Config) (*Repository, error) {
 	}
 	base := strings.TrimRight(u.String(), "/")
 	rm.base.Store(&base)
-	return &Repository{remote: rm, author: cfg.Author, store: newStore()}, nil
+	return &Repository{remote: rm, author: cfg.Author, sign: cfg.Sign, store: newStore()}, nil
 }
 
 // URL returns the repository's address without credentials.

@@ -192,3 +192,16 @@ func encodeCommit(info CommitInfo) []byte {
 	b.WriteString(info.Message)
 	return b.Bytes()
 }
+
+// withSignature adds the header gpgsig after the others, which is where git puts it. Every further line of the signature
+// begins with a space, so that an empty one does not end the header.
+func withSignature(raw []byte, signature string) []byte {
+	head, message, _ := bytes.Cut(raw, []byte("\n\n"))
+	var b bytes.Buffer
+	b.Write(head)
+	b.WriteString("\ngpgsig ")
+	b.WriteString(strings.ReplaceAll(signature, "\n", "\n "))
+	b.WriteString("\n\n")
+	b.Write(message)
+	return b.Bytes()
+}

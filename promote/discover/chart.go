@@ -64,14 +64,14 @@ func NewCharts(config ChartConfig) *Charts {
 
 // ChartExplanation says how the version of a chart was found.
 type ChartExplanation struct {
-	RepoURL    string // without credentials
-	Chart      string
-	Versions   int       // how many the repository has of the chart
-	Candidates []string  // newest first, at most as many as the discovery limit
-	Skipped    []Skipped // the first 100 that were not taken
-	Chosen     string    // "" when there is none
-	Deprecated bool      // the repository says that the chosen version is not to be used any more
-	Problem    string    // why nothing was chosen
+	RepoURL    string    `json:"repoURL"` // without credentials
+	Chart      string    `json:"chart,omitempty"`
+	Versions   int       `json:"versions,omitempty"`   // how many the repository has of the chart
+	Candidates []string  `json:"candidates,omitempty"` // newest first, at most as many as the discovery limit
+	Skipped    []Skipped `json:"skipped,omitempty"`    // the first 100 that were not taken
+	Chosen     string    `json:"chosen,omitempty"`     // "" when there is none
+	Deprecated bool      `json:"deprecated,omitempty"` // the repository says that the chosen version is not to be used any more
+	Problem    string    `json:"problem,omitempty"`    // why nothing was chosen
 }
 
 // Newest finds the newest version that a subscription selects. That there is none is an error, too; its text is for people

@@ -20,9 +20,9 @@ const (
 
 // Explanation says how a discovery came to its result, one entry for each subscription that was looked at.
 type Explanation struct {
-	Images  []ImageExplanation
-	Commits []GitExplanation
-	Charts  []ChartExplanation
+	Images  []ImageExplanation `json:"images,omitempty"`
+	Commits []GitExplanation   `json:"commits,omitempty"`
+	Charts  []ChartExplanation `json:"charts,omitempty"`
 }
 
 // String is a table for people, with an empty line between subscriptions.
@@ -42,20 +42,20 @@ func (e Explanation) String() string {
 
 // ImageExplanation says what was found in one repository.
 type ImageExplanation struct {
-	Subscription string // "" when it has no name
-	RepoURL      string
-	Strategy     promote.Strategy
-	Constraint   string
-	Platform     string
-	Tags         int       // how many the repository has; 0 for Digest, which does not ask
-	Candidates   []string  // best first, at most as many as the discovery limit; Chosen is the first
-	Older        int       // candidates beyond the discovery limit
-	Dropped      []Dropped // at most 100, and of every reason at least one while there is room
-	Withheld     int       // dropped tags that are not in Dropped
-	Chosen       string    // "" when there is none
-	Digest       string    // of what was chosen
-	CreatedAt    time.Time // of what was chosen; zero when it is not known
-	Problem      string    // why nothing was chosen
+	Subscription string           `json:"subscription,omitempty"` // "" when it has no name
+	RepoURL      string           `json:"repoURL"`
+	Strategy     promote.Strategy `json:"strategy"`
+	Constraint   string           `json:"constraint,omitempty"`
+	Platform     string           `json:"platform,omitempty"`
+	Tags         int              `json:"tags,omitempty"`       // how many the repository has; 0 for Digest, which does not ask
+	Candidates   []string         `json:"candidates,omitempty"` // best first, at most as many as the discovery limit; Chosen is the first
+	Older        int              `json:"older,omitempty"`      // candidates beyond the discovery limit
+	Dropped      []Dropped        `json:"dropped,omitempty"`    // at most 100, and of every reason at least one while there is room
+	Withheld     int              `json:"withheld,omitempty"`   // dropped tags that are not in Dropped
+	Chosen       string           `json:"chosen,omitempty"`     // "" when there is none
+	Digest       string           `json:"digest,omitempty"`     // of what was chosen
+	CreatedAt    time.Time        `json:"createdAt,omitzero"`   // of what was chosen; zero when it is not known
+	Problem      string           `json:"problem,omitempty"`    // why nothing was chosen
 }
 
 func explain(sub promote.ImageSubscription) ImageExplanation {

@@ -67,20 +67,20 @@ func NewGit(config GitConfig) *Git {
 
 // GitExplanation says how the commit of a subscription was found.
 type GitExplanation struct {
-	RepoURL    string              // without credentials
-	Branch     string              // that was looked at, also where the subscription leaves it open; "" for tags
-	Looked     int                 // commits, or tags of selected names, that were looked at
-	Candidates []promote.GitCommit // newest first, at most as many as the discovery limit
-	Skipped    []Skipped           // the first 100 that were not taken
-	Chosen     string              // label of the first candidate; "" when there is none
-	Reused     bool                // nothing changed since the last time, so nothing was looked at again
-	Problem    string              // why nothing was chosen
+	RepoURL    string              `json:"repoURL"`              // without credentials
+	Branch     string              `json:"branch,omitempty"`     // that was looked at, also where the subscription leaves it open; "" for tags
+	Looked     int                 `json:"looked,omitempty"`     // commits, or tags of selected names, that were looked at
+	Candidates []promote.GitCommit `json:"candidates,omitempty"` // newest first, at most as many as the discovery limit
+	Skipped    []Skipped           `json:"skipped,omitempty"`    // the first 100 that were not taken
+	Chosen     string              `json:"chosen,omitempty"`     // label of the first candidate; "" when there is none
+	Reused     bool                `json:"reused,omitempty"`     // nothing changed since the last time, so nothing was looked at again
+	Problem    string              `json:"problem,omitempty"`    // why nothing was chosen
 }
 
 // Skipped is a commit, tag or version that was looked at and not taken, and why.
 type Skipped struct {
-	Name   string
-	Reason string
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
 }
 
 const maxSkipped = 100

@@ -59,9 +59,14 @@ func (s *gitSearch) cut(commits []git.CommitInfo, known string) (items []gitItem
 		if commit.ID == known || !s.sub.Since.IsZero() && commit.Committer.When.Before(s.sub.Since) {
 			return items, &commit
 		}
-		items = append(items, gitItem{commit: commit, values: func() map[string]any { return branchValues(commit) }})
+		items = append(items, branchItem(commit))
 	}
 	return items, nil
+}
+
+// branchItem is a commit that was found by its place in the history.
+func branchItem(commit git.CommitInfo) gitItem {
+	return gitItem{commit: commit, values: func() map[string]any { return branchValues(commit) }}
 }
 
 // join puts what was found before behind what is new.

@@ -269,11 +269,16 @@ func (s *gitSearch) takeOne(ctx context.Context, item gitItem, refused string, f
 		found.skip(item.name(), refused)
 		return nil
 	}
-	found.commits = append(found.commits, promote.GitCommit{
+	found.commits = append(found.commits, s.made(item))
+	return nil
+}
+
+// made is what is known of a commit that is taken. RepoURL and Subscription are left open.
+func (s *gitSearch) made(item gitItem) promote.GitCommit {
+	return promote.GitCommit{
 		ID: promote.Commit(item.commit.ID), Tag: item.tag, Branch: s.branchName(), Message: shorten(subjectOf(item.commit.Message), maxSubject),
 		Author: person(item.commit.Author), Committer: person(item.commit.Committer), CreatedAt: item.created().UTC(),
-	})
-	return nil
+	}
 }
 
 // branchName is the branch in the commit's freight: what the subscription says, so that it stays open when that does.

@@ -33,23 +33,36 @@ func (r *Registry) Digest(ctx context.Context, image promote.Image, insecure boo
 // [promote.ErrNotFound] when there is no such tag; other refusals are a [promote.APIError]. skipTLS does not verify the
 // registry's certificate.
 func (r *Registry) Image(ctx context.Context, repoURL, tag string, skipTLS bool) (promote.Image, error) {
-	src, err := taggedSource(repoURL, tag, skipTLS)
+	image, _, err := r.tagged(ctx, promote.ImageSubscription{RepoURL: repoURL, SkipTLSVerify: skipTLS}, tag)
+	if errors.Is(err, errNoTag) {
+		return promote.Image{}, fmt.Errorf("%s has no tag %q; push it or correct the tag: %w", repoURL, tag, promote.ErrNotFound)
+	}
+	return image, err
+}
+
+// errNoTag: a tag that does not exist.
+var errNoTag = errors.New("no such tag")
+
+// tagged reads the image that a tag points to now as a subscription wants it. The error is errNoTag when there is no such
+// tag.
+func (r *Registry) tagged(ctx context.Context, sub promote.ImageSubscription, tag string) (promote.Image, record, error) {
+	src, err := taggedSource(sub.RepoURL, tag, sub.SkipTLSVerify)
 	if err != nil {
-		return promote.Image{}, err
+		return promote.Image{}, record{}, err
 	}
 	at, err := r.point(ctx, src, tag)
 	if errors.Is(err, promote.ErrNotFound) {
-		return promote.Image{}, fmt.Errorf("%s has no tag %q; push it or correct the tag: %w", repoURL, tag, promote.ErrNotFound)
+		return promote.Image{}, record{}, errNoTag
 	}
 	if err != nil {
-		return promote.Image{}, err
+		return promote.Image{}, record{}, err
 	}
-	known, err := r.describe(ctx, src, at, want{created: true})
+	known, err := r.describe(ctx, src, at, want{created: true, platform: sub.Platform != ""})
 	if err != nil {
-		return promote.Image{}, err
+		return promote.Image{}, record{}, err
 	}
 	r.seen.settle(ctx, src, nil)
-	return made(promote.ImageSubscription{RepoURL: repoURL}, tag, known), nil
+	return made(sub, tag, known), known, nil
 }
 
 func taggedSource(repoURL, tag string, skipTLS bool) (source, error) {

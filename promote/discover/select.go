@@ -14,8 +14,8 @@ import (
 
 // Dropped is a tag that was not selected, and why.
 type Dropped struct {
-	Tag    string
-	Reason string
+	Tag    string `json:"tag"`
+	Reason string `json:"reason"`
 	rule   rule
 }
 

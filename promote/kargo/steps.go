@@ -195,7 +195,7 @@ var (
 
 	author = schema{keys: keys{
 		str("name"), str("email"),
-		refused(str("signingKey"), "signing with a key of the step is not supported; commits are signed by the server's key"),
+		refused(str("signingKey"), "signing with a key of the step is not supported; commits are signed by the server's key, LOCKKEEPER_SIGNING_KEY"),
 	}}
 
 	nameValue = schema{keys: keys{must(str("name")), must(str("value"))}}

@@ -305,6 +305,7 @@ func (r *Reconciler) finish(ctx context.Context, w *watch, state promote.State, 
 		return fmt.Errorf("promotion %s: %w", a.Promotion.ID, promote.ErrStale)
 	}
 	p.Phase, p.Message, p.FinishedAt = a.Phase, a.Message, state.Now
+	delete(r.memory.deliveries, p.Ref())
 	if err := r.record(ctx, w, state, fmt.Sprintf("Promotion %s: %s", p.ID, a.Phase), p); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ func (r *Reconciler) deliver(ctx context.Context, w *watch, state promote.State,
 		return fmt.Errorf("promotion %s: %w", a.Promotion.ID, promote.ErrStale)
 	}
 	if p.Phase == promote.PhaseProposed {
+		p.MergedAt = state.Now
 		p.Phase, p.Merged, p.Change, p.URL, p.DeliveringSince = promote.PhaseDelivering, a.Merged, a.Change, a.URL, state.Now
 	}
 	change := promote.Change{
@@ -49,7 +50,7 @@ func (r *Reconciler) advance(ctx context.Context, w *watch, state promote.State,
 		}
 		p = took(state, p, ran)
 		switch {
-		case ran.Failed:
+		case ran.Failed && ran.Wait != promote.WaitsTime && ran.Wait != promote.WaitsApproval:
 			return r.end(ctx, w, state, p, promote.PhaseFailed, ran.Message, ran)
 		case ran.Wait == promote.WaitsNothing:
 			return r.end(ctx, w, state, p, promote.PhaseSucceeded, "", ran)

@@ -384,10 +384,16 @@ func (r *Reconciler) observeChanges(ctx context.Context, w *watch, state *promot
 }
 
 func activePromotions(state promote.State) []promote.Promotion {
+	newest := map[promote.StageRef]promote.Promotion{}
+	for _, p := range state.History.Promotions {
+		if known, ok := newest[p.Stage]; !p.Phase.Terminal() && (!ok || known.Number < p.Number) {
+			newest[p.Stage] = p
+		}
+	}
 	var active []promote.Promotion
 	for _, pipeline := range state.Pipelines {
 		for _, stage := range pipeline.Stages {
-			if p, ok := state.History.Active(promote.StageRef{Project: pipeline.Project, Name: stage.Name}); ok {
+			if p, ok := newest[promote.StageRef{Project: pipeline.Project, Name: stage.Name}]; ok {
 				active = append(active, p)
 			}
 		}

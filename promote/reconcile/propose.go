@@ -84,11 +84,14 @@ func (r *Reconciler) drafts(
 		}
 	}
 	unite(drafts, tops)
+	broken := map[promote.Branch]bool{} // branches of which something could not be judged
 	for i := range drafts {
 		if err := r.judge(ctx, state, &drafts[i]); err != nil {
-			return nil, nil, err
+			r.failed(ctx, w, drafts[i].action, err)
+			broken[drafts[i].promotion.Branch] = true
 		}
 	}
+	drafts = slices.DeleteFunc(drafts, func(d draft) bool { return broken[d.promotion.Branch] })
 	worstOf(drafts)
 	return drafts, applied, nil
 }
@@ -150,7 +153,11 @@ func (r *Reconciler) draft(
 		ran.Message = fmt.Sprintf("stages of a group are proposed to %q together, but this one is proposed to %q: take it out of the group",
 			r.memory.branch, ran.Push.Target)
 	}
-	if ran.Failed {
+	if errored(ran) {
+		// It says nothing about the promotion, and may go well next time.
+		return d, false, errors.New(ran.Message)
+	}
+	if ran.Failed && ran.Wait == promote.WaitsNothing {
 		r.memory.unmade[promote.ProposalKey(a.Stage, a.Freight.ID)] = ran.Message
 		return d, false, nil
 	}
@@ -163,6 +170,7 @@ func (r *Reconciler) draft(
 	case ran.Push == nil:
 		// The target branch has it all already. What is left is to deliver and verify it.
 		d.promotion.Phase, d.promotion.Merged, d.promotion.DeliveringSince = promote.PhaseDelivering, a.Base, state.Now
+		d.promotion.MergedAt = state.Now
 		d.message = fmt.Sprintf("Promotion %s: nothing to change", p.ID)
 	default:
 		d.message = fmt.Sprintf("Promotion %s: proposed", p.ID)
@@ -172,6 +180,12 @@ func (r *Reconciler) draft(
 	}
 	d.ran, d.superseded = ran, superseded(state, a)
 	return d, true, nil
+}
+
+// errored reports whether a run failed because something outside of the repository could not be asked.
+func errored(ran step.Result) bool {
+	return ran.Failed && slices.ContainsFunc(ran.Results, func(r promote.StepResult) bool { return r.Status == promote.StepErrored }) &&
+		!slices.ContainsFunc(ran.Results, func(r promote.StepResult) bool { return r.Status == promote.StepFailed })
 }
 
 // aim fills in what is to be pushed.

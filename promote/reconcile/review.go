@@ -14,6 +14,9 @@ import (
 // replayed is how much of the history is replayed for a note.
 const replayed = 90 * 24 * time.Hour
 
+// moments is how many moments are replayed at most: nobody else is served meanwhile.
+const moments = 100
+
 // review looks at the changes of people that an event speaks of. One that changes the pipelines gets a note that says which
 // recorded decisions would have been others with it.
 func (r *Reconciler) review(ctx context.Context, w *watch, state promote.State) {
@@ -57,7 +60,7 @@ func (r *Reconciler) reviewOne(ctx context.Context, state promote.State, number 
 	}
 	after := state
 	after.Pipelines, after.Findings = head.pipelines, head.findings
-	simulation := promote.Simulate(state, after, state.Now.Add(-replayed))
+	simulation := promote.Simulate(state, after, state.Now.Add(-replayed), moments)
 	body := "### What the changed pipeline would have decided\n\n" + simulation.Markdown()
 	return r.say(ctx, number, marker("simulation", "pipelines"), body)
 }

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -83,8 +84,10 @@ func (s Settings) fanOut(pipelines []promote.Pipeline, tree fs.FS, applications 
 			warn(fmt.Sprintf("project %q has no stage %q", ref.Project, ref.Name), "correct the entry")
 			continue
 		}
-		targets := entry.find(tree, applications)
+		targets, clash := entry.find(tree, applications)
 		switch {
+		case clash != "":
+			warn(clash, "rename one, or leave it out with exclude")
 		case len(targets) == 0:
 			warn("nothing in the repository matches, so the stage has no target", "correct directories, applications or exclude")
 		case len(targets) > maxTargets:
@@ -97,14 +100,19 @@ func (s Settings) fanOut(pipelines []promote.Pipeline, tree fs.FS, applications 
 	return findings
 }
 
-// find returns the targets of an entry by name.
-func (t TargetSettings) find(tree fs.FS, applications []argocd.Application) []promote.Target {
-	var found []promote.Target
+// find returns the targets of an entry by name, and which of them cannot be told apart.
+func (t TargetSettings) find(tree fs.FS, applications []argocd.Application) (found []promote.Target, clash string) {
 	add := func(target promote.Target) {
 		excluded := slices.ContainsFunc(t.Exclude, func(glob string) bool { ok, _ := path.Match(glob, target.Name); return ok })
-		twice := slices.ContainsFunc(found, func(other promote.Target) bool { return other.Name == target.Name })
-		if !excluded && !twice {
+		i := slices.IndexFunc(found, func(other promote.Target) bool { return other.Name == target.Name })
+		switch {
+		case excluded:
+		case target.Name == "":
+			clash = fmt.Sprintf("%v has nothing in its name that a stage may be called", target.Params)
+		case i < 0:
 			found = append(found, target)
+		case !maps.Equal(found[i].Params, target.Params):
+			clash = fmt.Sprintf("%v and %v would both be target %q", found[i].Params, target.Params, target.Name)
 		}
 	}
 	for _, glob := range t.Directories {
@@ -128,7 +136,7 @@ func (t TargetSettings) find(tree fs.FS, applications []argocd.Application) []pr
 		}
 	}
 	slices.SortFunc(found, func(a, b promote.Target) int { return strings.Compare(a.Name, b.Name) })
-	return found
+	return found, clash
 }
 
 func labelled(labels, wanted map[string]string) bool {

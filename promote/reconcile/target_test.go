@@ -42,13 +42,31 @@ func TestTargetsAreFound(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
-			for _, target := range c.entry.find(clusterTree(), apps) {
+			targets, clash := c.entry.find(clusterTree(), apps)
+			if clash != "" {
+				t.Error(clash)
+			}
+			for _, target := range targets {
 				got = append(got, target.Name+" "+target.Params["path"])
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestTargetsThatCannotBeToldApart(t *testing.T) {
+	for name, files := range map[string][]string{
+		"equal names": {"clusters/eu/west-1/a", "clusters/eu-west/1/a"}, "no name": {"clusters/_/_/a"},
+	} {
+		tree := fstest.MapFS{}
+		for _, file := range files {
+			tree[file] = &fstest.MapFile{}
+		}
+		if _, clash := (TargetSettings{Directories: []string{"clusters/*/*"}}).find(tree, nil); clash == "" {
+			t.Errorf("%s: nothing is said", name)
+		}
 	}
 }
 

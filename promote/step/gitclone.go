@@ -66,13 +66,14 @@ func (r *run) gitClone(ctx context.Context, _ promote.Step, c config) (outcome, 
 	return succeeded(map[string]any{"commits": commits}), nil
 }
 
-// author takes over who a task says makes the commits. A key to sign with belongs into the server's configuration, never
-// into a repository.
+// author takes over who a task says makes the commits. A key to sign with belongs into the server's environment, never into
+// a repository.
 func (r *run) author(cfg *authorConfig) error {
 	switch {
 	case cfg == nil:
 	case cfg.SigningKey != "":
-		return errors.New("author.signingKey stands in a manifest: remove it, and set the signing key in the server's configuration")
+		return errors.New("author.signingKey stands in a manifest: remove it, and give the key to the server, in the environment variable " +
+			"LOCKKEEPER_SIGNING_KEY (and LOCKKEEPER_SIGNING_PASSPHRASE)")
 	case cfg.Name != "":
 		r.Author.Name, r.Author.Email = cfg.Name, cfg.Email
 	}

@@ -51,6 +51,10 @@ func (r *run) gitPush(ctx context.Context, _ promote.Step, c config) (outcome, e
 func (r *run) proposeTo(ctx context.Context, c *checkout, target promote.Branch, generate bool) (outcome, error) {
 	output := map[string]any{"branch": string(target), "commit": string(c.head)}
 	if merged := r.merged(); merged != "" {
+		if target != r.Promotion.Target && r.Promotion.Head != "" || c.head != c.base {
+			return outcome{}, fmt.Errorf("the promotion is merged into %q already, and this would propose another commit to %q: split the task into two stages",
+				r.Promotion.Target, target)
+		}
 		output["commit"] = string(merged)
 		return outcome{status: promote.StepSucceeded, output: output, message: "merged as " + merged.Short()}, nil
 	}
@@ -60,6 +64,10 @@ func (r *run) proposeTo(ctx context.Context, c *checkout, target promote.Branch,
 	}
 	if push.Head == push.Base {
 		return outcome{status: promote.StepSkipped, output: output, message: "nothing to push: " + string(target) + " has it already"}, nil
+	}
+	if other := r.result.Push; other != nil && (other.Head != push.Head || other.Target != push.Target) {
+		return outcome{}, fmt.Errorf("an earlier git-push proposes to %q already: a promotion is one change, so push once, or split the task into two stages",
+			other.Target)
 	}
 	r.result.Push = push
 	if generate {
@@ -134,6 +142,9 @@ func (r *run) gitTag(_ context.Context, _ promote.Step, c config) (outcome, erro
 
 // pushTag pushes a tag that git-tag made. One that points elsewhere already is not moved, unless the task forces it.
 func (r *run) pushTag(ctx context.Context, name string) (outcome, error) {
+	if r.merged() == "" {
+		return outcome{}, fmt.Errorf("tag %q would be pushed before the change is merged: put the step after the git-push that proposes it", name)
+	}
 	for _, tag := range r.tags {
 		if tag.name != name {
 			continue

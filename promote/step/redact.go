@@ -8,6 +8,19 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
+// shownError is an error whose text holds no secret. What it wraps is for errors.Is and errors.As only.
+type shownError struct {
+	text string
+	err  error
+}
+
+func (e *shownError) Error() string { return e.text }
+
+func (e *shownError) Unwrap() error { return e.err }
+
+// shown takes secrets out of the text of an error, which is logged.
+func (r *run) shown(err error) error { return &shownError{r.secrets.Redact(err.Error()), err} }
+
 // concealed returns the output of a step as it may be recorded. Later steps see nothing else either: a run that goes on from
 // the record must find what the run before it found.
 func (r *run) concealed(output map[string]any) (map[string]any, error) {

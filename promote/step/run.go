@@ -111,7 +111,7 @@ func Run(ctx context.Context, request Request) (Result, error) {
 		if r.stands(step) {
 			err := r.replay(ctx, step, r.before)
 			if err != nil && (ctx.Err() != nil || outside(err)) {
-				return Result{}, err
+				return Result{}, r.shown(err)
 			}
 			if err != nil {
 				// What cannot be gone on with now cannot later either: the pipeline or the record changed under it.
@@ -122,7 +122,7 @@ func Run(ctx context.Context, request Request) (Result, error) {
 		}
 		done, err := r.one(ctx, step)
 		if err != nil {
-			return Result{}, fmt.Errorf("step %s: %w", label(step), err)
+			return Result{}, r.shown(fmt.Errorf("step %s: %w", label(step), err))
 		}
 		if !done {
 			break

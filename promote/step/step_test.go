@@ -403,6 +403,10 @@ func TestProblemsAreExplained(t *testing.T) {
 			"repoURL: ${{ vars.gitopsRepo }}\n    checkout", "repoURL: https://user:secret-token@elsewhere.example/x.git\n    checkout",
 			`config.repoURL is "https://elsewhere.example/x.git"`,
 		},
+		"a key to sign with": {
+			"    checkout: [", "    author: {name: a, email: a@example.com, signingKey: secret-token}\n    checkout: [",
+			"give the key to the server, in the environment variable LOCKKEEPER_SIGNING_KEY",
+		},
 		"another branch": {
 			"branch: main", "branch: production", `config.checkout.branch is "production"`,
 		},
