@@ -101,7 +101,7 @@ func GateNames() []Gate {
 		{Name: GateFreight, Reason: "the freight is available to the stage: verified upstream, and soaked"},
 		{Name: GateDowngrade, Reason: "no version goes back, and nobody added commits to the proposal"},
 		{Name: GateImage, Reason: "each image exists in its registry at the digest that was recorded"},
-		{Name: GateHold, Reason: "nobody holds the stage"},
+		{Name: GateHold, Reason: "nobody holds the stage, and no step that comes before the merge waits"},
 		{Name: GateApplication, Reason: "the Argo CD application exists and authorizes the stage"},
 	}
 }
@@ -152,6 +152,8 @@ type gateInput struct {
 	unseen bool
 	// asked is set when a person asked for this very freight, which allows going back.
 	asked bool
+	// waits names the stage whose promotion has a step before the merge that waits; empty: none does.
+	waits string
 	// rollback is set when the policy takes a failed promotion back.
 	rollback bool
 	// follows is set when the stage takes whatever its upstream stage runs, also when that goes back.
@@ -328,7 +330,10 @@ func worst[T any](items []T, judge func(T) (Verdict, string)) (Verdict, string) 
 
 func judgeHold(in gateInput) (Verdict, string) {
 	hold, ok := in.index.holds[in.ref]
-	if !ok {
+	switch {
+	case !ok && in.waits != "":
+		return Wait, "a step of " + in.waits + " that comes before the merge waits: see `/status`"
+	case !ok:
 		return Pass, "not on hold"
 	}
 	reason := "held by " + hold.By

@@ -384,6 +384,9 @@ func (s *stageDecision) description(active Promotion, freight Freight, head Comm
 		evidence.Moves = active.Moves
 	}
 	in := s.input(freight, evidence, s.askedFor(active))
+	if p, waits := s.unready(active); waits && p.Waits != WaitsChange {
+		in.waits = p.Stage.Name
+	}
 	in.unseen, in.proposed, in.rollback = !seen, active.Head, active.Actor == AutoRollbackActor
 	return Description{
 		Promotion: active, Freight: freight, Pipeline: s.pipeline, Stage: s.stage, Gates: judge(in), Evidence: evidence,

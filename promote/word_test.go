@@ -406,13 +406,13 @@ func TestDecideOnWords(t *testing.T) {
 			name:  "a step between opening and merging goes on while the change is judged",
 			state: known(recorded("1.0.0", "1.0.1"), ran(dev, 1, "1.0.0"), promoted(between), opened(between), found(headOne, "1.0.1"), settled),
 			want: "do    go on with promotion dev.0002.d4dd30e: a step that waited goes on\n" +
-				"wait  shop/dev: 1.0.1 waits for its change to be merged: every gate passes\n" +
+				"wait  shop/dev: 1.0.1: 6 of 7 gates pass; hold: a step of dev that comes before the merge waits: see `/status`\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
 		{
 			name:  "nothing is merged before the steps that come first are done, whoever wants it",
 			state: known(recorded("1.0.0", "1.0.1"), ran(dev, 1, "1.0.0"), autoMerge, promoted(approving), opened(approving), found(headOne, "1.0.1"), wished(approving), settled),
-			want: "wait  shop/dev: 1.0.1 is not merged before its steps are done: a step waits\n" +
+			want: "wait  shop/dev: 1.0.1: 6 of 7 gates pass; hold: a step of dev that comes before the merge waits: see `/status`\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
 		{

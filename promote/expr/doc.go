@@ -75,8 +75,7 @@
 //   - artifactFrom finds images, commits and charts, because these are all there is.
 //   - warehouse("") is an error: it comes from an empty variable, and would look like no choice.
 //   - The static check refuses status of a step that does not come before, which is the empty text for ever in Kargo.
-//   - In freightCreationCriteria commitFrom has no CreatorDate, because freight does not keep it; an expressionFilter sees it.
-//     CreatedAt of an image is null where the registry was not asked.
+//   - CreatedAt of an image is null where the registry was not asked.
 //   - Work, memory, size and nesting of expressions are bounded: whoever may write one must not stop the server.
 //
 // The package performs no input or output. It does not know what Stages, Freight or steps are: callers describe them in

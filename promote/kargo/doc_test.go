@@ -13,6 +13,7 @@ import (
 // documented are the manifests whose every key docs/kargo.md explains.
 var documented = []any{
 	projectManifest{}, projectConfigManifest{}, warehouseManifest{}, stageManifest{}, taskManifest{},
+	analysisManifest{}, webProvider{}, prometheusProvider{},
 }
 
 // keysOf lists the keys of a manifest's struct and of those inside it.
