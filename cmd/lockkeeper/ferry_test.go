@@ -43,6 +43,24 @@ func (h *harbour) set(ferry, state string) {
 	h.state[ferry] = state
 }
 
+// times is how often a ferry was asked for.
+func (h *harbour) times(ferry string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 0
+	for _, asked := range h.asked {
+		if asked == ferry {
+			n++
+		}
+	}
+	return n
+}
+
+// working reports whether a promotion to a stage is not over.
+func working(o reconcile.Outcome, stage string) bool {
+	return slices.ContainsFunc(o.State.History.Promotions, func(p promote.Promotion) bool { return p.Stage.String() == stage && !p.Phase.Terminal() })
+}
+
 // askedFor lists each ferry once.
 func (h *harbour) askedFor() []string {
 	h.mu.Lock()
@@ -71,6 +89,17 @@ func TestFerry(t *testing.T) {
 	t.Run("each was measured by its own URL", func(t *testing.T) {
 		if diff := gocmp.Diff([]string{"ferry-of-test", "ferry-of-uat"}, measured.askedFor()); diff != "" {
 			t.Error(diff)
+		}
+	})
+	t.Run("a retry measures once more", func(t *testing.T) {
+		before := measured.times("ferry-of-uat")
+		number := b.mergeRequests()[1].IID
+		b.run(b.you.comment(number, "/retry"))
+		outcome := b.until("uat to be measured", func(o reconcile.Outcome) bool {
+			return len(promotions(o, "ferry/uat")) == 2 && !working(o, "ferry/uat")
+		})
+		if after := measured.times("ferry-of-uat"); after != before+1 {
+			t.Errorf("measured %d times, then %d\n%s", before, after, outcome.Plan)
 		}
 	})
 	t.Run("both productions wait until uat has soaked", func(t *testing.T) { b.ferrySoaks(t) })
@@ -106,7 +135,7 @@ func (b *bed) ferryMove(t *testing.T, stage, version string) {
 	}
 	b.redeploy() // its branch is there now
 	b.you.merge(change)
-	outcome = b.until(stage+" to run it", func(o reconcile.Outcome) bool { return strings.HasPrefix(stageOf(o, ref).Runs, version) })
+	b.until(stage+" to run it", func(o reconcile.Outcome) bool { return strings.HasPrefix(stageOf(o, ref).Runs, version) })
 	contains(t, b.text(branch, file), ":"+version)
 	if app := b.app("ferry-" + stage); !slices.Contains(app.Synced, b.tip(branch)) {
 		t.Errorf("%s is at %s, and its application %+v", branch, b.tip(branch), app)

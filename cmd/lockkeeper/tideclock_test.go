@@ -18,16 +18,22 @@ func TestTideclock(t *testing.T) {
 	t.Parallel()
 	b := bedOf(t, "tideclock")
 	image := b.registry + "/harbour/tideclock"
+	b.push(t, image, "1.0.0")
+	b.sweep()
+	b.commit("calendar", map[string]string{"README.md": "Releases on Tuesdays\n"})
+	desk := b.you.open("calendar", "main", "Releases on Tuesdays")
+	t.Run("a stage that a person says runs 1.0.0 is believed, because its files do", func(*testing.T) {
+		b.run(b.you.comment(desk, "/promote test 1.0.0"))
+		b.until("test to be adopted", runs("tideclock/test", "1.0.0"))
+	})
 	b.push(t, image, "1.10.0") // a number, if somebody reads it as one
 	outcome := b.sweep()
 	t.Run("nothing is promoted by itself", func(t *testing.T) {
 		contains(t, stageOf(outcome, "tideclock/test").Reason, "no promotion policy lets it in: comment `/promote test 1.10.0`")
-		if all := b.mergeRequests(); len(all) > 0 {
+		if all := b.mergeRequests(); len(all) != 1 {
 			t.Errorf("merge requests: %+v", all)
 		}
 	})
-	b.commit("calendar", map[string]string{"README.md": "Releases on Tuesdays\n"})
-	desk := b.you.open("calendar", "main", "Releases on Tuesdays")
 	t.Run("uat does not take what test has not verified", func(t *testing.T) {
 		b.run(b.you.comment(desk, "/promote uat 1.10.0"))
 		outcome := b.sweep()
