@@ -108,7 +108,7 @@ func DiffApps(c render.Comparison) []diff.App {
 		}
 		if app.Head != nil {
 			one.Head, one.Namespace = app.Head.Objects, app.Head.Application.Destination.Namespace
-			one.Findings = diffFindings(app.Head.Findings)
+			one.Findings, one.Partial = diffFindings(app.Head.Findings), app.Head.Partial
 		}
 		if app.Base != nil && app.Head != nil {
 			one.Base, one.Head = known(app.Base, app.Head), known(app.Head, app.Base)

@@ -43,6 +43,7 @@ type App struct {
 	Base, Head  []object.Object
 	BaseMissing bool // the application does not exist at base: it is new
 	HeadMissing bool // the application does not exist at head: it is removed
+	Partial     bool // head is not rendered in full: what it deploys beyond Head is not known
 
 	Findings []Finding // about head
 }
@@ -52,6 +53,7 @@ type Report struct {
 	Apps      []AppChange // by name; only applications that change or have findings
 	Facts     []Fact      // of all applications, equal ones merged, the most important first
 	Unchanged int         // applications that deploy the same at base and head
+	Unknown   int         // applications of which no change was seen, and not everything
 }
 
 // AppChange is what changes in one application.
@@ -127,7 +129,10 @@ func Compare(apps []App) Report {
 	var r Report
 	for _, app := range sorted {
 		change := compareApp(app)
-		if change.Empty() {
+		switch {
+		case change.Empty() && app.Partial:
+			r.Unknown++
+		case change.Empty():
 			r.Unchanged++
 		}
 		if !change.Empty() || len(change.Findings) > 0 {

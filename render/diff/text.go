@@ -130,6 +130,9 @@ func lineColor(op byte) string {
 // headline is the report in one sentence.
 func headline(r Report) string {
 	if r.Empty() {
+		if r.Unknown > 0 {
+			return "No change seen, but not everything that " + count(r.Unknown, "application") + " " + verb(r.Unknown, "deploys", "deploy") + " could be rendered: what changes there is not known."
+		}
 		if r.Unchanged == 0 {
 			return "No change in the cluster: no application is affected."
 		}
