@@ -20,8 +20,9 @@ type updatedApp struct {
 	Sources []sourceConfig `json:"sources"`
 }
 
-// argocdUpdate has Argo CD sync exactly the named applications, and waits until they are healthy at the desired revision.
-func (r *run) argocdUpdate(_ context.Context, step promote.Step, c config) (outcome, error) {
+// argocd asks for what the step says of its applications, and waits until it is so: argocd-update has them synced,
+// argocd-wait starts nothing.
+func (r *run) argocd(_ context.Context, step promote.Step, c config) (outcome, error) {
 	use, err := r.applications(step, c)
 	if err != nil {
 		return outcome{}, err

@@ -1,12 +1,9 @@
 package step
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 type argocdWaitConfig struct {
@@ -16,15 +13,6 @@ type argocdWaitConfig struct {
 type awaitedApp struct {
 	appConfig
 	WaitFor []string `json:"waitFor"`
-}
-
-// argocdWait waits until applications are as the task wants them, and starts nothing.
-func (r *run) argocdWait(_ context.Context, step promote.Step, c config) (outcome, error) {
-	use, err := r.applications(step, c)
-	if err != nil {
-		return outcome{}, err
-	}
-	return r.delivery(use)
 }
 
 func awaited(c config) ([]Application, error) {

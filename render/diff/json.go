@@ -12,6 +12,7 @@ type jsonReport struct {
 	Empty        bool       `json:"empty"`
 	Counts       jsonCounts `json:"counts"`
 	Unchanged    int        `json:"unchanged"`
+	Unknown      int        `json:"unknown,omitempty"`
 	Facts        []jsonFact `json:"facts"`
 	Applications []jsonApp  `json:"applications"`
 }
@@ -77,7 +78,7 @@ type jsonField struct {
 
 // JSON returns the report as an indented JSON document with a newline at the end; the package comment says its shape.
 func JSON(r Report) ([]byte, error) {
-	out := jsonReport{Empty: r.Empty(), Unchanged: r.Unchanged, Facts: []jsonFact{}, Applications: []jsonApp{}}
+	out := jsonReport{Empty: r.Empty(), Unchanged: r.Unchanged, Unknown: r.Unknown, Facts: []jsonFact{}, Applications: []jsonApp{}}
 	out.Counts.Added, out.Counts.Changed, out.Counts.Removed = r.Counts()
 	for _, f := range r.Facts {
 		out.Facts = append(out.Facts, jsonFact{f.Kind, f.String(), f.Danger, f.Grave, f.Apps})
