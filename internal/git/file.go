@@ -113,7 +113,9 @@ func (t *Tree) list(ctx context.Context, name string, e entry) ([]fs.DirEntry, e
 	raw, err := t.repo.treeData(ctx, t.commit, e.id)
 	if err == nil {
 		err = eachEntry(raw, func(e entry) bool {
-			out = append(out, &dirItem{tree: t, path: join(name, string(e.name)), entry: e})
+			if at := join(name, string(e.name)); t.cone.shows(at, e) {
+				out = append(out, &dirItem{tree: t, path: at, entry: e})
+			}
 			return true
 		})
 	}

@@ -19,6 +19,7 @@ type Tree struct {
 	repo   *Repository
 	commit oid
 	root   oid
+	cone   cone
 }
 
 // Tree returns the files of a commit. It is fetched when it is not known.
@@ -88,9 +89,11 @@ func (t *Tree) walk(ctx context.Context, dir string, id oid, visit func(Entry) e
 	var stop error
 	err = eachEntry(raw, func(e entry) bool {
 		name := join(dir, string(e.name))
-		if e.isTree() {
+		switch {
+		case !t.cone.shows(name, e):
+		case e.isTree():
 			stop = t.walk(ctx, name, e.id, visit)
-		} else {
+		default:
 			stop = visit(Entry{Path: name, Mode: FileMode(e.mode), ObjectID: e.id.String()})
 		}
 		return stop == nil
@@ -181,6 +184,9 @@ func (t *Tree) lookup(ctx context.Context, op, name string) (entry, error) {
 			return fail(noPathError{})
 		}
 		here, rest = e, after
+	}
+	if !t.cone.shows(name, here) {
+		return fail(noPathError{})
 	}
 	return here, nil
 }

@@ -122,7 +122,7 @@ func (c checker) duplicates(n *yaml.Node, path string) {
 func (s schema) names() []string {
 	var out []string
 	for _, k := range s.keys {
-		if k.refused == "" && k.old == "" {
+		if k.refused == "" && k.old == "" && k.idle == "" {
 			out = append(out, k.name)
 		}
 	}
@@ -160,6 +160,8 @@ func (c checker) key(e mapEntry, k schemaKey, path string) {
 		return
 	case k.old != "":
 		c.problem(c.object.node(e.key), promote.SeverityWarning, "deprecated-key", k.old, "")
+	case k.idle != "" && manifest.Free(e.value) != false:
+		c.problem(c.object.node(e.key), promote.SeverityWarning, "no-effect", k.idle, "")
 	}
 	if e.value.Tag == "!!null" {
 		return

@@ -120,11 +120,11 @@ func element(t reflect.Type) reflect.Type {
 	return t
 }
 
-// troubles lists the keys of a step's configuration that are refused or should go.
+// troubles lists the keys of a step's configuration that are refused, have no effect or should go.
 func troubles(s schema) []string {
 	var out []string
 	for _, k := range s.keys {
-		if k.refused != "" || k.old != "" {
+		if k.refused != "" || k.old != "" || k.idle != "" {
 			out = append(out, k.name)
 		}
 		if k.inner != nil {

@@ -47,6 +47,7 @@ type schemaKey struct {
 	place    placeKind
 	inner    *schema
 	refused  string // why the key is not supported, with what to do
+	idle     string // why the key has no effect, with what to do
 	old      string // why the key should go, with what to do
 }
 
@@ -93,6 +94,12 @@ func mayBeEmpty(k schemaKey) schemaKey {
 // refused marks a key of Kargo that is an error here.
 func refused(k schemaKey, why string) schemaKey {
 	k.refused = why
+	return k
+}
+
+// idle marks a key of Kargo that is taken and has no effect here, unless it is false.
+func idle(k schemaKey, why string) schemaKey {
+	k.idle = why
 	return k
 }
 

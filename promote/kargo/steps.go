@@ -9,14 +9,15 @@ var stepSchemas = map[string]schema{
 			keys: keys{
 				must(str("path")),
 				str("branch"), str("commit"), str("tag"), str("as"), flag("create"),
-				old(strs("sparse"), "sparse has no effect, since only what is read is fetched; remove it"),
+				strs("sparse"),
 				refused(flag("fromFreight"), "it was removed from Kargo in 1.3; write commit: ${{ commitFrom('<repoURL>').ID }}"),
 				refused(anything("fromOrigin"), "it was removed from Kargo in 1.3; write commit: ${{ commitFrom('<repoURL>', warehouse('<name>')).ID }}"),
 			},
 			single: []string{"branch", "commit", "tag"},
 		})),
 		mapping("author", author),
-		flag("insecureSkipTLSVerify"), flag("recurseSubmodules"), flag("blobless"),
+		flag("insecureSkipTLSVerify"), flag("blobless"),
+		idle(flag("recurseSubmodules"), "recurseSubmodules has no effect: submodules are not entered; copy what is needed from a git-clone of its own"),
 	}},
 	"git-clear": {keys: keys{must(tree())}},
 	"git-commit": {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -14,7 +16,7 @@ type gitCloneConfig struct {
 	Checkout []checkoutConfig `json:"checkout"`
 	Author   *authorConfig    `json:"author"`
 	SkipTLS  flag             `json:"insecureSkipTLSVerify"` // accepted; the server's configuration decides
-	Modules  flag             `json:"recurseSubmodules"`     // accepted; submodules are never entered
+	Modules  flag             `json:"recurseSubmodules"`     // accepted, and the loader warns: submodules are never entered
 	Blobless flag             `json:"blobless"`              // accepted; only what is read is fetched
 }
 
@@ -25,7 +27,7 @@ type checkoutConfig struct {
 	Tag    string   `json:"tag"`
 	As     string   `json:"as"`
 	Create flag     `json:"create"`
-	Sparse []string `json:"sparse"` // accepted; only what is read is fetched
+	Sparse []string `json:"sparse"`
 }
 
 // key is what the output calls the checkout.
@@ -34,6 +36,24 @@ func (c checkoutConfig) key() string {
 		return c.As
 	}
 	return c.Path
+}
+
+// folders are the paths of sparse, cleaned. They name folders from the repository's root on, and no patterns.
+func (c checkoutConfig) folders() ([]string, error) {
+	var folders []string
+	for _, name := range c.Sparse {
+		folder := path.Clean(name)
+		switch {
+		case name == "", strings.ContainsAny(name, "*?[!\\\x00"):
+			return nil, fmt.Errorf("config.checkout.sparse of %q holds %q, which is no folder: name folders from the repository's root on, "+
+				"without patterns, as in sparse: [base, env/prod]", c.Path, name)
+		case path.IsAbs(folder), folder == "..", strings.HasPrefix(folder, "../"):
+			return nil, fmt.Errorf("config.checkout.sparse of %q holds %q, which leaves the repository: name folders from its root on, as in %s",
+				c.Path, name, strings.TrimLeft(folder, "./"))
+		}
+		folders = append(folders, folder)
+	}
+	return folders, nil
 }
 
 type authorConfig struct {
@@ -52,6 +72,9 @@ func (r *run) gitClone(ctx context.Context, _ promote.Step, c config) (outcome, 
 	commits := map[string]any{}
 	for _, one := range cfg.Checkout {
 		out := checkout{path: one.Path, git: repository, own: own}
+		if out.sparse, err = one.folders(); err != nil {
+			return outcome{}, err
+		}
 		if err := r.revision(ctx, &out, one); err != nil {
 			return outcome{}, err
 		}
@@ -203,6 +226,9 @@ func (r *run) replayClone(ctx context.Context, step promote.Step) error {
 	commits, _ := r.outputs[step.As]["commits"].(map[string]any)
 	for _, one := range cfg.Checkout {
 		out := checkout{path: one.Path, git: repository, own: own, branch: promote.Branch(one.Branch)}
+		if out.sparse, err = one.folders(); err != nil {
+			return fmt.Errorf("step %s: %w", label(step), err)
+		}
 		if own && out.branch == "" && one.Commit == "" && one.Tag == "" {
 			out.branch = r.Repository.Branch
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
@@ -36,6 +37,9 @@ func (r *run) gitCommit(ctx context.Context, _ promote.Step, c config) (outcome,
 	if err := r.author(cfg.Author); err != nil {
 		return outcome{}, err
 	}
+	if err := checkout.keepsToSparse(); err != nil {
+		return outcome{}, err
+	}
 	id, err := r.commit(ctx, checkout, message+r.trailers())
 	switch {
 	case errors.Is(err, git.ErrNoChange):
@@ -50,6 +54,16 @@ func (r *run) gitCommit(ctx context.Context, _ promote.Step, c config) (outcome,
 		return outcome{}, fmt.Errorf("read the new commit: %w", err)
 	}
 	return succeeded(map[string]any{"commit": id}), nil
+}
+
+// keepsToSparse refuses to commit files that a sparse checkout leaves out, as git-add(1) does.
+func (c *checkout) keepsToSparse() error {
+	for _, name := range slices.Sorted(maps.Keys(c.edits)) {
+		if !c.tree.Includes(name) {
+			return fmt.Errorf("an earlier step wrote %q, which is not checked out: %s, or write it outside of the checkout", name, c.widen(name))
+		}
+	}
+	return nil
 }
 
 // commit makes one commit of a checkout's edits. Where a file takes the place of a folder, or a folder that of a file, the

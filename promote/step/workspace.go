@@ -37,7 +37,8 @@ type checkout struct {
 	branch promote.Branch // empty when a commit or a tag was checked out
 	base   promote.Commit // what was checked out
 	head   promote.Commit // base, or the last commit made on it
-	tree   *git.Tree      // of head
+	sparse []string       // the folders that are checked out, with the files above them; none is everything
+	tree   *git.Tree      // of head, as far as it is checked out
 	edits  map[string]entry
 	fresh  bool // the branch does not exist yet; base is its first, empty commit
 }
@@ -98,6 +99,9 @@ func (c *checkout) load(ctx context.Context) error {
 		return err
 	}
 	tree, err := c.git.Tree(ctx, string(c.head))
+	if err == nil && len(c.sparse) > 0 {
+		tree = tree.Sparse(c.sparse...)
+	}
 	c.tree = tree
 	return err
 }
@@ -199,6 +203,9 @@ func (c *checkout) file(ctx context.Context, name, inside string) (entry, error)
 	data, err := c.tree.ReadFileContext(ctx, inside)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if !c.tree.Includes(inside) {
+			return entry{}, &missingError{fmt.Sprintf("%q is not checked out: %s", name, c.widen(inside))}
+		}
 		return entry{}, &missingError{fmt.Sprintf("%q: no such file on %s at %s; %s", name, c.source(), c.head.Short(), c.near(inside))}
 	case err != nil:
 		return entry{}, fmt.Errorf("%q: %w", name, err)
@@ -210,6 +217,11 @@ func (c *checkout) file(ctx context.Context, name, inside string) (entry, error)
 		file.mode = info.Mode().Perm()
 	}
 	return file, nil
+}
+
+// widen says what to do about a file that a sparse checkout leaves out.
+func (c *checkout) widen(inside string) string {
+	return fmt.Sprintf("add %q to sparse, in the git-clone step that checks out ./%s (it has %s)", path.Dir(inside), c.path, limited(c.sparse, 8))
 }
 
 // source names what is checked out, for people.
