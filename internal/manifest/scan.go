@@ -13,22 +13,16 @@ import (
 	"sync"
 )
 
-// Kind names a kind of Kubernetes object without its version.
+// Kind names a kind of Kubernetes object without its version. In a [Query], an empty Kind stands for all of the group.
 type Kind struct{ Group, Kind string }
 
 // String prints "group/Kind".
 func (k Kind) String() string { return k.Group + "/" + k.Kind }
 
-// Kargo lists the kinds of a promotion pipeline.
+// Kargo lists the kinds of a promotion pipeline: all of Kargo's group, so that a mistyped kind is found too.
 func Kargo() []Kind {
-	const group = "kargo.akuity.io"
 	return []Kind{
-		{group, "Project"},
-		{group, "ProjectConfig"},
-		{group, "Warehouse"},
-		{group, "Stage"},
-		{group, "PromotionTask"},
-		{group, "ClusterPromotionTask"},
+		{Group: "kargo.akuity.io"},
 		{"argoproj.io", "AnalysisTemplate"},
 		{"argoproj.io", "ClusterAnalysisTemplate"},
 	}
@@ -387,7 +381,7 @@ func (m matcher) find(name string, data []byte) File {
 			problems = append(problems, err)
 			continue
 		}
-		if slices.Contains(m.kinds, doc.GroupKind()) {
+		if m.wants(doc.GroupKind()) {
 			f.Documents = append(f.Documents, doc)
 		}
 	}
@@ -409,20 +403,37 @@ func (m matcher) mentions(data []byte) bool {
 	return false
 }
 
-// head returns the wanted kind that a line at the left edge names, as in "kind: Stage"; ok is false when none does. A
-// document in flow style, such as JSON, has no such lines and counts as candidate of no known kind.
+// wants reports whether a kind is wanted, by its name or as one of its group.
+func (m matcher) wants(kind Kind) bool {
+	return slices.Contains(m.kinds, kind) || slices.Contains(m.kinds, Kind{Group: kind.Group})
+}
+
+// head returns the kind that a line at the left edge names, as in "kind: Stage", where that may be a wanted one; ok is false
+// when it is none. A document in flow style, such as JSON, has no such lines and counts as candidate of no known kind.
 func (m matcher) head(raw []byte) (kind string, ok bool) {
 	if trimmed := bytes.TrimSpace(raw); bytes.HasPrefix(trimmed, []byte("{")) || bytes.HasPrefix(trimmed, []byte("---")) {
 		return "", true
 	}
+	group, known := "", 0
 	for line := range bytes.Lines(raw) {
-		key, value, found := bytes.Cut(line, []byte(":"))
-		if !found || string(bytes.Trim(key, `"'`)) != "kind" {
-			continue
+		key, value, _ := bytes.Cut(line, []byte(":"))
+		switch string(bytes.Trim(key, `"'`)) {
+		case "kind":
+			kind = plain(value)
+			known++
+		case "apiVersion":
+			group, _, _ = strings.Cut(plain(value), "/")
+			known++
 		}
-		value, _, _ = bytes.Cut(value, []byte(" #"))
-		kind = string(bytes.Trim(bytes.TrimSpace(value), `"'`))
-		return kind, slices.ContainsFunc(m.kinds, func(k Kind) bool { return k.Kind == kind })
+		if known == 2 {
+			break
+		}
 	}
-	return "", false
+	return kind, kind != "" && slices.ContainsFunc(m.kinds, func(k Kind) bool { return k.Kind == kind || k == Kind{Group: group} })
+}
+
+// plain is the text of a scalar that stands on one line.
+func plain(value []byte) string {
+	value, _, _ = bytes.Cut(value, []byte(" #"))
+	return string(bytes.Trim(bytes.TrimSpace(value), `"'`))
 }

@@ -103,6 +103,26 @@ func TestScan(t *testing.T) {
 	}
 }
 
+// TestScanForAGroup looks for every kind of Kargo, also for mistyped ones, and for two kinds of a group with many others.
+func TestScanForAGroup(t *testing.T) {
+	tree := fstest.MapFS{
+		"broken.yaml":  {Data: []byte("apiVersion: kargo.akuity.io/v1alpha1\nkind: Stag\nspec: [\n")},
+		"json.json":    {Data: []byte(`{"kind": "Stage", "apiVersion": "kargo.akuity.io/v1alpha1"}`)},
+		"mention.yaml": {Data: []byte("apiVersion: argoproj.io/v1alpha1\nkind: Application\nx: kargo.akuity.io/Stage\nspec: [\n")},
+		"order.yaml":   {Data: []byte("kind: \"Stag\" # mistyped\nmetadata: {name: a}\n'apiVersion': kargo.akuity.io/v2\n")},
+		"other.yaml":   {Data: []byte("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\n---\napiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\n")},
+		"untyped.yaml": {Data: []byte("apiVersion: kargo.akuity.io/v1alpha1\n")},
+	}
+	files, err := Scan(t.Context(), tree, Query{Kinds: Kargo()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"broken.yaml:3: not YAML: did not find expected node content", "json.json:1 Stage", "order.yaml:1 Stag", "other.yaml:1 AnalysisTemplate"}
+	if diff := cmp.Diff(want, describe(files)); diff != "" {
+		t.Errorf("found (-want +got):\n%s", diff)
+	}
+}
+
 func TestIndexReadsUnchangedFoldersOnce(t *testing.T) {
 	index := NewIndex(100)
 	scan := func(tree *gitTree) []string {

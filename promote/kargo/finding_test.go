@@ -160,6 +160,10 @@ func TestFindings(t *testing.T) {
 		{"a requirement that needs no values", "        name: frontend-dev\n      auto", "        matchExpressions: [{key: tier, operator: Exists, values: [a]}]\n      auto"},
 		{"a requirement without a label", "        name: frontend-dev\n      auto", "        matchExpressions: [{operator: Exists}]\n      auto"},
 		{"a rollback after an unknown phase", "      autoPromotionEnabled: true", "      autoPromotionEnabled: true\n      autoRollback: {onPromotion: [Failed, Slow], onVerification: [Errored]}"},
+		{"a kind that is mistyped", "kind: Warehouse", "kind: Warehose"},
+		{"a kind that Kargo does not have", "kind: Warehouse", "kind: Gate"},
+		{"a kind that is not read", "kind: Warehouse\nmetadata:\n  name: frontend-image\n", "kind: ClusterConfig\nmetadata:\n  name: cluster\n"},
+		{"what has no effect in a ProjectConfig", "  promotionPolicies:", "  webhookReceivers: [{name: github}]\n  freightLinks: []\n  stageLinks: [{name: a}]\n  promotionPolicies:"},
 		{"promotion windows", "  promotionPolicies:", "  promotionWindows: [{name: night}]\n  promotionPolicies:"},
 
 		// The warehouse.

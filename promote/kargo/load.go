@@ -27,7 +27,11 @@ const (
 	kindClusterAnalysis = "ClusterAnalysisTemplate"
 )
 
-// Load reads the Kargo manifests among docs and passes over everything else. Pipelines come in the order in which their
+// kinds lists those of Kargo's group that are read.
+var kinds = []string{kindProject, kindProjectConfig, kindWarehouse, kindStage, kindTask, kindClusterTask}
+
+// Load reads the Kargo manifests among docs and passes over everything else; a kind of Kargo's group that is not read is a
+// finding. Pipelines come in the order in which their
 // projects are first seen, warehouses and stages in the order of docs, findings in the order of files and lines. Equal docs
 // give equal results.
 //
@@ -129,7 +133,35 @@ func (l *loader) read(doc manifest.Document, all []manifest.Document) {
 		read(l, doc, all, func(o object, m taskManifest) { l.tasks[o.ref()] = task{o, m} })
 	case kindAnalysis, kindClusterAnalysis:
 		read(l, doc, all, func(o object, m analysisManifest) { l.analyses[o.ref()] = analysis{o, m} })
+	default:
+		l.unread(doc)
 	}
+}
+
+// unread says of a manifest of Kargo's group that it counts for nothing.
+func (l *loader) unread(doc manifest.Document) {
+	kind := doc.GroupKind().Kind
+	var meta struct {
+		manifest.Envelope
+	}
+	_ = manifest.DecodeKnown(doc, &meta) // for its name, if it has a usable one
+	o := object{doc: doc, kind: kind, name: meta.Metadata.Name}
+	if why, known := unreadKinds[kind]; known {
+		l.warn(o, "kind", "not-read", fmt.Sprintf("%s is not read: %s", kind, why), "")
+		return
+	}
+	remedy := "known kinds: " + strings.Join(kinds, ", ")
+	if near, ok := promote.Nearest(kind, kinds); ok {
+		remedy = fmt.Sprintf("did you mean %q?", near)
+	}
+	l.fail(o, "kind", "unknown-kind", fmt.Sprintf("%s has no kind %q", group, bounded(kind)), remedy)
+}
+
+// unreadKinds are the kinds of Kargo that no pipeline needs, with what to know instead.
+var unreadKinds = map[string]string{
+	"ClusterConfig": "webhooks of registries are registryWebhooks in the server's configuration",
+	"Freight":       "freight is found again, or made with `lockkeeper freight create`",
+	"Promotion":     "what was promoted stands in the ledger",
 }
 
 // groupOf is the API group of a kind.
@@ -282,6 +314,16 @@ func (l *loader) readProjectConfig(o object, m projectConfigManifest) {
 	}
 	if present(m.Spec.PromotionWindows) {
 		l.warn(o, "spec.promotionWindows", "not-enforced", "promotionWindows are not enforced", "hold the stages instead with /hold")
+	}
+	if present(m.Spec.WebhookReceivers) {
+		l.warn(o, "spec.webhookReceivers", "no-effect", "webhookReceivers have no effect: no Secret of the cluster is read",
+			"name the receivers in registryWebhooks of the server's configuration")
+	}
+	if present(m.Spec.FreightLinks) {
+		l.warn(o, "spec.freightLinks", "no-effect", "freightLinks have no effect: there is no dashboard to show them", "")
+	}
+	if present(m.Spec.StageLinks) {
+		l.warn(o, "spec.stageLinks", "no-effect", "stageLinks have no effect: there is no dashboard to show them", "")
 	}
 }
 

@@ -21,9 +21,9 @@ type projectConfigManifest struct {
 	Spec struct {
 		PromotionPolicies []policy  `json:"promotionPolicies"`
 		PromotionWindows  yaml.Node `json:"promotionWindows"`
-		WebhookReceivers  any       `json:"webhookReceivers"`
-		FreightLinks      any       `json:"freightLinks"`
-		StageLinks        any       `json:"stageLinks"`
+		WebhookReceivers  yaml.Node `json:"webhookReceivers"`
+		FreightLinks      yaml.Node `json:"freightLinks"`
+		StageLinks        yaml.Node `json:"stageLinks"`
 	} `json:"spec"`
 }
 
