@@ -56,9 +56,9 @@ func title(d Description) string {
 		return truncate(clean(d.Promotion.Title), 200)
 	}
 	moved := ""
-	for _, move := range d.Promotion.Moves {
-		if slices.Contains(d.Freight.labels(), move.After) && move.Before != "" {
-			moved = move.Before + " → "
+	for _, move := range distinctMoves(Evidence{Moves: d.Promotion.Moves, Rendered: d.Evidence.Rendered}) {
+		if before := tagOf(move.Before); before != "" && slices.Contains(d.Freight.labels(), tagOf(move.After)) {
+			moved = before + " → "
 			break
 		}
 	}

@@ -71,6 +71,7 @@ func TestTitle(t *testing.T) {
 		{"the version alone", "", nil, version("1.0.1"), "dev: 1.0.1"},
 		{"from and to", "", []Move{{Before: "x", After: "y"}, moved}, version("1.0.1"), "dev: 1.0.0 → 1.0.1"},
 		{"from nothing", "", []Move{{After: "1.0.1"}}, version("1.0.1"), "dev: 1.0.1"},
+		{"from and to as images", "", []Move{{Before: "r/web:1.0.0@sha256:aa", After: "r/web:1.0.1@sha256:bb"}}, version("1.0.1"), "dev: 1.0.0 → 1.0.1"},
 		{"the task's own", "Deploy\nweb  now", []Move{moved}, version("1.0.1"), "Deploy web now"},
 		{"a task's own that says nothing", " \n", nil, version("1.0.1"), "dev: 1.0.1"},
 		{"too long", strings.Repeat("ä", 300), nil, version("1.0.1"), strings.Repeat("ä", 98) + "…"},

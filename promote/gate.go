@@ -99,7 +99,7 @@ func GateNames() []Gate {
 		{Name: GatePipeline, Reason: "the pipeline's files have no error"},
 		{Name: GateRender, Reason: "every application that the change touches renders at its head"},
 		{Name: GateFreight, Reason: "the freight is available to the stage: verified upstream, and soaked"},
-		{Name: GateDowngrade, Reason: "no version goes back, and nobody added commits to the proposal"},
+		{Name: GateDowngrade, Reason: "no version goes back, in what steps write and in what is rendered, and nobody added commits to the proposal"},
 		{Name: GateImage, Reason: "each image exists in its registry at the digest that was recorded"},
 		{Name: GateHold, Reason: "nobody holds the stage, and no step that comes before the merge waits"},
 		{Name: GateApplication, Reason: "the Argo CD application exists and authorizes the stage"},
@@ -114,6 +114,7 @@ type Evidence struct {
 	Images       []ImageEvidence
 	Applications []ApplicationEvidence
 	Moves        []Move // of the promotion; empty unless Head is the head that it proposed
+	Rendered     []Move // the images that change in what applications deploy, whatever made them change; empty when nothing is rendered
 	Diff         string // the rendered diff as Markdown
 }
 
@@ -224,16 +225,17 @@ func judgeFindings(findings []Finding, clean string) (Verdict, string) {
 	return Block, joinLimited(broken, 3)
 }
 
-// judgeDowngrade compares what the promotion wrote. What other commits wrote is not known: people who added them answer for
-// them, and such a head is never merged but by a person.
+// judgeDowngrade compares what the promotion wrote, and what comes of it: a step that writes into one branch what another one
+// gets rendered has no older value to compare with. For commits that people added they answer, and such a head is never merged
+// but by a person.
 func judgeDowngrade(in gateInput) (Verdict, string) {
 	if in.evidence.Head != in.proposed {
 		return Skip, "commits were added by hand: their versions were not compared, and Lockkeeper does not merge them"
 	}
 	var back, forward []string
-	for _, move := range in.evidence.Moves {
+	for _, move := range distinctMoves(in.evidence) {
 		order, ok := versions(nil).compareBy(in.strategyOf(tagOf(move.After)), tagOf(move.After), tagOf(move.Before))
-		text := fmt.Sprintf("%s → %s", move.Before, move.After)
+		text := move.Before + " → " + move.After
 		switch {
 		case ok && order < 0:
 			back = append(back, fmt.Sprintf("%s in %s", text, move.File))
@@ -254,6 +256,20 @@ func judgeDowngrade(in gateInput) (Verdict, string) {
 		return Pass, joinLimited(slices.Compact(forward), 3)
 	}
 	return Pass, "no version goes back"
+}
+
+// distinctMoves are the moves that steps made, and those rendered ones that say something else.
+func distinctMoves(e Evidence) []Move {
+	moves := slices.Clip(e.Moves)
+	for _, rendered := range e.Rendered {
+		same := func(m Move) bool {
+			return tagOf(m.Before) == tagOf(rendered.Before) && tagOf(m.After) == tagOf(rendered.After)
+		}
+		if !slices.ContainsFunc(moves, same) {
+			moves = append(moves, rendered)
+		}
+	}
+	return moves
 }
 
 // strategyOf is how the warehouse chose a tag of the freight: what is newer by one strategy may be lower by another. Of a tag

@@ -22,6 +22,7 @@ func TestGates(t *testing.T) {
 		return evidence(headOne, func(v *Evidence) { v.Applications = e })
 	}
 	moves := func(m ...Move) edit { return evidence(headOne, func(v *Evidence) { v.Moves = m }) }
+	rendered := func(m ...Move) edit { return evidence(headOne, func(v *Evidence) { v.Rendered = m }) }
 	for _, c := range []struct {
 		gate    string
 		name    string
@@ -85,6 +86,30 @@ func TestGates(t *testing.T) {
 		{GateDowngrade, "the same value in several files is said once", open(moves(Move{Before: "1", After: "2"}, Move{Before: "1", After: "2"})), Pass, "1 → 2"},
 		{GateDowngrade, "one of two goes back", open(moves(Move{Before: "1", After: "2"}, Move{File: "b.yaml", Before: "2.1", After: "2.0"})), Block, "2.1 → 2.0 in b.yaml goes back; to do this on purpose comment `/promote dev`"},
 		{GateDowngrade, "a registry with a port is no version", open(moves(Move{File: "b.yaml", Before: "reg:5001/web", After: "reg:5000/web"})), Pass, "no version goes back"},
+		{
+			GateDowngrade, "what is rendered goes back, where steps had nothing to compare with",
+			open(moves(Move{File: "base/kustomization.yaml", After: "r/web:1.0.1"}), rendered(Move{File: "application web-dev", Before: "r/web:1.0.2", After: "r/web:1.0.1"})),
+			Block, "r/web:1.0.2 → r/web:1.0.1 in application web-dev goes back; to do this on purpose comment `/promote dev`",
+		},
+		{
+			GateDowngrade, "what is rendered says what a step wrote",
+			open(rendered(Move{File: "application web-dev", Before: "r/web:1.0.0@sha256:aa", After: "r/web:1.0.1"})), Pass, "1.0.0 → 1.0.1",
+		},
+		{
+			GateDowngrade, "what is rendered goes forward", open(moves(), rendered(Move{File: "application web-dev", Before: "r/web:1.0.0", After: "r/web:1.0.1"})),
+			Pass, "r/web:1.0.0 → r/web:1.0.1",
+		},
+		{
+			GateDowngrade, "an image that the freight does not hold goes back", open(rendered(Move{File: "application web-dev", Before: "r/side:3", After: "r/side:2"})),
+			Block, "r/side:3 → r/side:2 in application web-dev goes back; to do this on purpose comment `/promote dev`",
+		},
+		{
+			GateDowngrade, "what is rendered of the others in a change is theirs to answer for",
+			open(rendered(Move{File: "application web-prod", Before: "r/web:1.0.5", After: "r/web:1.0.4"}), func(s *State) {
+				p := &s.History.Promotions[len(s.History.Promotions)-1]
+				p.With = []StageRef{dev}
+			}), Pass, "no version goes back",
+		},
 		{GateDowngrade, "on purpose", open(moves(Move{File: "b.yaml", Before: "2.1", After: "2.0"}), wished(promotion(dev, 2, "1.0.1"))), Pass, "goes back because a person asked for it: 2.1 → 2.0 in b.yaml"},
 		{GateDowngrade, "two projects with such a stage", open(otherProject, moves(Move{File: "b.yaml", Before: "2", After: "1"})), Block, "2 → 1 in b.yaml goes back; to do this on purpose comment `/promote shop/dev`"},
 		{GateDowngrade, "commits that were added by hand", open(pushed(headTwo), found(headTwo, "1.0.1")), Skip, "commits were added by hand: their versions were not compared, and Lockkeeper does not merge them"},

@@ -382,6 +382,9 @@ func (s *stageDecision) description(active Promotion, freight Freight, head Comm
 	evidence.Findings = append(slices.Clip(evidence.Findings), besides...)
 	if len(active.With) > 0 && head == active.Head { // those of the others are theirs to answer for
 		evidence.Moves = active.Moves
+		evidence.Rendered = slices.DeleteFunc(slices.Clone(evidence.Rendered), func(m Move) bool {
+			return !slices.Contains(freight.labels(), tagOf(m.After))
+		})
 	}
 	in := s.input(freight, evidence, s.askedFor(active))
 	if p, waits := s.unready(active); waits && p.Waits != WaitsChange {

@@ -105,6 +105,7 @@ func TestFerry(t *testing.T) {
 	t.Run("both productions wait until uat has soaked", func(t *testing.T) { b.ferrySoaks(t) })
 	b.ahead = 25 * time.Hour
 	t.Run("then both open at once", func(t *testing.T) { b.ferryArrives(t) })
+	t.Run("what somebody put on a branch is not taken back by itself", func(t *testing.T) { b.ferryGoesBack(t, image) })
 	t.Run("a ferry that does not sail stops its freight", func(t *testing.T) { b.ferrySinks(t, measured, image) })
 }
 
@@ -191,20 +192,39 @@ func (b *bed) ferryArrives(t *testing.T) {
 	}
 }
 
-func (b *bed) ferrySinks(t *testing.T, measured *harbour, image string) {
-	measured.set("ferry-of-test", "aground")
+// ferryGoesBack has an older version proposed than the one that runs: the files on main know nothing of it.
+func (b *bed) ferryGoesBack(t *testing.T, image string) {
+	b.edit("env/test", "ferry-test-deployment-ferry.yaml", "ferry:1.4.0", "ferry:1.6.0")
 	b.push(t, image, "1.5.0")
 	change, ok := openOf(b.sweep(), "ferry/test")
 	if !ok {
 		t.Fatal("1.5.0 is not proposed")
 	}
+	if want := "test: 1.6.0 → 1.5.0"; !strings.HasPrefix(change.Title, want) {
+		t.Errorf("title %q, want %q", change.Title, want)
+	}
+	contains(t, change.Description, "❌ | downgrade | "+image+":1.6.0 → "+image+":1.5.0 in application argocd/ferry-test goes back")
+	if have := b.status(change.Head); !strings.HasPrefix(have, "failed: 6 of 7 gates pass; downgrade: ") {
+		t.Errorf("status %q", have)
+	}
+	b.run(b.you.comment(change.Number, "/promote"))
+	b.until("test to run it", func(o reconcile.Outcome) bool { return strings.HasPrefix(stageOf(o, "ferry/test").Runs, "1.5.0") })
+}
+
+func (b *bed) ferrySinks(t *testing.T, measured *harbour, image string) {
+	measured.set("ferry-of-test", "aground")
+	b.push(t, image, "1.7.0")
+	change, ok := openOf(b.sweep(), "ferry/test")
+	if !ok {
+		t.Fatal("1.7.0 is not proposed")
+	}
 	b.you.merge(change)
 	outcome := b.until("the promotion to fail", func(o reconcile.Outcome) bool {
 		have := promotions(o, "ferry/test")
-		return strings.HasPrefix(have[len(have)-1], "1.5.0") && strings.HasSuffix(have[len(have)-1], string(promote.PhaseFailed))
+		return strings.HasPrefix(have[len(have)-1], "1.7.0") && strings.HasSuffix(have[len(have)-1], string(promote.PhaseFailed))
 	})
 	for _, stage := range []string{"ferry/uat", "ferry/prod-north"} {
-		if change, open := openOf(outcome, stage); open {
+		if change, open := openOf(outcome, stage); open && strings.Contains(change.Title, "1.7.0") {
 			t.Errorf("%s is offered it: %+v", stage, change)
 		}
 	}

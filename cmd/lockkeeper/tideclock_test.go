@@ -42,8 +42,8 @@ func TestTideclock(t *testing.T) {
 			t.Errorf("a change for uat: %+v", change)
 		}
 	})
-	t.Run("what goes straight to main is a merge request all the same", func(t *testing.T) { b.tideMove(t, desk, "test", "test: 1.10.0") })
-	t.Run("uat does once test has", func(t *testing.T) { b.tideMove(t, desk, "uat", "uat: 1.10.0") })
+	t.Run("what goes straight to main is a merge request all the same", func(t *testing.T) { b.tideMove(t, desk, "test", "test: 1.0.0 → 1.10.0") })
+	t.Run("uat does once test has", func(t *testing.T) { b.tideMove(t, desk, "uat", "uat: 1.0.0 → 1.10.0") })
 	t.Run("prod opens the pull request that the task describes", func(t *testing.T) {
 		b.tideMove(t, desk, "prod", "Tide clock 1.10.0 to prod")
 	})

@@ -70,8 +70,26 @@ func (r *Reconciler) compare(ctx context.Context, key evidenceKey, target promot
 		return evidence, fmt.Errorf("render %s and %s: %w", key.base.Short(), key.head.Short(), err)
 	}
 	evidence.Findings = headFindings(comparison)
-	evidence.Diff = diff.Markdown(diff.Compare(DiffApps(comparison)), diff.MarkdownOptions{})
+	report := diff.Compare(DiffApps(comparison))
+	evidence.Rendered = renderedMoves(report)
+	evidence.Diff = diff.Markdown(report, diff.MarkdownOptions{})
 	return evidence, nil
+}
+
+// renderedMoves are the images that get another version, each once: one that goes from and to the same in many places would
+// say it as often.
+func renderedMoves(report diff.Report) []promote.Move {
+	var moves []promote.Move
+	seen := map[[2]string]bool{}
+	for _, image := range report.Images() {
+		if pair := [2]string{image.Before, image.After}; !seen[pair] {
+			seen[pair] = true
+			moves = append(moves, promote.Move{
+				File: "application " + image.App, Key: image.ID.Kind + "/" + image.ID.Name, Before: image.Before, After: image.After,
+			})
+		}
+	}
+	return moves
 }
 
 func (r *Reconciler) repository(ctx context.Context, commit promote.Commit) (render.Repository, error) {

@@ -43,6 +43,32 @@ func (r imageRef) version() string {
 	}
 }
 
+// ImageChange is a container that gets another version of its image.
+type ImageChange struct {
+	App           string
+	ID            object.ID
+	Before, After string // the references, such as ghcr.io/acme/web:1.0.1
+}
+
+// Images returns the containers that get another version of the image that they run, in the order of the report. Those that
+// come, go or get another image are not among them.
+func (r Report) Images() []ImageChange {
+	var images []ImageChange
+	for _, app := range r.Apps {
+		for _, o := range app.Objects {
+			for _, f := range o.Fields {
+				before, were := f.Before.(string)
+				after, are := f.After.(string)
+				inContainer := f.steps[len(f.steps)-1].field() == "image" && containerList(f.steps[:len(f.steps)-1])
+				if were && are && inContainer && parseImage(before).repo == parseImage(after).repo {
+					images = append(images, ImageChange{App: app.Name, ID: o.ID, Before: before, After: after})
+				}
+			}
+		}
+	}
+	return images
+}
+
 // image collects what a changed field says about images.
 func (c *collector) image(o ObjectChange, f FieldChange) {
 	last := f.steps[len(f.steps)-1]
