@@ -1,4 +1,5 @@
-// Package architecture holds one test: that packages import in the direction that docs/architecture.md draws.
+// Package architecture holds the tests of how the repository is laid out: packages import in the direction that
+// docs/architecture.md draws, and the root holds what belongs there.
 package architecture
 
 import (
@@ -6,7 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -145,4 +149,32 @@ func matchesAny(name string, patterns []string) bool {
 
 func matches(name, pattern string) bool {
 	return name == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(name, pattern)
+}
+
+// topLevel is all that the repository's root may hold.
+var topLevel = []string{
+	".ci", ".gitignore", ".gitlab-ci-template.yml", ".golangci.yml", "LICENSE", "Makefile", "README.md", "action.yml", "bot", "ci", "cmd", "deploy",
+	"docs", "examples", "go.mod", "go.sum", "internal", "promote", "render",
+}
+
+// maxTracked is the largest file that the repository may hold: what is larger is a program or a recording that slipped in.
+const maxTracked = 2 << 20
+
+func TestNothingSlippedIntoTheRepository(t *testing.T) {
+	const root = "../.."
+	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
+		t.Skip("not a checkout of Git, so nothing tells what belongs to the repository")
+	}
+	out, err := exec.CommandContext(t.Context(), "git", "-C", root, "ls-files", "-z").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
+		if first, _, _ := strings.Cut(name, "/"); !slices.Contains(topLevel, first) {
+			t.Errorf("%s: the root holds nothing else than %s", name, strings.Join(topLevel, " "))
+		}
+		if info, err := os.Lstat(filepath.Join(root, name)); err == nil && info.Size() > maxTracked {
+			t.Errorf("%s has %d bytes, at most %d", name, info.Size(), maxTracked)
+		}
+	}
 }
