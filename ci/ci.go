@@ -5,7 +5,8 @@
 // # Exit codes
 //
 //	0  done, or nothing to do
-//	1  something failed: the run itself, a promotion that ended in it, or a stage that cannot go on without a correction
+//	1  something failed: the run itself, the command that it was given, a promotion that ended in it, or a stage that cannot
+//	   go on without a correction
 //	   (the job in which a promotion failed says so; those after it do not repeat it)
 //	2  a promotion is on its way and waits: for a gate, a merge, or Argo CD
 package ci
@@ -36,6 +37,7 @@ type Runner interface {
 // Config is what a job works with.
 type Config struct {
 	Runner   Runner                                           // required
+	Command  promote.Comment                                  // what the job is told to do, as in a comment; no Body: nothing
 	Wait     time.Duration                                    // how long to go on while a delivery is on its way; 0: not at all
 	Progress io.Writer                                        // required: told what is done, a line each
 	Now      func() time.Time                                 // required
@@ -48,7 +50,7 @@ const minPause = time.Second
 // Result is how a job ended.
 type Result struct {
 	Outcome reconcile.Outcome // of the last run, with what all runs applied
-	Exit    int               // one of the exit codes; ExitFailed whenever Run returned an error
+	Exit    int               // one of the exit codes; ExitFailed whenever Run returned an error, or the command was refused
 }
 
 // Run runs the loop, and again while something is being delivered and time is left. The Result is of use also when there is
@@ -57,9 +59,12 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	started := cfg.Now()
 	deadline := started.Add(cfg.Wait)
 	var all []promote.Action
-	events := []promote.Event{{Kind: promote.EventSweep}}
+	options := reconcile.Options{Events: []promote.Event{{Kind: promote.EventSweep}}}
+	if cfg.Command.Body != "" {
+		options.Asked = []promote.Comment{cfg.Command}
+	}
 	for {
-		outcome, err := cfg.Runner.Run(ctx, reconcile.Options{Events: events})
+		outcome, err := cfg.Runner.Run(ctx, options)
 		for _, action := range outcome.Applied {
 			_, _ = fmt.Fprintf(cfg.Progress, "%s\n", action)
 		}
@@ -75,7 +80,7 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 		if err := cfg.Sleep(ctx, max(minPause, next.Sub(now))); err != nil {
 			return Result{Outcome: outcome, Exit: ExitFailed}, fmt.Errorf("wait for a delivery: %w", err)
 		}
-		events = nil
+		options = reconcile.Options{}
 	}
 }
 
@@ -91,6 +96,9 @@ func delivering(state promote.State) bool {
 // exit says how things stand after a job that began at started. A stage on hold is as a person wants it, and what an open
 // promotion is blocked by is shown to the people who look at its change: it waits.
 func exit(outcome reconcile.Outcome, started time.Time) int {
+	if refused(outcome.Applied) {
+		return ExitFailed
+	}
 	waiting := false
 	for _, stage := range outcome.Plan.Stages {
 		_, active := outcome.State.History.Active(stage.Stage)
@@ -107,6 +115,14 @@ func exit(outcome reconcile.Outcome, started time.Time) int {
 		return ExitWaiting
 	}
 	return ExitDone
+}
+
+// refused reports whether the command that the job was given was not obeyed.
+func refused(applied []promote.Action) bool {
+	return slices.ContainsFunc(applied, func(a promote.Action) bool {
+		reply, answered := a.(promote.Reply)
+		return answered && reply.Change == 0 && reply.Reaction == promote.ReactionDenied
+	})
 }
 
 // failed reports whether a promotion failed in this job, by itself or because its change was closed.

@@ -26,12 +26,13 @@ type world struct {
 	err      error // of the run after the last outcome
 	now      time.Time
 	events   [][]promote.Event
+	asked    [][]promote.Comment
 	slept    []time.Duration
 	asleep   error
 }
 
 func (w *world) Run(_ context.Context, options reconcile.Options) (reconcile.Outcome, error) {
-	w.events = append(w.events, options.Events)
+	w.events, w.asked = append(w.events, options.Events), append(w.asked, options.Asked)
 	if len(w.outcomes) == 0 {
 		return reconcile.Outcome{}, w.err
 	}
@@ -110,6 +111,9 @@ func TestExitCode(t *testing.T) {
 		), ExitFailed},
 		{"a promotion failed in an earlier job", outcome(with(ended(dev, promote.PhaseFailed, began.Add(-time.Second))), stage(dev, promote.Wait)), ExitDone},
 		{"a promotion succeeded in this job", outcome(with(ended(dev, promote.PhaseSucceeded, began)), stage(dev, promote.Pass)), ExitDone},
+		{"the command was obeyed", doing(outcome(with()), promote.Reply{Comment: 1, Reaction: promote.ReactionDone}), ExitDone},
+		{"the command was refused", doing(outcome(with()), promote.Reply{Comment: 1, Reaction: promote.ReactionDenied}), ExitFailed},
+		{"a comment on a change was refused", doing(outcome(with()), promote.Reply{Change: 1, Comment: 1, Reaction: promote.ReactionDenied}), ExitDone},
 		{"a promotion was superseded in this job", outcome(with(ended(dev, promote.PhaseAborted, began)), stage(dev, promote.Pass)), ExitDone},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -263,6 +267,27 @@ func TestRunTellsWhatWasDoneInAllRuns(t *testing.T) {
 	if diff := cmp.Diff([][]promote.Event{{{Kind: promote.EventSweep}}, nil}, w.events); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff([][]promote.Comment{nil, nil}, w.asked); diff != "" {
+		t.Errorf("commands (-want +got):\n%s", diff)
+	}
+}
+
+func TestACommandIsGivenToTheFirstRunAlone(t *testing.T) {
+	command := promote.Comment{ID: 7, AuthorID: 3, Author: "ann", Body: "/promote dev 1.0.2", At: began}
+	first := recheck(doing(outcome(with(promotion(dev, promote.PhaseDelivering))), promote.Reply{Comment: 7, Body: "Promoted."}), time.Second)
+	w := &world{outcomes: []reconcile.Outcome{first, outcome(with())}, now: began}
+	var progress strings.Builder
+	cfg := w.config(time.Minute, &progress)
+	cfg.Command = command
+	if _, err := Run(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]promote.Comment{{command}, nil}, w.asked); diff != "" {
+		t.Errorf("commands (-want +got):\n%s", diff)
+	}
+	if want := "answer: Promoted.\n"; progress.String() != want {
+		t.Errorf("progress is %q, want %q", &progress, want)
+	}
 }
 
 func TestRunThatFailsKeepsWhatWasDone(t *testing.T) {
@@ -286,6 +311,7 @@ func TestRunThatFailsKeepsWhatWasDone(t *testing.T) {
 
 func TestDetect(t *testing.T) {
 	gitlab := map[string]string{
+		"GITLAB_USER_LOGIN": "ann", "GITLAB_USER_ID": "41", "CI_PIPELINE_ID": "977",
 		"GITLAB_CI": "true", "CI_SERVER_URL": "https://gitlab.example.com:8443/git", "CI_PROJECT_PATH": "shop/deploy", "CI_DEFAULT_BRANCH": "main",
 	}
 	for _, test := range []struct {
@@ -294,8 +320,8 @@ func TestDetect(t *testing.T) {
 		want Environment
 	}{
 		{"a terminal", map[string]string{"HOME": "/root"}, Environment{}},
-		{"a GitLab job", gitlab, Environment{System: "gitlab", Server: "https://gitlab.example.com:8443/git", Project: "shop/deploy", Branch: "main"}},
-		{"a GitLab job that says little", map[string]string{"GITLAB_CI": "true"}, Environment{System: "gitlab"}},
+		{"a GitLab job", gitlab, Environment{System: "gitlab", Server: "https://gitlab.example.com:8443/git", Project: "shop/deploy", Branch: "main", User: "ann", UserID: 41, Run: 977}},
+		{"a GitLab job that says little", map[string]string{"GITLAB_CI": "true", "GITLAB_USER_ID": "ann"}, Environment{System: "gitlab"}},
 		{"a system that is not known", map[string]string{"CI": "true", "CI_PROJECT_PATH": "shop/deploy"}, Environment{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -319,6 +345,12 @@ func TestSummary(t *testing.T) {
 		{"nothing to do", Result{}, nil, "## Lockkeeper: nothing to do\n"},
 		{"done", Result{Outcome: doing(reconcile.Outcome{}, hold)}, nil, "## Lockkeeper: done\n\nDone in this job:\n\n    " + hold.String() + "\n"},
 		{"waiting", Result{Outcome: outcome(with(), stage(dev, promote.Wait)), Exit: ExitWaiting}, nil, "## Lockkeeper: a promotion is on its way and waits\n\n" + table},
+		{
+			"refused",
+			Result{Exit: ExitFailed, Outcome: doing(reconcile.Outcome{}, promote.Reply{Body: "No.\nNot `so`.", Reaction: promote.ReactionDenied})},
+			nil,
+			"## Lockkeeper: the command was refused\n\nDone in this job:\n\n    answer: No.\n    Not `so`.\n",
+		},
 		{"failed", Result{Exit: ExitFailed}, nil, "## Lockkeeper: a promotion failed, or a stage needs a correction\n"},
 		{
 			"an error, whose text cannot leave its block",

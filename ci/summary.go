@@ -29,6 +29,8 @@ func (r Result) headline(err error) string {
 	switch {
 	case err != nil:
 		return "the run failed"
+	case refused(r.Outcome.Applied):
+		return "the command was refused"
 	case r.Exit == ExitFailed:
 		return "a promotion failed, or a stage needs a correction"
 	case r.Exit == ExitWaiting:

@@ -183,7 +183,7 @@ type WithdrawRejection struct {
 
 // Reply answers a command.
 type Reply struct {
-	Change   int
+	Change   int // 0 answers who started the run
 	Comment  int // the comment that is answered
 	Body     string
 	Reaction Reaction
@@ -341,6 +341,9 @@ func (a RecordRequest) String() string {
 }
 
 func (a Reply) String() string {
+	if a.Change == 0 {
+		return "answer: " + a.Body
+	}
 	return fmt.Sprintf("reply to comment %d on change %d", a.Comment, a.Change)
 }
 

@@ -12,7 +12,7 @@ func (d *decision) wanted(c Command) (StageRef, Freight, error) {
 	of, hasFreight := d.freightOf(c.Change)
 	if len(c.Arguments) == 0 {
 		if !onProposal || !hasFreight {
-			return StageRef{}, Freight{}, fmt.Errorf("this change is not a promotion: name the stage, as in %s", d.example(VerbPromote))
+			return StageRef{}, Freight{}, fmt.Errorf("nothing says which stage: name it, as in %s", d.example(VerbPromote))
 		}
 		if c.Change.State != ChangeMerged {
 			return here, of, nil
@@ -135,7 +135,7 @@ func (d *decision) stageNamed(c Command) (StageRef, []string, error) {
 	here, onProposal := d.stageOf(c.Change)
 	if len(c.Arguments) == 0 {
 		if !onProposal {
-			return StageRef{}, nil, fmt.Errorf("this change is not a promotion: name the stage, as in %s", d.example(c.Verb))
+			return StageRef{}, nil, fmt.Errorf("nothing says which stage: name it, as in %s", d.example(c.Verb))
 		}
 		return here, nil, nil
 	}

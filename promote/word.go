@@ -8,6 +8,9 @@ import (
 
 // key names what a command writes down: the same comment writes the same record, however often it comes.
 func (c Command) key() string {
+	if c.Comment.Change == 0 {
+		return fmt.Sprintf("run-%d", c.Comment.ID)
+	}
 	return fmt.Sprintf("change-%d-comment-%d", c.Comment.Change, c.Comment.ID)
 }
 
@@ -106,7 +109,7 @@ func (d *decision) meant(c Command) (Freight, []string, error) {
 	if freight, ok := d.freightOf(c.Change); ok {
 		return freight, c.Arguments, nil
 	}
-	return Freight{}, nil, fmt.Errorf("this change promotes no freight: name one, as in %s", codeSpan("/"+string(c.Verb)+" 1.0.2"))
+	return Freight{}, nil, fmt.Errorf("nothing says which freight: name one, as in %s", codeSpan("/"+string(c.Verb)+" 1.0.2"))
 }
 
 // freightAnywhere returns the newest freight that the first argument names, of the project of the change when it has one.
@@ -145,7 +148,7 @@ func (d *decision) retry(c Command) (string, error) {
 	ref, onProposal := d.stageOf(c.Change)
 	freight, ok := d.freightOf(c.Change)
 	if !onProposal || !ok {
-		return "", fmt.Errorf("this change promotes no freight: comment on a promotion, or use %s", d.example(VerbPromote))
+		return "", fmt.Errorf("nothing says which freight: comment on a promotion, or use %s", d.example(VerbPromote))
 	}
 	if active, isActive := d.index.active(ref); isActive && active.Freight == freight.ID && active.Change == c.Change.Number {
 		return "", fmt.Errorf("%s is still on its way to %s: there is nothing to try again", codeSpan(freight.Label()), codeSpan(ref.String()))

@@ -102,7 +102,7 @@ func TestCommandsOnFreight(t *testing.T) {
 			state:    idleShop(says(on(Change{Number: 3, Branch: "feature"}, asked(VerbReject)))),
 			want:     "reply to comment 31 on change 7",
 			reaction: ReactionDenied,
-			reply:    "This change promotes no freight: name one, as in `/reject 1.0.2`.",
+			reply:    "Nothing says which freight: name one, as in `/reject 1.0.2`.",
 		},
 		{
 			name:     "what is rejected already is not rejected twice",

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"slices"
 	"time"
@@ -111,22 +112,26 @@ func (t *target) choose(cfg *serverConfig) error {
 
 func newCI(env environment) *cobra.Command {
 	var t target
-	var output string
+	var output, command string
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "ci",
 		Short: "Run the loop once, as a CI job: the same decisions without a server",
 		Long: `Ci observes, decides and acts until nothing is left to do, and exits. Run it on a schedule and on pushes.
 
+With --command it first does what a comment on a merge request would ask for: promote to a stage that no policy names, roll
+back, hold, say how things stand. In a GitLab job that takes the permission of who started it, else that of the token.
+
 Exit codes:
   0  done, or nothing to do
-  1  something failed, or a stage cannot go on without a correction
+  1  something failed, the command was refused, or a stage cannot go on without a correction
   2  a promotion is on its way and waits: for a gate, a merge, or Argo CD
 
 ` + variablesHelp(),
 		Example: `  lockkeeper ci                                     # in a GitLab CI job
   lockkeeper ci --project group/repository          # anywhere
-  lockkeeper ci --wait 10m                          # also watch what was merged until it is healthy`,
+  lockkeeper ci --wait 10m                          # also watch what was merged until it is healthy
+  lockkeeper ci --command "/promote staging 1.4.0"  # what people write in comments, without one`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output, "text", "json", "markdown"); err != nil {
@@ -140,7 +145,9 @@ Exit codes:
 			if output == "text" {
 				progress = env.out
 			}
-			result, err := ci.Run(cmd.Context(), ci.Config{Runner: runner, Wait: wait, Progress: progress, Now: time.Now, Sleep: sleep})
+			result, err := ci.Run(cmd.Context(), ci.Config{
+				Runner: runner, Command: commandOf(env, command), Wait: wait, Progress: progress, Now: time.Now, Sleep: sleep,
+			})
 			if printErr := printResult(env.out, output, result, err); printErr != nil {
 				return printErr
 			}
@@ -153,7 +160,20 @@ Exit codes:
 	t.flags(cmd)
 	cmd.Flags().StringVar(&output, "output", "text", "text, markdown or json")
 	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to watch a delivery that is on its way")
+	cmd.Flags().StringVar(&command, "command", "", "do this first, as if it were a comment (default: $LOCKKEEPER_COMMAND)")
 	return cmd
+}
+
+// commandOf is a command as a comment of who runs it. A job of the same run that is told the same gives the same one, so
+// that starting it again asks for nothing twice.
+func commandOf(env environment, text string) promote.Comment {
+	job, now := ci.Detect(env.getenv), time.Now()
+	text = cmp.Or(text, env.getenv("LOCKKEEPER_COMMAND"))
+	id := fnv.New32a()
+	_, _ = fmt.Fprintf(id, "%d %s", cmp.Or(job.Run, int(now.UnixNano())), text)
+	return promote.Comment{
+		ID: int(id.Sum32()), AuthorID: job.UserID, Author: cmp.Or(job.User, env.getenv("USER"), "lockkeeper ci"), Body: text, At: now,
+	}
 }
 
 func newPlan(env environment) *cobra.Command {

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -56,9 +58,16 @@ func (b *bed) adopted(t *testing.T) {
 // lockkeeper runs a command line in this process, as a person would who has the bot's token.
 func (b *bed) lockkeeper(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
+	return b.inJob(t, nil, args...)
+}
+
+// inJob is lockkeeper with what a CI system puts into the environment.
+func (b *bed) inJob(t *testing.T, job map[string]string, args ...string) (code int, out, errs string) {
+	t.Helper()
 	secrets := map[string]string{
 		"LOCKKEEPER_GITLAB_TOKEN": worldToken, "LOCKKEEPER_ARGOCD_URL": b.argoURL, "LOCKKEEPER_ARGOCD_TOKEN": argoToken,
 	}
+	maps.Copy(secrets, job)
 	var stdout, stderr bytes.Buffer
 	args = append(args, "--gitlab-url", b.forgeURL, "--project", worldProject)
 	code = run(t.Context(), environment{args: args, getenv: func(name string) string { return secrets[name] }, out: &stdout, err: &stderr})
@@ -251,5 +260,38 @@ func TestCIExitCodes(t *testing.T) {
 			t.Errorf("exit %d", code)
 		}
 		contains(t, errs, "LOCKKEEPER_GITLAB_TOKEN")
+	})
+}
+
+// TestCommandsOfACIJob has people start jobs with a command.
+func TestCommandsOfACIJob(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	b.push(t, b.image(), "1.0.2")
+	t.Run("a command of somebody who may not", func(t *testing.T) {
+		reporter := b.actor("rob", devforge.AccessReporter)
+		job := map[string]string{"GITLAB_CI": "true", "GITLAB_USER_LOGIN": "rob", "GITLAB_USER_ID": strconv.Itoa(reporter.id), "CI_PIPELINE_ID": "7"}
+		code, out, errs := b.inJob(t, job, "ci", "--command", "/hold frontend-dev-stage")
+		if code != 1 {
+			t.Errorf("exit %d: %s", code, errs)
+		}
+		contains(t, out, "answer: `/hold` needs write permission in this repository; `rob` has read.")
+	})
+	t.Run("a command in a job that is started again", func(t *testing.T) {
+		job := map[string]string{"GITLAB_CI": "true", "GITLAB_USER_LOGIN": worldPerson, "GITLAB_USER_ID": strconv.Itoa(b.you.id), "CI_PIPELINE_ID": "8"}
+		for range 2 {
+			_, out, errs := b.inJob(t, job, "ci", "--command", "/promote frontend-dev-stage 1.0.2")
+			contains(t, out+errs, "answer: ")
+		}
+		requests := 0
+		for _, r := range b.sweep().State.History.Requests {
+			if r.Stage.String() == devStage && r.By == worldPerson {
+				requests++
+			}
+		}
+		if requests != 1 {
+			t.Errorf("it was recorded %d times", requests)
+		}
 	})
 }

@@ -59,6 +59,26 @@ func (r *Reconciler) command(ctx context.Context, comment promote.Comment) (prom
 	}, true, nil
 }
 
+// asked turns what came with the run into commands.
+func (r *Reconciler) asked(ctx context.Context, comments []promote.Comment) ([]promote.Command, error) {
+	var commands []promote.Command
+	for _, comment := range comments {
+		verb, arguments, ok := promote.ParseCommand(comment.Body)
+		if !ok {
+			return nil, fmt.Errorf("%q is no command: write one as in a comment, such as /promote staging 1.0.2", comment.Body)
+		}
+		permission := promote.PermissionMaintain
+		if comment.AuthorID != 0 {
+			var err error
+			if permission, err = r.Forge.Permission(ctx, comment.AuthorID); err != nil {
+				return nil, fmt.Errorf("ask what %s may do: %w", comment.Author, err)
+			}
+		}
+		commands = append(commands, promote.Command{Verb: verb, Arguments: arguments, Comment: comment, Permission: permission})
+	}
+	return commands, nil
+}
+
 // unanswered returns the note of a comment, if it is there as it was written, by somebody else than us, and has no answer yet.
 // The event is a hint: only what the forge says counts.
 func (r *Reconciler) unanswered(ctx context.Context, comment promote.Comment) (promote.Note, bool, error) {
@@ -82,15 +102,26 @@ func (r *Reconciler) unanswered(ctx context.Context, comment promote.Comment) (p
 	return found, found.ID != 0, nil
 }
 
-// reply answers a command: words, then the reaction.
+// reply answers a command: words, then the reaction. Who asked with the run reads the answer in its outcome.
 func (r *Reconciler) reply(ctx context.Context, w *watch, a promote.Reply) error {
+	if a.Change == 0 {
+		w.answered(a)
+		return nil
+	}
 	if err := r.say(ctx, a.Change, marker("reply", strconv.Itoa(a.Comment)), a.Body); err != nil {
 		return err
 	}
-	w.commands = slices.DeleteFunc(slices.Clone(w.commands), func(c promote.Command) bool { return c.Comment.ID == a.Comment })
+	w.answered(a)
 	err := r.Forge.React(ctx, a.Change, a.Comment, a.Reaction)
 	if errors.Is(err, promote.ErrNotFound) {
 		return nil // the comment was deleted in the meantime
 	}
 	return err
+}
+
+// answered forgets the command that a reply answers.
+func (w *watch) answered(a promote.Reply) {
+	w.commands = slices.DeleteFunc(slices.Clone(w.commands), func(c promote.Command) bool {
+		return c.Comment.Change == a.Change && c.Comment.ID == a.Comment
+	})
 }

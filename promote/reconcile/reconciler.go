@@ -67,7 +67,11 @@ type Outcome struct {
 // Options change what a Run does.
 type Options struct {
 	Events []promote.Event
-	Dry    bool // decide and do nothing
+	// Asked are commands that come with the run instead of from a comment on a change, such as those of who starts a CI job.
+	// Their Change is 0 and their ID tells them apart from one another. What AuthorID may do is asked of the forge; without
+	// one they are the word of who holds the server's token. They are answered by a Reply in Outcome.Applied.
+	Asked []promote.Comment
+	Dry   bool // decide and do nothing
 }
 
 // Run observes, decides and applies until nothing is left to do. An error is something unexpected; running again later goes
@@ -83,7 +87,11 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 			// It is asked for again with the event; what else there is to do does not wait for it.
 			watch.fail("commands", err)
 		}
-		watch.commands = commands
+		asked, err := r.asked(ctx, options.Asked)
+		if err != nil {
+			return out, err
+		}
+		watch.commands = append(commands, asked...)
 	}
 	watch.recall(r.memory)
 	for range maxRounds {
