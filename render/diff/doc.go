@@ -30,6 +30,6 @@
 //
 // [JSON] writes one object with the keys empty, counts {added, changed, removed}, unchanged and unknown (applications), facts and
 // applications. A fact has kind, text, danger, grave, applications. An application has name, namespace, stage, kind,
-// unchanged (objects), findings and objects; an object has id {group, kind, namespace, name}, kind, source {file, line,
+// partial, unchanged (objects), findings and objects; an object has id {group, kind, namespace, name}, kind, source {file, line,
 // via}, fields [{path, kind, before, after}], base and head. Absent values are left out. Keys are only ever added.
 package diff

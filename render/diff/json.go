@@ -36,6 +36,7 @@ type jsonApp struct {
 	Namespace string        `json:"namespace,omitempty"`
 	Stage     string        `json:"stage,omitempty"`
 	Kind      Kind          `json:"kind"`
+	Partial   bool          `json:"partial,omitempty"`
 	Unchanged int           `json:"unchanged"`
 	Findings  []jsonFinding `json:"findings,omitempty"`
 	Objects   []jsonObject  `json:"objects"`
@@ -98,7 +99,8 @@ func JSON(r Report) ([]byte, error) {
 
 func jsonAppOf(app AppChange) jsonApp {
 	out := jsonApp{
-		Name: app.Name, Namespace: app.Namespace, Stage: app.Stage, Kind: app.Kind, Unchanged: app.Unchanged, Objects: []jsonObject{},
+		Name: app.Name, Namespace: app.Namespace, Stage: app.Stage, Kind: app.Kind, Partial: app.Partial, Unchanged: app.Unchanged,
+		Objects: []jsonObject{},
 	}
 	for _, f := range app.Findings {
 		out.Findings = append(out.Findings, jsonFinding(f))

@@ -64,7 +64,8 @@ type AppChange struct {
 	Objects   []ObjectChange // by ID; only objects that change
 	Facts     []Fact
 	Findings  []Finding
-	Unchanged int // objects that stay as they are
+	Partial   bool // it is not rendered in full: there may be more that changes
+	Unchanged int  // objects that stay as they are
 }
 
 // ObjectChange is what changes in one object.
@@ -144,7 +145,7 @@ func Compare(apps []App) Report {
 }
 
 func compareApp(app App) AppChange {
-	change := AppChange{Name: app.Name, Namespace: app.Namespace, Stage: app.Stage, Kind: appKind(app)}
+	change := AppChange{Name: app.Name, Namespace: app.Namespace, Stage: app.Stage, Kind: appKind(app), Partial: app.Partial}
 	for _, f := range app.Findings {
 		f.Message, f.Where = Mask(f.Message), Mask(f.Where)
 		change.Findings = append(change.Findings, f)

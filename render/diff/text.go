@@ -172,6 +172,8 @@ func tally(added, changed, removed int) string {
 func summary(app AppChange) string {
 	text := tally(app.Counts())
 	switch {
+	case app.Empty() && app.Partial:
+		return "no change seen, not rendered in full"
 	case app.Empty():
 		return "no change"
 	case app.Kind == Added:
