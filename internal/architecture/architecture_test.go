@@ -44,6 +44,7 @@ var rules = []struct {
 	{"internal/git", []string{"internal/secret"}},
 	{"internal/git/", []string{"internal/git", "internal/git/", "internal/nearest", "internal/secret"}},
 	{"internal/manifest", []string{"internal/nearest"}},
+	{"internal/manifest/manifesttest", []string{"internal/manifest", "internal/nearest"}},
 	{"internal/message", []string{"internal/secret"}},
 	{"internal/nearest", nil},
 	{"internal/oci", nil},

@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/manifest/manifesttest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -166,21 +166,7 @@ func FuzzParseHelmPath(f *testing.F) {
 }
 
 func FuzzLoad(f *testing.F) {
-	archives, err := filepath.Glob("testdata/*.txtar")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, file := range archives {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, one := range archive.Files {
-			if one.Name != "want" {
-				f.Add(string(one.Data))
-			}
-		}
-	}
+	manifesttest.Seed(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		docs, _ := manifest.Split("f.yaml", []byte(text))
 		pipelines, findings := Load(docs)

@@ -4,16 +4,14 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/manifest/manifesttest"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/expr"
 	"github.com/lockkeeper/lockkeeper/promote/imageupdater"
@@ -21,62 +19,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the wanted results in testdata")
 
-// TestLoadGolden loads the files of each archive and compares the pipelines and findings with its section "want". The first
-// line of an archive is the claim.
 func TestLoadGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no testdata: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			archive, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want" })
-			if want < 0 {
-				archive.Files, want = append(archive.Files, txtar.File{Name: "want"}), len(archive.Files)
-			}
-			var docs []manifest.Document
-			for i, f := range archive.Files {
-				if i != want {
-					docs = append(docs, split(t, f.Name, string(f.Data))...)
-				}
-			}
-			got := dump(imageupdater.Load(docs))
-			if *update {
-				archive.Files[want].Data = []byte(got)
-				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil { //nolint:gosec // testdata
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(string(archive.Files[want].Data), got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-		})
-	}
+	manifesttest.Golden(t, *update, func(docs []manifest.Document) string { return dump(imageupdater.Load(docs)) })
 }
 
 // TestStepsHoldSoundExpressions checks what Kargo and Lockkeeper will evaluate, wherever it stands in a configuration.
 func TestStepsHoldSoundExpressions(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
 	templates := 0
-	for _, file := range files {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var docs []manifest.Document
-		for _, f := range archive.Files {
-			if f.Name != "want" {
-				docs = append(docs, split(t, f.Name, string(f.Data))...)
-			}
-		}
+	for file, docs := range manifesttest.Documents(t) {
 		pipelines, _ := imageupdater.Load(docs)
 		for _, p := range pipelines {
 			for _, s := range p.Stages {
@@ -132,15 +82,6 @@ func texts(t *testing.T, config json.RawMessage) []string {
 	return out
 }
 
-func split(t *testing.T, name, text string) []manifest.Document {
-	t.Helper()
-	docs, err := manifest.Split(name, []byte(text))
-	if err != nil {
-		t.Fatalf("split %q: %v", name, err)
-	}
-	return docs
-}
-
 // dump writes pipelines and findings for people to compare.
 func dump(pipelines []promote.Pipeline, findings []promote.Finding) string {
 	var b strings.Builder
@@ -170,7 +111,7 @@ func dump(pipelines []promote.Pipeline, findings []promote.Finding) string {
 }
 
 func TestLoadWithoutAnnotationsIsNothing(t *testing.T) {
-	docs := split(t, "app.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a, annotations: {other: x}}\nspec: {}\n")
+	docs := manifesttest.Split(t, "app.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a, annotations: {other: x}}\nspec: {}\n")
 	pipelines, findings := imageupdater.Load(docs)
 	if len(pipelines) != 0 || len(findings) != 0 {
 		t.Errorf("got %v and %v, want nothing", pipelines, findings)
@@ -187,10 +128,10 @@ spec: {source: {repoURL: https://example.com/r.git, path: %s%s}}
 `
 	const listed = "argocd-image-updater.argoproj.io/image-list: nginx"
 	docs := slices.Concat(
-		split(t, "a.yaml", fmt.Sprintf(app, "a", listed, "./apps/a/", "")),
-		split(t, "b.yaml", fmt.Sprintf(app, "b", listed, "../outside", "")),
-		split(t, "c.yaml", fmt.Sprintf(app, "c", listed, "x", ", chart: c")),
-		split(t, "d.yaml", fmt.Sprintf(app, "d", "", "apps/d", "")),
+		manifesttest.Split(t, "a.yaml", fmt.Sprintf(app, "a", listed, "./apps/a/", "")),
+		manifesttest.Split(t, "b.yaml", fmt.Sprintf(app, "b", listed, "../outside", "")),
+		manifesttest.Split(t, "c.yaml", fmt.Sprintf(app, "c", listed, "x", ", chart: c")),
+		manifesttest.Split(t, "d.yaml", fmt.Sprintf(app, "d", "", "apps/d", "")),
 	)
 	want := []string{
 		"apps/a/.argocd-source-a.yaml", "apps/a/Chart.yaml", "apps/a/Kustomization", "apps/a/kustomization.yaml", "apps/a/kustomization.yml",

@@ -13,6 +13,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/internal/git/gittest"
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/manifest/manifesttest"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/imageupdater"
 	"github.com/lockkeeper/lockkeeper/promote/step"
@@ -106,7 +107,7 @@ func runSteps(t *testing.T, repo *gittest.Repo, files map[string]string) (step.R
 	t.Helper()
 	var docs []manifest.Document
 	for name, text := range files {
-		docs = append(docs, split(t, name, text)...)
+		docs = append(docs, manifesttest.Split(t, name, text)...)
 	}
 	pipelines, findings := imageupdater.Load(docs)
 	if i := slices.IndexFunc(findings, func(f promote.Finding) bool { return f.Severity == promote.SeverityError }); i >= 0 {

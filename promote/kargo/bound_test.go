@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/manifest/manifesttest"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/kargo"
 )
@@ -34,7 +35,7 @@ func TestTasksDoNotExpandWithoutBound(t *testing.T) {
 	if !strings.Contains(text, reference) {
 		t.Fatal("the reference to the task is not in the manifests")
 	}
-	pipelines, findings := kargo.Load(split(t, "p.yaml", strings.Replace(text, reference, strings.Repeat(reference, 1000), 1)))
+	pipelines, findings := kargo.Load(manifesttest.Split(t, "p.yaml", strings.Replace(text, reference, strings.Repeat(reference, 1000), 1)))
 	if n := len(pipelines[0].Stages[0].Steps); n > 210 {
 		t.Errorf("%d steps", n)
 	}
@@ -49,7 +50,7 @@ func TestTasksDoNotExpandWithoutBound(t *testing.T) {
 
 func TestMessagesAreBounded(t *testing.T) {
 	word := strings.Repeat("ä", 100_000)
-	_, findings := kargo.Load(split(t, "p.yaml", strings.Replace(sound, "stages: [frontend-dev]", "stages: ["+word+"]", 1)))
+	_, findings := kargo.Load(manifesttest.Split(t, "p.yaml", strings.Replace(sound, "stages: [frontend-dev]", "stages: ["+word+"]", 1)))
 	if len(findings) != 1 || len(findings[0].Message) > 1100 {
 		t.Errorf("findings %.300v", findings)
 	}
@@ -62,7 +63,7 @@ func TestManyMistakesDoNotCostMuch(t *testing.T) {
 		fmt.Fprintf(&b, "---\napiVersion: kargo.akuity.io/v1alpha1\nkind: Stage\nmetadata: {name: s%d, namespace: develop}\n"+
 			"spec: {requestedFreight: [{origin: {kind: Warehouse, name: w}, sources: {stages: [s%d, nothing-%d]}}]}\n", i, (i+1)%2000, i)
 	}
-	_, findings := kargo.Load(split(t, "p.yaml", b.String()))
+	_, findings := kargo.Load(manifesttest.Split(t, "p.yaml", b.String()))
 	count := map[string]int{}
 	for _, f := range findings {
 		count[f.Code]++

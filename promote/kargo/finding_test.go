@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/internal/manifest/manifesttest"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/kargo"
 )
@@ -121,7 +122,7 @@ spec:
 `
 
 func TestSoundProjectHasNoFindings(t *testing.T) {
-	pipelines, findings := kargo.Load(split(t, "p.yaml", sound))
+	pipelines, findings := kargo.Load(manifesttest.Split(t, "p.yaml", sound))
 	for _, f := range findings {
 		t.Error(finding(f))
 	}
@@ -263,7 +264,7 @@ func TestFindings(t *testing.T) {
 				t.Fatalf("%q is not in the manifests", tt.old)
 			}
 			text := strings.Replace(sound, tt.old, tt.new, 1)
-			pipelines, findings := kargo.Load(split(t, "p.yaml", text))
+			pipelines, findings := kargo.Load(manifesttest.Split(t, "p.yaml", text))
 			var got []string
 			for _, f := range findings {
 				got = append(got, finding(f))

@@ -2,14 +2,13 @@ package kargo_test
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/manifest/manifesttest"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/kargo"
 )
@@ -22,21 +21,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("apiVersion: kargo.akuity.io/v1alpha1\nkind: Stage\nmetadata: {name: a, namespace: b}\nspec: []\n")
 	f.Add("apiVersion: kargo.akuity.io/v1alpha1\nkind: PromotionTask\nmetadata: {name: a, namespace: b}\nspec: {steps: [&a {uses: git-clone, config: {<<: [{path: 1}], checkout: [~]}}, *a]}\n")
 	f.Add("apiVersion: kargo.akuity.io/v1alpha1\nkind: ProjectConfig\nmetadata: {name: a}\nspec: {promotionPolicies: [{stageSelector: {name: 'glob:[{'}}]}\n")
-	archives, err := filepath.Glob("testdata/*.txtar")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, file := range archives {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, one := range archive.Files {
-			if one.Name != "want" {
-				f.Add(string(one.Data))
-			}
-		}
-	}
+	manifesttest.Seed(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		docs, _ := manifest.Split("f.yaml", []byte(text))
 		pipelines, findings := kargo.Load(docs)

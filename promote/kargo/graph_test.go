@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/manifest/manifesttest"
 	"github.com/lockkeeper/lockkeeper/promote/kargo"
 )
 
@@ -25,7 +26,7 @@ func TestGates(t *testing.T) {
 				return "---\napiVersion: kargo.akuity.io/v1alpha1\nkind: Stage\nmetadata: {name: " + name + ", namespace: p}\n" +
 					"spec: {requestedFreight: [{origin: {kind: Warehouse, name: w}, sources: " + sources + "}]}\n"
 			}
-			_, findings := kargo.Load(split(t, "p.yaml", stepped+stage("gate", "{stages: [s]}")+stage("behind", tt.sources)))
+			_, findings := kargo.Load(manifesttest.Split(t, "p.yaml", stepped+stage("gate", "{stages: [s]}")+stage("behind", tt.sources)))
 			var got []string
 			for _, f := range findings {
 				got = append(got, f.Message)

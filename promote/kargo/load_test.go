@@ -3,68 +3,20 @@ package kargo_test
 import (
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
-
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/manifest/manifesttest"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/kargo"
 )
 
 var update = flag.Bool("update", false, "rewrite the wanted results in testdata")
 
-// TestLoadGolden loads the files of each archive and compares the pipelines and findings with its section "want".
 func TestLoadGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no testdata: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			archive, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var docs []manifest.Document
-			want := -1
-			for i, f := range archive.Files {
-				if f.Name == "want" {
-					want = i
-					continue
-				}
-				docs = append(docs, split(t, f.Name, string(f.Data))...)
-			}
-			if want < 0 {
-				t.Fatal(`no section "want"`)
-			}
-			got := dump(kargo.Load(docs))
-			if *update {
-				archive.Files[want].Data = []byte(got)
-				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(string(archive.Files[want].Data), got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-		})
-	}
-}
-
-func split(t *testing.T, name, text string) []manifest.Document {
-	t.Helper()
-	docs, err := manifest.Split(name, []byte(text))
-	if err != nil {
-		t.Fatalf("split %q: %v", name, err)
-	}
-	return docs
+	manifesttest.Golden(t, *update, func(docs []manifest.Document) string { return dump(kargo.Load(docs)) })
 }
 
 // dump writes pipelines and findings for people to compare.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/manifest/manifesttest"
 	"github.com/lockkeeper/lockkeeper/promote/kargo"
 )
 
@@ -28,7 +29,7 @@ func TestArtifactsMustBeSubscribed(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			step := "        - uses: fail\n          config:\n            message: ${{ quote(" + tt.expression + ") }}\n"
-			_, findings := kargo.Load(split(t, "p.yaml", text+step))
+			_, findings := kargo.Load(manifesttest.Split(t, "p.yaml", text+step))
 			got := ""
 			for _, f := range findings {
 				if f.Code != "invalid-expression" { // what functions there are is not looked at here

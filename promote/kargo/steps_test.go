@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/manifest/manifesttest"
 	"github.com/lockkeeper/lockkeeper/promote/kargo"
 )
 
@@ -40,7 +41,7 @@ func findingsOf(t *testing.T, uses, config string) []string {
 	if config != "" {
 		text += "          config: " + config + "\n"
 	}
-	_, findings := kargo.Load(split(t, "p.yaml", text))
+	_, findings := kargo.Load(manifesttest.Split(t, "p.yaml", text))
 	var out []string
 	for _, f := range findings {
 		out = append(out, finding(f))
@@ -178,7 +179,7 @@ func TestWhatStepsWriteCanBeRead(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, findings := kargo.Load(split(t, "p.yaml", stepped+strings.ReplaceAll("\n"+tt.steps, "\n", "\n      ")))
+			_, findings := kargo.Load(manifesttest.Split(t, "p.yaml", stepped+strings.ReplaceAll("\n"+tt.steps, "\n", "\n      ")))
 			var got []string
 			for _, f := range findings {
 				got = append(got, f.Code)

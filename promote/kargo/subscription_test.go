@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/internal/manifest/manifesttest"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/kargo"
 )
@@ -86,7 +87,7 @@ func TestSubscriptions(t *testing.T) {
 	want := goldenFindings(t, "testdata/subscriptions.txt")
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, findings := kargo.Load(split(t, "p.yaml", subscribed+"    "+strings.ReplaceAll(tt.subscriptions, "\n", "\n    ")+"\n"))
+			_, findings := kargo.Load(manifesttest.Split(t, "p.yaml", subscribed+"    "+strings.ReplaceAll(tt.subscriptions, "\n", "\n    ")+"\n"))
 			var got []string
 			for _, f := range findings {
 				got = append(got, finding(f))
@@ -116,7 +117,7 @@ func TestCriteria(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			text := strings.Replace(subscribed, "  subscriptions:\n", "  "+tt.spec+"\n  subscriptions: [{image: {repoURL: a}}]\n", 1)
-			_, findings := kargo.Load(split(t, "p.yaml", text))
+			_, findings := kargo.Load(manifesttest.Split(t, "p.yaml", text))
 			var got []string
 			for _, f := range findings {
 				got = append(got, finding(f))

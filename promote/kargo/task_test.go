@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/internal/manifest/manifesttest"
 	"github.com/lockkeeper/lockkeeper/promote/kargo"
 )
 
@@ -62,7 +63,7 @@ func TestTasks(t *testing.T) {
 			if !strings.Contains(sound, tt.old) {
 				t.Fatalf("%q is not in the manifests", tt.old)
 			}
-			_, findings := kargo.Load(split(t, "p.yaml", strings.Replace(sound, tt.old, tt.new, 1)+cluster))
+			_, findings := kargo.Load(manifesttest.Split(t, "p.yaml", strings.Replace(sound, tt.old, tt.new, 1)+cluster))
 			var got []string
 			for _, f := range findings {
 				got = append(got, finding(f))

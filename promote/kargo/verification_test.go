@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/manifest/manifesttest"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/expr"
 	"github.com/lockkeeper/lockkeeper/promote/kargo"
@@ -118,7 +119,7 @@ func TestVerificationFindings(t *testing.T) {
 			if tt.name == "a text that grows without bound" {
 				text = strings.Replace(text, "{{args.want}}", "{{args.want}}{{args.more}}", 1)
 			}
-			pipelines, findings := kargo.Load(split(t, "p.yaml", text))
+			pipelines, findings := kargo.Load(manifesttest.Split(t, "p.yaml", text))
 			var got []string
 			bad := false
 			for _, f := range findings {
@@ -139,7 +140,7 @@ func TestVerificationFindings(t *testing.T) {
 
 func TestBrokenMetricsDoNotPass(t *testing.T) {
 	text := strings.Replace(verified, "{{args.want}}", "{{args.wnat}}", 1)
-	pipelines, _ := kargo.Load(split(t, "p.yaml", text))
+	pipelines, _ := kargo.Load(manifesttest.Split(t, "p.yaml", text))
 	want := []promote.Step{{Uses: "invalid", As: "verify-health-up", Position: promote.Position{File: "p.yaml", Line: 37, Column: 7}}}
 	if diff := cmp.Diff(want, pipelines[0].Stages[0].Verify); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -153,7 +154,7 @@ func TestArgumentsAreEvaluatedByThemselves(t *testing.T) {
 		`result == "{{args.want}}"`, `'"{{args.want}}" == result && "{{args.plain}}${% 2 %}" != "{{args.want}}"'`,
 		"        value: https://", "        value: https://a\n      - {name: want, value: \"${{ quote('1.10') }}\"}\n      - name: other\n        value: ",
 	).Replace(verified)
-	pipelines, _ := kargo.Load(split(t, "p.yaml", text))
+	pipelines, _ := kargo.Load(manifesttest.Split(t, "p.yaml", text))
 	step := pipelines[0].Stages[0].Verify[0]
 	env := expr.Env{Vars: map[string]any{}}
 	for _, v := range step.Vars {
@@ -182,7 +183,7 @@ func TestArgumentsAreEvaluatedByThemselves(t *testing.T) {
 
 func TestVerificationIsBounded(t *testing.T) {
 	many := strings.Repeat("- {name: up, provider: {web: {url: x}}}\n    ", 1000)
-	pipelines, _ := kargo.Load(split(t, "p.yaml", strings.Replace(verified, "- name: up\n", many+"- name: up\n", 1)))
+	pipelines, _ := kargo.Load(manifesttest.Split(t, "p.yaml", strings.Replace(verified, "- name: up\n", many+"- name: up\n", 1)))
 	if n := len(pipelines[0].Stages[0].Verify); n > 210 {
 		t.Errorf("%d steps", n)
 	}
@@ -190,7 +191,7 @@ func TestVerificationIsBounded(t *testing.T) {
 
 func TestLongListsOfATemplateAreNotRead(t *testing.T) {
 	many := strings.Repeat("    - {name: a, value: b}\n", 1000)
-	pipelines, findings := kargo.Load(split(t, "p.yaml", strings.Replace(verified, "    - {name: want", many+"    - {name: want", 1)))
+	pipelines, findings := kargo.Load(manifesttest.Split(t, "p.yaml", strings.Replace(verified, "    - {name: want", many+"    - {name: want", 1)))
 	var codes []string
 	for _, f := range findings {
 		codes = append(codes, f.Code)
@@ -213,7 +214,7 @@ func TestTemplatesDoNotMultiply(t *testing.T) {
 		b.WriteString("---\n" + strings.Replace(stage, "name: s,", fmt.Sprintf("name: s%d,", i), 1))
 	}
 	headers := "          headers: [" + strings.Repeat("{key: a, value: '{{args.host}}'}, ", 50) + "]\n          url:"
-	pipelines, findings := kargo.Load(split(t, "p.yaml", strings.Replace(b.String(), "          url:", headers, 1)))
+	pipelines, findings := kargo.Load(manifesttest.Split(t, "p.yaml", strings.Replace(b.String(), "          url:", headers, 1)))
 	size, refused := 0, false
 	for _, s := range pipelines[0].Stages {
 		for _, step := range s.Verify {
