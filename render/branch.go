@@ -11,7 +11,15 @@ import (
 // the branch are taken for one Application that is named for it.
 func (e *Engine) CompareBranch(ctx context.Context, set Set, base, head Repository) (Comparison, error) {
 	out := Comparison{Findings: set.Findings, BaseSet: set, HeadSet: set}
-	c := &comparing{engine: e, base: base, head: head, before: set, after: set}
+	before, after := set, set
+	var err error
+	if before.borders, err = e.bordersOf(ctx, base.Tree); err != nil {
+		return Comparison{}, err
+	}
+	if after.borders, err = e.bordersOf(ctx, head.Tree); err != nil {
+		return Comparison{}, err
+	}
+	c := &comparing{engine: e, base: base, head: head, before: before, after: after}
 	for _, app := range deployedFrom(set, head) {
 		if err := ctx.Err(); err != nil {
 			return Comparison{}, err

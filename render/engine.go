@@ -42,6 +42,7 @@ type Engine struct {
 	sets    *lru.Cache[string, Set]
 	sources *lru.Cache[string, sourceOutput]
 	results *lru.Cache[string, Result]
+	borders *lru.Cache[string, []border]
 }
 
 // NewEngine returns an Engine with empty memory. It fails only when the binary's own data is broken.
@@ -58,6 +59,7 @@ func NewEngine() (*Engine, error) {
 		sets:    lru.New[string, Set](rememberedInSets),
 		sources: lru.New[string, sourceOutput](rememberedSources),
 		results: lru.New[string, Result](rememberedResults),
+		borders: lru.New[string, []border](rememberedFolders),
 	}, nil
 }
 
@@ -126,6 +128,9 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 			}
 		}
 	}
+	if set.borders, err = e.bordersOf(ctx, repo.Tree); err != nil {
+		return Set{}, err
+	}
 	set.program = e.kro.Compile(ctx, set.Definitions)
 	set.Applications = slices.Clip(set.Applications)
 	set.Definitions = slices.Clip(set.Definitions)
@@ -185,7 +190,7 @@ func (r *rendering) run(ctx context.Context) Result {
 
 // source renders the sources, or remembers having done so.
 func (r *rendering) source(ctx context.Context) sourceOutput {
-	key := sourceKey(r.repo, r.app)
+	key := sourceKey(r.repo, r.app, r.set.borders)
 	if known, ok := r.engine.sources.Get(key); ok {
 		return known
 	}

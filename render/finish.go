@@ -155,13 +155,13 @@ func unique(objects []object.Object) ([]object.Object, []Finding) {
 var workloads = map[string]bool{"apps/Deployment": true, "apps/StatefulSet": true, "argoproj.io/Rollout": true}
 
 // severalServices reports an Application that deploys more than one service: its sources hold instances or workloads in
-// several folders.
+// several folders. A chart or a kustomization is one service, however many workloads it makes.
 func (r *rendering) severalServices(objects []object.Object) []Finding {
 	folders := map[string]bool{}
 	for _, o := range objects {
 		id := o.ID()
 		instance := r.set.program.Defines(o) || id.Group == kro.Group && id.Kind != "ResourceGraphDefinition"
-		if o.Source.File != "" && (instance || workloads[id.Group+"/"+id.Kind]) {
+		if o.Source.File != "" && o.Source.Via == "" && (instance || workloads[id.Group+"/"+id.Kind]) {
 			folders[path.Dir(o.Source.File)] = true
 		}
 	}

@@ -17,17 +17,19 @@ type inputs struct {
 	base, head fs.FS
 	ours       map[string]bool // repository URLs seen
 	parents    map[string]bool // folders that hold compared ones: whether they hold the same
+	borders    *borders        // of head
 }
 
 func (c *comparing) inputs() *inputs {
 	return &inputs{
-		never: c.before.key != c.after.key || c.base.Revision != c.head.Revision || !slices.Equal(c.base.URLs, c.head.URLs),
-		urls:  c.base.URLs, base: c.base.Tree, head: c.head.Tree,
+		borders: c.after.borders,
+		never:   c.before.key != c.after.key || c.base.Revision != c.head.Revision || !slices.Equal(c.base.URLs, c.head.URLs),
+		urls:    c.base.URLs, base: c.base.Tree, head: c.head.Tree,
 		ours: map[string]bool{}, parents: map[string]bool{},
 	}
 }
 
-// same reports whether two Applications say the same and their folders hold the same.
+// same reports whether two Applications say the same, and their folders and what these lead to hold the same.
 func (in *inputs) same(base, head *argocd.Application) bool {
 	if in.never || base != head && !argocd.Same(*base, *head) {
 		return false
@@ -35,6 +37,12 @@ func (in *inputs) same(base, head *argocd.Application) bool {
 	for i := range head.Sources {
 		s := &head.Sources[i]
 		if s.Chart == "" && in.isOurs(s.RepoURL) && !in.sameFolder(path.Clean(s.Path)) {
+			return false
+		}
+	}
+	// With equal folders both sides lead to the same places.
+	for _, name := range in.borders.around(*head, in.urls) {
+		if !in.sameFolder(name) {
 			return false
 		}
 	}

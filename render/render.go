@@ -52,7 +52,8 @@ type Set struct {
 	Findings     []Finding // about the manifests of applications and definitions
 
 	program *kro.Program
-	key     string // of all definitions
+	key     string   // of all definitions
+	borders *borders // of the tree that it was found in
 }
 
 // Result is what one Application deploys.

@@ -25,18 +25,22 @@ type sourceOutput struct {
 	objects  []object.Object
 	inputs   []string
 	findings []Finding
-	failed   bool // Argo CD would refuse to render it
-	partial  bool // one of the sources was not rendered
+	random   []string // functions that templates called and that answer differently every time
+	failed   bool     // Argo CD would refuse to render it
+	partial  bool     // one of the sources was not rendered
 }
 
-// sourceKey is equal for Applications that say the same and whose folders hold the same.
-func sourceKey(repo Repository, app argocd.Application) string {
+// sourceKey is equal for Applications that say the same and whose folders, and what they lead to, hold the same.
+func sourceKey(repo Repository, app argocd.Application, b *borders) string {
 	parts := []string{applicationKey(app), strings.Join(repo.URLs, "\n"), repo.Revision}
 	for _, s := range app.Sources {
 		if s.Chart != "" || !argocd.Ours(s.RepoURL, repo.URLs) {
 			continue
 		}
 		parts = append(parts, contentID(repo.Tree, path.Clean(s.Path)))
+	}
+	for _, name := range b.around(app, repo.URLs) {
+		parts = append(parts, name, contentID(repo.Tree, name))
 	}
 	return digest(parts...)
 }
@@ -102,6 +106,7 @@ func (o *sourceOutput) add(other sourceOutput) {
 	o.objects = append(o.objects, other.objects...)
 	o.inputs = append(o.inputs, other.inputs...)
 	o.findings = append(o.findings, other.findings...)
+	o.random = append(o.random, other.random...)
 	o.failed = o.failed || other.failed
 	o.partial = o.partial || other.partial
 }
@@ -131,12 +136,18 @@ func renderSource(ctx context.Context, repo Repository, app argocd.Application, 
 		return sourceOutput{inputs: inputs, findings: finding.FromError("invalid-source", err), failed: true}
 	}
 	out := sourceOutput{inputs: inputs}
+	tree := &reading{FS: repo.Tree}
 	switch kind {
 	case plainDirectory:
 		out.add(renderDirectory(ctx, repo.Tree, s))
-	case helmChart, kustomization, plugin:
-		out.add(without("not-rendered-offline", fmt.Sprintf("%s is a %s, which cannot be rendered offline yet: what it deploys is not shown", s.Path, kind), ""))
+	case helmChart:
+		out.add(renderHelm(ctx, repo, tree, app, s))
+	case kustomization:
+		out.add(renderKustomize(ctx, tree, app, s))
+	case plugin:
+		out.add(without("not-rendered-offline", fmt.Sprintf("%s is a %s, and plugins are not run: what it deploys is not shown", s.Path, kind), ""))
 	}
+	out.inputs = append(out.inputs, tree.files()...)
 	return out
 }
 

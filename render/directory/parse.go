@@ -15,6 +15,25 @@ import (
 	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
+// Parse turns the text of manifests, such as what a chart makes, into objects. Name is for messages and their Source.
+func Parse(name string, data []byte) ([]object.Object, error) {
+	docs, err := manifest.Separate(name, data)
+	if err != nil {
+		return nil, err
+	}
+	var objects []object.Object
+	for _, doc := range docs {
+		fields, err := Fields(doc)
+		if err != nil {
+			return nil, err
+		}
+		if fields != nil {
+			objects = flatten(objects, fields, object.Source{File: name, Line: firstLine(doc)})
+		}
+	}
+	return objects, nil
+}
+
 // parse turns one file into objects. A YAML file that is no manifest at all is passed over: one that cannot be read and
 // neither has a readable document before nor mentions apiVersion, kind and metadata.
 func parse(name string, data []byte) ([]object.Object, error) {

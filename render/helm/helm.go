@@ -45,6 +45,8 @@ type ValuesFile struct {
 type SetValue struct {
 	Key, Value string
 	Literal    bool // Value is a text and nothing in it is special, as in --set-literal
+	Text       bool // Value is a text even when it looks like a number, as in --set-string
+	File       bool // Value is what a file holds, as in --set-file
 }
 
 // Limits bounds one call of [Template]. A zero field has the default.

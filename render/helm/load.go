@@ -252,5 +252,6 @@ func vendored(c *chart.Chart) error {
 		File:    "Chart.yaml",
 		Problem: "names dependencies that are not in charts/: " + strings.Join(missing, ", "),
 		Remedy:  "run helm dependency build and commit charts/: nothing is fetched here",
+		Cause:   manifest.ErrElsewhere,
 	}
 }

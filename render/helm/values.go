@@ -28,16 +28,25 @@ func merged(files []ValuesFile, set []SetValue) (map[string]any, error) {
 		values = loader.MergeMaps(values, more)
 	}
 	for _, v := range set {
-		parse := strvals.ParseInto
-		if v.Literal {
-			parse = strvals.ParseLiteralInto
-		}
-		if err := parse(v.Key+"="+v.Value, values); err != nil {
+		if err := v.into(values); err != nil {
 			// Neither the value nor the parser's excerpt of it is shown: it may be a secret.
 			return nil, &manifest.Error{Problem: fmt.Sprintf("the value of %q cannot be set", v.Key), Remedy: "escape commas and braces in it with a backslash, or make it literal", Cause: err}
 		}
 	}
 	return values, nil
+}
+
+func (v SetValue) into(values map[string]any) error {
+	text := v.Key + "=" + v.Value
+	switch {
+	case v.File:
+		return strvals.ParseIntoFile(v.Key+"=file", values, func([]rune) (any, error) { return v.Value, nil })
+	case v.Literal:
+		return strvals.ParseLiteralInto(text, values)
+	case v.Text:
+		return strvals.ParseIntoString(text, values)
+	}
+	return strvals.ParseInto(text, values)
 }
 
 // validate holds the values against the schemas of the chart and of its subcharts.

@@ -22,6 +22,8 @@ type Request struct {
 	Files fs.FS  // required; nothing outside of its root is reached
 	Dir   string // required; the folder of the kustomization, relative to the root
 	Helm  HelmOptions
+	// Override changes the kustomization in Dir before it is built; nil changes nothing.
+	Override *Override
 	// Limits that are zero have their defaults.
 	Limits Limits
 }

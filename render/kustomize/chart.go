@@ -84,7 +84,7 @@ func (f *files) render(c *check, dir string, globals types.HelmGlobals, chart ty
 		if f.failed != nil {
 			return nil, f.failed
 		}
-		return nil, c.refuse(chart.Name, fmt.Sprintf("the chart %q %s of %q is not in %q, and nothing is fetched", chart.Name, chart.Version, chart.Repo, folder), "pull and unpack it there, as in: helm pull --untar --untardir "+home)
+		return nil, c.elsewhere(chart.Name, fmt.Sprintf("the chart %q %s of %q is not in %q, and nothing is fetched", chart.Name, chart.Version, chart.Repo, folder), "pull and unpack it there, as in: helm pull --untar --untardir "+home)
 	}
 	values, err := f.values(c, dir, folder, chart)
 	if err != nil {

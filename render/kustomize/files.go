@@ -22,8 +22,11 @@ import (
 type files struct {
 	ctx    context.Context //nolint:containedctx // of one call, and the methods of a file system take none
 	tree   fs.FS
+	root   string // the folder that is built
 	helm   HelmOptions
 	limits Limits
+
+	override *Override // of the kustomization in root
 
 	over       map[string][]byte // generated or written files by path
 	folders    map[string]bool   // folders without links on their way
@@ -40,7 +43,7 @@ var _ filesys.FileSystem = (*files)(nil)
 
 func newFiles(ctx context.Context, req Request, limits Limits) *files {
 	return &files{
-		ctx: ctx, tree: req.Files, helm: req.Helm, limits: limits,
+		ctx: ctx, tree: req.Files, root: inside(req.Dir), helm: req.Helm, limits: limits, override: req.Override,
 		over: map[string][]byte{}, folders: map[string]bool{".": true}, namespaces: map[string]string{}, ambiguous: map[string]bool{}, read: map[string]bool{}, random: map[string]bool{},
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	yaml "go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/types"
+	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 )
@@ -23,6 +24,12 @@ func (f *files) kustomization(name string, data []byte) ([]byte, error) {
 	}
 	charts := len(k.HelmCharts) > 0
 	k.FixKustomization()
+	overridden := f.override != nil && path.Dir(name) == f.root
+	if overridden {
+		if err := f.override.apply(f, &k); err != nil {
+			return nil, err
+		}
+	}
 	c := &check{files: f, name: name, data: data}
 	if err := c.all(&k); err != nil {
 		return nil, err
@@ -31,10 +38,13 @@ func (f *files) kustomization(name string, data []byte) ([]byte, error) {
 	if len(k.HelmChartInflationGenerator) > 0 || len(k.HelmCharts) > 0 && !charts {
 		return nil, c.refuse("helmChartInflationGenerator", "helmChartInflationGenerator is not supported", "use helmCharts")
 	}
-	if !charts {
-		return data, nil
+	switch {
+	case charts:
+		return f.inflate(c, &k)
+	case overridden:
+		return sigsyaml.Marshal(&k)
 	}
-	return f.inflate(c, &k)
+	return data, nil
 }
 
 // check looks through one kustomization for what must not be followed.
@@ -185,11 +195,18 @@ var repository = regexp.MustCompile(`(?i)^(git::)*([a-z][a-z0-9+.-]*://|[a-z][a-
 func isRepository(entry string) bool { return repository.MatchString(entry) }
 
 func (c *check) remote(entry string) error {
-	return c.refuse(entry, fmt.Sprintf("%q is remote, and nothing is fetched", shortened(entry)), "copy it into the repository and name the copy")
+	return c.elsewhere(entry, fmt.Sprintf("%q is remote, and nothing is fetched", shortened(entry)), "copy it into the repository and name the copy")
+}
+
+// elsewhere refuses what would have to be fetched.
+func (c *check) elsewhere(text, problem, remedy string) error {
+	refusal := c.refuse(text, problem, remedy)
+	refusal.Cause = manifest.ErrElsewhere
+	return refusal
 }
 
 // refuse says no at the place where text stands.
-func (c *check) refuse(text, problem, remedy string) error {
+func (c *check) refuse(text, problem, remedy string) *manifest.Error {
 	out := &manifest.Error{File: c.name, Problem: problem, Remedy: remedy}
 	docs, _ := manifest.Split(c.name, c.data)
 	for _, doc := range docs {

@@ -1,0 +1,288 @@
+package render
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/render/argocd"
+	"github.com/lockkeeper/lockkeeper/render/directory"
+	"github.com/lockkeeper/lockkeeper/render/finding"
+	"github.com/lockkeeper/lockkeeper/render/helm"
+	"github.com/lockkeeper/lockkeeper/render/object"
+)
+
+// chartSource renders a chart of the repository as Argo CD does (reposerver/repository helmTemplate).
+type chartSource struct {
+	ctx  context.Context //nolint:containedctx // lives for one call
+	repo Repository
+	tree *reading
+	app  argocd.Application
+	s    argocd.Source
+	dir  string // of the chart
+}
+
+func renderHelm(ctx context.Context, repo Repository, tree *reading, app argocd.Application, s argocd.Source) sourceOutput {
+	r := &chartSource{ctx: ctx, repo: repo, tree: tree, app: app, s: s, dir: path.Clean(s.Path)}
+	req, err := r.request()
+	if err != nil {
+		return unrendered("invalid-source", err)
+	}
+	return twice(func() sourceOutput { return r.render(req) })
+}
+
+func (r *chartSource) render(req helm.Request) sourceOutput {
+	made, err := helm.Template(r.ctx, req)
+	if err != nil {
+		return unrendered("helm-error", r.located(err))
+	}
+	out := sourceOutput{random: made.NonDeterministic}
+	for _, m := range made.Manifests {
+		file := r.file(m.Path)
+		objects, err := directory.Parse(file, []byte(m.Data))
+		if err != nil {
+			return unrendered("helm-error", err)
+		}
+		for _, o := range objects {
+			o.Source = object.Source{File: file, Via: "Helm"}
+			out.objects = append(out.objects, o)
+		}
+	}
+	return out
+}
+
+// request is what the Application asks of Helm.
+func (r *chartSource) request() (helm.Request, error) {
+	options, err := r.s.HelmOptions()
+	if err != nil {
+		return helm.Request{}, err
+	}
+	req := helm.Request{
+		ReleaseName: cmp.Or(options.ReleaseName, r.app.Name), Namespace: cmp.Or(options.Namespace, r.app.Destination.Namespace),
+		KubeVersion: options.KubeVersion, APIVersions: options.APIVersions,
+		IncludeCRDs: !options.SkipCRDs, SkipTests: options.SkipTests, SkipSchema: options.SkipSchemaValidation,
+	}
+	if err := prefetchFolder(r.ctx, r.repo.Tree, r.dir); err != nil {
+		return req, err
+	}
+	if req.Chart, err = fs.Sub(r.tree, r.dir); err != nil {
+		return req, err
+	}
+	for _, name := range options.ValueFiles {
+		files, err := r.valueFiles(name, options)
+		if err != nil {
+			return req, err
+		}
+		for _, file := range files {
+			// A file that is named again keeps its first place, one that is named by itself the last.
+			if i := slices.IndexFunc(req.Values, func(v helm.ValuesFile) bool { return v.Name == file.Name }); i >= 0 {
+				req.Values = slices.Delete(req.Values, i, i+1)
+			}
+			req.Values = append(req.Values, file)
+		}
+	}
+	switch {
+	case len(options.ValuesObject) > 0 && string(options.ValuesObject) != "null":
+		req.Values = append(req.Values, helm.ValuesFile{Name: "valuesObject of the Application", Data: options.ValuesObject})
+	case options.Values != "":
+		req.Values = append(req.Values, helm.ValuesFile{Name: "values of the Application", Data: []byte(options.Values)})
+	}
+	variables := r.app.Variables(r.s)
+	for _, p := range options.Parameters {
+		req.Set = append(req.Set, helm.SetValue{Key: p.Name, Value: escaped(os.Expand(p.Value, variables)), Text: p.ForceString})
+	}
+	for _, p := range options.FileParameters {
+		data, err := r.read(os.Expand(p.Path, variables))
+		if err != nil {
+			return req, err
+		}
+		req.Set = append(req.Set, helm.SetValue{Key: p.Name, Value: string(data.Data), File: true})
+	}
+	return req, nil
+}
+
+// escaped keeps the commas of a parameter together, unless it is a list in braces (Argo CD: util/helm cleanSetParameters).
+func escaped(value string) string {
+	if strings.HasPrefix(value, "{") && strings.HasSuffix(value, "}") {
+		return value
+	}
+	var b strings.Builder
+	for i, c := range value {
+		if c == ',' && (i == 0 || value[i-1] != '\\') {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+// valueFiles reads the files that an entry of valueFiles names: one, or those that a pattern matches, in their order.
+func (r *chartSource) valueFiles(name string, options argocd.Helm) ([]helm.ValuesFile, error) {
+	name = os.Expand(refless(name), r.app.Variables(r.s))
+	if strings.ContainsAny(name, "*?[") && !strings.Contains(name, "://") {
+		return r.matching(name)
+	}
+	file, err := r.read(name)
+	if errors.Is(err, fs.ErrNotExist) && options.IgnoreMissingValueFiles {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []helm.ValuesFile{file}, nil
+}
+
+func (r *chartSource) matching(pattern string) ([]helm.ValuesFile, error) {
+	pattern, err := r.place(pattern)
+	if err != nil {
+		return nil, err
+	}
+	names, err := doublestar.Glob(r.tree, pattern, doublestar.WithFilesOnly(), doublestar.WithNoFollow())
+	if err != nil {
+		return nil, &manifest.Error{Problem: fmt.Sprintf("valueFiles has the pattern %q: %v", pattern, err), Remedy: "correct it", Cause: err}
+	}
+	slices.Sort(names)
+	var files []helm.ValuesFile
+	for _, name := range names {
+		file, err := r.read("/" + name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// refMark stands for the dollar sign of a $ref, which is no variable.
+const refMark = "\x00"
+
+var refStart = regexp.MustCompile(`^\$([a-zA-Z0-9_-]+)/`)
+
+// refless keeps the $ref at the beginning of a path from being taken for a variable, unless it is one of Argo CD's.
+func refless(name string) string {
+	if match := refStart.FindStringSubmatch(name); match != nil && !strings.HasPrefix(match[1], "ARGOCD_") {
+		return refMark + name[1:]
+	}
+	return name
+}
+
+// place turns a path of the Application into one of the repository: below the chart, from the root on with a slash in front,
+// or from the root of the source that a $ref names.
+func (r *chartSource) place(name string) (string, error) {
+	rest, isRef := strings.CutPrefix(name, refMark)
+	switch {
+	case isRef:
+		ref, inside, _ := strings.Cut(rest, "/")
+		if err := r.lends(ref); err != nil {
+			return "", err
+		}
+		name = inside
+	case strings.Contains(name, "://"):
+		return "", &manifest.Error{Problem: fmt.Sprintf("the values of %q would have to be fetched", name), Remedy: "copy them into the repository", Cause: manifest.ErrElsewhere}
+	case strings.HasPrefix(name, "/"):
+		name = name[1:]
+	default:
+		name = path.Join(r.dir, name)
+	}
+	if name = path.Clean(name); !fs.ValidPath(name) {
+		return "", &manifest.Error{Problem: fmt.Sprintf("the file %q lies outside of the repository", name), Remedy: "write a path that stays in it"}
+	}
+	return name, nil
+}
+
+// lends reports why a source cannot lend its files: it has to be of this repository and branch.
+func (r *chartSource) lends(ref string) error {
+	i := slices.IndexFunc(r.app.Sources, func(s argocd.Source) bool { return s.Ref == ref })
+	if i < 0 {
+		return &manifest.Error{Problem: fmt.Sprintf("no source has the ref %q that valueFiles names", ref), Remedy: fmt.Sprintf("add ref: %s to the source that holds the files", ref)}
+	}
+	s := r.app.Sources[i]
+	switch {
+	case s.Chart != "":
+		return &manifest.Error{Problem: fmt.Sprintf("the source %q is a chart, which lends no files", ref), Remedy: "take the values from a repository of Git"}
+	case !argocd.Ours(s.RepoURL, r.repo.URLs), !argocd.Serves(r.repo.Revision, s.TargetRevision):
+		return &manifest.Error{Problem: fmt.Sprintf("the values of $%s are in %s at %q, which is not looked at", ref, s.RepoURL, s.TargetRevision), Cause: manifest.ErrElsewhere}
+	}
+	return nil
+}
+
+func (r *chartSource) read(name string) (helm.ValuesFile, error) {
+	file, err := r.place(refless(name))
+	if err != nil {
+		return helm.ValuesFile{}, err
+	}
+	info, err := fs.Lstat(r.tree, file)
+	if err == nil && !info.Mode().IsRegular() {
+		return helm.ValuesFile{}, &manifest.Error{File: file, Problem: "is not a regular file, and links are not followed", Remedy: "put the file itself here"}
+	}
+	data, err := manifest.ReadFile(r.tree, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return helm.ValuesFile{}, &manifest.Error{
+			Problem: fmt.Sprintf("the file %q does not exist at this commit", file),
+			Remedy:  "correct the path, or set helm.ignoreMissingValueFiles", Cause: fs.ErrNotExist,
+		}
+	}
+	return helm.ValuesFile{Name: file, Data: bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))}, err
+}
+
+// file is the path in the repository of what Helm names with the chart's name in front.
+func (r *chartSource) file(name string) string {
+	_, inside, found := strings.Cut(name, "/")
+	if !found {
+		return path.Join(r.dir, "Chart.yaml")
+	}
+	return path.Join(r.dir, inside)
+}
+
+// located gives a problem its path in the repository. Values are named by theirs already.
+func (r *chartSource) located(err error) error {
+	problem, ok := errors.AsType[*manifest.Error](err)
+	if !ok || problem.File == "" || slices.Contains(r.tree.files(), problem.File) {
+		return err
+	}
+	placed := *problem
+	if inChart := path.Join(r.dir, problem.File); slices.Contains(r.tree.files(), inChart) {
+		placed.File = inChart
+	} else {
+		placed.File = r.file(problem.File)
+	}
+	return &placed
+}
+
+// unrendered is the output of a source that could not be rendered. What would have to be fetched, and what is beyond a bound
+// of ours, Argo CD may well render: what it deploys is unknown. For all else Argo CD fails as well.
+func unrendered(code string, err error) sourceOutput {
+	if errors.Is(err, manifest.ErrElsewhere) || errors.Is(err, manifest.ErrBound) {
+		out := sourceOutput{partial: true}
+		for _, f := range finding.FromError("not-rendered-offline", err) {
+			f.Severity = finding.Warning
+			f.Message += ": what it deploys is not shown"
+			out.findings = append(out.findings, f)
+		}
+		return out
+	}
+	return sourceOutput{findings: finding.FromError(code, err), failed: true}
+}
+
+// prefetchFolder gets the files of a folder in one request.
+func prefetchFolder(ctx context.Context, tree fs.FS, dir string) error {
+	prefetcher, ok := tree.(manifest.Prefetcher)
+	if !ok || !fs.ValidPath(dir) {
+		return nil
+	}
+	if err := prefetcher.Prefetch(ctx, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("prefetch %q: %w", dir, err)
+	}
+	return nil
+}

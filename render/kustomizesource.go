@@ -1,0 +1,97 @@
+package render
+
+import (
+	"context"
+	"os"
+	"path"
+	"strconv"
+
+	"sigs.k8s.io/kustomize/api/types"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/render/argocd"
+	"github.com/lockkeeper/lockkeeper/render/directory"
+	"github.com/lockkeeper/lockkeeper/render/kustomize"
+	"github.com/lockkeeper/lockkeeper/render/object"
+)
+
+// renderKustomize builds a kustomization with what the Application changes in it, as Argo CD does (util/kustomize).
+func renderKustomize(ctx context.Context, tree *reading, app argocd.Application, s argocd.Source) sourceOutput {
+	options, err := s.KustomizeOptions()
+	if err != nil {
+		return unrendered("invalid-source", err)
+	}
+	override, err := overrideOf(app, s, options)
+	if err != nil {
+		return unrendered("invalid-source", err)
+	}
+	dir := path.Clean(s.Path)
+	if err := prefetchFolder(ctx, tree, dir); err != nil {
+		return unrendered("invalid-source", err)
+	}
+	req := kustomize.Request{
+		Files: tree, Dir: dir, Override: override,
+		Helm: kustomize.HelmOptions{KubeVersion: options.KubeVersion, APIVersions: options.APIVersions},
+	}
+	return twice(func() sourceOutput { return build(ctx, req) })
+}
+
+func build(ctx context.Context, req kustomize.Request) sourceOutput {
+	made, err := kustomize.Build(ctx, req)
+	if err != nil {
+		return unrendered("kustomize-error", err)
+	}
+	out := sourceOutput{random: made.NonDeterministic}
+	for _, r := range made.Resources {
+		objects, err := directory.Parse(req.Dir, r.YAML)
+		if err != nil {
+			return unrendered("kustomize-error", err)
+		}
+		for _, o := range objects {
+			o.Source = object.Source{File: req.Dir, Via: "Kustomize"}
+			out.objects = append(out.objects, o)
+		}
+	}
+	return out
+}
+
+// overrideOf is what the Application changes in its kustomization; nil changes nothing.
+func overrideOf(app argocd.Application, s argocd.Source, k argocd.Kustomize) (*kustomize.Override, error) {
+	if len(s.Kustomize) == 0 {
+		return nil, nil
+	}
+	variables := app.Variables(s)
+	out := &kustomize.Override{
+		NamePrefix: k.NamePrefix, NameSuffix: k.NameSuffix, Namespace: k.Namespace, Components: k.Components,
+		Labels: map[string]string{}, Annotations: map[string]string{},
+		ForceLabels: k.ForceCommonLabels, ForceAnnotations: k.ForceCommonAnnotations,
+		WithoutSelector: k.LabelWithoutSelector, IncludeTemplates: k.LabelIncludeTemplates, IgnoreMissingComponents: k.IgnoreMissingComponents,
+	}
+	for _, image := range k.Images {
+		out.Images = append(out.Images, os.Expand(image, variables))
+	}
+	for _, replica := range k.Replicas {
+		count, err := strconv.ParseInt(string(replica.Count), 10, 32)
+		if err != nil {
+			return nil, &manifest.Error{Problem: "kustomize.replicas of " + strconv.Quote(replica.Name) + " is " + strconv.Quote(string(replica.Count)) + ", which is no number", Remedy: "write count: 2"}
+		}
+		out.Replicas = append(out.Replicas, types.Replica{Name: replica.Name, Count: count})
+	}
+	for key, value := range k.CommonLabels {
+		out.Labels[key] = os.Expand(value, variables)
+	}
+	for key, value := range k.CommonAnnotations {
+		if k.CommonAnnotationsEnvsubst {
+			value = os.Expand(value, variables)
+		}
+		out.Annotations[key] = value
+	}
+	for _, raw := range k.Patches {
+		patch, err := kustomize.ParsePatch(raw)
+		if err != nil {
+			return nil, err
+		}
+		out.Patches = append(out.Patches, patch)
+	}
+	return out, nil
+}
