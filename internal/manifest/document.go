@@ -197,21 +197,23 @@ func (d *Document) expand(n *yaml.Node, open []*yaml.Node, budget *int) error {
 	return nil
 }
 
-// GroupKind returns the group and kind that the document names, both "" when it is not a Kubernetes object.
+// GroupKind returns the group and kind that the document names, "" for what it does not name.
 func (d Document) GroupKind() Kind {
 	if d.Node == nil || d.Node.Kind != yaml.MappingNode {
 		return Kind{}
 	}
 	_, apiVersion := Child(d.Node, "apiVersion")
 	_, kind := Child(d.Node, "kind")
-	if apiVersion == nil || kind == nil {
-		return Kind{}
+	var out Kind
+	if kind != nil {
+		out.Kind = kind.Value
 	}
-	group, _, found := strings.Cut(apiVersion.Value, "/")
-	if !found {
-		group = ""
+	if apiVersion != nil {
+		if group, _, found := strings.Cut(apiVersion.Value, "/"); found {
+			out.Group = group
+		}
 	}
-	return Kind{Group: group, Kind: kind.Value}
+	return out
 }
 
 // Find returns the key and value nodes at a dotted path such as "spec.vars[2].name", nil and nil when the path does not

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/lockkeeper/lockkeeper/internal/nearest"
 )
 
 // Kind names a kind of Kubernetes object without its version. In a [Query], an empty Kind stands for all of the group.
@@ -19,13 +21,15 @@ type Kind struct{ Group, Kind string }
 // String prints "group/Kind".
 func (k Kind) String() string { return k.Group + "/" + k.Kind }
 
-// Kargo lists the kinds of a promotion pipeline: all of Kargo's group, so that a mistyped kind is found too.
+// Kargo lists the kinds of a promotion pipeline: all of Kargo's group, so that a mistyped kind is found too, and its kinds of a
+// group that is missing or mistyped.
 func Kargo() []Kind {
-	return []Kind{
-		{Group: "kargo.akuity.io"},
-		{"argoproj.io", "AnalysisTemplate"},
-		{"argoproj.io", "ClusterAnalysisTemplate"},
+	const group = "kargo.akuity.io"
+	kinds := []Kind{{Group: group}, {"argoproj.io", "AnalysisTemplate"}, {"argoproj.io", "ClusterAnalysisTemplate"}}
+	for _, kind := range []string{"Project", "ProjectConfig", "Warehouse", "Stage", "PromotionTask", "ClusterPromotionTask"} {
+		kinds = append(kinds, Kind{group, kind}, Kind{"", kind})
 	}
+	return kinds
 }
 
 // ArgoCD lists the kinds that say what is deployed where.
@@ -391,7 +395,7 @@ func (m matcher) find(name string, data []byte) File {
 
 // mentions reports whether the bytes contain the group and the kind of any wanted kind at all.
 func (m matcher) mentions(data []byte) bool {
-	group, holds := "", false
+	group, holds := "", true // a kind without a group may stand anywhere
 	for _, k := range m.kinds {
 		if k.Group != group {
 			group, holds = k.Group, bytes.Contains(data, []byte(k.Group))
@@ -403,9 +407,15 @@ func (m matcher) mentions(data []byte) bool {
 	return false
 }
 
-// wants reports whether a kind is wanted, by its name or as one of its group.
+// wants reports whether a kind is wanted: by its name, as one of its group, or as one whose group is mistyped where such are
+// looked for.
 func (m matcher) wants(kind Kind) bool {
-	return slices.Contains(m.kinds, kind) || slices.Contains(m.kinds, Kind{Group: kind.Group})
+	if slices.Contains(m.kinds, kind) || kind.Group != "" && slices.Contains(m.kinds, Kind{Group: kind.Group}) {
+		return true
+	}
+	return slices.Contains(m.kinds, Kind{"", kind.Kind}) && slices.ContainsFunc(m.kinds, func(k Kind) bool {
+		return k.Kind == kind.Kind && k.Group != "" && nearest.Of(kind.Group, []string{k.Group}) != ""
+	})
 }
 
 // head returns the kind that a line at the left edge names, as in "kind: Stage", where that may be a wanted one; ok is false

@@ -112,12 +112,14 @@ func TestScanForAGroup(t *testing.T) {
 		"order.yaml":   {Data: []byte("kind: \"Stag\" # mistyped\nmetadata: {name: a}\n'apiVersion': kargo.akuity.io/v2\n")},
 		"other.yaml":   {Data: []byte("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\n---\napiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\n")},
 		"untyped.yaml": {Data: []byte("apiVersion: kargo.akuity.io/v1alpha1\n")},
+		"wrong.yaml": {Data: []byte("kind: Stage\n---\napiVersion: kargo.akutiy.io/v1alpha1\nkind: Warehouse\n---\napiVersion: example.com/v1\nkind: Project\n" +
+			"---\nkind: ConfigMap\n---\napiVersion: argoproj.oi/v1alpha1\nkind: Stage\n")},
 	}
 	files, err := Scan(t.Context(), tree, Query{Kinds: Kargo()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"broken.yaml:3: not YAML: did not find expected node content", "json.json:1 Stage", "order.yaml:1 Stag", "other.yaml:1 AnalysisTemplate"}
+	want := []string{"broken.yaml:3: not YAML: did not find expected node content", "json.json:1 Stage", "order.yaml:1 Stag", "other.yaml:1 AnalysisTemplate", "wrong.yaml:1 Stage", "wrong.yaml:3 Warehouse"}
 	if diff := cmp.Diff(want, describe(files)); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}

@@ -111,7 +111,7 @@ func (l *loader) project(o object) *project {
 // read decodes one document into its project.
 func (l *loader) read(doc manifest.Document, all []manifest.Document) {
 	gk := doc.GroupKind()
-	if gk.Group != groupOf(gk.Kind) {
+	if gk.Group != groupOf(gk.Kind) && !meantFor(gk) {
 		return
 	}
 	switch gk.Kind {
@@ -134,12 +134,21 @@ func (l *loader) read(doc manifest.Document, all []manifest.Document) {
 	case kindAnalysis, kindClusterAnalysis:
 		read(l, doc, all, func(o object, m analysisManifest) { l.analyses[o.ref()] = analysis{o, m} })
 	default:
-		l.unread(doc)
+		l.unread(doc, all)
 	}
 }
 
+// meantFor reports whether a kind of Kargo has no group, or nearly Kargo's. It is read, and its apiVersion is an error.
+func meantFor(gk manifest.Kind) bool {
+	if !slices.Contains(kinds, gk.Kind) {
+		return false
+	}
+	_, near := promote.Nearest(gk.Group, []string{group})
+	return gk.Group == "" || near
+}
+
 // unread says of a manifest of Kargo's group that it counts for nothing.
-func (l *loader) unread(doc manifest.Document) {
+func (l *loader) unread(doc manifest.Document, all []manifest.Document) {
 	kind := doc.GroupKind().Kind
 	var meta struct {
 		manifest.Envelope
@@ -153,6 +162,8 @@ func (l *loader) unread(doc manifest.Document) {
 	remedy := "known kinds: " + strings.Join(kinds, ", ")
 	if near, ok := promote.Nearest(kind, kinds); ok {
 		remedy = fmt.Sprintf("did you mean %q?", near)
+		o.kind = near // it concerns whom that would concern
+		l.locate(&o, meta.Metadata, all)
 	}
 	l.fail(o, "kind", "unknown-kind", fmt.Sprintf("%s has no kind %q", group, bounded(kind)), remedy)
 }
@@ -185,8 +196,11 @@ func read[M any](l *loader, doc manifest.Document, all []manifest.Document, then
 		l.invalid(o, e)
 	}
 	if apiVersion := groupOf(o.kind) + "/" + version; meta.APIVersion != apiVersion {
-		l.fail(o, "apiVersion", "unsupported-version",
-			fmt.Sprintf("apiVersion %q of %s %q is not known", meta.APIVersion, o.kind, o.name), "write "+apiVersion)
+		problem := fmt.Sprintf("apiVersion %q of %s %q is not known", bounded(meta.APIVersion), o.kind, o.name)
+		if meta.APIVersion == "" {
+			problem = fmt.Sprintf("%s %q has no apiVersion", o.kind, o.name)
+		}
+		l.fail(o, "apiVersion", "unsupported-version", problem, "write apiVersion: "+apiVersion)
 	}
 	if located && l.unique(o) {
 		then(o, m)

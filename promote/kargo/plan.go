@@ -32,6 +32,7 @@ func (l *loader) checkPlan(p plan, warehouses map[string]promote.Warehouse) {
 			c.step(i, s)
 		}
 	}
+	c.mistyped()
 	l.checkPaths(p)
 }
 

@@ -34,6 +34,9 @@ func TestTasks(t *testing.T) {
 		{"a required variable that only the promotion sets", "      steps:\n" + reference, "      vars: [{name: image, value: docker.io/acme/frontend}]\n      steps:\n" + strings.Replace(reference, given, "", 1)},
 		{"a required variable that nobody sets", given, ""},
 		{"a required variable that is empty", "              value: docker.io/acme/frontend\n", "              value: \"\"\n"},
+		{"a variable of the stage that is mistyped, where the task has a value", stageVars, stageVars + "    - name: Repo\n      value: https://git.example.com/acme/other.git\n"},
+		{"a variable of the stage that nobody reads", stageVars, stageVars + "    - name: colour\n      value: red\n"},
+		{"a variable of the stage that is read by another name", stageVars, stageVars + "    - name: repos\n      value: a\n    - name: again\n      value: \"${{ vars['repos'] }}\"\n"},
 		{"a variable that no step uses", given, given + "            - name: something\n              value: x\n"},
 		{"a variable of the task that is no name", "    - name: image\n    - name: repo\n", "    - name: my-image\n      value: x\n    - name: image\n    - name: repo\n"},
 
