@@ -399,3 +399,11 @@ func another(c Command) Command {
 	c.Comment.ID = 30
 	return c
 }
+
+// expiring lets the newest promotion wait for its merge until then.
+func expiring(until time.Time) edit {
+	return func(s *State) {
+		p := &s.History.Promotions[len(s.History.Promotions)-1]
+		p.Waits, p.Until = WaitsMerge, until
+	}
+}

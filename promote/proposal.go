@@ -49,6 +49,15 @@ func (s *stageDecision) fail(active Promotion, freight Freight, message string) 
 	s.do(Finish{Promotion: active, Phase: PhaseFailed, Message: message})
 }
 
+// expired reports whether a step has waited for the merge for as long as it may.
+func (s *stageDecision) expired(active Promotion) bool {
+	if active.Until.IsZero() || active.Waits != WaitsMerge && active.Waits != WaitsChange {
+		return false
+	}
+	s.recheckAt(active.Until)
+	return !active.Until.After(s.state.Now)
+}
+
 // strays reports whether somebody pointed the change at another branch.
 func strays(p Promotion, c Change) bool {
 	return c.Target != "" && p.Target != "" && c.Target != p.Target
@@ -60,6 +69,8 @@ func (s *stageDecision) underway(active Promotion, freight Freight, change Chang
 	outdated := s.outdated(active, found)
 	why, unmade := s.state.Unmade[ProposalKey(s.ref, freight.ID)]
 	switch {
+	case s.expired(active):
+		s.fail(active, freight, "its change was not merged by "+stamp(active.Until)+", as long as retry.timeout of the step that waits for it allows")
 	case paused == "" && s.superseded(active, freight):
 	case paused == "" && !unmade && outdated != "":
 		s.again(active, freight, change, outdated)

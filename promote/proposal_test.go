@@ -171,6 +171,20 @@ func TestDecideProposal(t *testing.T) {
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
 		{
+			name:  "a change that was not merged for as long as its task allows fails its promotion",
+			state: open(expiring(now)),
+			want: "do    end promotion dev.0002.d4dd30e as Failed: its change was not merged by 2026-05-02T09:00:00Z, as long as retry.timeout of the step that waits for it allows\n" +
+				"block shop/dev: 1.0.1: its change was not merged by 2026-05-02T09:00:00Z, as long as retry.timeout of the step that waits for it allows\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name:  "a change that may wait some more is looked at again in time",
+			state: open(expiring(now.Add(time.Hour))),
+			want: "wait  shop/dev: 1.0.1 waits for its change to be merged: every gate passes\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+			recheck: now.Add(time.Hour),
+		},
+		{
 			name:  "a hold blocks the open change",
 			state: open(held(dev, "release party"), forgotText),
 			want: "do    post status failed on 11111111: 6 of 7 gates pass; hold: held by ann (release party); comment `/resume dev` to go on\n" +

@@ -52,7 +52,7 @@ type Promotion struct {
 	With []StageRef `json:"with,omitempty"`
 	// Waits is what the last step that has begun waits for.
 	Waits Waits `json:"waits,omitempty"`
-	// Until is when a step that waits for approval has waited long enough; zero: it waits for ever.
+	// Until is when a step that waits for approval or for a merge has waited long enough; zero: it waits for ever.
 	Until time.Time `json:"until,omitzero"`
 	// Approvals is how many approvals the steps knew of when they ran last.
 	Approvals int `json:"approvals,omitempty"`

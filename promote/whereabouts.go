@@ -3,6 +3,7 @@ package promote
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Whereabouts is a freight and what became of it.
@@ -46,6 +47,40 @@ func (s State) Whereabouts() []Whereabouts {
 	})
 	return all
 }
+
+// FreightStatus is what became of a freight, found by its ID or alias, in the shape of Kargo's FreightStatus: currentlyIn,
+// verifiedIn and approvedFor, each by the names of stages, with since, verifiedAt and approvedAt.
+func (s State) FreightStatus(project, name string) (map[string]any, bool) {
+	i := slices.IndexFunc(s.History.Freights, func(f Freight) bool {
+		return f.Project == project && name != "" && (string(f.ID) == name || f.Alias == name)
+	})
+	if i < 0 {
+		return nil, false
+	}
+	freight := s.History.Freights[i]
+	d := newDecision(s)
+	currently, verified, approved := map[string]any{}, map[string]any{}, map[string]any{}
+	for _, stage := range d.running()[projectFreight{project, freight.ID}] {
+		since := ""
+		if p, ok := d.index.last(stage, func(p *Promotion) bool { return p.Freight == freight.ID && p.Phase == PhaseSucceeded }); ok {
+			since = stamp(p.FinishedAt)
+		}
+		currently[stage.Name] = map[string]any{"since": since}
+	}
+	for _, v := range s.History.Verifications {
+		if v.Stage.Project == project && v.Freight == freight.ID {
+			verified[v.Stage.Name] = map[string]any{"verifiedAt": stamp(v.VerifiedAt)}
+		}
+	}
+	for _, a := range s.History.Approvals {
+		if a.Stage.Project == project && a.Freight == freight.ID {
+			approved[a.Stage.Name] = map[string]any{"approvedAt": stamp(a.At)}
+		}
+	}
+	return map[string]any{"currentlyIn": currently, "verifiedIn": verified, "approvedFor": approved}, true
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // running says which stages run a freight, in the order of the pipelines.
 func (d *decision) running() map[projectFreight][]StageRef {

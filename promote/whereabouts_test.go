@@ -129,3 +129,25 @@ func TestNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestFreightStatus(t *testing.T) {
+	s := known(recorded("1.0.1", "1.0.2"), ran(dev, 1, "1.0.1"), approved(prod, "1.0.1", "ann"))
+	want := map[string]any{
+		"currentlyIn": map[string]any{"dev": map[string]any{"since": stamp(s.History.Promotions[0].FinishedAt)}},
+		"verifiedIn":  map[string]any{"dev": map[string]any{"verifiedAt": stamp(s.History.Verifications[0].VerifiedAt)}},
+		"approvedFor": map[string]any{"prod": map[string]any{"approvedAt": stamp(s.History.Approvals[0].At)}},
+	}
+	got, ok := s.FreightStatus("shop", string(version("1.0.1").ID))
+	if diff := cmp.Diff(want, got); diff != "" || !ok {
+		t.Errorf("known %t: %s", ok, diff)
+	}
+	empty := map[string]any{"currentlyIn": map[string]any{}, "verifiedIn": map[string]any{}, "approvedFor": map[string]any{}}
+	if got, ok := s.FreightStatus("shop", string(version("1.0.2").ID)); !ok || cmp.Diff(empty, got) != "" {
+		t.Errorf("new freight: known %t: %v", ok, got)
+	}
+	for _, name := range []string{"", "1.0.1", "other"} {
+		if got, ok := s.FreightStatus("shop", name); ok {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+}

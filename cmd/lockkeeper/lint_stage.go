@@ -28,12 +28,14 @@ type stageLint struct {
 	pipeline   promote.Pipeline
 	stage      promote.Stage
 
-	clones   map[string]bool // checkout path → of this repository, at the branch that is looked at
+	clones   map[string]bool   // checkout path → of this repository, at the branch that is looked at
+	branches map[string]string // by checkout path
+	pushed   pushedSoFar
 	findings []promote.Finding
 }
 
 func (s *stageLint) check() []promote.Finding {
-	s.clones = map[string]bool{}
+	s.clones, s.branches = map[string]bool{}, map[string]string{}
 	for _, step := range s.stage.Steps {
 		env := s.env(step)
 		switch step.Uses {
@@ -41,11 +43,47 @@ func (s *stageLint) check() []promote.Finding {
 			s.gitClone(step, env)
 		case "yaml-parse", "yaml-update":
 			s.file(step, env)
+		case "git-push":
+			s.gitPush(step, env)
+		case "git-commit":
+			s.pushed.committed = true
 		case "argocd-update":
 			s.argocdUpdate(step, env)
 		}
 	}
 	return s.findings
+}
+
+// pushedSoFar is what the steps before pushed.
+type pushedSoFar struct {
+	any       bool
+	target    string // of the last push
+	committed bool   // a commit was made since
+}
+
+// gitPush checks that a promotion stays one change of this repository.
+func (s *stageLint) gitPush(step promote.Step, env expr.Env) {
+	var cfg struct {
+		Path         string `json:"path"`
+		TargetBranch string `json:"targetBranch"`
+		Tag          string `json:"tag"`
+	}
+	if step.If != "" || !decodeConfig(step, &cfg) || cfg.Tag != "" {
+		return
+	}
+	where, err := text(cfg.Path, env)
+	target, targetErr := text(cfg.TargetBranch, env)
+	if err != nil || targetErr != nil {
+		return
+	}
+	if target == "" {
+		target = s.branches[path.Clean(where)]
+	}
+	if s.pushed.any && (target != s.pushed.target || s.pushed.committed) {
+		s.report(step, promote.SeverityError, "several-pushes", "a second git-push of other commits would fail: a promotion is one change",
+			"push once, or split the task into two stages")
+	}
+	s.pushed = pushedSoFar{any: true, target: target}
 }
 
 func (s *stageLint) report(step promote.Step, severity promote.Severity, code, message, remedy string) {
@@ -142,7 +180,7 @@ func (s *stageLint) gitClone(step promote.Step, env expr.Env) {
 	if !ours {
 		s.findings = append(s.findings, promote.Finding{
 			Severity: promote.SeverityWarning, Code: codeElsewhere, Position: step.Position, Remedy: urlRemedy(repoURL), Project: s.pipeline.Project,
-			Message: fmt.Sprintf("git-clone of %s, which is not this repository: what the steps do with it is not checked", repoURL),
+			Message: fmt.Sprintf("git-clone of %s, which is not this repository: what the steps do with it is not checked, and pushing to it fails", repoURL),
 			Stage:   promote.StageRef{Project: s.pipeline.Project, Name: s.stage.Name},
 		})
 	}
@@ -153,6 +191,7 @@ func (s *stageLint) gitClone(step promote.Step, env expr.Env) {
 			continue
 		}
 		deployed := branch == "" || s.repository.Revision == "" || branch == s.repository.Revision
+		s.branches[path.Clean(where)] = branch
 		s.clones[path.Clean(where)] = ours && deployed && one.Commit == "" && one.Tag == ""
 	}
 }

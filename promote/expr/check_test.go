@@ -47,7 +47,7 @@ func TestCheck(t *testing.T) {
 		{"the status of no step", "${{ status('updat') == 'Skipped' }}", allowed, []Problem{{4, `unknown name: status("updat"): no step before this one has that alias; known: commit, update; did you mean update?`}}},
 		{"metadata of a step before", "${{ stepMetas.update.status }}", allowed, nil},
 		{"metadata of no step", "${{ stepMetas.updat.status }}", allowed, []Problem{{4, `unknown name: stepMetas.updat; known: update; did you mean update?`}}},
-		{"unknown metadata of a step", "${{ stepMetas.update.state }}", allowed, []Problem{{4, `unknown name: stepMetas.update.state; known: alias, continueOnError, errorCount, finishedAt, message, startedAt, status; did you mean status?`}}},
+		{"unknown metadata of a step", "${{ stepMetas.update.state }}", allowed, []Problem{{4, `unknown name: stepMetas.update.state; known: alias, continueOnError, errorCount, message, status; did you mean status?`}}},
 		{"metadata of steps in variables", "${{ stepMetas.update.status }}", Names{}, []Problem{{4, `stepMetas is not available: it exists only in steps, once one has run`}}},
 		{"a target", "${{ target.name + target.params.region + target.labels['x'] }}", Names{Target: true}, nil},
 		{"an unknown member of a target", "${{ target.param.region }}", Names{Target: true}, []Problem{{4, `unknown name: target.param; known: labels, name, params; did you mean params?`}}},

@@ -23,7 +23,7 @@
 //	outputs       by the alias of a step, what it put out
 //	task.outputs  the same by the short alias, in the steps of a task
 //	target        name, params and labels, in a stage with targets
-//	stepMetas     by the alias of a step: alias, startedAt, finishedAt, errorCount, status, message, continueOnError
+//	stepMetas     by the alias of a step: alias, errorCount, status, message, continueOnError
 //
 // # Functions
 //

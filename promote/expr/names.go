@@ -22,7 +22,7 @@ var contextFields = map[string][]string{
 	"target":                   {"name", "params", "labels"},
 }
 
-var stepMetaFields = []string{"alias", "startedAt", "finishedAt", "errorCount", "status", "message", "continueOnError"}
+var stepMetaFields = []string{"alias", "errorCount", "status", "message", "continueOnError"}
 
 // absent says where variables of the language can be used that do not exist everywhere.
 var absent = map[string]string{

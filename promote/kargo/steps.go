@@ -114,7 +114,7 @@ var stepSchemas = map[string]schema{
 				refused(flag("updateTargetRevision"), inCluster),
 				refused(anything("kustomize"), inCluster),
 				refused(anything("helm"), inCluster),
-			}}),
+			}, single: []string{"chart", "desiredRevision"}}),
 		},
 		needs:  []string{"name", "selector"},
 		single: []string{"name", "selector"},

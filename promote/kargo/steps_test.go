@@ -55,7 +55,7 @@ func TestEveryStepTakesItsWholeConfiguration(t *testing.T) {
 		"analysis-prometheus": "{name: errors, address: 'https://prom', query: 'sum(errors)', headers: [{name: a, value: b}], rangeQuery: {start: '-5m', end: now, step: 1m}, timeoutSeconds: 5, insecure: true, successCondition: 'result[0] < 1', count: 3, interval: 10s}",
 		"analysis-web": "{name: health, url: 'https://web/health', method: POST, headers: [{name: a, value: b}], body: '{}', jsonPath: '{$.ok}', timeoutSeconds: 5, insecure: true, " +
 			"successCondition: result == 'ok', failureCondition: result == 'bad', interval: 10s, initialDelay: 1m, count: 3, failureLimit: 0, inconclusiveLimit: 1, consecutiveErrorLimit: 4, consecutiveSuccessLimit: 2}",
-		"argocd-update":           "{apps: [{name: web, namespace: argocd, sources: [{repoURL: 'https://g/a', chart: web, desiredRevision: main}]}]}",
+		"argocd-update":           "{apps: [{name: web, namespace: argocd, sources: [{repoURL: 'https://g/a', desiredRevision: main}, {repoURL: 'https://g/b', chart: web}]}]}",
 		"argocd-wait":             "{apps: [{selector: {matchLabels: {app: web}, matchExpressions: [{key: tier, operator: In, values: [a]}]}, namespace: argocd, waitFor: [health, sync, operation, suspended, degraded]}]}",
 		"compose-output":          "{anything: [1, {at: all}]}",
 		"copy":                    "{inPath: ./src/a, outPath: ./out/a, ignore: '*.md'}",
@@ -146,6 +146,7 @@ func TestStepConfigurations(t *testing.T) {
 		{"metadata of something else", "set-metadata", "{updates: [{kind: Warehouse, name: a, values: {a: b}}]}"},
 		{"a key that Kargo does not know either", "git-push", "{path: ./out, message: a}"},
 		{"the old name of a source", "oci-push", "{imageRef: a, destRef: b}"},
+		{"a revision of a chart to wait for", "argocd-update", "{apps: [{name: a, sources: [{repoURL: a, chart: b, desiredRevision: c}]}]}"},
 		{"submodules", "git-clone", "{repoURL: a, checkout: [{path: a}], recurseSubmodules: true}"},
 		{"a key to sign with", "git-clone", "{repoURL: a, checkout: [{path: a}], author: {name: a, email: b, signingKey: c}}"},
 		{"a password in a URL", "http", "{url: 'https://bot:hunter2@x/y'}"},

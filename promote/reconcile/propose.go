@@ -225,7 +225,7 @@ func moved(branch promote.Branch, from promote.Commit, to string) error {
 func took(state promote.State, p promote.Promotion, ran step.Result) promote.Promotion {
 	p.Results, p.Moves, p.Waits = ran.Results, ran.Moves, ran.Wait
 	p.AutoMerge, p.Until = p.AutoMerge || ran.AutoMerge, time.Time{}
-	if ran.Wait == promote.WaitsApproval && ran.Next > 0 {
+	if ran.Wait != promote.WaitsTime && ran.Next > 0 {
 		p.Until = state.Now.Add(ran.Next)
 	}
 	p.Approvals = len(state.History.ApprovedFor(p.Stage, p.Freight))
@@ -299,6 +299,7 @@ func (r *Reconciler) request(state promote.State, p promote.Promotion) (step.Req
 		Promotion:  p, When: p.CreatedAt, Now: state.Now, Author: r.Author, World: r.world(),
 		Approvals: state.History.ApprovedFor(p.Stage, p.Freight), Target: stage.Target,
 		Metadata: state.History.MetadataIn(p.Stage.Project),
+		Status:   func(name string) (map[string]any, bool) { return state.FreightStatus(p.Stage.Project, name) },
 	}
 	for _, id := range append([]promote.FreightID{p.Freight}, p.Others...) {
 		freight, ok := state.History.Freight(p.Stage.Project, id)

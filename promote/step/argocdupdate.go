@@ -86,9 +86,14 @@ func (r *run) updated(c config) ([]Application, error) {
 			if err := source.check(fmt.Sprintf("config.apps[%d].sources[%d]", i, j)); err != nil {
 				return nil, err
 			}
-			if source.DesiredRevision != "" && r.Repository.sameRepository(source.RepoURL) {
-				one.Revision = promote.Commit(source.DesiredRevision)
+			if source.DesiredRevision == "" || !r.Repository.sameRepository(source.RepoURL) {
+				continue // what other repositories deploy is not waited for
 			}
+			if one.Revision != "" && string(one.Revision) != source.DesiredRevision {
+				return nil, fmt.Errorf("config.apps[%d] has two desired revisions of %s, %s and %s: wait for one of them, which the commit of the promotion brings along",
+					i, withoutUser(source.RepoURL), one.Revision.Short(), promote.Commit(source.DesiredRevision).Short())
+			}
+			one.Revision = promote.Commit(source.DesiredRevision)
 		}
 		all = append(all, one)
 	}
@@ -133,11 +138,7 @@ func (r *run) foresee() {
 }
 
 func (r *run) preview(step promote.Step) (*ApplicationUse, error) {
-	env, err := r.env(step)
-	if err != nil {
-		return nil, err
-	}
-	evaluated, err := evaluate(step.Config, env)
+	evaluated, err := r.evaluated(step)
 	if err != nil {
 		return nil, err
 	}

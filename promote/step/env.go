@@ -15,7 +15,7 @@ import (
 func (r *run) env(step promote.Step) (expr.Env, error) {
 	env := expr.Env{
 		Ctx: r.ctx(step), Vars: map[string]any{}, Outputs: r.outputs, StepMetas: r.stepMetas(), Target: r.target(),
-		FreightMetadata: r.freightMetadata, StageMetadata: r.stageMetadata, Used: r.secrets,
+		FreightMetadata: r.freightMetadata, FreightStatus: r.freightStatus, StageMetadata: r.stageMetadata, Used: r.secrets,
 		ConfigMap: r.store(r.World.ConfigMaps, "configMaps", false), SharedConfigMap: r.store(r.World.ConfigMaps, "configMaps", true),
 		Secret: r.store(r.World.Secrets, "secrets", false), SharedSecret: r.store(r.World.Secrets, "secrets", true),
 	}
@@ -35,7 +35,17 @@ func (r *run) env(step promote.Step) (expr.Env, error) {
 		}
 		env.Vars[v.Name] = lossless(value)
 	}
+	env.Status = r.status(step) // of if and config; variables cannot ask for it
 	return env, nil
+}
+
+// evaluated is the configuration of a step as its expressions make it.
+func (r *run) evaluated(step promote.Step) (config, error) {
+	env, err := r.env(step)
+	if err != nil {
+		return config{}, err
+	}
+	return evaluate(step.Config, env)
 }
 
 // lossless keeps the text of a variable when its typed form would print differently: 1.10 must not become 1.1.
@@ -106,6 +116,14 @@ func (r *run) freightMetadata(name string) (map[string]any, bool) {
 	return r.metadata(promote.MetadataFreight, name)
 }
 
+// freightStatus is what became of a freight so far, by its ID or alias.
+func (r *run) freightStatus(name string) (map[string]any, bool) {
+	if r.Status == nil {
+		return nil, false
+	}
+	return r.Status(name)
+}
+
 // stageMetadata are the values kept with a stage of the project.
 func (r *run) stageMetadata(name string) (map[string]any, bool) {
 	return r.metadata(promote.MetadataStage, name)
@@ -143,8 +161,10 @@ func (r *run) taskOutputs(task string) map[string]map[string]any {
 func (r *run) stepMetas() map[string]any {
 	metas := map[string]any{}
 	for _, result := range r.result.Results {
+		i := slices.IndexFunc(r.Promotion.Steps, func(s promote.Step) bool { return s.As == result.As })
 		metas[result.As] = map[string]any{
 			"alias": result.As, "status": string(result.Status), "message": result.Message, "errorCount": result.Errors,
+			"continueOnError": i >= 0 && r.Promotion.Steps[i].ContinueOnError,
 		}
 	}
 	return metas

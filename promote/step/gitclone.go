@@ -211,11 +211,7 @@ func (r *run) refsOf(ctx context.Context, c *checkout) (git.Refs, error) {
 // replayClone checks out what the steps before left behind: on the promotion's target the merged commit, or the proposed one,
 // and elsewhere what was checked out then.
 func (r *run) replayClone(ctx context.Context, step promote.Step) error {
-	env, err := r.env(step)
-	if err != nil {
-		return fmt.Errorf("step %s: %w", label(step), err)
-	}
-	evaluated, err := evaluate(step.Config, env)
+	evaluated, err := r.evaluated(step)
 	if err != nil {
 		return fmt.Errorf("step %s: %w", label(step), err)
 	}

@@ -140,6 +140,21 @@ func (r *run) gitTag(_ context.Context, _ promote.Step, c config) (outcome, erro
 	return succeeded(map[string]any{"commit": string(checkout.head), "tag": cfg.Tag}), nil
 }
 
+// replayTag remembers a tag that was made before, for the git-push that pushes it. Of the proposed commit it is the merged one.
+func (r *run) replayTag(step promote.Step) error {
+	var cfg gitTagConfig
+	evaluated, err := r.evaluated(step)
+	if err == nil {
+		err = evaluated.decode(&cfg)
+	}
+	if err != nil {
+		return fmt.Errorf("step %s: %w", label(step), err)
+	}
+	commit, _ := r.outputs[step.As]["commit"].(string)
+	r.tags = append(r.tags, tagged{cfg.Tag, promote.Commit(commit), bool(cfg.Force)})
+	return nil
+}
+
 // pushTag pushes a tag that git-tag made. One that points elsewhere already is not moved, unless the task forces it.
 func (r *run) pushTag(ctx context.Context, name string) (outcome, error) {
 	if r.merged() == "" {

@@ -26,12 +26,14 @@ type Request struct {
 	Delivered  *Delivered          // how the applications that the run waits for fared; nil while that is open
 	Approvals  []promote.Approval  // of the freight for the stage
 	Metadata   []promote.Metadata  // of the project
-	Target     *promote.Target     // when the stage is one of several that a stage fans out to
-	When       time.Time           // required: the time of commits
-	Now        time.Time           // required
-	Author     git.Signature       // of commits, unless the task names one
-	World      World               // what steps may reach besides the repository
-	Dry        bool                // steps that act on the outside world, or ask it, are passed over
+	// Status is what became of a freight of the project, by its ID or alias (Kargo: FreightStatus); nil: nothing is known.
+	Status func(name string) (map[string]any, bool)
+	Target *promote.Target // when the stage is one of several that a stage fans out to
+	When   time.Time       // required: the time of commits
+	Now    time.Time       // required
+	Author git.Signature   // of commits, unless the task names one
+	World  World           // what steps may reach besides the repository
+	Dry    bool            // steps that act on the outside world, or ask it, are passed over
 }
 
 // Delivered is the end of a delivery.
@@ -110,7 +112,7 @@ func Run(ctx context.Context, request Request) (Result, error) {
 		r.before = r.recorded(step)
 		if r.stands(step) {
 			err := r.replay(ctx, step, r.before)
-			if err != nil && (ctx.Err() != nil || outside(err)) {
+			if _, technical := errors.AsType[technicalError](err); err != nil && (ctx.Err() != nil || technical || outside(err)) {
 				return Result{}, r.shown(err)
 			}
 			if err != nil {
@@ -176,10 +178,15 @@ func (r *run) replay(ctx context.Context, step promote.Step, result promote.Step
 	if err := r.recall(step, result); err != nil {
 		return err
 	}
-	if step.Uses == "git-clone" && result.Status == promote.StepSucceeded {
+	switch {
+	case result.Status != promote.StepSucceeded:
+		return nil
+	case step.Uses == "git-clone":
 		return r.replayClone(ctx, step)
+	case step.Uses == "git-tag":
+		return r.replayTag(step)
 	}
-	return nil
+	return r.remake(ctx, step)
 }
 
 // recall makes the output of a step that ran before known to the steps after it.
@@ -308,7 +315,7 @@ func (r *run) one(ctx context.Context, step promote.Step) (done bool, err error)
 	}
 	switch {
 	case errors.Is(err, errWaiting):
-		if left := time.Duration(step.Timeout) - r.Now.Sub(r.since()); r.result.Wait == promote.WaitsApproval && step.Timeout > 0 && (r.result.Next == 0 || left < r.result.Next) {
+		if left := time.Duration(step.Timeout) - r.Now.Sub(r.since()); r.result.Wait != promote.WaitsTime && r.timed(step) && (r.result.Next == 0 || left < r.result.Next) {
 			r.result.Next = left
 		}
 		r.suspend(result, out.message, 0)
@@ -360,14 +367,26 @@ func (r *run) suspend(result promote.StepResult, message string, errs int) {
 	r.result.Results = append(r.result.Results, result)
 }
 
-// late returns the error of a step that has to wait although its time is over (Kargo: retry.timeout, from when the step
-// began). Deliveries are timed by who watches them.
+// timed reports whether retry.timeout bounds what the present step waits for (Kargo: from when the step began). Deliveries are
+// timed by who watches them. A git-push that waits for a merge does so only here, so its timeout is not about that.
+func (r *run) timed(step promote.Step) bool {
+	if step.Timeout <= 0 {
+		return false
+	}
+	switch r.result.Wait {
+	case promote.WaitsTime, promote.WaitsApproval:
+		return true
+	case promote.WaitsMerge, promote.WaitsChange:
+		return step.Uses == "git-wait-for-pr" || step.Uses == "git-merge-pr"
+	case promote.WaitsNothing, promote.WaitsDelivery:
+	}
+	return false
+}
+
+// late returns the error of a step that has to wait although its time is over.
 func (r *run) late(step promote.Step, err error) error {
 	timeout := time.Duration(step.Timeout)
-	if timeout <= 0 || !errors.Is(err, errWaiting) || r.result.Wait != promote.WaitsTime && r.result.Wait != promote.WaitsApproval {
-		return nil
-	}
-	if r.Now.Sub(r.since()) < timeout {
+	if !errors.Is(err, errWaiting) || !r.timed(step) || r.Now.Sub(r.since()) < timeout {
 		return nil
 	}
 	return fmt.Errorf("not done after %s, which its retry.timeout allows", timeout)
@@ -400,7 +419,6 @@ func (r *run) attempt(ctx context.Context, step promote.Step) (outcome, error) {
 	}
 	wanted := !r.failed
 	if step.If != "" {
-		env.Status = r.status(step)
 		if wanted, err = expr.EvalBool(step.If, env); err != nil {
 			return outcome{}, fmt.Errorf("if: %w", err)
 		}
