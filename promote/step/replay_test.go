@@ -224,3 +224,93 @@ func TestDesiredRevisionsOfSources(t *testing.T) {
 		})
 	}
 }
+
+func TestATaskMergesItsOwnChange(t *testing.T) {
+	b := newBed(t)
+	task := strings.Replace(explicit, "- uses: git-wait-for-pr\n  as: wait\n", "- uses: git-merge-pr\n  as: wait\n", 1)
+	request := b.request(t, task, "1.10")
+	opened := run1(t, request)
+	request.Promotion.Results, request.Promotion.Head = opened.Results, opened.Push.Head
+	request.Change = promote.Change{Number: 7, URL: "u", State: promote.ChangeOpen}
+	waiting := run1(t, request)
+	if !waiting.AutoMerge || waiting.Wait != promote.WaitsMerge {
+		t.Fatalf("merges itself %t, waits for %q: %s", waiting.AutoMerge, waiting.Wait, waiting.Message)
+	}
+	request.Promotion.Results = waiting.Results
+	request.Change.State, request.Change.Merged = promote.ChangeMerged, promote.Commit(b.repo.Commit("main", "Merge", map[string]string{"x": "y"}))
+	delivering := run1(t, request)
+	if delivering.Wait != promote.WaitsDelivery || delivering.Deliver.Applications[0].Revision != request.Change.Merged {
+		t.Errorf("waits for %q, delivers %+v: %s", delivering.Wait, delivering.Deliver, delivering.Message)
+	}
+}
+
+// TestEveryFunctionWorksInAConfiguration calls each function of Kargo's list (expressions) where steps call them, before and
+// after a merge: what is not wired up says so only then.
+func TestEveryFunctionWorksInAConfiguration(t *testing.T) {
+	calls := []struct{ call, want string }{
+		{"imageFrom('docker.io/acme/frontend').Tag", `"1.0.2"`},
+		{"imageFrom('docker.io/acme/frontend', warehouse('frontend-dev-image')).Digest", `"sha256:aa"`},
+		{"artifactFrom('frontend-dev-image') == nil", `true`},
+		{"commitFrom('https://g/a') == nil", `true`},
+		{"chartFrom('oci://c') == nil", `true`},
+		{"freightMetadata(ctx.targetFreight.name).ticket", `"T-1"`},
+		{"stageMetadata(ctx.stage).owner", `"ann"`},
+		{"len(freightStatus(ctx.targetFreight.name).currentlyIn)", `0`},
+		{"configMap('urls').site", `"https://s"`},
+		{"sharedConfigMap('all').region", `"eu"`},
+		{"secret('none')?.key ?? 'default'", `"default"`},
+		{"sharedSecret('none')?.key ?? 'default'", `"default"`},
+		{"semverParse('v1.2.3').IncMinor().String()", `"1.3.0"`},
+		{"semverDiff('1.0.0', '1.1.0')", `"Minor"`},
+		{"always() && success() && !failure()", `true`},
+		{"status('clone')", `"Succeeded"`},
+		{"quote('1.10')", `"1.10"`},
+		{"unsafeQuote('a')", `"\"a\""`},
+		{"asYAML({a: 1})", `"a: 1\n"`},
+		{"asJSON([1])", `"[\n  1\n]\n"`},
+		{"stepMetas.clone.status", `"Succeeded"`},
+	}
+	composed := ""
+	for i, c := range calls {
+		composed += "- {uses: compose-output, as: call-" + string(rune('a'+i)) + ", config: {got: \"${{ " + strings.ReplaceAll(c.call, `"`, `\"`) + " }}\"}}\n"
+	}
+	check := func(t *testing.T, result Result, after int) {
+		t.Helper()
+		if result.Failed {
+			t.Fatalf("%s: %s", statuses(result), result.Message)
+		}
+		for i, c := range calls {
+			if got := string(result.Results[after+i].Output); got != `{"got":`+c.want+`}` {
+				t.Errorf("%s gives %s, want %s", c.call, got, c.want)
+			}
+		}
+	}
+	wired := func(b *bed, task string) Request {
+		request := b.request(t, task, "1.0.2")
+		values := func(name, value string) map[string]json.RawMessage {
+			return map[string]json.RawMessage{name: json.RawMessage(`"` + value + `"`)}
+		}
+		request.Metadata = []promote.Metadata{
+			{Kind: promote.MetadataFreight, Project: "develop", Name: string(request.Promotion.Freight), Values: values("ticket", "T-1")},
+			{Kind: promote.MetadataStage, Project: "develop", Name: request.Promotion.Stage.Name, Values: values("owner", "ann")},
+		}
+		request.Status = func(string) (map[string]any, bool) { return map[string]any{"currentlyIn": map[string]any{}}, true }
+		request.World.ConfigMaps = func(_, name string, shared bool) (map[string]string, bool) {
+			known := map[string]map[string]string{"urls": {"site": "https://s"}, "all": {"region": "eu"}}
+			return known[name], shared == (name == "all")
+		}
+		request.World.Secrets = func(string, string, bool) (map[string]string, bool) { return nil, false }
+		return request
+	}
+	t.Run("before the merge", func(t *testing.T) {
+		b := newBed(t)
+		check(t, run1(t, wired(b, proposing(composed, ""))), 2)
+	})
+	t.Run("after it", func(t *testing.T) {
+		b := newBed(t)
+		request := wired(b, proposing("", composed))
+		resumed := b.merge(t, request)
+		resumed.Metadata, resumed.Status, resumed.World = request.Metadata, request.Status, request.World
+		check(t, run1(t, resumed), 4)
+	})
+}
