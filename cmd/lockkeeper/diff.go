@@ -38,8 +38,8 @@ Without flags it shows what your branch changes since it left the default branch
 Secrets are never printed.
 
 Exit codes:
-  0  the difference was printed, or there is none
-  1  it could not be computed; with --exit-code also: something changes in the cluster`,
+  0  the difference was printed, or there is none; what is not in this repository is said to be unknown
+  1  it could not be computed, also for one application; with --exit-code also: something changes in the cluster, or may`,
 		Example: `  lockkeeper diff                                   # your branch and your uncommitted work
   lockkeeper diff --base main --head feature        # between two branches
   lockkeeper diff --base HEAD~1 --head HEAD         # what the last commit did
@@ -137,6 +137,7 @@ func (o *diffOptions) from(ctx context.Context, c *checkout, after string) (rend
 type compared struct {
 	report   diff.Report
 	findings []promote.Finding
+	failed   int // applications that cannot be rendered after the change
 }
 
 func (c *checkout) compare(ctx context.Context, base, head render.Repository) (compared, error) {
@@ -157,7 +158,13 @@ func (c *checkout) compare(ctx context.Context, base, head render.Repository) (c
 	apps := reconcile.DiffApps(comparison)
 	report := diff.Compare(apps)
 	report.Unchanged += comparison.Unchanged
-	return compared{report: report, findings: tidy(found)}, nil
+	failed := 0
+	for _, app := range comparison.Apps {
+		if app.Head != nil && app.Head.Failed {
+			failed++
+		}
+	}
+	return compared{report: report, findings: tidy(found), failed: failed}, nil
 }
 
 // advised replaces the remedy for repositories elsewhere by one for the command line.
@@ -201,7 +208,10 @@ func (o *diffOptions) print(env environment, c compared, note string) error {
 	if err := printFindings(findings, c.findings, env.colored(findings)); err != nil {
 		return err
 	}
-	if o.exitCode && !c.report.Empty() {
+	if c.failed > 0 {
+		return &exitError{code: ci.ExitFailed, err: fmt.Errorf("%s could not be rendered: correct the errors above", count(c.failed, "application"))}
+	}
+	if o.exitCode && (!c.report.Empty() || c.report.Unknown > 0) {
 		return &exitError{code: ci.ExitFailed}
 	}
 	return nil

@@ -38,7 +38,7 @@ Objects that kro makes follow their instance. Each names the file that it comes 
 Objects are printed as they are: a Secret that is in the repository is in the output too. Findings go to standard error.
 
 Exit codes:
-  0  everything was rendered
+  0  what this repository holds was rendered; a warning names every source that lies elsewhere
   1  the repository could not be read, or an application failed to render`,
 		Example: `  lockkeeper render                                 # everything, from the files on disk
   lockkeeper render --app frontend-dev-app          # one application

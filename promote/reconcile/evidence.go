@@ -126,8 +126,9 @@ func DiffApps(c render.Comparison) []diff.App {
 		}
 		if app.Head != nil {
 			one.Head, one.Namespace = app.Head.Objects, app.Head.Application.Destination.Namespace
-			one.Findings, one.Partial = diffFindings(app.Head.Findings), app.Head.Partial
+			one.Findings, one.Partial = diffFindings(app.Head.Findings), app.Head.Partial || app.Head.Failed
 		}
+		one.Partial = one.Partial || app.Base != nil && app.Head != nil && app.Base.Failed
 		if app.Base != nil && app.Head != nil {
 			one.Base, one.Head = known(app.Base, app.Head), known(app.Head, app.Base)
 		}
