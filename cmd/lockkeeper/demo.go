@@ -201,6 +201,8 @@ func (s *story) open(ctx context.Context) error {
 	change := s.openChange("1.0.2")
 	s.say("\nThe merge request is open: look at it, comment /help, merge it.\n\n  %s\n", change.URL)
 	s.say("Push another image from another terminal:\n\n  bin/lockkeeper demo push 1.0.3 --to %s\n", s.world.image())
+	s.say("Use the command line on it, from there too, or clone it:\n\n  export LOCKKEEPER_GITLAB_TOKEN=%s\n  bin/lockkeeper plan --gitlab-url %s --project %s\n  git clone %s\n",
+		worldToken, s.world.forgeURL, worldProject, s.world.cloneURL())
 	s.say("Press Ctrl-C to end.")
 	<-ctx.Done()
 	return nil

@@ -44,6 +44,11 @@ const (
 	argoToken    = "demo-token-of-argo-cd"
 )
 
+// cloneURL is what git clone takes, with the person's token: the demo's forge lets nobody in without one.
+func (w *world) cloneURL() string {
+	return strings.Replace(w.forgeURL, "://", "://"+worldPerson+":"+personToken+"@", 1) + "/" + worldProject + ".git"
+}
+
 // world is everything that a GitOps team has, in one process on loopback: a registry, a forge with a repository, and Argo CD.
 // The registry, Git and every API are spoken over real HTTP.
 type world struct {
