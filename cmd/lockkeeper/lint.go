@@ -111,8 +111,25 @@ func (c *checkout) lint(ctx context.Context, repository render.Repository) (lint
 			found = append(found, s.check()...)
 		}
 	}
-	report.findings = found
+	report.findings = causes(found)
 	return report, nil
+}
+
+// consequences are what lint says where a manifest is missing, which it is when its file cannot be read.
+var consequences = []string{"missing-project", "unknown-stage", "unknown-task", "unknown-warehouse"}
+
+// causes leaves out what may be no more than the consequence of a file that cannot be read, and says so there.
+func causes(found []promote.Finding) []promote.Finding {
+	cause := slices.IndexFunc(found, func(f promote.Finding) bool { return f.Code == "invalid-yaml" && f.Severity == promote.SeverityError })
+	if cause < 0 {
+		return found
+	}
+	kept := slices.DeleteFunc(slices.Clone(found), func(f promote.Finding) bool { return slices.Contains(consequences, f.Code) })
+	if hidden := len(found) - len(kept); hidden > 0 {
+		i := slices.IndexFunc(kept, func(f promote.Finding) bool { return f.Code == "invalid-yaml" && f.Severity == promote.SeverityError })
+		kept[i].Message += fmt.Sprintf(" (%s that may come of this left out)", count(hidden, "finding"))
+	}
+	return kept
 }
 
 // pipelineFindings are the findings of a content without those that the renderer reports itself: there an error is an error.
