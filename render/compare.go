@@ -22,7 +22,11 @@ func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Option
 	if err != nil {
 		return Comparison{}, err
 	}
-	before, err := e.Applications(ctx, base, opts)
+	atBase := opts
+	if opts.Base != nil {
+		atBase = *opts.Base
+	}
+	before, err := e.Applications(ctx, base, atBase)
 	if err != nil {
 		return Comparison{}, err
 	}

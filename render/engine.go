@@ -99,7 +99,7 @@ func setKey(repo Repository, opts Options) string {
 	if err != nil || root == "" {
 		return ""
 	}
-	return digest(root, repo.Revision, digest(repo.URLs...), digest(opts.Applications...), digest(opts.Definitions...))
+	return digest(root, repo.Revision, digest(repo.URLs...), digest(opts.Applications...), digest(opts.Definitions...), fmt.Sprintf("%q", opts.Clusters))
 }
 
 func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (Set, error) {
@@ -113,7 +113,7 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 	}
 	var set Set
 	set.Applications, set.Findings, err = argocd.Applications(ctx, argocd.Input{
-		Tree: repo.Tree, Files: appFiles, RepoURLs: repo.URLs, Revision: repo.Revision, Memory: e.made,
+		Tree: repo.Tree, Files: appFiles, RepoURLs: repo.URLs, Revision: repo.Revision, Clusters: opts.Clusters, Memory: e.made,
 	})
 	if err != nil {
 		return Set{}, fmt.Errorf("make applications: %w", err)

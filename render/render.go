@@ -41,8 +41,10 @@ type Repository struct {
 
 // Options restricts what is looked at.
 type Options struct {
-	Applications []string // files and folders with Applications and ApplicationSets; empty means everywhere
-	Definitions  []string // files and folders with ResourceGraphDefinitions; empty means everywhere
+	Applications []string         // files and folders with Applications and ApplicationSets; empty means everywhere
+	Definitions  []string         // files and folders with ResourceGraphDefinitions; empty means everywhere
+	Clusters     []argocd.Cluster // that Argo CD knows, for clusters generators; empty means that they are not known
+	Base         *Options         // what counts for the base of a comparison; nil means the same
 }
 
 // Set is what a commit deploys, before anything is rendered. Sets are shared and must not be changed.

@@ -147,8 +147,7 @@ func (c *checkout) compare(ctx context.Context, base, head render.Repository) (c
 		return compared{}, err
 	}
 	c.progress.step("comparing %s", count(len(content.Set.Applications), "application"))
-	options := render.Options{Applications: content.Settings.Applications, Definitions: content.Settings.Definitions}
-	comparison, err := c.engine.Compare(ctx, base, head, options)
+	comparison, err := c.engine.Compare(ctx, base, head, reconcile.CompareOptions(base.Tree, head.Tree))
 	if err != nil {
 		return compared{}, fmt.Errorf("render: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote/imageupdater"
 	"github.com/lockkeeper/lockkeeper/promote/kargo"
 	"github.com/lockkeeper/lockkeeper/render"
+	"github.com/lockkeeper/lockkeeper/render/argocd"
 )
 
 // snapshot is what the default branch says at one commit.
@@ -165,7 +166,7 @@ func Load(ctx context.Context, engine *render.Engine, repository render.Reposito
 	}
 	settings.apply(pipelines)
 	content.Pipelines = pipelines
-	content.Set, err = engine.Applications(ctx, repository, renderOptions(settings))
+	content.Set, err = engine.Applications(ctx, repository, settings.RenderOptions())
 	if err != nil {
 		return content, fmt.Errorf("find applications: %w", err)
 	}
@@ -202,8 +203,22 @@ func imageUpdater(
 	return pipelines, findings, nil
 }
 
-func renderOptions(s Settings) render.Options {
-	return render.Options{Applications: s.Applications, Definitions: s.Definitions}
+// CompareOptions are what the settings of two trees say to the renderer.
+func CompareOptions(base, head fs.FS) render.Options {
+	before, _ := LoadSettings(base) // what is wrong with them is told by who loads the tree
+	after, _ := LoadSettings(head)
+	options, atBase := after.RenderOptions(), before.RenderOptions()
+	options.Base = &atBase
+	return options
+}
+
+// RenderOptions are what the settings say to the renderer.
+func (s Settings) RenderOptions() render.Options {
+	options := render.Options{Applications: s.Applications, Definitions: s.Definitions}
+	for _, c := range s.Clusters {
+		options.Clusters = append(options.Clusters, argocd.Cluster(c))
+	}
+	return options
 }
 
 func settingsFindings(err error) []promote.Finding {

@@ -23,6 +23,8 @@ type Settings struct {
 	Applications []string `json:"applications"`
 	// Definitions lists the folders or files in which kro ResourceGraphDefinitions are looked for. Default: everywhere.
 	Definitions []string `json:"definitions"`
+	// Clusters lists the clusters that Argo CD knows, for ApplicationSets with a clusters generator.
+	Clusters []ClusterSettings `json:"clusters"`
 	// Stages holds what differs from the default for some stages. The first entry that matches counts.
 	Stages []StageSettings `json:"stages"`
 	// Targets lists stages that are promoted to in many places, such as clusters, in waves.
@@ -31,6 +33,20 @@ type Settings struct {
 	Drift []DriftSettings `json:"drift"`
 
 	document manifest.Document // where it stands
+}
+
+// ClusterSettings is one entry of lockkeeper.yaml's clusters: what its Secret says in Argo CD's namespace.
+type ClusterSettings struct {
+	// Name is the cluster's name in Argo CD.
+	Name string `json:"name"`
+	// Server is the URL of its API server.
+	Server string `json:"server"`
+	// Project is the AppProject that the cluster is restricted to, if it is.
+	Project string `json:"project"`
+	// Labels are those of its Secret, by which selectors choose it.
+	Labels map[string]string `json:"labels"`
+	// Annotations are those of its Secret.
+	Annotations map[string]string `json:"annotations"`
 }
 
 // StageSettings is one entry of lockkeeper.yaml's stages.
@@ -102,6 +118,11 @@ func readSettings(tree fs.FS) (Settings, error) {
 		}
 		if _, known := supersedes[stage.Supersede]; !known {
 			return Settings{}, fmt.Errorf("%s: stages[%d].supersede %q: expected update, new or queue", SettingsFile, i, stage.Supersede)
+		}
+	}
+	for i, cluster := range settings.Clusters {
+		if cluster.Name == "" || cluster.Server == "" {
+			return Settings{}, fmt.Errorf("%s: clusters[%d] has no name or no server: write both, as Argo CD's Secret of the cluster has them", SettingsFile, i)
 		}
 	}
 	for i, target := range settings.Targets {

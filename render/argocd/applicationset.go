@@ -36,6 +36,8 @@ type expansion struct {
 	apps     []Application
 	findings []finding.Finding
 	walks    []walk
+	lookups  []lookup
+	sum      int // parameter sets made so far
 }
 
 // expand fails only when the tree cannot be read, or with its context.
@@ -44,7 +46,7 @@ func (r *reader) expand(ctx context.Context, doc manifest.Document, known *made)
 	if err := e.run(ctx); err != nil {
 		return nil, err
 	}
-	out := &made{walks: e.walks, all: slices.Clip(e.apps), apps: e.withoutDuplicates()}
+	out := &made{walks: e.walks, lookups: e.lookups, all: slices.Clip(e.apps), apps: e.withoutDuplicates()}
 	out.findings = finding.Sort(e.findings)
 	return out, nil
 }
@@ -66,9 +68,6 @@ func (e *expansion) run(ctx context.Context) error {
 	case e.set.Spec.Template.Kind != yaml.MappingNode:
 		e.report(finding.Error, "invalid-application-set", "spec", fmt.Sprintf("ApplicationSet %q has no spec.template", name), "add one")
 		return nil
-	}
-	if e.set.Spec.TemplatePatch != "" {
-		e.report(finding.Warning, "not-evaluated-offline", "spec.templatePatch", "templatePatch cannot be evaluated offline yet: applications are shown without it", "")
 	}
 	if err := e.dialect.checkOptions(); err != nil {
 		e.reportError("spec.goTemplateOptions", err)
@@ -137,32 +136,24 @@ type generator struct {
 // evaluate runs one generator by kind. One that cannot be evaluated offline is a finding and makes nothing.
 func (e *expansion) evaluate(ctx context.Context, g *generator, kind string) error {
 	switch kind {
-	case "list":
-		sets, err := e.dialect.listParams(e.doc, g.node)
-		if err != nil {
-			e.reportError(g.at, err)
-			return nil
-		}
-		selector, ok := e.selector(g)
-		for _, p := range sets {
-			if ok && selector.selects(p) {
-				e.findings = append(e.findings, e.instantiate(ctx, g.blueprint, p).findings...)
-			}
-		}
-		return nil
 	case "git":
 		return e.git(ctx, g)
+	default:
+		return e.combined(ctx, g, kind)
 	}
+}
+
+// unknown reports a generator that is not evaluated.
+func (e *expansion) unknown(kind, at string) {
 	if slices.Contains(generatorKinds, kind) {
-		e.report(finding.Warning, "not-evaluated-offline", g.at, "generator cannot be evaluated offline yet: "+kind, "its applications are not shown")
-		return nil
+		e.report(finding.Warning, "not-evaluated-offline", at, "generator cannot be evaluated offline: "+kind, "its applications are not shown")
+		return
 	}
 	remedy := "known are " + strings.Join(generatorKinds, ", ")
 	if near := nearest.Of(kind, generatorKinds); near != "" {
 		remedy = fmt.Sprintf("did you mean %q?", near)
 	}
-	e.report(finding.Error, "invalid-generator", g.at, fmt.Sprintf("unknown generator %q", kind), remedy)
-	return nil
+	e.report(finding.Error, "invalid-generator", at, fmt.Sprintf("unknown generator %q", kind), remedy)
 }
 
 // selector reads the selector beside a generator; false means that it is broken and was reported.
@@ -181,19 +172,28 @@ func (e *expansion) git(ctx context.Context, g *generator) error {
 		e.reportError(g.at, err)
 		return nil
 	}
+	if len(spec.Directories) == 0 {
+		return e.combined(ctx, g, "git")
+	}
+	if !e.reads(spec, g.at) {
+		return nil
+	}
+	return e.directories(ctx, g, spec)
+}
+
+// reads reports whether a git generator reads this repository and branch, and reports it when not.
+func (e *expansion) reads(spec gitSpec, at string) bool {
 	switch {
 	case !Ours(spec.RepoURL, e.in.RepoURLs):
-		e.report(finding.Warning, "repository-elsewhere", g.at+".repoURL", fmt.Sprintf("generator reads %s, which is not this repository: its applications are not shown", spec.RepoURL), "if it is this repository, add the URL to those by which it is known")
+		e.report(finding.Warning, "repository-elsewhere", at+".repoURL", fmt.Sprintf("generator reads %s, which is not this repository: its applications are not shown", spec.RepoURL), "if it is this repository, add the URL to those by which it is known")
 	case !Serves(e.in.Revision, spec.Revision):
-		e.report(finding.Warning, "revision-elsewhere", g.at+".revision", fmt.Sprintf("generator reads revision %q, not %q: its applications are not shown", spec.Revision, e.in.Revision), "")
-	case len(spec.Directories) > 0:
-		return e.directories(ctx, g, spec)
-	case len(spec.Files) > 0:
-		e.report(finding.Warning, "not-evaluated-offline", g.at+".files", "generator cannot be evaluated offline yet: git files", "its applications are not shown")
+		e.report(finding.Warning, "revision-elsewhere", at+".revision", fmt.Sprintf("generator reads revision %q, not %q: its applications are not shown", spec.Revision, e.in.Revision), "")
+	case len(spec.Directories)+len(spec.Files) == 0:
+		e.report(finding.Error, "invalid-generator", at, "git generator has neither directories nor files", "add directories: [{path: …}]")
 	default:
-		e.report(finding.Error, "invalid-generator", g.at, "git generator has neither directories nor files", "add directories: [{path: …}]")
+		return true
 	}
-	return nil
+	return false
 }
 
 // directories evaluates a git generator over folders. What is known of a folder is taken over.
@@ -284,7 +284,7 @@ func (e *expansion) instantiate(ctx context.Context, b *blueprint, p params) ins
 // application fills in the decoded template where that is exact, else decodes the filled one, which also tells the places
 // of what is wrong.
 func (e *expansion) application(f *filler, b *blueprint) (Application, error) {
-	if b.decoded != nil && len(f.params) > 0 {
+	if b.decoded != nil && len(f.params) > 0 && e.set.Spec.TemplatePatch == "" {
 		m := b.fill(f)
 		if f.failed {
 			return Application{}, nil
@@ -299,6 +299,9 @@ func (e *expansion) application(f *filler, b *blueprint) (Application, error) {
 	filled := b.template
 	if len(f.params) > 0 {
 		filled = f.node(filled)
+	}
+	if e.set.Spec.TemplatePatch != "" && !f.failed {
+		filled = e.patched(f, filled)
 	}
 	if f.failed {
 		return Application{}, nil

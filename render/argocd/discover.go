@@ -18,8 +18,17 @@ type Input struct {
 	Tree     fs.FS           // required; the repository at one commit
 	Files    []manifest.File // required; the files with documents of [manifest.ArgoCD]
 	RepoURLs []string        // required; the URLs by which Argo CD knows the repository
+	Clusters []Cluster       // that Argo CD knows; empty means that they are not known
 	Revision string          // the branch that Tree stands for; "" means that every revision is served by Tree
 	Memory   *Memory         // what is remembered between calls; nil means nothing
+}
+
+// clusterKey is equal for equal clusters.
+func (in Input) clusterKey() string {
+	if len(in.Clusters) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%q", in.Clusters)
 }
 
 // Applications returns the Applications that the files hold and that their ApplicationSets make, in the order of the

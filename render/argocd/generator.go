@@ -20,7 +20,7 @@ type gitSpec struct {
 	RepoURL         string            `json:"repoURL"`
 	Revision        string            `json:"revision"`
 	Directories     []directoryItem   `json:"directories"`
-	Files           []any             `json:"files"`
+	Files           []directoryItem   `json:"files"`
 	PathParamPrefix string            `json:"pathParamPrefix"`
 	Values          map[string]string `json:"values"`
 	Template        any               `json:"template"`

@@ -44,7 +44,8 @@ type digest [sha256.Size]byte
 type made struct {
 	apps     []Application // without those of a name that came before
 	findings []finding.Finding
-	walks    []walk        // what was looked up in the tree
+	walks    []walk        // what was looked up in the tree, of folders that make one Application each
+	lookups  []lookup      // what else was looked up in it
 	all      []Application // what the instances of walks count by
 }
 
@@ -76,6 +77,11 @@ func (m *made) holds(ctx context.Context, f *folders) (bool, error) {
 			return false, err
 		}
 	}
+	for _, l := range m.lookups {
+		if same, err := l.same(ctx, f); !same || err != nil {
+			return false, err
+		}
+	}
 	return true, nil
 }
 
@@ -100,6 +106,9 @@ func (m *made) instances(at string) map[string]instance {
 // weight is what a Memory counts.
 func (m *made) weight() int {
 	n := 1 + len(m.all) + len(m.findings)
+	for _, l := range m.lookups {
+		n += len(l.found)
+	}
 	for _, w := range m.walks {
 		for _, one := range w.instances {
 			n += len(one.findings)
@@ -159,6 +168,7 @@ func (r *reader) key(doc manifest.Document) digest {
 		all = append(all, text...)
 	}
 	add(r.in.Revision)
+	add(r.in.clusterKey())
 	all = binary.AppendUvarint(all, uint64(len(r.in.RepoURLs)))
 	for _, url := range r.in.RepoURLs {
 		add(url)

@@ -1,0 +1,351 @@
+package argocd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/render/finding"
+)
+
+// maxSets is how many parameter sets the generators of one ApplicationSet may make together, those in between included.
+const maxSets = 50_000
+
+// errUnevaluated says that a generator cannot be evaluated, which was reported.
+var errUnevaluated = errors.New("generator cannot be evaluated")
+
+// lookup is what a generator looked up in the tree, besides the folders of a [walk]: the same again makes the same.
+type lookup struct {
+	dirs  *patterns // of folders
+	files *patterns // of files, with their content
+	found []string
+	ids   []string // of files
+}
+
+// same reports whether the tree still answers the same. A tree that cannot tell does not.
+func (l lookup) same(ctx context.Context, f *folders) (bool, error) {
+	if l.dirs != nil {
+		found, err := f.match(ctx, *l.dirs)
+		return err == nil && slices.Equal(found, l.found), err
+	}
+	found, err := f.files(ctx, *l.files)
+	if err != nil || !slices.Equal(found, l.found) {
+		return false, err
+	}
+	tree, ok := f.tree.(manifest.Identifier)
+	if !ok {
+		return false, nil
+	}
+	for i, name := range found {
+		if id, err := tree.ObjectID(name); err != nil || id != l.ids[i] {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// sets evaluates the generators of one entry, with the selector beside them, to their parameter sets.
+func (e *expansion) sets(ctx context.Context, entry *yaml.Node, path string) ([]params, error) {
+	entry = manifest.Resolve(entry)
+	if entry.Kind != yaml.MappingNode {
+		e.report(finding.Error, "invalid-generator", path, "a generator is a mapping with one of "+strings.Join(generatorKinds, ", "), "")
+		return nil, errUnevaluated
+	}
+	var out []params
+	for i := 0; i+1 < len(entry.Content); i += 2 {
+		kind, node := entry.Content[i].Value, manifest.Resolve(entry.Content[i+1])
+		if kind == "selector" {
+			continue
+		}
+		found, err := e.selected(ctx, &generator{entry: entry, node: node, path: path, at: path + "." + kind}, kind)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+// selected evaluates one generator and leaves out the sets that the selector beside it does not ask for.
+func (e *expansion) selected(ctx context.Context, g *generator, kind string) ([]params, error) {
+	out, err := e.setsOf(ctx, kind, g.node, g.at)
+	if err != nil {
+		return nil, err
+	}
+	selector, ok := e.selector(g)
+	if !ok {
+		return nil, errUnevaluated
+	}
+	out = slices.DeleteFunc(out, func(p params) bool { return !selector.selects(p) })
+	if e.sum += len(out); e.sum > maxSets {
+		e.report(finding.Error, "invalid-generator", g.path, fmt.Sprintf("the generators make more than %d parameter sets", maxSets), "split the ApplicationSet")
+		return nil, errUnevaluated
+	}
+	return out, ctx.Err()
+}
+
+// setsOf evaluates one generator by kind. Only an error of the tree, or errUnevaluated, is returned.
+func (e *expansion) setsOf(ctx context.Context, kind string, node *yaml.Node, at string) ([]params, error) {
+	var out []params
+	var err error
+	switch kind {
+	case "list":
+		out, err = e.dialect.listParams(e.doc, node)
+	case "clusters":
+		out, err = e.clusters(ctx, node, at)
+	case "git":
+		var spec gitSpec
+		if err = decodeAt(e.doc, node, &spec); err == nil {
+			out, err = e.gitSets(ctx, spec, at)
+		}
+	case "matrix":
+		out, err = e.matrix(ctx, node, at)
+	case "merge":
+		out, err = e.merge(ctx, node, at)
+	default:
+		e.unknown(kind, at)
+		err = errUnevaluated
+	}
+	var path *fs.PathError
+	switch {
+	case err == nil, errors.Is(err, errUnevaluated), ctx.Err() != nil, errors.As(err, &path):
+		return out, err
+	}
+	e.reportError(at, err)
+	return nil, errUnevaluated
+}
+
+func (e *expansion) gitSets(ctx context.Context, spec gitSpec, at string) ([]params, error) {
+	if !e.reads(spec, at) {
+		return nil, errUnevaluated
+	}
+	items := spec.Directories
+	if len(items) == 0 {
+		return e.fileSets(ctx, spec)
+	}
+	wanted, err := newPatterns(items)
+	if err != nil {
+		return nil, err
+	}
+	dirs, err := e.folders.match(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	e.lookups = append(e.lookups, lookup{dirs: &wanted, found: dirs})
+	out := make([]params, 0, len(dirs))
+	for _, dir := range dirs {
+		p, err := e.dialect.directoryParams(ctx, dir, spec)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+type combinedSpec struct {
+	Generators []yaml.Node `json:"generators"`
+	MergeKeys  []string    `json:"mergeKeys"`
+	Template   any         `json:"template"`
+}
+
+// matrix puts every parameter set of the first generator together with every one of the second, whose texts may use those of
+// the first.
+func (e *expansion) matrix(ctx context.Context, node *yaml.Node, at string) ([]params, error) {
+	var spec combinedSpec
+	if err := decodeAt(e.doc, node, &spec); err != nil {
+		return nil, err
+	}
+	if len(spec.Generators) != 2 {
+		e.report(finding.Error, "invalid-generator", at, fmt.Sprintf("a matrix has two generators, and this one %d", len(spec.Generators)), "nest a matrix in a matrix for more")
+		return nil, errUnevaluated
+	}
+	first, err := e.sets(ctx, &spec.Generators[0], at+".generators[0]")
+	if err != nil {
+		return nil, err
+	}
+	var out []params
+	for _, a := range first {
+		f := &filler{ctx: ctx, dialect: e.dialect, params: a, file: e.doc.File}
+		filled := f.node(&spec.Generators[1])
+		if f.failed {
+			e.findings = append(e.findings, f.findings...)
+			return nil, errUnevaluated
+		}
+		second, err := e.sets(ctx, filled, at+".generators[1]")
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range second {
+			both, err := e.dialect.joined(a, b)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, both)
+		}
+	}
+	return out, nil
+}
+
+// joined is two parameter sets as one. In Go templates the first one wins; plain ones must not differ.
+func (d dialect) joined(a, b params) (params, error) {
+	if d.goTemplate {
+		return overlaid(b, a), nil
+	}
+	out := maps.Clone(b)
+	for key, value := range a {
+		if other, twice := b[key]; twice && other != value {
+			return nil, fmt.Errorf("found duplicate key %s with different value, a: %v ,b: %v", key, value, other)
+		}
+		out[key] = value
+	}
+	return out, nil
+}
+
+// overlaid lays one tree of values over another: mappings are merged, everything else is replaced.
+func overlaid(base, over map[string]any) map[string]any {
+	out := maps.Clone(base)
+	if out == nil {
+		out = map[string]any{}
+	}
+	for key, value := range over {
+		below, isMap := out[key].(map[string]any)
+		if inner, both := value.(map[string]any); both && isMap {
+			value = overlaid(below, inner)
+		}
+		out[key] = value
+	}
+	return out
+}
+
+// merge lays the sets of later generators over those of the first that have the same merge keys. Sets that the first
+// generator does not have are left out.
+func (e *expansion) merge(ctx context.Context, node *yaml.Node, at string) ([]params, error) {
+	var spec combinedSpec
+	if err := decodeAt(e.doc, node, &spec); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(spec.Generators) < 2:
+		e.report(finding.Error, "invalid-generator", at, fmt.Sprintf("a merge has at least two generators, and this one %d", len(spec.Generators)), "")
+		return nil, errUnevaluated
+	case len(spec.MergeKeys) == 0:
+		e.report(finding.Error, "invalid-generator", at, "a merge needs mergeKeys, by which its generators' parameters belong together", "add mergeKeys: [server]")
+		return nil, errUnevaluated
+	}
+	var order []string
+	merged := map[string]params{}
+	for i := range spec.Generators {
+		sets, err := e.sets(ctx, &spec.Generators[i], fmt.Sprintf("%s.generators[%d]", at, i))
+		if err != nil {
+			return nil, err
+		}
+		seen := map[string]bool{}
+		for _, p := range sets {
+			key := mergeKey(p, spec.MergeKeys)
+			if seen[key] {
+				return nil, fmt.Errorf("the parameters of generator %d are not unique by the merge keys %s: %s is there twice",
+					i+1, strings.Join(spec.MergeKeys, ", "), key)
+			}
+			seen[key] = true
+			switch base, known := merged[key]; {
+			case i == 0:
+				order = append(order, key)
+				merged[key] = p
+			case known && e.dialect.goTemplate:
+				merged[key] = overlaid(base, p)
+			case known:
+				over := maps.Clone(base)
+				maps.Copy(over, p)
+				merged[key] = over
+			}
+		}
+	}
+	out := make([]params, len(order))
+	for i, key := range order {
+		out[i] = merged[key]
+	}
+	return out, nil
+}
+
+// mergeKey writes the values of the keys of a set: those of a set without one of the keys are null.
+func mergeKey(p params, keys []string) string {
+	values := map[string]any{}
+	for _, key := range keys {
+		values[key] = p[key]
+	}
+	text, err := json.Marshal(values)
+	if err != nil {
+		return fmt.Sprint(values)
+	}
+	return string(text)
+}
+
+// combined evaluates a generator whose sets are not those of single folders, and makes an Application of each set.
+func (e *expansion) combined(ctx context.Context, g *generator, kind string) error {
+	sets, err := e.selected(ctx, g, kind)
+	if errors.Is(err, errUnevaluated) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range sets {
+		e.findings = append(e.findings, e.instantiate(ctx, g.blueprint, p).findings...)
+	}
+	return nil
+}
+
+// patched applies the ApplicationSet's templatePatch to a filled template. Lists are replaced, and the project stays.
+func (e *expansion) patched(f *filler, filled *yaml.Node) *yaml.Node {
+	text, err := e.dialect.fill(f.ctx, e.set.Spec.TemplatePatch, f.params, func(string) {})
+	if err != nil {
+		f.failed = true
+		f.findings = append(f.findings, e.finding(finding.Error, "invalid-template", "spec.templatePatch", err.Error(), ""))
+		return filled
+	}
+	docs, err := manifest.Split(e.doc.File, []byte(text))
+	switch {
+	case err == nil && len(docs) == 0:
+		return filled
+	case err != nil || docs[0].Node.Kind != yaml.MappingNode:
+		f.failed = true
+		f.findings = append(f.findings, e.finding(finding.Error, "invalid-template", "spec.templatePatch", "templatePatch does not make a mapping", "write a patch of an Application"))
+		return filled
+	}
+	whole, _ := manifest.Free(filled).(map[string]any)
+	patch, _ := manifest.Free(docs[0].Node).(map[string]any)
+	project := projectOf(whole)
+	merged := mergePatch(whole, patch)
+	if spec, ok := merged["spec"].(map[string]any); ok && !reflect.DeepEqual(spec["project"], project) {
+		spec["project"] = project
+	}
+	var node yaml.Node
+	if err := node.Encode(merged); err != nil {
+		return filled
+	}
+	place(&node, filled.Line, filled.Column)
+	return &node
+}
+
+func projectOf(application map[string]any) any {
+	spec, _ := application["spec"].(map[string]any)
+	return spec["project"]
+}
+
+// place gives nodes that were made the place of what they were made of.
+func place(n *yaml.Node, line, column int) {
+	n.Line, n.Column = line, column
+	for _, child := range n.Content {
+		place(child, line, column)
+	}
+}
