@@ -154,7 +154,11 @@ func helmTemplate(t *testing.T, dir string, app argocd.Application, s argocd.Sou
 	for _, version := range h.APIVersions {
 		args = append(args, "--api-versions", version)
 	}
-	return runs(t, filepath.Join(dir, s.Path), tool(t, "helm"), args...)
+	chart := filepath.Join(dir, s.Path)
+	if about, err := os.ReadFile(filepath.Join(chart, "Chart.yaml")); err == nil && bytes.Contains(about, []byte("file://")) {
+		runs(t, chart, tool(t, "helm"), "dependency", "build")
+	}
+	return runs(t, chart, tool(t, "helm"), args...)
 }
 
 func kustomizeBuild(t *testing.T, dir string, app argocd.Application, s argocd.Source) []byte {

@@ -79,6 +79,7 @@ func (r *chartSource) request() (helm.Request, error) {
 	if req.Chart, err = fs.Sub(r.tree, r.dir); err != nil {
 		return req, err
 	}
+	req.Local = r.local
 	for _, name := range options.ValueFiles {
 		files, err := r.valueFiles(name, options)
 		if err != nil {
@@ -110,6 +111,25 @@ func (r *chartSource) request() (helm.Request, error) {
 		req.Set = append(req.Set, helm.SetValue{Key: p.Name, Value: string(data.Data), File: true})
 	}
 	return req, nil
+}
+
+// local finds a chart that another one depends on as file://path.
+func (r *chartSource) local(of, where string) (chart fs.FS, at string, err error) {
+	if of == "" {
+		of = r.dir
+	}
+	at = path.Join(of, where)
+	if path.IsAbs(where) || !fs.ValidPath(at) {
+		return nil, "", &manifest.Error{File: path.Join(of, "Chart.yaml"), Problem: fmt.Sprintf("the dependency file://%s lies outside of the repository", where), Remedy: "write a path that stays in it"}
+	}
+	if _, err := fs.Stat(r.tree, path.Join(at, "Chart.yaml")); errors.Is(err, fs.ErrNotExist) {
+		return nil, "", &manifest.Error{File: path.Join(of, "Chart.yaml"), Problem: fmt.Sprintf("there is no chart at %q, which the dependency file://%s names", at, where), Remedy: "correct the path"}
+	}
+	if err := prefetchFolder(r.ctx, r.repo.Tree, at); err != nil {
+		return nil, "", err
+	}
+	chart, err = fs.Sub(r.tree, at)
+	return chart, at, err
 }
 
 // escaped keeps the commas of a parameter together, unless it is a list in braces (Argo CD: util/helm cleanSetParameters).

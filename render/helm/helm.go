@@ -23,6 +23,9 @@ type Request struct {
 	Chart       fs.FS  // required; its root holds Chart.yaml
 	ReleaseName string // required
 
+	// Local gives the chart at a path that a dependency names as file://path, relative to the chart that names it, whose own
+	// path is given too ("" is the chart that is rendered). nil: such dependencies have to be in charts/ like all others.
+	Local        func(of, path string) (chart fs.FS, at string, err error)
 	Namespace    string       // "" is "default"
 	Values       []ValuesFile // later ones win over earlier ones and over the chart's own
 	Set          []SetValue   // win over Values, later ones over earlier ones
@@ -98,7 +101,7 @@ func Template(ctx context.Context, req Request) (Output, error) {
 	limits := req.Limits.withDefaults()
 	ctx, cancel := context.WithTimeout(ctx, limits.Time)
 	defer cancel()
-	loaded, err := load(ctx, req.Chart, limits)
+	loaded, err := load(ctx, req.Chart, req.Local, limits)
 	if err != nil {
 		return Output{}, err
 	}

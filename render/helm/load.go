@@ -18,6 +18,7 @@ import (
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/ignore"
+	"sigs.k8s.io/yaml"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 )
@@ -26,12 +27,15 @@ import (
 const maxNesting = 10
 
 // load reads the chart and the subcharts that are vendored in it.
-func load(ctx context.Context, tree fs.FS, limits Limits) (*chart.Chart, error) {
+func load(ctx context.Context, tree fs.FS, local localCharts, limits Limits) (*chart.Chart, error) {
 	if _, err := fs.Stat(tree, "Chart.yaml"); errors.Is(err, fs.ErrNotExist) {
 		return nil, &manifest.Error{Problem: "there is no Chart.yaml, so this is not a Helm chart", Remedy: "give the path of the folder that holds it", Cause: err}
 	}
 	r := &reader{ctx: ctx, tree: tree, limits: limits}
-	if err := r.folder(); err != nil {
+	if err := r.folder(""); err != nil {
+		return nil, err
+	}
+	if err := r.local(local, "", "", 0); err != nil {
 		return nil, err
 	}
 	c, err := loader.LoadFiles(r.files)
@@ -57,7 +61,55 @@ type reader struct {
 	files  []*archive.BufferedFile
 }
 
-func (r *reader) folder() error {
+// localCharts is Request.Local.
+type localCharts func(of, path string) (chart fs.FS, at string, err error)
+
+// local adds the charts beside a chart that it depends on as file://path, as helm dependency build would put them into
+// charts/. prefix is the folder of the chart among the files, at its path for local.
+func (r *reader) local(charts localCharts, prefix, at string, nesting int) error {
+	i := slices.IndexFunc(r.files, func(f *archive.BufferedFile) bool { return f.Name == prefix+"Chart.yaml" })
+	if charts == nil || i < 0 {
+		return nil
+	}
+	var written struct {
+		Dependencies []struct {
+			Name       string `json:"name"`
+			Repository string `json:"repository"`
+		} `json:"dependencies"`
+	}
+	if err := yaml.Unmarshal(r.files[i].Data, &written); err != nil {
+		return nil // the loader says what is wrong with it
+	}
+	for _, d := range written.Dependencies {
+		where, isLocal := strings.CutPrefix(d.Repository, "file://")
+		folder := prefix + "charts/" + d.Name
+		vendored := func(f *archive.BufferedFile) bool {
+			return strings.HasPrefix(f.Name, folder+"/") || strings.HasPrefix(f.Name, folder+"-") && strings.Contains(f.Name, ".tgz")
+		}
+		if !isLocal || slices.ContainsFunc(r.files, vendored) {
+			continue
+		}
+		if nesting == maxNesting {
+			return &manifest.Error{File: prefix + "Chart.yaml", Problem: fmt.Sprintf("charts depend on each other by file:// more than %d deep", maxNesting), Remedy: "look for a chart that depends on itself", Cause: manifest.ErrBound}
+		}
+		tree, there, err := charts(at, where)
+		if err != nil {
+			return err
+		}
+		below := &reader{ctx: r.ctx, tree: tree, limits: r.limits, size: r.size, files: r.files}
+		if err := below.folder(folder + "/"); err != nil {
+			return err
+		}
+		r.size, r.files = below.size, below.files
+		if err := r.local(charts, folder+"/", there, nesting+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folder adds the files of a chart's folder, with a prefix before their names.
+func (r *reader) folder(prefix string) error {
 	rules, err := r.rules()
 	if err != nil {
 		return err
@@ -100,7 +152,7 @@ func (r *reader) folder() error {
 		if err != nil {
 			return err
 		}
-		if err := r.add(name, data, 0); err != nil {
+		if err := r.add(prefix+name, data, 0); err != nil {
 			return err
 		}
 	}
