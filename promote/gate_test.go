@@ -75,6 +75,10 @@ func TestGates(t *testing.T) {
 			open(sources(soakIn("prod", 9*time.Minute)), ran(prod, 1, "1.0.1"), ran(prod, 2, "1.0.0"), ran(prod, 5, "1.0.1")), Pass, "verified in prod",
 		},
 		{GateFreight, "behind a control-flow stage that takes it directly", open(sources(upstreamOf("gate")), gate(FreightRequest{Warehouse: "web", Direct: true})), Pass, "straight from warehouse web"},
+		{
+			GateFreight, "behind a control-flow stage that takes it directly, a soak counts from the discovery",
+			open(sources(soakIn("gate", 1000*time.Hour)), gate(FreightRequest{Warehouse: "web", Direct: true})), Wait, "straight from warehouse web, soaks until 2026-06-13 00:01:00 UTC",
+		},
 		{GateFreight, "behind a control-flow stage that waits", open(sources(upstreamOf("gate")), gate(upstreamOf("prod"))), Wait, "not yet verified in prod"},
 		{GateFreight, "behind a control-flow stage, with a soak", open(sources(soakIn("gate", 2*time.Hour)), gate(upstreamOf("prod")), verifiedNow(prod, "1.0.1")), Wait, "verified in prod, soaks until 2026-05-02 11:00:00 UTC"},
 		{GateFreight, "control-flow stages in a circle", open(sources(upstreamOf("gate")), gate(upstreamOf("gate"))), Wait, "not yet verified in gate"},

@@ -127,12 +127,31 @@ func (s *stageDecision) pick(request FreightRequest) (best, waiting Freight, why
 	return best, waiting, why
 }
 
+// noFreight says why a warehouse offers nothing at all: all there is was rejected, it cannot find any, or there is none yet.
 func (s *stageDecision) noFreight(warehouse string) outlook {
 	found, ok := s.index.discoveries[StageRef{s.ref.Project, warehouse}]
-	if ok && found.Problem != "" {
+	troubled := ok && found.Problem != ""
+	if freight, rejection, bad := s.rejected(warehouse); bad {
+		text := fmt.Sprintf("%s, the newest freight of warehouse %s, is %s, or wait for newer freight", freight.Label(), warehouse, rejection.reason(freight))
+		if troubled {
+			text += "; it finds none now: " + found.Problem
+		}
+		return outlook{verdict: Block, reason: text}
+	}
+	if troubled {
 		return outlook{verdict: Wait, reason: fmt.Sprintf("no freight: warehouse %s: %s", warehouse, found.Problem)}
 	}
 	return outlook{verdict: Wait, reason: "no freight yet from warehouse " + warehouse}
+}
+
+// rejected returns the newest freight of a warehouse that was rejected, and by whom.
+func (s *stageDecision) rejected(warehouse string) (newest Freight, by Rejection, ok bool) {
+	for _, freight := range s.index.warehouses[StageRef{s.ref.Project, warehouse}] {
+		if r, bad := s.index.rejection(*freight); bad && (!ok || s.index.prefer(*freight, newest)) {
+			newest, by, ok = *freight, r, true
+		}
+	}
+	return newest, by, ok
 }
 
 // admit says who lets available freight in, or why nobody does.

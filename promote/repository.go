@@ -1,6 +1,7 @@
 package promote
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"unicode"
@@ -42,6 +43,55 @@ func NormalizeGitURL(raw string) string {
 	parsed.Path = strings.TrimSuffix(strings.TrimRight(parsed.Path, "/"), ".git")
 	parsed.RawPath = ""
 	return parsed.String()
+}
+
+// scpAddress takes user@host:path apart, which is another way to write ssh://user@host/path. The user may be missing.
+func scpAddress(raw string) (user, host, path string, ok bool) {
+	login, path, ok := strings.Cut(raw, ":")
+	if !ok || strings.HasPrefix(path, "//") {
+		return "", "", "", false
+	}
+	user, host, found := strings.Cut(login, "@")
+	if !found {
+		user, host = "", login
+	}
+	path = strings.TrimLeft(path, "/")
+	odd := func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("_.-", c)
+	}
+	ok = host != "" && path != "" && (user != "" || !found) && !strings.ContainsFunc(user+host, odd) && !strings.ContainsFunc(path, unicode.IsSpace)
+	return user, host, path, ok
+}
+
+// GitOverHTTPS is the spelling of a repository's URL by which it is read over HTTPS. Of an address of SSH, ssh://git@host/path
+// or git@host:path, that is https://host/path; what is none stays as it is. The error is [ErrInvalid] and says why, when
+// nobody can tell where an address of SSH is over HTTPS.
+func GitOverHTTPS(raw string) (string, error) {
+	port := ""
+	user, host, path, scp := scpAddress(raw)
+	parsed, err := url.Parse(raw)
+	switch {
+	case strings.HasPrefix(strings.ToLower(raw), "ssh:") && err != nil:
+		return "", fmt.Errorf("it is no URL: %w", ErrInvalid)
+	case err == nil && parsed.Scheme == "ssh":
+		user, host, path, port = parsed.User.Username(), parsed.Hostname(), strings.TrimLeft(parsed.EscapedPath(), "/"), parsed.Port()
+		if parsed.RawQuery != "" || parsed.Fragment != "" || host == "" || path == "" {
+			return "", fmt.Errorf("it is not ssh://git@<host>/<repository>: %w", ErrInvalid)
+		}
+	case !scp:
+		return raw, nil
+	}
+	switch label, _, _ := strings.Cut(host, "."); {
+	case port != "" && port != "22":
+		return "", fmt.Errorf("it names a port: %w", ErrInvalid)
+	case user != "" && user != "git":
+		return "", fmt.Errorf("it names a user other than git: %w", ErrInvalid)
+	case strings.HasPrefix(path, "~"):
+		return "", fmt.Errorf("it names a home folder: %w", ErrInvalid)
+	case strings.Contains(strings.ToLower(label), "ssh"):
+		return "", fmt.Errorf("its host serves SSH alone: %w", ErrInvalid)
+	}
+	return "https://" + host + "/" + path, nil
 }
 
 // SameImage reports whether two image repositories are the same: case, the registry docker.io and its folder library do not

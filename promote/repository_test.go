@@ -1,6 +1,9 @@
 package promote
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestSameImage(t *testing.T) {
 	for _, row := range []struct {
@@ -53,6 +56,44 @@ func TestNormalizeURLs(t *testing.T) {
 	}
 }
 
+func TestGitOverHTTPS(t *testing.T) {
+	for _, c := range []struct{ name, raw, want, problem string }{
+		{"HTTPS", "https://github.com/Acme/config.git", "https://github.com/Acme/config.git", ""},
+		{"HTTP with a user", "http://bot@127.0.0.1:80/a.git?x", "http://bot@127.0.0.1:80/a.git?x", ""},
+		{"scp form", "git@github.com:Acme/config.git", "https://github.com/Acme/config.git", ""},
+		{"scp form of an absolute path", "git@github.com:/acme/config", "https://github.com/acme/config", ""},
+		{"scp form without a user", "github.com:acme/config", "https://github.com/acme/config", ""},
+		{"SSH", "ssh://git@github.com/Acme/config.git", "https://github.com/Acme/config.git", ""},
+		{"SSH in capitals, without a user", "SSH://github.com/acme/config", "https://github.com/acme/config", ""},
+		{"SSH with its own port", "ssh://git@github.com:22/acme/config", "https://github.com/acme/config", ""},
+		{"SSH with another port", "ssh://git@git.example.com:2222/acme/config", "", "it names a port"},
+		{"SSH as somebody", "ssh://deploy@git.example.com/acme/config", "", "it names a user other than git"},
+		{"scp form as somebody", "deploy@git.example.com:acme/config", "", "it names a user other than git"},
+		{"a home folder", "git@git.example.com:~me/config", "", "it names a home folder"},
+		{"a host that serves SSH alone", "git@ssh.dev.azure.com:v3/acme/shop/config", "", "its host serves SSH alone"},
+		{"another of them", "git@altssh.gitlab.com:acme/config", "", "its host serves SSH alone"},
+		{"no repository", "ssh://git@github.com/", "", "it is not ssh://git@<host>/<repository>"},
+		{"a query", "ssh://git@github.com/a?b", "", "it is not ssh://git@<host>/<repository>"},
+		{"no URL", "ssh://git@github.com:x/a", "", "it is no URL"},
+		{"a path of the machine", "/srv/git/app.git", "/srv/git/app.git", ""},
+		{"nothing", "", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := GitOverHTTPS(c.raw)
+			problem := ""
+			if err != nil {
+				problem = strings.TrimSuffix(err.Error(), ": "+ErrInvalid.Error())
+			}
+			if got != c.want || problem != c.problem {
+				t.Errorf("%q became %q, %q; want %q, %q", c.raw, got, problem, c.want, c.problem)
+			}
+			if err == nil && c.raw != "" && !SameGitRepository(c.raw, got) && !strings.Contains(c.raw, ":22/") {
+				t.Errorf("%q and %q are not the same repository", c.raw, got)
+			}
+		})
+	}
+}
+
 func FuzzNormalizeGitURL(f *testing.F) {
 	for _, seed := range []string{"https://github.com/A/b.git", "git@host:a/b.git", "ssh://git@h:22/x", "://", "a:b", "https://u:p@h/x?y"} {
 		f.Add(seed)
@@ -60,6 +101,9 @@ func FuzzNormalizeGitURL(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		if !SameGitRepository(raw, raw) {
 			t.Errorf("%q is not itself", raw)
+		}
+		if over, err := GitOverHTTPS(raw); err == nil && over != raw && !strings.HasPrefix(over, "https://") {
+			t.Errorf("%q is read as %q", raw, over)
 		}
 	})
 }

@@ -267,6 +267,20 @@ func TestDecideOnWords(t *testing.T) {
 				"wait  shop/prod: 1.0.0 is not yet verified in dev\n",
 		},
 		{
+			name:  "where all freight was rejected the newest is told, and how to take that back",
+			state: known(recorded("1.0.0", "1.0.1"), bad("1.0.1"), bad("1.0.0")),
+			want: "block shop/dev: 1.0.1, the newest freight of warehouse web, is rejected by eve (crashes); comment `/accept 1.0.1` to take that back, or wait for newer freight\n" +
+				"block shop/prod: 1.0.1, the newest freight of warehouse web, is rejected by eve (crashes); comment `/accept 1.0.1` to take that back, or wait for newer freight\n",
+		},
+		{
+			name: "where all freight was rejected and the warehouse finds none, both are told",
+			state: known(recorded("1.0.1"), bad("1.0.1"), func(s *State) {
+				s.Discoveries = []Discovery{{Project: "shop", Warehouse: "web", At: now, Problem: "registry.test does not answer"}}
+			}),
+			want: "block shop/dev: 1.0.1, the newest freight of warehouse web, is rejected by eve (crashes); comment `/accept 1.0.1` to take that back, or wait for newer freight; it finds none now: registry.test does not answer\n" +
+				"block shop/prod: 1.0.1, the newest freight of warehouse web, is rejected by eve (crashes); comment `/accept 1.0.1` to take that back, or wait for newer freight; it finds none now: registry.test does not answer\n",
+		},
+		{
 			name:  "rejected freight ends its open promotion",
 			state: open(bad("1.0.1")),
 			want: "do    end promotion dev.0002.d4dd30e as Failed: rejected by eve (crashes); comment `/accept 1.0.1` to take that back\n" +
@@ -393,7 +407,7 @@ func TestDecideOnWords(t *testing.T) {
 			state: known(recorded("1.0.1"), promoted(polling), bad("1.0.1")),
 			want: "do    end promotion dev.0001.d4dd30e as Failed: rejected by eve (crashes); comment `/accept 1.0.1` to take that back\n" +
 				"block shop/dev: 1.0.1: rejected by eve (crashes); comment `/accept 1.0.1` to take that back\n" +
-				"wait  shop/prod: no freight yet from warehouse web\n",
+				"block shop/prod: 1.0.1, the newest freight of warehouse web, is rejected by eve (crashes); comment `/accept 1.0.1` to take that back, or wait for newer freight\n",
 		},
 		{
 			name:  "what cannot be made any more is given up",

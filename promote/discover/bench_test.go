@@ -45,12 +45,12 @@ func (p *plant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	repo, tag, manifest := strings.Cut(r.URL.Path, "/manifests/")
 	switch {
 	case manifest:
-		minutes := 0
-		_, _ = fmt.Sscanf(tag, "1.%d.0", &minutes)
-		at := day(1).Add(time.Duration(minutes) * time.Minute).Format(time.RFC3339)
-		body := fmt.Sprintf(`{"schemaVersion":2,"config":{"digest":"sha256:%064d"},"annotations":{"%s":"%s","repo":"%s"}}`, 0, createdKey, at, repo)
+		body, digest := p.image(repo, tag)
+		for i := 0; digest != tag && strings.HasPrefix(tag, "sha256:") && i < len(p.tags); i++ {
+			body, digest = p.image(repo, p.tags[i])
+		}
 		w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
-		w.Header().Set("Docker-Content-Digest", fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(body))))
+		w.Header().Set("Docker-Content-Digest", digest)
 		w.Header().Set("Content-Length", fmt.Sprint(len(body)))
 		_, _ = w.Write([]byte(body))
 	case strings.HasSuffix(r.URL.Path, "/tags/list"):
@@ -61,6 +61,15 @@ func (p *plant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		_ = json.NewEncoder(w).Encode(map[string][]string{"tags": page})
 	}
+}
+
+// image is the manifest of a tag, and its digest.
+func (p *plant) image(repo, tag string) (body, digest string) {
+	minutes := 0
+	_, _ = fmt.Sscanf(tag, "1.%d.0", &minutes)
+	at := day(1).Add(time.Duration(minutes) * time.Minute).Format(time.RFC3339)
+	body = fmt.Sprintf(`{"schemaVersion":2,"config":{"digest":"sha256:%064d"},"annotations":{"%s":"%s","repo":"%s"}}`, 0, createdKey, at, repo)
+	return body, fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(body)))
 }
 
 // BenchmarkDiscover1000Warehouses polls a thousand warehouses with nothing new, as many at a time as there are workers.

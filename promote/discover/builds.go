@@ -21,7 +21,7 @@ const verifyRounds = 5
 // tag is taken to point to what it pointed to. Of those that were built last, as many as the discovery limit, it is asked
 // again whether they still do, unless the subscription trusts its tags.
 func (r *Registry) newestBuild(ctx context.Context, src source, sub promote.ImageSubscription, f finding) (finding, error) {
-	s := survey{r: r, src: src, sub: sub, known: map[string]record{}, fresh: map[string]bool{}, gone: map[string]bool{}}
+	s := survey{r: r, src: src, sub: sub, known: map[string]sight{}, fresh: map[string]bool{}, gone: map[string]bool{}}
 	left, err := s.readNew(ctx, f.candidates)
 	if err != nil {
 		return f, err
@@ -44,7 +44,12 @@ func (r *Registry) newestBuild(ctx context.Context, src source, sub promote.Imag
 	if tag := ranked[0]; s.gone[tag] {
 		return f, listedOnly(promote.ErrNotFound, src, tag)
 	}
-	f.image = made(sub, ranked[0], s.known[ranked[0]])
+	known, err := r.describe(ctx, src, pointed{record: record{Digest: s.known[ranked[0]].name()}}, s.want())
+	if err != nil {
+		return f, listedOnly(err, src, ranked[0])
+	}
+	r.records.take(ctx, known)
+	f.image = made(sub, ranked[0], known)
 	return f, nil
 }
 
@@ -55,9 +60,9 @@ type survey struct {
 	sub promote.ImageSubscription
 
 	mu    sync.Mutex
-	known map[string]record // by tag
-	fresh map[string]bool   // tags that the registry was asked about just now
-	gone  map[string]bool   // of them, those that are listed only
+	known map[string]sight // by tag
+	fresh map[string]bool  // tags that the registry was asked about just now
+	gone  map[string]bool  // of them, those that are listed only
 }
 
 func (s *survey) want() want { return want{created: true, platform: s.sub.Platform != ""} }
@@ -67,9 +72,7 @@ func (s *survey) want() want { return want{created: true, platform: s.sub.Platfo
 func (s *survey) readNew(ctx context.Context, tags []string) (left int, err error) {
 	var unread []string
 	for _, tag := range tags {
-		digest, _ := s.r.seen.digest(s.src, tag)
-		known, ok := s.r.records.get(digest)
-		if ok && known.covers(s.want()) {
+		if known, ok := s.recall(tag); ok {
 			s.known[tag] = known
 		} else {
 			unread = append(unread, tag)
@@ -77,6 +80,44 @@ func (s *survey) readNew(ctx context.Context, tags []string) (left int, err erro
 	}
 	now := unread[:min(len(unread), s.r.config.NewBuilds)]
 	return len(unread) - len(now), s.look(ctx, now)
+}
+
+// recall returns what is known of the image that a tag pointed to, if that is everything that is wanted.
+func (s *survey) recall(tag string) (sight, bool) {
+	known := s.r.seen.sight(s.src, tag)
+	if known.covers(s.want()) {
+		return known, true
+	}
+	read, ok := s.r.records.get(known.name())
+	if !ok || !read.covers(s.want()) {
+		return sight{}, false
+	}
+	return s.note(tag, read), true
+}
+
+// note remembers so much of an image as its rank needs, unless more may become known of it.
+func (s *survey) note(tag string, read record) sight {
+	known := read.sight()
+	if !read.gaps {
+		s.r.seen.learn(s.src, tag, known)
+	}
+	return known
+}
+
+// sight asks what a tag points to, and reads the image if it is not known.
+func (s *survey) sight(ctx context.Context, tag string) (sight, error) {
+	at, err := s.r.sharedPoint(ctx, s.src, tag)
+	if err != nil {
+		return sight{}, err
+	}
+	if known := s.r.seen.sight(s.src, tag); known.name() == at.record.Digest && known.covers(s.want()) {
+		return known, nil
+	}
+	read, err := s.r.describe(ctx, s.src, at, s.want())
+	if err != nil {
+		return sight{}, err
+	}
+	return s.note(tag, read), nil
 }
 
 // look asks about tags, many at a time but no more than all who ask this registry may together.
@@ -90,7 +131,7 @@ func (s *survey) look(ctx context.Context, tags []string) error {
 				return err
 			}
 			defer g.leave()
-			known, err := s.r.look(ctx, s.src, tag, s.want(), false)
+			known, err := s.sight(ctx, tag)
 			if err != nil && !errors.Is(err, promote.ErrNotFound) {
 				return err
 			}
@@ -134,13 +175,13 @@ func (s *survey) rank(tags []string) (ranked []string, dropped []Dropped) {
 		switch {
 		case !ok:
 			reason = "is listed by the registry but has no manifest"
-		case known.Created.IsZero():
-			reason = misfit(known, "")
+		case known.built == 0:
+			reason = known.misfit("")
 			if reason == "" {
 				reason = "does not say when it was built"
 			}
 		default:
-			reason = misfit(known, s.sub.Platform)
+			reason = known.misfit(s.sub.Platform)
 		}
 		if reason != "" {
 			dropped = append(dropped, Dropped{tag, reason, ruleImage})
@@ -149,7 +190,7 @@ func (s *survey) rank(tags []string) (ranked []string, dropped []Dropped) {
 		ranked = append(ranked, tag)
 	}
 	slices.SortFunc(ranked, func(a, b string) int {
-		return cmp.Or(s.known[b].Created.Compare(s.known[a].Created), strings.Compare(b, a))
+		return cmp.Or(cmp.Compare(s.known[b].built, s.known[a].built), strings.Compare(b, a))
 	})
 	return ranked, dropped
 }
@@ -159,7 +200,7 @@ func (s *survey) explainNone(total int, dropped []Dropped) error {
 	var others []string
 	for _, d := range dropped {
 		known, ok := s.known[d.Tag]
-		if ok && !known.Created.IsZero() {
+		if ok && known.built != 0 {
 			others = append(others, known.platforms()...)
 		}
 	}

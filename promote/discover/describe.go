@@ -27,14 +27,14 @@ func (r *Registry) describe(ctx context.Context, src source, at pointed, w want)
 			if err != nil {
 				return record{}, err
 			}
-			known = r.adopt(ctx, at.record.Digest, raw)
+			known = r.adopt(at.record.Digest, raw)
 		}
 		if known.covers(w) {
 			return known, nil
 		}
 		whole, err := r.complete(ctx, src, known)
 		if err == nil {
-			r.records.put(ctx, whole)
+			r.records.pass(whole)
 		}
 		return whole, err
 	})
@@ -50,7 +50,7 @@ func (r *Registry) recall(at pointed) (record, bool) {
 
 // complete reads the configuration of an image, or of the images of an index. What a registry does not have is left open.
 func (r *Registry) complete(ctx context.Context, src source, known record) (record, error) {
-	known.Whole = true
+	known.Whole, known.stored = true, false
 	if known.Index {
 		return r.completeIndex(ctx, src, known)
 	}

@@ -38,11 +38,21 @@
 // The first request to a repository adds one to find out how to authenticate and, where the registry wants it, one for a
 // token.
 //
+// # Memory
+//
+// What is kept of images that were taken, of what tags pointed to and when that was built, and of pages is bounded: 64 MiB,
+// a million tags, 32 MiB. Beyond that a poll asks again for what does not fit, not for everything: what is there does not
+// make room for what is new, save now and then. A repository whose tags do not fit is read anew at every poll, with
+// NewestBuild at most Config.NewBuilds of its images, so that one with more than those waits until it fits or fewer tags are
+// selected.
+//
 // # Folder
 //
 // With Config.CacheDir a restart costs nothing more. The folder holds images/<digest>.json, whatever repository it was read
-// from, and tags/<hash>.json, what the tags of a repository pointed to. Files are replaced at once, bounded in number, and
-// ignored when they are broken. Images are kept by their content only when it has that digest.
+// from, of images that were taken, and tags/<hash>.json, what the tags of a repository pointed to and, of those that
+// NewestBuild looked at, when that was built and for which platforms. Files are replaced at once and ignored when they are
+// broken. There are at most 100,000 images and 50,000 repositories; files that were not used for two days make room for
+// others, those in use do not. Images are kept by their content only when it has that digest.
 //
 // # Transport
 //

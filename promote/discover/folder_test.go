@@ -44,13 +44,34 @@ func TestFolderRemovesFilesThatAreTooManyBytes(t *testing.T) {
 	for i, size := range []int{50, 20, 20, 30} { // and two quotes each
 		name := fmt.Sprint(i)
 		f.save(t.Context(), name, strings.Repeat("x", size))
-		at := now.Add(time.Duration(i-10) * time.Minute)
+		at := now.Add(time.Duration(i-10) * 24 * time.Hour)
 		if err := os.Chtimes(filepath.Join(dir, name+".json"), at, at); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if diff := cmp.Diff([]string{"1.json", "2.json", "3.json"}, names(t, dir)); diff != "" || f.has != (content{files: 3, bytes: 76}) {
 		t.Errorf("%+v; -want +got:\n%s", f.has, diff)
+	}
+}
+
+func TestAFullFolderKeepsWhatIsInUse(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now()
+	f := newFolder(dir, content{files: 3, bytes: 1000}, New(Config{Now: func() time.Time { return now }}).config)
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		f.save(t.Context(), name, 1)
+	}
+	f.save(t.Context(), "a", 2)
+	again := 0
+	if diff := cmp.Diff([]string{"a.json", "b.json", "c.json"}, names(t, dir)); diff != "" || !f.load("a", &again) || again != 2 {
+		t.Errorf("a is %d; -want +got:\n%s", again, diff)
+	}
+	now = now.Add(25 * time.Hour)
+	f.load("b", &again) // is in use
+	now = now.Add(25 * time.Hour)
+	f.save(t.Context(), "d", 1)
+	if diff := cmp.Diff([]string{"a.json", "b.json", "d.json"}, names(t, dir)); diff != "" {
+		t.Errorf("two days later: -want +got:\n%s", diff)
 	}
 }
 

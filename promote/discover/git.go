@@ -23,8 +23,9 @@ const (
 
 // GitConfig says how Git repositories are asked.
 type GitConfig struct {
-	// Open gives access to a repository, with the credentials that belong to its URL. It is called once for each spelling of
-	// a URL and its answer is kept; it may give a repository that others use too. It is not to ask the network.
+	// Open gives access to a repository, with the credentials that belong to its URL, which for an address of SSH is that of
+	// [promote.GitOverHTTPS]. It is called once for each spelling of a URL and its answer is kept; it may give a repository
+	// that others use too. It is not to ask the network.
 	Open func(repoURL string, skipTLSVerify bool) (*git.Repository, error) // required
 
 	// Fresh is how old a reading of a repository's refs may be that another subscription uses too. With 0 only those that
@@ -154,17 +155,19 @@ func gitError(ctx context.Context, repoURL string, err error) error {
 
 // repository returns what is known of a subscription's repository.
 func (g *Git) repository(sub promote.GitSubscription, now time.Time) (*gitRepository, error) {
-	key := gitKey{sub.RepoURL, sub.SkipTLSVerify}
+	address, err := promote.GitOverHTTPS(sub.RepoURL)
+	if err != nil {
+		return nil, fmt.Errorf("repoURL %q at %s is an address of SSH, repositories are read over HTTPS, and where that is cannot be told; write https://<host>/<repository>: %w",
+			publicURL(sub.RepoURL), sub.Position, err)
+	}
+	key := gitKey{address, sub.SkipTLSVerify}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if repo, ok := g.repos[key]; ok {
 		repo.used = now
 		return repo, nil
 	}
-	if err := overHTTP(sub); err != nil {
-		return nil, err
-	}
-	remote, err := g.config.Open(sub.RepoURL, sub.SkipTLSVerify)
+	remote, err := g.config.Open(address, sub.SkipTLSVerify)
 	if err != nil {
 		return nil, fmt.Errorf("open the repository at %s: %w", sub.Position, err)
 	}
@@ -185,16 +188,6 @@ func (g *Git) forgetOldest() {
 		}
 	}
 	delete(g.repos, oldest)
-}
-
-// overHTTP refuses addresses of SSH, and says how the same repository is written for HTTPS.
-func overHTTP(sub promote.GitSubscription) error {
-	parsed, err := url.Parse(promote.NormalizeGitURL(sub.RepoURL))
-	if err != nil || parsed.Scheme != "ssh" {
-		return nil
-	}
-	return fmt.Errorf("repoURL %q at %s is an address of SSH, and repositories are read over HTTPS; write https://%s%s.git",
-		publicURL(sub.RepoURL), sub.Position, parsed.Hostname(), parsed.Path)
 }
 
 // publicURL is a URL without credentials and query, for messages.

@@ -18,6 +18,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/discover"
+	"github.com/lockkeeper/lockkeeper/promote/expr"
 )
 
 // stepper is a clock that moves a second each time it is read.
@@ -529,7 +530,7 @@ func TestRefusalsAreToldAndShared(t *testing.T) {
 	tests := []struct{ name, url, want string }{
 		{"no credentials", repo.URL, "read refs " + repo.URL + ": server answered 401 Unauthorized"},
 		{"wrong credentials", withPassword, "check that the token is valid"},
-		{"an SSH address", "git@github.com:acme/app.git", `repoURL "github.com:acme/app.git" at develop/warehouse.yaml:9:7 is an address of SSH, and repositories are read over HTTPS; write https://github.com/acme/app.git`},
+		{"SSH at a port", "ssh://git@127.0.0.1:2222/acme/app.git", `repoURL "ssh://127.0.0.1:2222/acme/app.git" at develop/warehouse.yaml:9:7 is an address of SSH, repositories are read over HTTPS, and where that is cannot be told; write https://<host>/<repository>: it names a port`},
 		{"no address", "acme/app", `open the repository at develop/warehouse.yaml:9:7: repository URL "acme/app": expected https://host/path.git`},
 	}
 	for _, tt := range tests {
@@ -548,6 +549,53 @@ func TestRefusalsAreToldAndShared(t *testing.T) {
 	})
 	if got := newestID(t, g, gitSubscription(repo, nil)); got != repo.Head("main") {
 		t.Errorf("with the right credentials: %s", got)
+	}
+}
+
+// diverted sends what is asked of one host to another.
+type diverted struct{ from, to string }
+
+func (d diverted) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme+"://"+req.URL.Host != d.from {
+		return nil, fmt.Errorf("asked for %s", req.URL)
+	}
+	there := req.Clone(req.Context())
+	there.URL.Scheme, there.URL.Host = "http", strings.TrimPrefix(d.to, "http://")
+	resp, err := http.DefaultTransport.RoundTrip(there)
+	if err == nil {
+		resp.Request = req
+	}
+	return resp, err
+}
+
+func TestAddressesOfSSHAreReadOverHTTPS(t *testing.T) {
+	srv := gittest.NewServer(t)
+	repo := srv.Repo("acme/config.git", map[string]string{"a": "1"})
+	tip := promote.Commit(repo.Head("main"))
+	g := newGit(func(c *discover.GitConfig) {
+		c.Fresh = time.Hour
+		c.Open = func(url string, _ bool) (*git.Repository, error) {
+			divert := diverted{"https://git.example.com", strings.TrimSuffix(repo.URL, "/acme/config.git")}
+			return git.Open(git.Config{URL: url, HTTPClient: &http.Client{Transport: divert}})
+		}
+	})
+	for _, url := range []string{"git@git.example.com:acme/config.git", "ssh://git@git.example.com/acme/config.git", "https://git.example.com/acme/config.git"} {
+		sub := gitSubscription(repo, func(s *promote.GitSubscription) { s.RepoURL = url })
+		commit, _, err := g.Newest(t.Context(), sub)
+		if err != nil || commit.RepoURL != url || commit.ID != tip {
+			t.Errorf("%s: found %s of %q, %v", url, commit.ID, commit.RepoURL, err)
+		}
+		finds := fmt.Sprintf("commitFrom('%s').ID == '%s'", url, tip)
+		if ok, err := expr.Criteria(finds, promote.Artifacts{Commits: []promote.GitCommit{commit}}); !ok || err != nil {
+			t.Errorf("%s: %t %v", finds, ok, err)
+		}
+	}
+	if got := asked(srv); len(got) > 2 {
+		t.Errorf("three spellings of one repository took %q", got)
+	}
+	if _, _, err := g.Newest(t.Context(), gitSubscription(repo, func(s *promote.GitSubscription) { s.RepoURL = "git@git.example.com:acme/other.git" })); err == nil ||
+		!strings.Contains(err.Error(), "repository git.example.com:acme/other.git: read refs https://git.example.com/acme/other.git: ") {
+		t.Errorf("error %v does not say what was read", err)
 	}
 }
 

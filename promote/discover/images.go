@@ -77,6 +77,7 @@ func (r *Registry) newest(ctx context.Context, src source, sub promote.ImageSubs
 	if len(f.candidates) == 0 {
 		return f, errors.New(explainNone(sub, f.dropped))
 	}
+	r.seen.open(src)
 	defer r.seen.settle(ctx, src, tags)
 	if sub.Strategy == promote.SelectNewestBuild {
 		return r.newestBuild(ctx, src, sub, f)
@@ -91,6 +92,7 @@ func (r *Registry) watched(ctx context.Context, src source, sub promote.ImageSub
 		return finding{}, errors.New(explainNone(sub, dropped))
 	}
 	sub.CacheByTag = false // it is watched because it moves
+	r.seen.open(src)
 	defer r.seen.settle(ctx, src, nil)
 	f, err := r.first(ctx, src, sub, finding{candidates: []string{tag}})
 	if errors.Is(err, errNotThere) {
@@ -110,11 +112,12 @@ func (r *Registry) first(ctx context.Context, src source, sub promote.ImageSubsc
 		if err != nil {
 			return f, listedOnly(err, src, tag)
 		}
-		reason := misfit(known, sub.Platform)
+		reason := known.misfit(sub.Platform)
 		if reason != "" && sub.Platform == "" {
 			return f, fmt.Errorf("%s %s; push the image again", shown(src.repo.Tag(tag)), reason)
 		}
 		if reason != "" {
+			r.records.take(ctx, known)
 			others = append(others, known.platforms()...)
 			misfits = append(misfits, Dropped{tag, reason, ruleImage})
 			continue
@@ -122,6 +125,7 @@ func (r *Registry) first(ctx context.Context, src source, sub promote.ImageSubsc
 		if known, err = r.describe(ctx, src, pointed{record: known, read: true}, want{created: true, platform: sub.Platform != ""}); err != nil {
 			return f, listedOnly(err, src, tag)
 		}
+		r.records.take(ctx, known)
 		f.image, f.candidates, f.dropped = made(sub, tag, known), f.candidates[i:], append(misfits, f.dropped...)
 		return f, nil
 	}
@@ -130,10 +134,14 @@ func (r *Registry) first(ctx context.Context, src source, sub promote.ImageSubsc
 }
 
 // misfit says why an image is not for a platform, or for any; "" when it is.
-func misfit(known record, platform string) string {
-	platforms := known.platforms()
+func (r record) misfit(platform string) string {
+	return misfit(r.Index && len(r.Parts) == 0, r.platforms(), platform)
+}
+
+// misfit says why an image that is for these platforms is not for one, or why one without anything in it is for none.
+func misfit(nothing bool, platforms []string, platform string) string {
 	switch {
-	case known.Index && len(known.Parts) == 0:
+	case nothing:
 		return "is an index of attestations or of nothing, without an image that can run"
 	case platform == "" || slices.Contains(platforms, platform):
 		return ""

@@ -50,6 +50,8 @@ func (r *Registry) tagged(ctx context.Context, sub promote.ImageSubscription, ta
 	if err != nil {
 		return promote.Image{}, record{}, err
 	}
+	r.seen.open(src)
+	defer r.seen.settle(ctx, src, nil)
 	at, err := r.point(ctx, src, tag)
 	if errors.Is(err, promote.ErrNotFound) {
 		return promote.Image{}, record{}, errNoTag
@@ -61,7 +63,7 @@ func (r *Registry) tagged(ctx context.Context, sub promote.ImageSubscription, ta
 	if err != nil {
 		return promote.Image{}, record{}, err
 	}
-	r.seen.settle(ctx, src, nil)
+	r.records.take(ctx, known)
 	return made(sub, tag, known), known, nil
 }
 
@@ -76,16 +78,21 @@ func taggedSource(repoURL, tag string, skipTLS bool) (source, error) {
 // look returns what is wanted of the image that a tag points to. A tag that is trusted means what it meant when it was
 // looked at first.
 func (r *Registry) look(ctx context.Context, src source, tag string, w want, trusted bool) (record, error) {
-	if digest, ok := r.seen.digest(src, tag); ok && trusted {
+	if digest := r.seen.sight(src, tag).name(); digest != "" && trusted {
 		return r.describe(ctx, src, pointed{record: record{Digest: digest}}, w)
 	}
-	at, err := r.points.get(ctx, src.key()+":"+tag, func(ctx context.Context) (pointed, error) {
-		return r.point(ctx, src, tag)
-	})
+	at, err := r.sharedPoint(ctx, src, tag)
 	if err != nil {
 		return record{}, err
 	}
 	return r.describe(ctx, src, at, w)
+}
+
+// sharedPoint is point, once for everyone who asks within a short time.
+func (r *Registry) sharedPoint(ctx context.Context, src source, tag string) (pointed, error) {
+	return r.points.get(ctx, src.key()+":"+tag, func(ctx context.Context) (pointed, error) {
+		return r.point(ctx, src, tag)
+	})
 }
 
 // pointed is what a tag points to.
@@ -97,31 +104,33 @@ type pointed struct {
 // point asks what a tag points to now. For a tag whose image is known the digest is enough; one that was never looked at
 // is read at once, which spares a request.
 func (r *Registry) point(ctx context.Context, src source, tag string) (pointed, error) {
-	digest, ok := r.seen.digest(src, tag)
-	if ok {
-		_, ok = r.records.get(digest)
+	before := r.seen.sight(src, tag)
+	known := before.read()
+	if !known {
+		_, known = r.records.get(before.name())
 	}
-	digest, raw, err := r.read(ctx, src, tag, !ok)
+	digest, raw, err := r.read(ctx, src, tag, !known)
 	if err != nil {
 		return pointed{}, err
 	}
-	r.seen.learn(src, tag, digest)
+	if before.name() != digest {
+		r.seen.learn(src, tag, seenAt(digest))
+	}
 	if raw == nil {
 		return pointed{record: record{Digest: digest}}, nil
 	}
-	return pointed{record: r.adopt(ctx, digest, raw), read: true}, nil
+	return pointed{record: r.adopt(digest, raw), read: true}, nil
 }
 
 // adopt reads a manifest and keeps it, if it is known already what is known, if its digest is its own: old registries say
 // another, which they may have from anywhere.
-func (r *Registry) adopt(ctx context.Context, digest string, raw []byte) record {
+func (r *Registry) adopt(digest string, raw []byte) record {
 	if known, ok := r.records.get(digest); ok {
 		return known
 	}
 	read := parse(digest, raw)
-	if hashes(digest, raw) {
-		r.records.put(ctx, read)
-	}
+	read.alien = !hashes(digest, raw)
+	r.records.pass(read)
 	return read
 }
 

@@ -36,7 +36,7 @@ func (r *Registry) Named(ctx context.Context, sub promote.ImageSubscription, tag
 	if err != nil {
 		return promote.Image{}, err
 	}
-	if reason := misfit(known, sub.Platform); reason != "" {
+	if reason := known.misfit(sub.Platform); reason != "" {
 		return promote.Image{}, fmt.Errorf("%s:%s %s", sub.RepoURL, tag, reason)
 	}
 	return image, nil

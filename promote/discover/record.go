@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	maxRecordBytes = 64 << 20 // of records in memory
+	maxTakenBytes  = 64 << 20 // of the records of images that were taken, in memory; one has some hundred
+	maxPassedBytes = 16 << 20 // of those of others
 	maxPartsBytes  = 64 << 10 // of annotations of the images of one index
 	maxParts       = 64       // images of an index
 	maxDated       = 16       // images of an index whose configuration is read
@@ -37,7 +38,9 @@ type record struct {
 	Whole       bool              `json:"whole,omitempty"`       // everything that can be read was read
 
 	// gaps: something was not there to read. Such a record is not kept on disk, since it may be there one day.
-	gaps bool
+	gaps   bool
+	stored bool // on disk
+	alien  bool // its digest is not its own, so nothing is said by it of what that digest names
 }
 
 // part is one image of an index.
@@ -276,9 +279,11 @@ func foreign(key string) int {
 	return 1
 }
 
-// records keeps what is known by digest, in memory and in a folder.
+// records keeps what is known by digest: of images that were taken in memory and in a folder, of those that were looked at
+// in passing in memory for a while.
 type records struct {
-	memory *lru[string, record]
+	taken  *memory[string, record]
+	passed *memory[string, record]
 	disk   *folder
 }
 
@@ -286,22 +291,37 @@ func (r *records) get(digest string) (record, bool) {
 	if digest == "" {
 		return record{}, false
 	}
-	if known, ok := r.memory.get(digest); ok {
-		return known, true
+	for _, m := range []*memory[string, record]{r.taken, r.passed} {
+		if known, ok := m.get(digest); ok {
+			return known, true
+		}
 	}
 	var known record
 	if !r.disk.load(fileName(digest), &known) || known.Digest != digest || !known.sound() {
 		return record{}, false
 	}
-	r.memory.put(digest, known, known.cost())
+	known.stored = true
+	r.taken.put(digest, known, known.cost())
 	return known, true
 }
 
-func (r *records) put(ctx context.Context, known record) {
-	r.memory.put(known.Digest, known, known.cost())
-	if !known.gaps {
-		r.disk.save(ctx, fileName(known.Digest), known)
+// pass keeps what was read in passing.
+func (r *records) pass(known record) {
+	if !known.alien {
+		r.passed.put(known.Digest, known, known.cost())
 	}
+}
+
+// take keeps what will be asked for again, and writes it to the folder once.
+func (r *records) take(ctx context.Context, known record) {
+	if known.alien {
+		return
+	}
+	if !known.gaps && !known.stored {
+		r.disk.save(ctx, fileName(known.Digest), known)
+		known.stored = true
+	}
+	r.taken.put(known.Digest, known, known.cost())
 }
 
 func fileName(digest string) string { return strings.ReplaceAll(digest, ":", "-") }

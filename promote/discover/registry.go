@@ -61,7 +61,7 @@ type Registry struct {
 	gates   map[string]*gate          // by registry
 	pullers map[string]*remote.Puller // by source; each knows how to authenticate
 
-	pages   *lru[pageKey, page]
+	pages   *memory[pageKey, page]
 	records *records
 	seen    *seen
 
@@ -108,16 +108,16 @@ func New(config Config) *Registry {
 	r := &Registry{
 		config: config, careful: config.Transport, trustful: unverified(config.Transport),
 		gates: map[string]*gate{}, pullers: map[string]*remote.Puller{},
-		pages:     newLRU[pageKey, page](maxPageBytes),
-		records:   &records{memory: newLRU[string, record](maxRecordBytes)},
-		seen:      &seen{tags: newLRU[string, *pointers](maxSeenTags)},
+		pages:     newMemory[pageKey, page](maxPageBytes, reluctance),
+		records:   &records{taken: newMemory[string, record](maxTakenBytes, reluctance), passed: newMemory[string, record](maxPassedBytes, 1)},
+		seen:      newSeen(maxSeenTags),
 		lists:     newShared[[]string](config.Now, config.ShareFor),
 		points:    newShared[pointed](config.Now, config.ShareFor),
 		described: newShared[record](config.Now, 0),
 	}
 	if config.CacheDir != "" {
-		r.records.disk = newFolder(filepath.Join(config.CacheDir, "images"), content{files: 50_000, bytes: 512 << 20}, config)
-		r.seen.disk = newFolder(filepath.Join(config.CacheDir, "tags"), content{files: 5_000, bytes: 512 << 20}, config)
+		r.records.disk = newFolder(filepath.Join(config.CacheDir, "images"), content{files: 100_000, bytes: 512 << 20}, config)
+		r.seen.disk = newFolder(filepath.Join(config.CacheDir, "tags"), content{files: 50_000, bytes: 1 << 30}, config)
 	}
 	return r
 }

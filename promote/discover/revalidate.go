@@ -13,7 +13,7 @@ const maxPageBytes = 32 << 20 // of kept pages
 type revalidator struct {
 	inner   http.RoundTripper
 	skipTLS bool
-	pages   *lru[pageKey, page]
+	pages   *memory[pageKey, page]
 }
 
 type pageKey struct {

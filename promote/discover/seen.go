@@ -30,20 +30,38 @@ func (s source) key() string {
 // seen remembers what tags pointed to when they were looked at, in memory and in a folder.
 type seen struct {
 	mu   sync.Mutex
-	tags *lru[string, *pointers]
+	tags *memory[string, *pointers]
+	work map[string]*pointers // those that discoveries work with, whatever fits into the memory
 	disk *folder
 }
 
-// pointers are the tags of one source with their digests.
+func newSeen(most int) *seen {
+	return &seen{tags: newMemory[string, *pointers](most, reluctance), work: map[string]*pointers{}}
+}
+
+// pointers are the tags of one source with what they pointed to.
 type pointers struct {
-	Source  string            `json:"source"`
-	Tags    map[string]string `json:"tags"`
-	changed bool              // since they were written
+	Source  string           `json:"source"`
+	Tags    map[string]sight `json:"tags"`
+	changed bool             // since they were written
+	users   int              // discoveries that work with them
+}
+
+// open keeps the pointers of a source until settle is called as often.
+func (s *seen) open(src source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.of(src)
+	known.users++
+	s.work[src.key()] = known
 }
 
 // of returns the pointers of a source. The caller holds the lock.
 func (s *seen) of(src source) *pointers {
 	key := src.key()
+	if known, ok := s.work[key]; ok {
+		return known
+	}
 	if known, ok := s.tags.get(key); ok {
 		return known
 	}
@@ -52,32 +70,33 @@ func (s *seen) of(src source) *pointers {
 		known = &pointers{}
 	}
 	if known.Tags == nil {
-		known.Tags = map[string]string{}
+		known.Tags = map[string]sight{}
 	}
 	known.Source = key
-	maps.DeleteFunc(known.Tags, func(tag, digest string) bool { return !tagPattern.MatchString(tag) || !isDigest(digest) })
-	s.tags.put(key, known, 1+len(known.Tags))
+	maps.DeleteFunc(known.Tags, func(tag string, _ sight) bool { return !tagPattern.MatchString(tag) })
 	return known
 }
 
-// digest returns what the tag pointed to when it was last looked at.
-func (s *seen) digest(src source, tag string) (string, bool) {
+// sight returns what the tag pointed to when it was last looked at.
+func (s *seen) sight(src source, tag string) sight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	digest, ok := s.of(src).Tags[tag]
-	return digest, ok
+	return s.of(src).Tags[tag]
 }
 
-// learn notes what a tag points to. That it points to nothing is not noted: as long as it is listed, it is asked for.
-func (s *seen) learn(src source, tag, digest string) {
+// learn notes what a tag points to. That it points to nothing is not noted: as long as it is listed, it is asked for. The
+// source is open.
+func (s *seen) learn(src source, tag string, now sight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known := s.of(src)
-	known.changed = known.changed || known.Tags[tag] != digest
-	known.Tags[tag] = digest
+	if now.digest != "" && known.Tags[tag] != now {
+		known.changed, known.Tags[tag] = true, now
+	}
 }
 
-// settle forgets the tags that are not listed any more and writes what was learned. An empty list says nothing.
+// settle ends what open began: it forgets the tags that are not listed any more and writes what was learned. An empty list
+// says nothing.
 func (s *seen) settle(ctx context.Context, src source, listed []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,12 +111,14 @@ func (s *seen) settle(ctx context.Context, src source, listed []string) {
 			known.changed = true
 		}
 	}
-	if !known.changed {
-		return
+	if known.users--; known.users <= 0 {
+		delete(s.work, src.key())
 	}
-	known.changed = false
 	s.tags.put(src.key(), known, 1+len(known.Tags))
-	s.disk.save(ctx, seenFile(src), known)
+	if known.changed {
+		known.changed = false
+		s.disk.save(ctx, seenFile(src), known)
+	}
 }
 
 func seenFile(src source) string {

@@ -3,7 +3,6 @@ package kargo
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -70,8 +69,14 @@ func (r subscriptionReader) gitURL(path, text string) {
 	if r.password(at, text) || isWebURL(text) {
 		return
 	}
-	if https, ok := httpsSpelling(text); ok {
-		r.warn(r.o, at, "deprecated-url", fmt.Sprintf("repoURL %q asks for SSH, which Kargo drops in 1.13", shown), "write "+https)
+	https, err := promote.GitOverHTTPS(text)
+	switch {
+	case err != nil:
+		r.fail(r.o, at, "invalid-repo-url", fmt.Sprintf("repoURL %q is an address of SSH, repositories are read over HTTPS, and where that is cannot be told: %s",
+			bounded(shown), strings.TrimSuffix(err.Error(), ": "+promote.ErrInvalid.Error())), "write https://<host>/<repository>")
+		return
+	case https != text:
+		r.warn(r.o, at, "deprecated-url", fmt.Sprintf("repoURL %q asks for SSH, which Kargo drops in 1.13; it is read as %s", bounded(shown), bounded(https)), "write that")
 		return
 	}
 	r.fail(r.o, at, "invalid-repo-url", fmt.Sprintf("repoURL %q is not the URL of a Git repository", bounded(shown)), "write https://<host>/<repository>")
@@ -103,21 +108,6 @@ func holdsPassword(text string) bool {
 func isWebURL(text string) bool {
 	parsed, err := url.Parse(text)
 	return err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Host != "" && strings.Trim(parsed.Path, "/") != ""
-}
-
-// scpPattern matches git@host:path.
-var scpPattern = regexp.MustCompile(`^(?:[\w.-]+@)?([\w.-]+):/*([^/\s].*)$`)
-
-// httpsSpelling says how a URL for SSH is usually written for HTTPS.
-func httpsSpelling(text string) (string, bool) {
-	if parsed, err := url.Parse(text); err == nil && parsed.Scheme == "ssh" && parsed.Host != "" {
-		return "https://" + parsed.Hostname() + parsed.Path, true
-	}
-	match := scpPattern.FindStringSubmatch(text)
-	if match == nil || strings.Contains(text, "://") {
-		return "", false
-	}
-	return "https://" + match[1] + "/" + match[2], true
 }
 
 // withoutUser leaves out of a URL what may be a secret.

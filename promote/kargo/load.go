@@ -367,8 +367,23 @@ func (l *loader) pipeline(p *project) promote.Pipeline {
 	for _, plan := range plans {
 		l.checkPlan(plan, warehouses)
 	}
+	l.unusedWarehouses(p)
 	out.Policies = l.policies(p)
 	return out
+}
+
+// unusedWarehouses warns of warehouses whose freight goes nowhere. While a stage is broken nobody knows what it requests.
+func (l *loader) unusedWarehouses(p *project) {
+	if slices.ContainsFunc(p.stages, func(s sourced[stageManifest]) bool { return l.broken[s.ref()] }) {
+		return
+	}
+	for _, w := range p.warehouses {
+		if len(l.users[w.ref()]) == 0 {
+			l.warn(w.object, "metadata.name", "unused-warehouse",
+				fmt.Sprintf("no Stage of project %q requests freight of Warehouse %q, so what it finds goes nowhere", p.name, w.name),
+				"request it in requestedFreight of a Stage, or remove the Warehouse")
+		}
+	}
 }
 
 // recordUsers notes which stages use which warehouses and tasks.

@@ -101,10 +101,23 @@ func (l *loader) request(o object, path string, r freightRequest) promote.Freigh
 		}
 		out.RequiredSoak = max(parsed, 0)
 	}
+	if out.Direct && out.RequiredSoak > 0 {
+		l.soakOfNothing(o, path+".sources.requiredSoakTime", out.Stages)
+	}
 	if options := r.Sources.AutoPromotionOptions; options != nil {
 		out.MatchUpstream = l.matchUpstream(o, path+".sources", r, options.SelectionPolicy)
 	}
 	return out
+}
+
+// soakOfNothing warns of a soak that nobody waits for: freight that comes straight from its warehouse is available at once,
+// whatever else the request lists, in Kargo as well.
+func (l *loader) soakOfNothing(o object, path string, stages []string) {
+	remedy := "list in sources.stages where it is to soak, without sources.direct; for a delay after its discovery, list a stage without steps that takes it directly"
+	if len(stages) > 0 {
+		remedy = "remove sources.direct, so that the freight soaks in the stages that are listed"
+	}
+	l.warn(o, path, "no-effect", "requiredSoakTime has no effect with sources.direct, as in Kargo: freight straight from its warehouse ran nowhere before", remedy)
 }
 
 // matchUpstream reads a selection policy. Only one upstream stage can be followed.

@@ -57,6 +57,10 @@ func TestSubscriptions(t *testing.T) {
 		// Git.
 		{"no repository", "- git: {branch: main}"},
 		{"SSH", "- git: {repoURL: 'ssh://git@git.example.com:2222/acme/app.git'}"},
+		{"SSH as git of its own port", "- git: {repoURL: 'ssh://git@git.example.com/acme/app.git'}"},
+		{"SSH as somebody", "- git: {repoURL: 'ssh://deploy@git.example.com/acme/app.git'}"},
+		{"SSH as somebody as scp writes it", "- git: {repoURL: 'deploy@git.example.com:acme/app.git'}"},
+		{"SSH of a host for it", "- git: {repoURL: 'git@ssh.dev.azure.com:v3/acme/shop/app'}"},
 		{"SSH as scp writes it", "- git: {repoURL: 'git@git.example.com:acme/app.git'}"},
 		{"a password in the URL", "- git: {repoURL: 'https://bot:hunter2@git.example.com/acme/app.git'}"},
 		{"a path of the machine", "- git: {repoURL: /srv/git/app.git}"},
