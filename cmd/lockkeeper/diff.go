@@ -44,10 +44,11 @@ Exit codes:
   lockkeeper diff --base main --head feature        # between two branches
   lockkeeper diff --base HEAD~1 --head HEAD         # what the last commit did
   lockkeeper diff --output markdown > diff.md       # for a merge request
+  lockkeeper diff --output html > diff.html         # a page with a search, for large changes
   lockkeeper diff --exit-code                       # exit 1 when something changes`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkOutput(o.output, "text", "markdown", "json"); err != nil {
+			if err := checkOutput(o.output, "text", "markdown", "json", "html", "patch"); err != nil {
 				return err
 			}
 			return o.within(cmd.Context(), env, func(c *checkout) error { return o.run(cmd.Context(), env, c) })
@@ -55,7 +56,7 @@ Exit codes:
 	}
 	o.flags(cmd)
 	o.revisions(cmd)
-	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text, markdown or json")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text, markdown, html, patch or json")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit 1 when something changes in the cluster")
 	return cmd
 }
@@ -194,6 +195,14 @@ func (o *diffOptions) print(env environment, c compared, note string) error {
 		text = string(data)
 	case "markdown":
 		text = diff.Markdown(c.report, diff.MarkdownOptions{})
+	case "html":
+		page, err := diff.HTML(c.report, diff.HTMLOptions{})
+		if err != nil {
+			return fmt.Errorf("print: %w", err)
+		}
+		text = string(page)
+	case "patch":
+		text = diff.Patch(c.report)
 	default:
 		text = diff.Text(c.report, diff.TextOptions{Color: env.colored(env.out)})
 		findings = env.out

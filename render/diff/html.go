@@ -1,0 +1,170 @@
+package diff
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"strings"
+)
+
+//go:embed report.html
+var reportPage string
+
+var reportTemplate = template.Must(template.New("report").Parse(reportPage))
+
+// HTMLOptions say how [HTML] writes.
+type HTMLOptions struct {
+	Title string // of the page; "" is "Rendered diff"
+}
+
+type htmlReport struct {
+	Title, Headline string
+	Facts           []htmlFact
+	Apps            []htmlApp
+	Unchanged       int
+}
+
+type htmlFact struct {
+	Class string // "", "danger" or "grave"
+	Parts []Part
+	Apps  []string
+}
+
+type htmlApp struct {
+	Name, Summary           string
+	Added, Changed, Removed int
+	Findings                []string
+	Objects                 []htmlObject
+}
+
+type htmlObject struct {
+	Sign, Class, Name, From string
+	Fields                  []htmlLine
+	Manifest                []htmlLine
+}
+
+type htmlLine struct{ Class, Text string }
+
+// HTML writes the report as one page that needs nothing else: no other file, no network. It has a search over all that it
+// shows. Nothing in it is left out; what comes from manifests cannot act.
+func HTML(r Report, o HTMLOptions) ([]byte, error) {
+	page := htmlReport{Title: o.Title, Headline: headline(r), Unchanged: r.Unchanged}
+	if page.Title == "" {
+		page.Title = "Rendered diff"
+	}
+	for _, f := range r.Facts {
+		one := htmlFact{Apps: visibleAll(f.Apps)}
+		switch {
+		case f.Grave:
+			one.Class = "grave"
+		case f.Danger:
+			one.Class = "danger"
+		}
+		for _, p := range f.Parts {
+			one.Parts = append(one.Parts, Part{Text: Visible(p.Text), Code: p.Code})
+		}
+		page.Facts = append(page.Facts, one)
+	}
+	for _, app := range r.Apps {
+		one := htmlApp{Name: Visible(title(app)), Summary: summary(app)}
+		one.Added, one.Changed, one.Removed = app.Counts()
+		for _, f := range app.Findings {
+			one.Findings = append(one.Findings, Visible(findingText(f)))
+		}
+		for _, object := range app.Objects {
+			one.Objects = append(one.Objects, htmlObjectOf(object))
+		}
+		page.Apps = append(page.Apps, one)
+	}
+	var b bytes.Buffer
+	if err := reportTemplate.Execute(&b, page); err != nil {
+		return nil, fmt.Errorf("write the page: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func htmlObjectOf(o ObjectChange) htmlObject {
+	out := htmlObject{Sign: "~", Class: "changed", Name: Visible(o.ID.String()), From: Visible(origin(o.Source))}
+	switch o.Kind {
+	case Added:
+		out.Sign, out.Class = "+", "added"
+	case Removed:
+		out.Sign, out.Class = "−", "removed"
+	case Changed:
+	}
+	for _, f := range o.Fields {
+		for _, l := range fieldLines(f) {
+			out.Fields = append(out.Fields, htmlLine{lineClass(l.op), l.String()})
+		}
+	}
+	for _, text := range manifestLines(o) {
+		op := byte(' ')
+		if text != "" {
+			op = text[0]
+		}
+		out.Manifest = append(out.Manifest, htmlLine{lineClass(op), text})
+	}
+	return out
+}
+
+func lineClass(op byte) string {
+	switch op {
+	case '+':
+		return "added"
+	case '-':
+		return "removed"
+	case '@':
+		return "where"
+	}
+	return ""
+}
+
+func visibleAll(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = Visible(text)
+	}
+	return out
+}
+
+// Patch writes the report as unified diffs, one file for each object, below a folder for each application. It is for reading,
+// and for tools that show patches: values of Secrets are masked in it.
+func Patch(r Report) string {
+	var b strings.Builder
+	for _, app := range r.Apps {
+		for _, o := range app.Objects {
+			lines := manifestLines(o)
+			if len(lines) == 0 {
+				continue
+			}
+			name := fileName(app.Name) + "/" + fileName(strings.Join(strings.Fields(strings.ReplaceAll(o.ID.String(), "/", " ")), "-")) + ".yaml"
+			before, after := "a/"+name, "b/"+name
+			fmt.Fprintf(&b, "diff --git %s %s\n", before, after)
+			switch o.Kind {
+			case Added:
+				fmt.Fprintf(&b, "new file mode 100644\n--- /dev/null\n+++ %s\n@@ -0,0 +1,%d @@\n", after, len(lines))
+			case Removed:
+				fmt.Fprintf(&b, "deleted file mode 100644\n--- %s\n+++ /dev/null\n@@ -1,%d +0,0 @@\n", before, len(lines))
+			case Changed:
+				fmt.Fprintf(&b, "--- %s\n+++ %s\n", before, after)
+			}
+			for _, l := range lines {
+				b.WriteString(l + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+// fileName keeps the characters of a name that every tool takes for one.
+func fileName(name string) string {
+	kept := strings.Map(func(c rune) rune {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '-', c == '_', c == '/':
+			return c
+		}
+		return '-'
+	}, name)
+	return strings.ReplaceAll(strings.Trim(kept, "/"), "..", "-")
+}
