@@ -118,6 +118,14 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 	if err != nil {
 		return Set{}, fmt.Errorf("make applications: %w", err)
 	}
+	projects, problems := argocd.Projects(appFiles)
+	set.Findings = append(set.Findings, problems...)
+	set.projects = projects
+	for i := range set.Applications {
+		if project, declared := projects[set.Applications[i].Project]; declared {
+			set.Findings = append(set.Findings, project.Check(set.Applications[i])...)
+		}
+	}
 	for _, file := range definitionFiles {
 		set.Findings = append(set.Findings, finding.FromError("invalid-manifest", file.Err)...)
 		for _, doc := range file.Documents {
@@ -139,7 +147,7 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 	for _, d := range set.Definitions {
 		keys = append(keys, set.program.Key(d.Kind))
 	}
-	set.key = digest(keys...)
+	set.key = digest(append(keys, fmt.Sprintf("%+v", projects))...)
 	return set, ctx.Err()
 }
 
@@ -214,7 +222,8 @@ func (r *rendering) key(source sourceOutput) string {
 		seen[gvk] = true
 	}
 	slices.Sort(used)
-	return digest(append([]string{source.key}, used...)...)
+	project := fmt.Sprintf("%+v", r.set.projects[r.app.Project])
+	return digest(append([]string{source.key, project}, used...)...)
 }
 
 func kindOf(o object.Object) k8s.GroupVersionKind {

@@ -39,6 +39,7 @@ func (r *rendering) finish(ctx context.Context, source sourceOutput) Result {
 		out.Partial = out.Partial || expansion.Incomplete
 	}
 	out.Findings = append(out.Findings, r.severalServices(source.objects)...)
+	out.Findings = append(out.Findings, r.forbidden(source.objects)...)
 	objects, findings := unique(all)
 	out.Objects = objects
 	out.Findings = append(out.Findings, findings...)
@@ -49,19 +50,52 @@ func (r *rendering) finish(ctx context.Context, source sourceOutput) Result {
 	return out
 }
 
-// namespaced gives a namespaced object the Application's namespace and takes it from a cluster-scoped one. Kinds that
-// nobody knows count as namespaced.
-func (r *rendering) namespaced(o object.Object) object.Object {
-	id := o.ID()
+// forbidden reports the kinds that the Application's project does not let it deploy.
+func (r *rendering) forbidden(objects []object.Object) []Finding {
+	project, declared := r.set.projects[r.app.Project]
+	if !declared {
+		return nil
+	}
+	var findings []Finding
+	told := map[string]bool{}
+	for _, o := range objects {
+		id := o.ID()
+		kind := strings.TrimPrefix(id.Group+"/"+id.Kind, "/")
+		if told[kind] || project.PermitsKind(id.Group, id.Kind, r.inNamespace(id)) {
+			continue
+		}
+		told[kind] = true
+		list := "namespaceResourceWhitelist"
+		if !r.inNamespace(id) {
+			list = "clusterResourceWhitelist"
+		}
+		findings = append(findings, Finding{
+			Severity: finding.Error, Code: "not-permitted-by-project", File: o.Source.File, Line: o.Source.Line,
+			Message: fmt.Sprintf("project %q does not let its applications deploy %s", project.Name, kind),
+			Remedy:  fmt.Sprintf("add it to spec.%s of the AppProject (%s:%d), or take it off the list that forbids it", list, project.Origin.File, project.Origin.Line),
+		})
+	}
+	return findings
+}
+
+// inNamespace reports whether a kind is namespaced. Kinds that nobody knows count as such.
+func (r *rendering) inNamespace(id object.ID) bool {
 	inNamespace, known := r.engine.schemas.Namespaced(id.Group, id.Kind)
 	if !known {
 		if inNamespace, known = r.set.program.Namespaced(id.Group, id.Kind); !known {
 			inNamespace = !clusterScoped[id.Group+"/"+id.Kind]
 		}
 	}
+	return inNamespace
+}
+
+// namespaced gives a namespaced object the Application's namespace and takes it from a cluster-scoped one. Kinds that
+// nobody knows count as namespaced.
+func (r *rendering) namespaced(o object.Object) object.Object {
+	id := o.ID()
 	want := id.Namespace
 	switch {
-	case !inNamespace:
+	case !r.inNamespace(id):
 		want = ""
 	case id.Namespace == "":
 		want = r.app.Destination.Namespace

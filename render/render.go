@@ -53,9 +53,10 @@ type Set struct {
 	Definitions  []kro.Definition
 	Findings     []Finding // about the manifests of applications and definitions
 
-	program *kro.Program
-	key     string   // of all definitions
-	borders *borders // of the tree that it was found in
+	program  *kro.Program
+	projects map[string]argocd.Project
+	key      string   // of all definitions
+	borders  *borders // of the tree that it was found in
 }
 
 // Result is what one Application deploys.
