@@ -172,6 +172,10 @@ func (c checker) key(e mapEntry, k schemaKey, path string) {
 // value checks the kind of a value. Text with an expression may become anything, so it is looked at when it is evaluated.
 func (c checker) value(n *yaml.Node, k schemaKey, path string) {
 	n = manifest.Resolve(n)
+	if k.kind == kindText && n.Kind == yaml.ScalarNode && (holdsPassword(n.Value) || k.name == "repoURL" && promote.HoldsCredentials(n.Value)) {
+		c.fail(n, codePassword, path+knownToAll, instead(c.step))
+		return
+	}
 	if isTemplate(n) {
 		return
 	}
@@ -208,9 +212,6 @@ func (c checker) text(n *yaml.Node, k schemaKey, path string) {
 	}
 	switch {
 	case n.Value == "":
-	case holdsPassword(n.Value):
-		c.problem(c.object.node(n), promote.SeverityWarning, "password-in-url", path+" holds a password, which everybody who reads the repository knows",
-			"revoke it, write the URL without it, and give the server credentials")
 	case k.choices != nil && !slices.Contains(k.choices, n.Value):
 		c.fail(n, "invalid-value", fmt.Sprintf("%s %q is not known", path, bounded(n.Value)), "write "+either(k.choices))
 	case k.kind == kindDuration:

@@ -149,6 +149,11 @@ func TestStepConfigurations(t *testing.T) {
 		{"submodules", "git-clone", "{repoURL: a, checkout: [{path: a}], recurseSubmodules: true}"},
 		{"a key to sign with", "git-clone", "{repoURL: a, checkout: [{path: a}], author: {name: a, email: b, signingKey: c}}"},
 		{"a password in a URL", "http", "{url: 'https://bot:hunter2@x/y'}"},
+		{"a password in the URL of a repository", "git-clone", "{repoURL: 'https://oauth2:hunter2@x/y.git', checkout: [{path: a}]}"},
+		{"a password before an expression", "git-clone", "{repoURL: 'https://oauth2:hunter2@x/${{ vars.app }}.git', checkout: [{path: a}]}"},
+		{"a token in the URL of a repository", "git-open-pr", "{repoURL: 'https://glpat-hunter2@x/y.git', sourceBranch: a, targetBranch: b}"},
+		{"a password of a registry", "oci-push", "{srcRef: 'oci://bot:hunter2@x/y', destRef: z}"},
+		{"a password from a secret", "http", "{url: 'https://bot:${{ secret(\"x\").y }}@x/y'}"},
 		{"a step with another name here", "github-push", "{path: ./out}"},
 		{"a step of the paid edition", "tf-apply", "{path: ./out}"},
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -142,17 +140,4 @@ func (r *run) preview(step promote.Step) (*ApplicationUse, error) {
 		return nil, err
 	}
 	return r.applications(step, evaluated)
-}
-
-// withoutUser removes credentials from a URL, for messages.
-func withoutUser(raw string) string {
-	if parsed, err := url.Parse(raw); err == nil && parsed.User != nil {
-		parsed.User = nil
-		return parsed.String()
-	}
-	if at := strings.LastIndexByte(raw, '@'); at >= 0 && strings.Contains(raw[:at], "://") {
-		scheme, _, _ := strings.Cut(raw, "://")
-		return scheme + "://" + raw[at+1:]
-	}
-	return raw
 }

@@ -117,11 +117,11 @@ func (r *run) cloneConfig(c config) (cfg gitCloneConfig, repository *git.Reposit
 		return cfg, r.Repository.Git, true, nil
 	case r.World.Git == nil:
 		return cfg, nil, false, fmt.Errorf("config.repoURL is %q, which is not the repository of the pipeline (%s): "+
-			"let the server read it, by gitRepositories in its configuration", withoutUser(cfg.RepoURL), withoutUser(r.Repository.URLs[0]))
+			"let the server read it, by gitRepositories in its configuration", promote.WithoutUser(cfg.RepoURL), promote.WithoutUser(r.Repository.URLs[0]))
 	}
 	repository, err = r.World.Git(cfg.RepoURL)
 	if err != nil {
-		return cfg, nil, false, fmt.Errorf("config.repoURL %q: %w", withoutUser(cfg.RepoURL), err)
+		return cfg, nil, false, fmt.Errorf("config.repoURL %q: %w", promote.WithoutUser(cfg.RepoURL), err)
 	}
 	return cfg, repository, false, nil
 }
