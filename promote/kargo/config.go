@@ -210,6 +210,10 @@ func (c checker) text(n *yaml.Node, k schemaKey, path string) {
 		c.wrongKind(n, path, "a string")
 		return
 	}
+	if k.folder {
+		c.folder(n, path)
+		return
+	}
 	switch {
 	case n.Value == "":
 	case k.choices != nil && !slices.Contains(k.choices, n.Value):
@@ -222,6 +226,12 @@ func (c checker) text(n *yaml.Node, k schemaKey, path string) {
 		c.expression(n, path, checkSyntax(n.Value))
 	case k.kind == kindResponse:
 		c.expression(n, path, checkResponse(n.Value))
+	}
+}
+
+func (c checker) folder(n *yaml.Node, path string) {
+	if _, problem, remedy := promote.RepositoryFolder(n.Value); problem != "" {
+		c.fail(n, "invalid-value", fmt.Sprintf("%s is %q, which is %s", path, bounded(n.Value), problem), remedy)
 	}
 }
 
@@ -256,7 +266,7 @@ func (c checker) list(n *yaml.Node, k schemaKey, path string) {
 	for i, item := range n.Content {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if k.kind == kindTexts {
-			c.value(item, schemaKey{choices: k.choices}, at)
+			c.value(item, schemaKey{choices: k.choices, folder: k.folder}, at)
 		} else {
 			c.mapping(manifest.Resolve(item), *k.inner, at)
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
-	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -42,14 +40,9 @@ func (c checkoutConfig) key() string {
 func (c checkoutConfig) folders() ([]string, error) {
 	var folders []string
 	for _, name := range c.Sparse {
-		folder := path.Clean(name)
-		switch {
-		case name == "", strings.ContainsAny(name, "*?[!\\\x00"):
-			return nil, fmt.Errorf("config.checkout.sparse of %q holds %q, which is no folder: name folders from the repository's root on, "+
-				"without patterns, as in sparse: [base, env/prod]", c.Path, name)
-		case path.IsAbs(folder), folder == "..", strings.HasPrefix(folder, "../"):
-			return nil, fmt.Errorf("config.checkout.sparse of %q holds %q, which leaves the repository: name folders from its root on, as in %s",
-				c.Path, name, strings.TrimLeft(folder, "./"))
+		folder, problem, remedy := promote.RepositoryFolder(name)
+		if problem != "" {
+			return nil, fmt.Errorf("config.checkout.sparse of %q holds %q, which is %s: %s", c.Path, name, problem, remedy)
 		}
 		folders = append(folders, folder)
 	}
