@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -141,6 +142,8 @@ func driftSettings(env environment, c *checkout, tree fs.FS) (reconcile.Settings
 		if err := printFindings(env.err, findings, env.colored(env.err)); err != nil {
 			return settings, err
 		}
+	}
+	if slices.ContainsFunc(findings, func(f promote.Finding) bool { return f.Severity == promote.SeverityError }) {
 		return settings, &exitError{code: ci.ExitFailed}
 	}
 	if len(settings.Drift) == 0 {

@@ -176,31 +176,8 @@ func inside(name, dir string) bool { return strings.HasPrefix(name, dir+"/") }
 
 // near says which folder was most likely meant.
 func near(tree fs.FS, name string) string {
-	dir := "."
-	for part := range strings.SplitSeq(name, "/") {
-		next := path.Join(dir, part)
-		if isDir(tree, next) {
-			dir = next
-			continue
-		}
-		entries, err := fs.ReadDir(tree, dir)
-		if err != nil {
-			break
-		}
-		var folders []string
-		for _, entry := range entries {
-			if entry.IsDir() {
-				folders = append(folders, entry.Name())
-			}
-		}
-		meant := nearest.Of(part, folders)
-		if meant == "" {
-			break
-		}
-		dir = path.Join(dir, meant)
+	if meant := nearest.Path(tree, name, fs.DirEntry.IsDir); meant != "" {
+		return fmt.Sprintf("did you mean %q?", meant)
 	}
-	if dir == "." || strings.Count(dir, "/") != strings.Count(name, "/") {
-		return "correct the path"
-	}
-	return fmt.Sprintf("did you mean %q?", dir)
+	return "correct the path"
 }
