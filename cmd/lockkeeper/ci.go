@@ -137,6 +137,12 @@ Exit codes:
 			if err := checkOutput(output, "text", "json", "markdown"); err != nil {
 				return err
 			}
+			asked := commandOf(env, command)
+			if asked.Body != "" {
+				if err := promote.CheckCommand(asked.Body); err != nil {
+					return err
+				}
+			}
 			runner, err := t.runner(env)
 			if err != nil {
 				return err
@@ -146,7 +152,7 @@ Exit codes:
 				progress = env.out
 			}
 			result, err := ci.Run(cmd.Context(), ci.Config{
-				Runner: runner, Command: commandOf(env, command), Wait: wait, Progress: progress, Now: time.Now, Sleep: sleep,
+				Runner: runner, Command: asked, Wait: wait, Progress: progress, Now: time.Now, Sleep: sleep,
 			})
 			if printErr := printResult(env.out, output, result, err); printErr != nil {
 				return printErr
