@@ -132,7 +132,7 @@ Exit codes:
   lockkeeper ci --project group/repository          # anywhere
   lockkeeper ci --wait 10m                          # also watch what was merged until it is healthy
   lockkeeper ci --command "/promote staging 1.4.0"  # what people write in comments, without one`,
-		Args: cobra.NoArgs,
+		Args: orCommand(onlyFlags("project")),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output, "text", "json", "markdown"); err != nil {
 				return err
@@ -164,7 +164,7 @@ Exit codes:
 		},
 	}
 	t.flags(cmd)
-	cmd.Flags().StringVar(&output, "output", "text", "text, markdown or json")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, markdown or json")
 	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to watch a delivery that is on its way")
 	cmd.Flags().StringVar(&command, "command", "", "do this first, as if it were a comment (default: $LOCKKEEPER_COMMAND)")
 	return cmd
@@ -190,7 +190,7 @@ func newPlan(env environment) *cobra.Command {
 		Short: "Print what would be done, and why; do nothing",
 		Example: `  lockkeeper plan --project group/repository
   lockkeeper plan --config lockkeeper-server.yaml --output json`,
-		Args: cobra.NoArgs,
+		Args: onlyFlags("project"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output, "text", "json", "markdown"); err != nil {
 				return err
@@ -203,7 +203,7 @@ func newPlan(env environment) *cobra.Command {
 		},
 	}
 	t.flags(cmd)
-	cmd.Flags().StringVar(&output, "output", "text", "text, markdown or json")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, markdown or json")
 	return cmd
 }
 

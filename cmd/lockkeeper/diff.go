@@ -45,7 +45,7 @@ Exit codes:
   lockkeeper diff --base HEAD~1 --head HEAD         # what the last commit did
   lockkeeper diff --output markdown > diff.md       # for a merge request
   lockkeeper diff --exit-code                       # exit 1 when something changes`,
-		Args: cobra.NoArgs,
+		Args: onlyFlags("base", "head"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(o.output, "text", "markdown", "json"); err != nil {
 				return err

@@ -53,7 +53,7 @@ Exit codes:
   lockkeeper drift --from develop/frontend --to 'clusters/*/*/frontend' --exclude '*.md' --exclude 'instance.yaml:metadata.*'
   lockkeeper drift --head origin/main --exit-code   # in a revision; exit 1 when something drifts
   lockkeeper drift --output markdown > drift.md     # for a comment`,
-		Args: cobra.NoArgs,
+		Args: onlyFlags("from", "to"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
 				return err

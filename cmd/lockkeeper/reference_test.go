@@ -92,7 +92,11 @@ func writeFlags(b *strings.Builder, cmd *cobra.Command) {
 		if f.Name == "help" {
 			return
 		}
-		fmt.Fprintf(b, "| `--%s` | `%s` | %s |\n", f.Name, f.DefValue, strings.ReplaceAll(f.Usage, "|", "\\|"))
+		name := "`--" + f.Name + "`"
+		if f.Shorthand != "" {
+			name = "`-" + f.Shorthand + "`, " + name
+		}
+		fmt.Fprintf(b, "| %s | `%s` | %s |\n", name, f.DefValue, strings.ReplaceAll(f.Usage, "|", "\\|"))
 	})
 }
 
