@@ -122,13 +122,37 @@ func (d *decision) obey(c Command) (string, error) {
 	return "", fmt.Errorf("there is no command %s", codeSpan("/"+string(c.Verb)))
 }
 
-func unknownVerb(verb Verb) string {
+// CheckCommand reports what is wrong with a text that is meant as a command, whatever the pipelines are: it has to begin with a
+// slash and a verb that there is.
+func CheckCommand(text string) error {
+	verb, _, ok := ParseCommand(text)
+	if !ok {
+		first, _, _ := strings.Cut(strings.TrimLeft(text, "/ \t\r\n"), " ")
+		if near, ok := Nearest(strings.ToLower(first), verbNames()); ok {
+			return fmt.Errorf("%q is no command: did you mean %q?", text, "/"+near)
+		}
+		return fmt.Errorf("%q is no command: write one as in a comment, such as /promote staging 1.0.2", text)
+	}
+	if slices.Contains(verbNames(), string(verb)) {
+		return nil
+	}
+	if near, ok := Nearest(string(verb), verbNames()); ok {
+		return fmt.Errorf("there is no command %q: did you mean %q?", "/"+string(verb), "/"+near)
+	}
+	return fmt.Errorf("there is no command %q: there are /%s", "/"+string(verb), strings.Join(verbNames(), ", /"))
+}
+
+func verbNames() []string {
 	names := make([]string, 0, len(Verbs()))
 	for _, v := range Verbs() {
 		names = append(names, string(v.Verb))
 	}
+	return names
+}
+
+func unknownVerb(verb Verb) string {
 	text := fmt.Sprintf("There is no command %s.", codeSpan("/"+string(verb)))
-	if near, ok := Nearest(string(verb), names); ok {
+	if near, ok := Nearest(string(verb), verbNames()); ok {
 		text += fmt.Sprintf(" Did you mean `/%s`?", near)
 	}
 	return text + " `/help` lists them all."

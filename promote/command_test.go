@@ -547,3 +547,29 @@ func TestWishNamesItsHead(t *testing.T) {
 	}
 	t.Error("nothing was recorded")
 }
+
+func TestCheckCommand(t *testing.T) {
+	for _, row := range []struct{ name, text, want string }{
+		{"a command", "/promote staging 1.0.2", ""},
+		{"one in capitals", "/Promote staging", ""},
+		{"one in a later line", "Please:\n/status\n", ""},
+		{"no slash", "promote staging", `"promote staging" is no command: did you mean "/promote"?`},
+		{"no slash and a typing mistake", "rolback web", `"rolback web" is no command: did you mean "/rollback"?`},
+		{"two slashes", "//promote staging", `"//promote staging" is no command: did you mean "/promote"?`},
+		{"a space before it", " /hold web", `" /hold web" is no command: did you mean "/hold"?`},
+		{"a typing mistake", "/promot staging", `there is no command "/promot": did you mean "/promote"?`},
+		{"another program's", "/lgtm", `there is no command "/lgtm": there are /promote, /rollback, /retry, /admit, /approve, /reject, /accept, /hold, /resume, /status, /help`},
+		{"no command at all", "go on", `"go on" is no command: write one as in a comment, such as /promote staging 1.0.2`},
+		{"a slash alone", "/", `"/" is no command: write one as in a comment, such as /promote staging 1.0.2`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := ""
+			if err := CheckCommand(row.text); err != nil {
+				got = err.Error()
+			}
+			if got != row.want {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+		})
+	}
+}

@@ -1,8 +1,10 @@
 package promote
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
+	"path"
 	"strings"
 	"unicode"
 )
@@ -92,6 +94,19 @@ func GitOverHTTPS(raw string) (string, error) {
 		return "", fmt.Errorf("its host serves SSH alone: %w", ErrInvalid)
 	}
 	return "https://" + host + "/" + path, nil
+}
+
+// RepositoryFolder is the path of a folder from a repository's root on, cleaned. For a pattern, nothing, and what leaves the
+// repository there is a problem, which says what it is, and a remedy.
+func RepositoryFolder(name string) (folder, problem, remedy string) {
+	folder = path.Clean(name)
+	switch {
+	case name == "", strings.ContainsAny(name, "*?[!\\\x00"):
+		return "", "no folder", "name folders from the repository's root on, without patterns, as in [base, env/prod]"
+	case path.IsAbs(folder), folder == "..", strings.HasPrefix(folder, "../"):
+		return "", "outside of the repository", "name folders from its root on, as in " + cmp.Or(strings.TrimLeft(folder, "./"), "env/prod")
+	}
+	return folder, "", ""
 }
 
 // SameImage reports whether two image repositories are the same: case, the registry docker.io and its folder library do not

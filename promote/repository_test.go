@@ -107,3 +107,25 @@ func FuzzNormalizeGitURL(f *testing.F) {
 		}
 	})
 }
+
+func TestRepositoryFolder(t *testing.T) {
+	const plain = "name folders from the repository's root on, without patterns, as in [base, env/prod]"
+	for _, row := range []struct{ name, folder, want, problem, remedy string }{
+		{"a folder", "env/prod", "env/prod", "", ""},
+		{"one that is not clean", "./env//prod/", "env/prod", "", ""},
+		{"everything", ".", ".", "", ""},
+		{"one that stays inside", "env/../base", "base", "", ""},
+		{"a pattern", "develop/*", "", "no folder", plain},
+		{"an exclusion", "!env", "", "no folder", plain},
+		{"nothing", "", "", "no folder", plain},
+		{"one above", "../x", "", "outside of the repository", "name folders from its root on, as in x"},
+		{"one that climbs out", "env/../..", "", "outside of the repository", "name folders from its root on, as in env/prod"},
+		{"one of the machine", "/x", "", "outside of the repository", "name folders from its root on, as in x"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got, problem, remedy := RepositoryFolder(row.folder); got != row.want || problem != row.problem || remedy != row.remedy {
+				t.Errorf("got %q, %q, %q; want %q, %q, %q", got, problem, remedy, row.want, row.problem, row.remedy)
+			}
+		})
+	}
+}

@@ -132,10 +132,16 @@ Exit codes:
   lockkeeper ci --project group/repository          # anywhere
   lockkeeper ci --wait 10m                          # also watch what was merged until it is healthy
   lockkeeper ci --command "/promote staging 1.4.0"  # what people write in comments, without one`,
-		Args: cobra.NoArgs,
+		Args: orCommand(onlyFlags("project")),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output, "text", "json", "markdown"); err != nil {
 				return err
+			}
+			asked := commandOf(env, command)
+			if asked.Body != "" {
+				if err := promote.CheckCommand(asked.Body); err != nil {
+					return err
+				}
 			}
 			runner, err := t.runner(env)
 			if err != nil {
@@ -146,7 +152,7 @@ Exit codes:
 				progress = env.out
 			}
 			result, err := ci.Run(cmd.Context(), ci.Config{
-				Runner: runner, Command: commandOf(env, command), Wait: wait, Progress: progress, Now: time.Now, Sleep: sleep,
+				Runner: runner, Command: asked, Wait: wait, Progress: progress, Now: time.Now, Sleep: sleep,
 			})
 			if printErr := printResult(env.out, output, result, err); printErr != nil {
 				return printErr
@@ -158,7 +164,7 @@ Exit codes:
 		},
 	}
 	t.flags(cmd)
-	cmd.Flags().StringVar(&output, "output", "text", "text, markdown or json")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, markdown or json")
 	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to watch a delivery that is on its way")
 	cmd.Flags().StringVar(&command, "command", "", "do this first, as if it were a comment (default: $LOCKKEEPER_COMMAND)")
 	return cmd
@@ -184,7 +190,7 @@ func newPlan(env environment) *cobra.Command {
 		Short: "Print what would be done, and why; do nothing",
 		Example: `  lockkeeper plan --project group/repository
   lockkeeper plan --config lockkeeper-server.yaml --output json`,
-		Args: cobra.NoArgs,
+		Args: onlyFlags("project"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output, "text", "json", "markdown"); err != nil {
 				return err
@@ -197,7 +203,7 @@ func newPlan(env environment) *cobra.Command {
 		},
 	}
 	t.flags(cmd)
-	cmd.Flags().StringVar(&output, "output", "text", "text, markdown or json")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, markdown or json")
 	return cmd
 }
 

@@ -46,7 +46,7 @@ Exit codes:
   lockkeeper diff --output markdown > diff.md       # for a merge request
   lockkeeper diff --output html > diff.html         # a page with a search, for large changes
   lockkeeper diff --exit-code                       # exit 1 when something changes`,
-		Args: cobra.NoArgs,
+		Args: onlyFlags("base", "head"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(o.output, "text", "markdown", "json", "html", "patch"); err != nil {
 				return err

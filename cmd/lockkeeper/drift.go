@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -46,13 +47,13 @@ Secrets, passwords and tokens are never printed.
 
 Exit codes:
   0  the difference was printed, or there is none
-  1  it could not be computed; with --exit-code also: something drifts`,
+  1  it could not be computed, or a folder that is named does not exist; with --exit-code also: something drifts`,
 		Example: `  lockkeeper drift                                  # what lockkeeper.yaml says, in the files on disk
   lockkeeper drift --from develop/frontend --to production/frontend
   lockkeeper drift --from develop/frontend --to 'clusters/*/*/frontend' --exclude '*.md' --exclude 'instance.yaml:metadata.*'
   lockkeeper drift --head origin/main --exit-code   # in a revision; exit 1 when something drifts
   lockkeeper drift --output markdown > drift.md     # for a comment`,
-		Args: cobra.NoArgs,
+		Args: onlyFlags("from", "to"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
 				return err
@@ -124,10 +125,11 @@ func (o *driftOptions) run(ctx context.Context, env environment, c *checkout) er
 	if o.once() && len(report.Pairs) == 0 {
 		return problemsError(report.Problems)
 	}
-	if err := o.print(env, report, o.findings(settings, report)); err != nil {
+	findings := o.findings(settings, report)
+	if err := o.print(env, report, findings); err != nil {
 		return err
 	}
-	if o.exitCode && !report.Empty() {
+	if o.exitCode && !report.Empty() || failed(findings) {
 		return &exitError{code: ci.ExitFailed}
 	}
 	return nil
@@ -141,6 +143,8 @@ func driftSettings(env environment, c *checkout, tree fs.FS) (reconcile.Settings
 		if err := printFindings(env.err, findings, env.colored(env.err)); err != nil {
 			return settings, err
 		}
+	}
+	if failed(findings) {
 		return settings, &exitError{code: ci.ExitFailed}
 	}
 	if len(settings.Drift) == 0 {
@@ -149,15 +153,24 @@ func driftSettings(env environment, c *checkout, tree fs.FS) (reconcile.Settings
 	return settings, nil
 }
 
-// findings are the problems of a report where a person finds them: in the settings, or in no file when they are of flags.
+// findings are the problems of a report where a person finds them: in the settings, or in no file when they are of flags. What
+// was not compared although a rule names it is an error here, where comparing is all that was asked for.
 func (o *driftOptions) findings(settings reconcile.Settings, report drift.Report) []promote.Finding {
 	findings := settings.DriftFindings(report.Problems)
-	if o.once() {
-		for i := range findings {
+	for i, p := range report.Problems {
+		if p.Lost {
+			findings[i].Severity = promote.SeverityError
+		}
+		if o.once() {
 			findings[i].Position = promote.Position{}
 		}
 	}
 	return findings
+}
+
+// failed reports whether one of the findings is an error.
+func failed(findings []promote.Finding) bool {
+	return slices.ContainsFunc(findings, func(f promote.Finding) bool { return f.Severity == promote.SeverityError })
 }
 
 func (o *driftOptions) print(env environment, report drift.Report, findings []promote.Finding) error {

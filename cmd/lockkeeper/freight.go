@@ -72,7 +72,7 @@ Exit codes:
   lockkeeper freight create --warehouse frontend-dev-image --image docker.io/your-name/your-app=1.0.0
   lockkeeper freight create --warehouse develop/all --image app=1.0.0 --chart oci://ghcr.io/your-name/chart=2.1.0 --alias friday
   lockkeeper freight create --warehouse develop/all --commit https://gitlab.com/your-name/config.git=v3`,
-		Args: cobra.NoArgs,
+		Args: onlyFlags(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if request.Images, err = choices("--image", images); err != nil {
@@ -159,7 +159,7 @@ func newFreightList(env environment) *cobra.Command {
 		Short: "List the freight: what it holds, where it runs and is verified, and whether it was rejected",
 		Example: `  lockkeeper freight list --project group/repository
   lockkeeper freight list --warehouse develop/frontend-dev-image --output json`,
-		Args: cobra.NoArgs,
+		Args: onlyFlags(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output, "text", "json"); err != nil {
 				return err

@@ -39,7 +39,7 @@ Exit codes:
 		Example: `  lockkeeper lint                                   # the files on disk
   lockkeeper lint --strict                          # warnings count too, as in CI
   lockkeeper lint --rev origin/main --output json   # a revision, for a program`,
-		Args: cobra.NoArgs,
+		Args: onlyFlags("dir"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(o.output, "text", "json"); err != nil {
 				return err

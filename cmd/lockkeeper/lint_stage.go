@@ -177,6 +177,7 @@ func (s *stageLint) gitClone(step promote.Step, env expr.Env) {
 		return
 	}
 	ours := argocd.Ours(repoURL, s.repository.URLs)
+	repoURL = promote.WithoutUser(repoURL)
 	if !ours {
 		s.findings = append(s.findings, promote.Finding{
 			Severity: promote.SeverityWarning, Code: codeElsewhere, Position: step.Position, Remedy: urlRemedy(repoURL), Project: s.pipeline.Project,

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lockkeeper/lockkeeper/internal/git/local"
+	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/reconcile"
 	"github.com/lockkeeper/lockkeeper/render"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
@@ -132,11 +133,11 @@ func (c *checkout) elsewhere(set render.Set) []render.Finding {
 	}
 	found := make([]render.Finding, len(urls))
 	for i, url := range urls {
+		app, url := first[url], promote.WithoutUser(url)
 		severity := render.Warning
 		if ours {
 			severity = render.Info
 		}
-		app := first[url]
 		found[i] = render.Finding{
 			Severity: severity, Code: codeElsewhere, File: app.Origin.File, Line: app.Origin.Line,
 			Message: fmt.Sprintf("application %q deploys from %s, which is not this repository (%s): what it deploys is not shown", app.Name, url, c.known()),

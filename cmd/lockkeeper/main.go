@@ -87,9 +87,10 @@ makes Argo CD sync exactly what changed, and moves on to the next stage. It read
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetVersionTemplate(versionLine())
 	root.AddCommand(
 		newServe(env), newCI(env), newPlan(env), newDiff(env), newDrift(env), newSimulate(env), newDiscover(env), newFreight(env), newRender(env),
-		newLint(env), newDemo(env),
+		newLint(env), newDemo(env), newVersion(env),
 	)
 	return root
 }

@@ -5,18 +5,22 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/lockkeeper/lockkeeper/bot"
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/reconcile"
 	"github.com/lockkeeper/lockkeeper/promote/step"
 )
 
@@ -28,9 +32,11 @@ func TestReferenceIsPrintedFromTheCode(t *testing.T) {
 	b.WriteString("# Reference\n\nPrinted from the code; `make update` rewrites it.\n")
 	writeCommands(&b)
 	writeKeys(&b, t, "Server configuration", "`lockkeeper serve --config FILE`. Unknown keys are errors. It holds no secret.",
-		"config.go", "serverConfig")
+		".", "serverConfig")
 	writeKeys(&b, t, "lockkeeper.yaml", "Optional, at the root of the default branch. Unknown keys are errors.",
-		"../../promote/reconcile/settings.go", "Settings")
+		"../../promote/reconcile", "Settings")
+	fmt.Fprintf(&b, "\nA file that uses them all; what it leaves out keeps its default.\n\n```yaml\n%s```\n",
+		archived(t, "lint_whole_settings.txtar", "repo/"+reconcile.SettingsFile))
 	writeEnvironment(&b)
 	writeGates(&b)
 	writeVerbs(&b)
@@ -86,26 +92,60 @@ func writeFlags(b *strings.Builder, cmd *cobra.Command) {
 		if f.Name == "help" {
 			return
 		}
-		fmt.Fprintf(b, "| `--%s` | `%s` | %s |\n", f.Name, f.DefValue, strings.ReplaceAll(f.Usage, "|", "\\|"))
+		name := "`--" + f.Name + "`"
+		if f.Shorthand != "" {
+			name = "`-" + f.Shorthand + "`, " + name
+		}
+		fmt.Fprintf(b, "| %s | `%s` | %s |\n", name, f.DefValue, strings.ReplaceAll(f.Usage, "|", "\\|"))
 	})
 }
 
-// writeKeys lists the keys of a YAML file from the doc comments of its struct.
-func writeKeys(b *strings.Builder, t *testing.T, title, intro, file, root string) {
+// archived is one file of a scenario.
+func archived(t *testing.T, scenario, name string) string {
 	t.Helper()
-	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+	archive, err := txtar.ParseFile(filepath.Join("testdata/script", scenario))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == name })
+	if i < 0 {
+		t.Fatalf("%s has no file %s", scenario, name)
+	}
+	return string(archive.Files[i].Data)
+}
+
+// structsOf are the struct types that a package declares, wherever in it.
+func structsOf(t *testing.T, dir string) map[string]*ast.StructType {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	structs := map[string]*ast.StructType{}
-	ast.Inspect(parsed, func(n ast.Node) bool {
-		if spec, ok := n.(*ast.TypeSpec); ok {
-			if s, ok := spec.Type.(*ast.StructType); ok {
-				structs[spec.Name.Name] = s
-			}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
 		}
-		return true
-	})
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.TypeSpec); ok {
+				if s, ok := spec.Type.(*ast.StructType); ok {
+					structs[spec.Name.Name] = s
+				}
+			}
+			return true
+		})
+	}
+	return structs
+}
+
+// writeKeys lists the keys of a YAML file from the doc comments of its struct and of those below it in the package in dir.
+func writeKeys(b *strings.Builder, t *testing.T, title, intro, dir, root string) {
+	t.Helper()
+	structs := structsOf(t, dir)
 	fmt.Fprintf(b, "\n## %s\n\n%s\n\n| key | meaning |\n|---|---|\n", title, intro)
 	var walk func(prefix, name string)
 	walk = func(prefix, name string) {
@@ -113,10 +153,13 @@ func writeKeys(b *strings.Builder, t *testing.T, title, intro, file, root string
 			if !field.Names[0].IsExported() {
 				continue
 			}
+			if field.Tag == nil {
+				t.Fatalf("%s: field %s of %s has no key", dir, field.Names[0].Name, name)
+			}
 			key := prefix + reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("json")
 			meaning := strings.Join(strings.Fields(field.Doc.Text()), " ")
 			if meaning == "" {
-				t.Errorf("%s: field of key %q has no comment", file, key)
+				t.Errorf("%s: field of key %q has no comment", dir, key)
 			}
 			_, rest, found := strings.Cut(meaning, " ")
 			if found && strings.EqualFold(field.Names[0].Name, strings.SplitN(meaning, " ", 2)[0]) {
@@ -127,8 +170,11 @@ func writeKeys(b *strings.Builder, t *testing.T, title, intro, file, root string
 				key += "[]"
 			}
 			fmt.Fprintf(b, "| `%s` | %s |\n", key, meaning)
-			if structs[element] != nil {
+			switch {
+			case structs[element] != nil:
 				walk(key+".", element)
+			case element != "" && types.Universe.Lookup(element) == nil:
+				t.Errorf("%s: key %q is of type %s, whose keys are not known here", dir, key, element)
 			}
 		}
 	}

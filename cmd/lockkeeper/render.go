@@ -43,7 +43,7 @@ Exit codes:
 		Example: `  lockkeeper render                                 # everything, from the files on disk
   lockkeeper render --app frontend-dev-app          # one application
   lockkeeper render --rev v1.2.0 --output json      # as it was at a tag`,
-		Args: cobra.NoArgs,
+		Args: onlyFlags("app"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(o.output, "yaml", "json"); err != nil {
 				return err

@@ -29,7 +29,7 @@ func newServe(env environment) *cobra.Command {
 ` + variablesHelp(),
 		Example: `  lockkeeper serve --config lockkeeper-server.yaml
   LOCKKEEPER_ARGOCD_URL=https://argocd.example.com lockkeeper serve --config lockkeeper-server.yaml --log-format json`,
-		Args: cobra.NoArgs,
+		Args: onlyFlags("config"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := readServerConfig(path)
 			if err != nil {

@@ -35,7 +35,7 @@ Exit codes:
   lockkeeper simulate --base main --head my-branch     # between two branches
   lockkeeper simulate --since 720h                     # of the last 30 days only
   lockkeeper simulate --output markdown > replay.md    # for a merge request`,
-		Args: cobra.NoArgs,
+		Args: onlyFlags("base", "head"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(o.output, "text", "markdown", "json"); err != nil {
 				return err

@@ -32,10 +32,12 @@ func Kargo() []Kind {
 	return kinds
 }
 
-// ArgoCD lists the kinds that say what is deployed where.
+// ArgoCD lists the kinds that say what is deployed where, and that of Image Updater, which says what is updated there.
 func ArgoCD() []Kind {
 	const group = "argoproj.io"
-	return []Kind{{group, "Application"}, {group, "ApplicationSet"}, {group, "AppProject"}}
+	return []Kind{
+		{group, "Application"}, {group, "ApplicationSet"}, {group, "AppProject"}, {"argocd-image-updater." + group, "ImageUpdater"},
+	}
 }
 
 // Kro lists the kinds that define other kinds by templates.

@@ -1,6 +1,6 @@
 // Package nearest finds the name that a mistyped one was most likely meant to be, for messages.
 //
-// It owns the distance between two names and how near is near enough. It does not own the names, nor what a message says.
+// It owns the distance between two names and how near is near enough, also for the paths of a tree. It does not own the names, nor what a message says.
 // The package promote, which imports nothing of ours, has a rule of its own for words that people write in comments.
 package nearest
 

@@ -45,11 +45,12 @@ type jsonProblem struct {
 	Key     string `json:"key"`
 	Message string `json:"message"`
 	Remedy  string `json:"remedy,omitempty"`
+	Lost    bool   `json:"lost,omitempty"`
 }
 
 // JSON returns a report as an indented JSON document with a newline at the end: empty, pairs [{from, to, same, excluded, more,
 // refused, files [{name, kind, note, more, keys [{document, path, kind, before, after}]}]}] and problems [{rule, key, message,
-// remedy}]. Absent values are left out. Keys are only ever added.
+// remedy, lost}]. Absent values are left out. Keys are only ever added.
 func JSON(r Report) ([]byte, error) {
 	out := jsonReport{Empty: r.Empty(), Pairs: []jsonPair{}, Problems: []jsonProblem{}}
 	for _, pair := range r.Pairs {

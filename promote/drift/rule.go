@@ -23,6 +23,7 @@ type Problem struct {
 	Key     string // the part of it, such as "to[1]"
 	Message string // what is wrong
 	Remedy  string // what to do
+	Lost    bool   // a folder that the rule names is not there, or nothing at all is compared by it
 }
 
 // String returns the problem on one line, without the rule's index.
@@ -117,7 +118,7 @@ func Look(tree fs.FS, rules []Rule) []Problem {
 // targets returns the folders that a rule compares, in order, and why there are none or fewer.
 func (r Rule) targets(tree fs.FS) ([]string, []Problem) {
 	if !isDir(tree, r.From) {
-		return nil, []Problem{{Key: "from", Message: fmt.Sprintf("there is no folder %q", r.From), Remedy: near(tree, r.From)}}
+		return nil, []Problem{{Key: "from", Message: fmt.Sprintf("there is no folder %q", r.From), Remedy: near(tree, r.From), Lost: true}}
 	}
 	var targets []string
 	var problems []Problem
@@ -134,7 +135,11 @@ func (r Rule) targets(tree fs.FS) ([]string, []Problem) {
 	targets = slices.Compact(targets)
 	if len(targets) > maxTargets {
 		message := fmt.Sprintf("%d folders match, at most %d are allowed", len(targets), maxTargets)
-		return nil, append(problems, Problem{Key: "to", Message: message, Remedy: "match fewer, or split the rule"})
+		problems = append(problems, Problem{Key: "to", Message: message, Remedy: "match fewer, or split the rule"})
+		targets = nil
+	}
+	for i := range problems {
+		problems[i].Lost = problems[i].Lost || len(targets) == 0
 	}
 	return targets, problems
 }
@@ -163,7 +168,7 @@ func (r Rule) match(tree fs.FS, glob string) ([]string, Problem) {
 	case strings.ContainsAny(glob, `*?[\`):
 		return nil, Problem{Message: fmt.Sprintf("no folder matches %q", glob), Remedy: "correct the glob: * stands for a part of one name, not for folders in folders"}
 	}
-	return nil, Problem{Message: fmt.Sprintf("there is no folder %q", glob), Remedy: near(tree, glob)}
+	return nil, Problem{Message: fmt.Sprintf("there is no folder %q", glob), Remedy: near(tree, glob), Lost: true}
 }
 
 func isDir(tree fs.FS, name string) bool {
@@ -176,31 +181,8 @@ func inside(name, dir string) bool { return strings.HasPrefix(name, dir+"/") }
 
 // near says which folder was most likely meant.
 func near(tree fs.FS, name string) string {
-	dir := "."
-	for part := range strings.SplitSeq(name, "/") {
-		next := path.Join(dir, part)
-		if isDir(tree, next) {
-			dir = next
-			continue
-		}
-		entries, err := fs.ReadDir(tree, dir)
-		if err != nil {
-			break
-		}
-		var folders []string
-		for _, entry := range entries {
-			if entry.IsDir() {
-				folders = append(folders, entry.Name())
-			}
-		}
-		meant := nearest.Of(part, folders)
-		if meant == "" {
-			break
-		}
-		dir = path.Join(dir, meant)
+	if meant := nearest.Path(tree, name, fs.DirEntry.IsDir); meant != "" {
+		return fmt.Sprintf("did you mean %q?", meant)
 	}
-	if dir == "." || strings.Count(dir, "/") != strings.Count(name, "/") {
-		return "correct the path"
-	}
-	return fmt.Sprintf("did you mean %q?", dir)
+	return "correct the path"
 }

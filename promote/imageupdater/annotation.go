@@ -37,17 +37,51 @@ const (
 	kustomizeImageName = "kustomize.image-name"
 )
 
+// Annotation is one annotation that is read. Options of images may be written for one image, for all of them, or both.
+type Annotation struct {
+	Name    string // without the prefix, and without the alias
+	All     bool   // it may be written as it is, for the Application and all of its images
+	One     bool   // it may be written <alias>.<name>, for one image
+	Becomes string // what is made of it, in Markdown
+}
+
+// Annotations lists everything that is read, in the order in which people are told.
+func Annotations() []Annotation {
+	return []Annotation{
+		{imageList, true, false, "`[alias=]repository[:constraint]`, separated by commas: one subscription of the Application's warehouse each"},
+		{writeBackMethod, true, false, "`git`: what follows a colon names credentials and is not used. `argocd`, and none: a file in Git is changed all the same"},
+		{writeBackTarget, true, false, "where versions are written: `kustomization[:folder]`, `helmvalues[:file]` or `application`"},
+		{gitBranch, true, false, "the branch to merge into; the one behind a colon is not used, because a proposal has a branch of its own"},
+		{gitRepository, true, false, "the repository to write to; without it that of the Application's source"},
+		{updateStrategy, true, true, "`semver`: SemVer; `latest` and `newest-build`: NewestBuild; `name` and `alphabetical`: Lexical; `digest`: Digest"},
+		{allowTags, true, true, "`regexp:<expression>`: only tags that match; `any`: no filter"},
+		{tagMatch, false, true, "the old name of `allow-tags`"},
+		{ignoreTags, true, true, "globs of tags that are passed over; `*` pauses the image"},
+		{forceUpdate, true, true, "nothing: an update never depends on what runs"},
+		{pullSecret, true, true, "nothing, with a warning: the registry is asked with Lockkeeper's own credentials"},
+		{platforms, false, true, "the first of them: only tags that have it are taken"},
+		{helmImageName, false, true, "the key of the values, or the parameter, that is set to the repository"},
+		{helmImageTag, false, true, "the key or parameter that is set to the tag"},
+		{helmImageSpec, false, true, "the key or parameter that is set to repository:tag; name and tag are not read then"},
+		{kustomizeImageName, false, true, "the image that `kustomize-set-image` replaces"},
+	}
+}
+
 var (
 	// forAll lists the annotations of the Application, among them the options that may be given once for all images.
-	forAll = []string{
-		imageList, writeBackMethod, writeBackTarget, gitBranch, gitRepository,
-		updateStrategy, allowTags, ignoreTags, forceUpdate, pullSecret,
-	}
-	forOne = []string{
-		updateStrategy, allowTags, tagMatch, ignoreTags, forceUpdate, pullSecret, platforms,
-		helmImageName, helmImageTag, helmImageSpec, kustomizeImageName,
-	}
+	forAll = names(func(one Annotation) bool { return one.All })
+	forOne = names(func(one Annotation) bool { return one.One })
 )
+
+func names(wanted func(Annotation) bool) []string {
+	var out []string
+	for _, one := range Annotations() {
+		if wanted(one) {
+			out = append(out, one.Name)
+		}
+	}
+	return out
+}
 
 // annotation is one annotation of Image Updater.
 type annotation struct {
@@ -111,6 +145,27 @@ func (a *application) checkUnknown(images []image) {
 			a.unknownAlias(one, alias, option, aliases)
 		}
 	}
+}
+
+// checkUnlisted warns of annotations of an Application that has no list of images: nothing comes of them, and the list may
+// be what is mistyped.
+func (a *application) checkUnlisted() {
+	names := slices.Sorted(maps.Keys(a.annotations))
+	mistyped := false
+	for _, name := range names {
+		if _, _, known := splitOption(name); known || slices.Contains(forAll, name) {
+			continue
+		}
+		mistyped = mistyped || nearest.Of(name, []string{imageList}) != ""
+		a.report(promote.SeverityWarning, a.annotations[name].keyAt, "unknown-annotation",
+			fmt.Sprintf("annotation %s%s is not known", prefix, name), a.nearOption(name))
+	}
+	if len(names) > 0 && !mistyped {
+		a.report(promote.SeverityWarning, a.annotations[names[0]].keyAt, "no-image-list",
+			fmt.Sprintf("Application %q has annotations of Image Updater and no %s, so nothing of it is updated", a.name, imageList),
+			fmt.Sprintf("write %s%s: [alias=]repository[:constraint], or remove them", prefix, imageList))
+	}
+	a.unnamed()
 }
 
 // splitOption cuts "<alias>.<option>". Aliases may hold dots.

@@ -3,7 +3,7 @@
 //
 // It reads annotations, and the few files beside them that say where a version is written. It does not ask registries, edit
 // files or look into a cluster, and it does not read the ImageUpdater resource that newer versions of Image Updater have, nor
-// Applications that an ApplicationSet makes.
+// Applications that an ApplicationSet makes: each is a warning that says what to write instead.
 //
 // # What an Application becomes
 //
@@ -15,22 +15,7 @@
 // # Annotations
 //
 // All begin with "argocd-image-updater.argoproj.io/". An <option> below is looked for as "<alias>.<option>" and then, where
-// Image Updater has it too, as "<option>" for all images of the Application.
-//
-//	image-list                       [alias=]repository[:constraint], separated by commas → one ImageSubscription each
-//	update-strategy                  semver → SemVer; latest, newest-build → NewestBuild; name, alphabetical → Lexical; digest → Digest
-//	allow-tags                       regexp:<expression> → Allow; any → no filter; tag-match is its old name
-//	ignore-tags                      globs → Ignore; "*" pauses the image
-//	<alias>.platforms                the first → Platform
-//	<alias>.helm.image-name, -tag    keys that yaml-update sets
-//	<alias>.helm.image-spec          the key that yaml-update sets to repository:tag; name and tag are not read then
-//	<alias>.kustomize.image-name     the image that kustomize-set-image replaces
-//	write-back-method                git; what follows a colon names credentials and is not used; argocd writes to Git all the same
-//	write-back-target                kustomization[:folder], helmvalues[:file], application
-//	git-branch                       base of the checkout; the branch behind a colon is not used
-//	git-repository                   repository of the checkout; otherwise it is the Application's
-//	force-update                     accepted: an update never depends on what runs
-//	pull-secret                      not used: Lockkeeper has its own registry credentials
+// Image Updater has it too, as "<option>" for all images of the Application. [Annotations] lists them, with what each becomes.
 //
 // # Where a version is written
 //
@@ -44,7 +29,8 @@
 //
 // # Findings
 //
-// Every finding about an Application names its stage. One of severity error keeps the stage from promoting, and its warehouse
+// An Application without a list of images has no stage; what is strange about its annotations is a warning. Every other finding
+// about an Application names its stage. One of severity error keeps the stage from promoting, and its warehouse
 // from making freight: a value that Image Updater would pass over, such as a filter that is mistyped, must not widen what is
 // deployed by itself.
 package imageupdater

@@ -23,10 +23,11 @@ const interval = 5 * time.Minute
 var (
 	applicationKind    = manifest.Kind{Group: "argoproj.io", Kind: "Application"}
 	applicationSetKind = manifest.Kind{Group: "argoproj.io", Kind: "ApplicationSet"}
+	resourceKind       = manifest.Kind{Group: "argocd-image-updater.argoproj.io", Kind: "ImageUpdater"}
 )
 
-// Load reads the Applications among docs and passes over everything else, except for what [Files] names: that may stand among
-// docs to be looked into. There is at most one pipeline, and none without an annotated Application. Stages come in the order
+// Load reads the Applications among docs, warns of ApplicationSets and ImageUpdaters, and passes over everything else, except for
+// what [Files] names: that may stand among docs to be looked into. There is at most one pipeline, and none without an annotated Application. Stages come in the order
 // of docs, findings in the order of files and lines. Equal docs give equal results.
 //
 // The pipeline holds whatever could be understood; a stage with a finding of severity error must not be promoted to.
@@ -47,9 +48,13 @@ func Load(docs []manifest.Document) ([]promote.Pipeline, []promote.Finding) {
 		case applicationKind:
 			if a, annotated := l.read(doc); annotated {
 				l.add(a)
+			} else {
+				l.skip(a)
 			}
 		case applicationSetKind:
 			l.applicationSet(doc)
+		case resourceKind:
+			l.resource(doc)
 		}
 	}
 	slices.SortStableFunc(l.findings, compareFindings)
@@ -135,10 +140,16 @@ func (l *loader) add(a *application) {
 	l.pipeline.Policies = append(l.pipeline.Policies, promote.Policy{Stage: a.name, AutoPromotion: true, Position: a.list().at})
 }
 
+// skip says of an Application without a list of images what is strange about that.
+func (l *loader) skip(a *application) {
+	a.checkUnlisted()
+	l.findings = append(l.findings, a.findings...)
+}
+
 // applicationSet says what is not done.
 func (l *loader) applicationSet(doc manifest.Document) {
 	_, annotations := doc.Find("spec.template.metadata.annotations")
-	key, _ := manifest.Child(annotations, prefix+imageList)
+	key := firstOfOurs(annotations)
 	if key == nil {
 		return
 	}
@@ -147,6 +158,19 @@ func (l *loader) applicationSet(doc manifest.Document) {
 		Message: "annotations of Image Updater in an ApplicationSet are not read: the Applications that it makes are not updated",
 		Remedy:  "write the Applications out, or declare a Warehouse and a Stage for each",
 	})
+}
+
+// firstOfOurs is the first key of a mapping that is an annotation of Image Updater, nil when there is none.
+func firstOfOurs(annotations *yaml.Node) *yaml.Node {
+	if annotations == nil || annotations.Kind != yaml.MappingNode {
+		return nil
+	}
+	for pair := range slices.Chunk(annotations.Content, 2) {
+		if strings.HasPrefix(pair[0].Value, prefix) {
+			return pair[0]
+		}
+	}
+	return nil
 }
 
 var subdomainName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)

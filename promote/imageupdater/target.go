@@ -174,8 +174,29 @@ func parseBranch(text string) (base, head string, split bool) {
 	return strings.TrimSpace(base), strings.TrimSpace(head), split
 }
 
-// repository is the Git repository that versions are written to.
+// repository is the Git repository that versions are written to. One with a password or token in its URL is reported.
 func (a *application) repository() string {
+	url := a.repositoryURL()
+	if !promote.HoldsCredentials(url) {
+		return url
+	}
+	at, what := a.at, fmt.Sprintf("the source of Application %q", a.name)
+	for i := range a.sources {
+		for _, key := range []string{"spec.source.repoURL", fmt.Sprintf("spec.sources[%d].repoURL", i)} {
+			if _, value := a.doc.Find(key); value != nil && value.Value == url {
+				at = position(a.doc, value)
+			}
+		}
+	}
+	if written, ok := a.annotations[gitRepository]; ok && written.value != "" {
+		at, what = written.at, gitRepository
+	}
+	a.report(promote.SeverityError, at, "password-in-url", what+" holds a password or token in its URL, which everybody who reads the repository knows",
+		"revoke it, write the URL without it, and give the token to the server's environment; see docs/reference.md and deploy/README.md")
+	return promote.WithoutUser(url)
+}
+
+func (a *application) repositoryURL() string {
 	if written, ok := a.annotations[gitRepository]; ok && written.value != "" {
 		return written.value
 	}

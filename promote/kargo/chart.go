@@ -26,9 +26,9 @@ func (r subscriptionReader) chartURL(path string, s chartSubscription) {
 	switch {
 	case s.RepoURL == "":
 		r.fail(r.o, path, "missing-key", "the chart subscription has no repoURL", "add repoURL: https://<host>/<repository> or oci://<registry>/<repository>/<chart>")
-	case r.password(at, s.RepoURL):
+	case r.password(at, s.RepoURL, registryLogin):
 	case !isOCI && !isHTTP || isOCI && !imageURLPattern.MatchString(repository):
-		r.fail(r.o, at, "invalid-repo-url", fmt.Sprintf("repoURL %q is not a chart repository", bounded(withoutUser(s.RepoURL))),
+		r.fail(r.o, at, "invalid-repo-url", fmt.Sprintf("repoURL %q is not a chart repository", bounded(promote.WithoutUser(s.RepoURL))),
 			"write https://<host>/<repository> or oci://<registry>/<repository>/<chart>")
 	case isOCI && s.Name != "":
 		r.fail(r.o, path+".name", "conflicting-keys", fmt.Sprintf("a chart in an OCI registry has no name beside its repoURL, but name is %q", bounded(s.Name)),

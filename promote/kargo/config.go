@@ -172,6 +172,10 @@ func (c checker) key(e mapEntry, k schemaKey, path string) {
 // value checks the kind of a value. Text with an expression may become anything, so it is looked at when it is evaluated.
 func (c checker) value(n *yaml.Node, k schemaKey, path string) {
 	n = manifest.Resolve(n)
+	if k.kind == kindText && n.Kind == yaml.ScalarNode && (holdsPassword(n.Value) || k.name == "repoURL" && promote.HoldsCredentials(n.Value)) {
+		c.fail(n, codePassword, path+knownToAll, instead(c.step))
+		return
+	}
 	if isTemplate(n) {
 		return
 	}
@@ -206,11 +210,12 @@ func (c checker) text(n *yaml.Node, k schemaKey, path string) {
 		c.wrongKind(n, path, "a string")
 		return
 	}
+	if k.folder {
+		c.folder(n, path)
+		return
+	}
 	switch {
 	case n.Value == "":
-	case holdsPassword(n.Value):
-		c.problem(c.object.node(n), promote.SeverityWarning, "password-in-url", path+" holds a password, which everybody who reads the repository knows",
-			"revoke it, write the URL without it, and give the server credentials")
 	case k.choices != nil && !slices.Contains(k.choices, n.Value):
 		c.fail(n, "invalid-value", fmt.Sprintf("%s %q is not known", path, bounded(n.Value)), "write "+either(k.choices))
 	case k.kind == kindDuration:
@@ -221,6 +226,12 @@ func (c checker) text(n *yaml.Node, k schemaKey, path string) {
 		c.expression(n, path, checkSyntax(n.Value))
 	case k.kind == kindResponse:
 		c.expression(n, path, checkResponse(n.Value))
+	}
+}
+
+func (c checker) folder(n *yaml.Node, path string) {
+	if _, problem, remedy := promote.RepositoryFolder(n.Value); problem != "" {
+		c.fail(n, "invalid-value", fmt.Sprintf("%s is %q, which is %s", path, bounded(n.Value), problem), remedy)
 	}
 }
 
@@ -255,7 +266,7 @@ func (c checker) list(n *yaml.Node, k schemaKey, path string) {
 	for i, item := range n.Content {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if k.kind == kindTexts {
-			c.value(item, schemaKey{choices: k.choices}, at)
+			c.value(item, schemaKey{choices: k.choices, folder: k.folder}, at)
 		} else {
 			c.mapping(manifest.Resolve(item), *k.inner, at)
 		}

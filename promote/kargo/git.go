@@ -65,8 +65,8 @@ func (r subscriptionReader) gitURL(path, text string) {
 		return
 	}
 	at := path + ".repoURL"
-	shown := withoutUser(text)
-	if r.password(at, text) || isWebURL(text) {
+	shown := promote.WithoutUser(text)
+	if r.password(at, text, gitToken) || isWebURL(text) {
 		return
 	}
 	https, err := promote.GitOverHTTPS(text)
@@ -83,42 +83,16 @@ func (r subscriptionReader) gitURL(path, text string) {
 }
 
 // password reports a URL that holds a secret, without showing it.
-func (r subscriptionReader) password(path, text string) bool {
-	if !holdsPassword(text) {
+func (r subscriptionReader) password(path, text, remedy string) bool {
+	if !promote.HoldsCredentials(text) {
 		return false
 	}
-	r.fail(r.o, path, "password-in-url", "repoURL holds a password, which everybody who reads the repository knows",
-		"revoke it, write the URL without it, and give the server credentials")
+	r.fail(r.o, path, codePassword, "repoURL"+knownToAll, remedy)
 	return true
-}
-
-func holdsPassword(text string) bool {
-	if !strings.Contains(text, "://") {
-		return false
-	}
-	parsed, err := url.Parse(text)
-	if err != nil {
-		return false
-	}
-	_, set := parsed.User.Password()
-	return set
 }
 
 // isWebURL reports whether a URL names something on a web server.
 func isWebURL(text string) bool {
 	parsed, err := url.Parse(text)
 	return err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Host != "" && strings.Trim(parsed.Path, "/") != ""
-}
-
-// withoutUser leaves out of a URL what may be a secret.
-func withoutUser(text string) string {
-	scheme, rest, found := strings.Cut(text, "://")
-	if !found {
-		return text
-	}
-	end := strings.IndexByte(rest, '/')
-	if end < 0 {
-		end = len(rest)
-	}
-	return scheme + "://" + rest[strings.LastIndexByte(rest[:end], '@')+1:]
 }

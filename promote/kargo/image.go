@@ -65,7 +65,7 @@ func (r subscriptionReader) imageURL(path, url string) {
 		r.fail(r.o, path, "missing-key", "the image subscription has no repoURL", "add repoURL: <registry>/<repository>")
 		return
 	}
-	if imageURLPattern.MatchString(url) {
+	if imageURLPattern.MatchString(url) || r.password(path+".repoURL", url, registryLogin) {
 		return
 	}
 	remedy := "write <registry>/<repository>, such as docker.io/library/nginx"
@@ -76,7 +76,7 @@ func (r subscriptionReader) imageURL(path, url string) {
 	case tagged && repository != "":
 		remedy = "leave out the tag: tags are what the warehouse looks for"
 	}
-	r.fail(r.o, path+".repoURL", "invalid-repo-url", fmt.Sprintf("repoURL %q is not an image repository", withoutUser(url)), remedy)
+	r.fail(r.o, path+".repoURL", "invalid-repo-url", fmt.Sprintf("repoURL %q is not an image repository", promote.WithoutUser(url)), remedy)
 }
 
 // oldImageKeys accepts what older versions of Kargo called things.

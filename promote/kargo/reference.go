@@ -106,7 +106,7 @@ func (c planCheck) artifact(at promote.Position, function, wanted, warehouse str
 		finding.Remedy = c.near(warehouse, requested, "requested warehouses")
 	case !found:
 		finding.Code = kind.code
-		finding.Message = fmt.Sprintf("no requested warehouse subscribes to %s %q, so %s gives nothing", kind.one, bounded(withoutUser(wanted)), function)
+		finding.Message = fmt.Sprintf("no requested warehouse subscribes to %s %q, so %s gives nothing", kind.one, bounded(promote.WithoutUser(wanted)), function)
 		finding.Remedy = c.near(wanted, subscribed, "subscribed "+kind.many)
 	default:
 		return

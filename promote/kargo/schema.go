@@ -45,6 +45,7 @@ type schemaKey struct {
 	blank    bool // the empty string is a value
 	choices  []string
 	place    placeKind
+	folder   bool // a text, or each of several, is a folder of a repository
 	inner    *schema
 	refused  string // why the key is not supported, with what to do
 	idle     string // why the key has no effect, with what to do
@@ -75,6 +76,9 @@ func mapping(name string, inner schema) schemaKey {
 func list(name string, inner schema) schemaKey {
 	return schemaKey{name: name, kind: kindList, inner: &inner}
 }
+
+// folders are paths from the root of a repository on.
+func folders(name string) schemaKey { return schemaKey{name: name, kind: kindTexts, folder: true} }
 
 func from(name string) schemaKey { return schemaKey{name: name, place: placeRead} }
 func tree() schemaKey            { return schemaKey{name: "path", place: placeTree} }

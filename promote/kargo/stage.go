@@ -158,6 +158,9 @@ func (l *loader) variables(o object, path string, vars []variable) []plannedVar 
 			l.fail(o, at, "invalid-name", fmt.Sprintf("variable name %q is not an identifier", v.Name), "use letters, digits and underscores, not beginning with a digit")
 			continue
 		}
+		if holdsPassword(v.Value) {
+			l.fail(o, at+".value", codePassword, fmt.Sprintf("variable %q", v.Name)+knownToAll, gitToken)
+		}
 		out = append(out, plannedVar{promote.Var{Name: v.Name, Value: v.Value}, o.at(at + ".value")})
 	}
 	return out

@@ -9,7 +9,7 @@ var stepSchemas = map[string]schema{
 			keys: keys{
 				must(str("path")),
 				str("branch"), str("commit"), str("tag"), str("as"), flag("create"),
-				strs("sparse"),
+				folders("sparse"),
 				refused(flag("fromFreight"), "it was removed from Kargo in 1.3; write commit: ${{ commitFrom('<repoURL>').ID }}"),
 				refused(anything("fromOrigin"), "it was removed from Kargo in 1.3; write commit: ${{ commitFrom('<repoURL>', warehouse('<name>')).ID }}"),
 			},

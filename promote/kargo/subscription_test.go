@@ -54,6 +54,9 @@ func TestSubscriptions(t *testing.T) {
 		{"the old filters", "- image: {repoURL: a, allowTags: ^1, ignoreTags: [1.2.3]}"},
 		{"an old filter that is no expression", "- image: {repoURL: a, allowTags: (}"},
 
+		{"a password in the URL of an image", "- image: {repoURL: 'https://bot:hunter2@docker.io/acme/app'}"},
+		{"a password in the name of an image", "- image: {repoURL: 'bot:hunter2@registry.example.com/acme/app'}"},
+
 		// Git.
 		{"no repository", "- git: {branch: main}"},
 		{"SSH", "- git: {repoURL: 'ssh://git@git.example.com:2222/acme/app.git'}"},
@@ -63,6 +66,8 @@ func TestSubscriptions(t *testing.T) {
 		{"SSH of a host for it", "- git: {repoURL: 'git@ssh.dev.azure.com:v3/acme/shop/app'}"},
 		{"SSH as scp writes it", "- git: {repoURL: 'git@git.example.com:acme/app.git'}"},
 		{"a password in the URL", "- git: {repoURL: 'https://bot:hunter2@git.example.com/acme/app.git'}"},
+		{"a token in the URL", "- git: {repoURL: 'https://glpat-hunter2@git.example.com/acme/app.git'}"},
+		{"a password without a scheme", "- git: {repoURL: 'bot:hunter2@git.example.com/acme/app.git'}"},
 		{"a path of the machine", "- git: {repoURL: /srv/git/app.git}"},
 		{"a host without a path", "- git: {repoURL: 'https://git.example.com/'}"},
 		{"an unknown strategy for commits", "- git: {repoURL: 'https://g/a', commitSelectionStrategy: Newest}"},
@@ -86,6 +91,7 @@ func TestSubscriptions(t *testing.T) {
 		{"a chart repository without a scheme", "- chart: {repoURL: ghcr.io/acme/charts/web}"},
 		{"a chart of a registry with a tag", "- chart: {repoURL: 'oci://ghcr.io/acme/charts/web:1.0.0'}"},
 		{"a password in the URL of charts", "- chart: {repoURL: 'https://bot:hunter2@charts.example.com/x', name: web}"},
+		{"a password in the URL of a registry", "- chart: {repoURL: 'oci://bot:hunter2@ghcr.io/acme/web'}"},
 		{"a range of charts that is none", "- chart: {repoURL: 'oci://ghcr.io/acme/charts/web', semverConstraint: newest}"},
 	}
 	want := goldenFindings(t, "testdata/subscriptions.txt")

@@ -95,13 +95,13 @@ func (r subscriptionReader) read(path string, s subscription, w *promote.Warehou
 	if s.Git != nil {
 		git := r.git(path+".git", *s.Git)
 		git.Name = s.Name
-		r.once(path, "Git repository", withoutUser(git.RepoURL), promote.NormalizeGitURL(git.RepoURL), git.Position)
+		r.once(path, "Git repository", promote.WithoutUser(git.RepoURL), promote.NormalizeGitURL(git.RepoURL), git.Position)
 		w.Git = append(w.Git, git)
 	}
 	if s.Chart != nil {
 		chart := r.chart(path+".chart", *s.Chart)
 		chart.Name = s.Name
-		written := strings.TrimSuffix(withoutUser(chart.RepoURL)+" "+chart.Chart, " ")
+		written := strings.TrimSuffix(promote.WithoutUser(chart.RepoURL)+" "+chart.Chart, " ")
 		r.once(path, "chart", written, promote.NormalizeChartURL(chart.RepoURL)+":"+chart.Chart, chart.Position)
 		w.Charts = append(w.Charts, chart)
 	}

@@ -63,10 +63,10 @@ func (r *Reconciler) command(ctx context.Context, comment promote.Comment) (prom
 func (r *Reconciler) asked(ctx context.Context, comments []promote.Comment) ([]promote.Command, error) {
 	var commands []promote.Command
 	for _, comment := range comments {
-		verb, arguments, ok := promote.ParseCommand(comment.Body)
-		if !ok {
-			return nil, fmt.Errorf("%q is no command: write one as in a comment, such as /promote staging 1.0.2", comment.Body)
+		if err := promote.CheckCommand(comment.Body); err != nil {
+			return nil, err
 		}
+		verb, arguments, _ := promote.ParseCommand(comment.Body)
 		permission := promote.PermissionMaintain
 		if comment.AuthorID != 0 {
 			var err error

@@ -140,6 +140,8 @@ func Load(ctx context.Context, engine *render.Engine, repository render.Reposito
 	settings, findings := LoadSettings(tree)
 	content.Findings = append(content.Findings, findings...)
 	content.Findings = append(content.Findings, settings.DriftFindings(drift.Look(tree, settings.DriftRules()))...)
+	settings, findings = settings.keepPaths(tree)
+	content.Findings = append(content.Findings, findings...)
 	content.Settings = settings
 	documents, findings, err := kargoDocuments(ctx, engine, tree, settings.Pipelines)
 	if err != nil {
@@ -165,6 +167,7 @@ func Load(ctx context.Context, engine *render.Engine, repository render.Reposito
 		pipelines = append(pipelines, more)
 	}
 	settings.apply(pipelines)
+	content.Findings = append(content.Findings, settings.unmatched(pipelines)...)
 	content.Pipelines = pipelines
 	content.Set, err = engine.Applications(ctx, repository, settings.RenderOptions())
 	if err != nil {

@@ -6,9 +6,12 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/nearest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -74,13 +77,34 @@ type DriftSettings struct {
 	Exclude []string `json:"exclude"`
 }
 
-// LoadSettings reads lockkeeper.yaml alone, and says what is wrong with it: then the settings are their defaults.
+// LoadSettings reads lockkeeper.yaml alone, and says what is wrong with it: where that is an error the settings are their
+// defaults.
 func LoadSettings(tree fs.FS) (Settings, []promote.Finding) {
+	findings := misnamed(tree)
 	settings, err := readSettings(tree)
 	if err != nil {
-		return settings, settingsFindings(err)
+		return settings, append(findings, settingsFindings(err)...)
 	}
-	return settings, nil
+	return settings, findings
+}
+
+// misnamed warns of files that were most likely meant as lockkeeper.yaml.
+func misnamed(tree fs.FS) []promote.Finding {
+	var findings []promote.Finding
+	for _, name := range []string{"lockkeeper.yml", ".lockkeeper.yaml", ".lockkeeper.yml"} {
+		if _, err := fs.Stat(tree, name); err != nil {
+			continue
+		}
+		remedy := "rename it to " + SettingsFile
+		if _, err := fs.Stat(tree, SettingsFile); err == nil {
+			remedy = "move what it says to " + SettingsFile + ", which is there, too, and remove it"
+		}
+		findings = append(findings, promote.Finding{
+			Severity: promote.SeverityWarning, Code: "settings", Position: promote.Position{File: name},
+			Message: name + " is not read", Remedy: remedy,
+		})
+	}
+	return findings
 }
 
 // readSettings reads lockkeeper.yaml. Without the file the settings are their defaults.
@@ -102,23 +126,18 @@ func readSettings(tree fs.FS) (Settings, error) {
 		return settings, nil
 	case 1:
 	default:
-		return settings, fmt.Errorf("%s:%d: expected one YAML document, found %d", SettingsFile, documents[1].Line, len(documents))
+		return settings, &manifest.Error{
+			File: SettingsFile, Line: documents[1].Line, Problem: fmt.Sprintf("expected one YAML document, found %d", len(documents)),
+			Remedy: "put them together in one",
+		}
 	}
 	if err := manifest.Decode(documents[0], &settings); err != nil {
 		return Settings{}, err
 	}
 	settings.document = documents[0]
+	var problems []error
 	for i, stage := range settings.Stages {
-		if _, err := path.Match(stage.Stage, ""); err != nil || stage.Stage == "" {
-			return Settings{}, fmt.Errorf("%s: stages[%d].stage %q: expected project/stage, in which * stands for any part of a name",
-				SettingsFile, i, stage.Stage)
-		}
-		if !groupName.MatchString(stage.Group) {
-			return Settings{}, fmt.Errorf("%s: stages[%d].group %q: expected lower-case letters, digits and dashes", SettingsFile, i, stage.Group)
-		}
-		if _, known := supersedes[stage.Supersede]; !known {
-			return Settings{}, fmt.Errorf("%s: stages[%d].supersede %q: expected update, new or queue", SettingsFile, i, stage.Supersede)
-		}
+		problems = append(problems, settings.checkStage(fmt.Sprintf("stages[%d].", i), stage)...)
 	}
 	for i, cluster := range settings.Clusters {
 		if cluster.Name == "" || cluster.Server == "" {
@@ -126,14 +145,121 @@ func readSettings(tree fs.FS) (Settings, error) {
 		}
 	}
 	for i, target := range settings.Targets {
-		if err := target.check(i); err != nil {
-			return Settings{}, err
+		if err := settings.checkTarget(fmt.Sprintf("targets[%d]", i), target); err != nil {
+			problems = append(problems, err)
 		}
 	}
-	if err := settings.checkDrift(); err != nil {
+	if err := errors.Join(append(problems, settings.checkDrift())...); err != nil {
 		return Settings{}, err
 	}
 	return settings, nil
+}
+
+// checkStage reports what is wrong with an entry of stages, whatever the repository holds.
+func (s Settings) checkStage(at string, stage StageSettings) []error {
+	var problems []error
+	if _, err := path.Match(stage.Stage, ""); err != nil || stage.Stage == "" {
+		problems = append(problems, s.problem(at+"stage", fmt.Sprintf("%q is no stage", stage.Stage),
+			"write project/stage, in which * stands for any part of a name"))
+	}
+	if !groupName.MatchString(stage.Group) {
+		problems = append(problems, s.problem(at+"group", fmt.Sprintf("%q is no name of a group", stage.Group),
+			"use lower-case letters, digits and dashes"))
+	}
+	if _, known := supersedes[stage.Supersede]; !known {
+		remedy := "write update, new or queue"
+		if near := nearest.Of(stage.Supersede, []string{"update", "new", "queue"}); near != "" {
+			remedy = fmt.Sprintf("did you mean %q?", near)
+		}
+		problems = append(problems, s.problem(at+"supersede", fmt.Sprintf("%q is not known", stage.Supersede), remedy))
+	}
+	return problems
+}
+
+// problem is something wrong at a key, which is said with its path.
+func (s Settings) problem(key, what, remedy string) error {
+	at := s.at(key)
+	return &manifest.Error{File: at.File, Line: at.Line, Column: at.Column, Path: key, Problem: key + ": " + what, Remedy: remedy}
+}
+
+// at is where the value of a key stands, or else what is around it.
+func (s Settings) at(key string) promote.Position {
+	for key != "" {
+		if _, value := s.document.Find(key); value != nil {
+			return promote.Position{File: SettingsFile, Line: value.Line, Column: value.Column}
+		}
+		key = key[:max(strings.LastIndexAny(key, ".["), 0)]
+	}
+	return promote.Position{File: SettingsFile}
+}
+
+// keepPaths leaves out the folders and files to look into that are not there, and reports each. Where none of a list is left
+// the list becomes a file that holds no manifest, because an empty one would mean everywhere.
+func (s Settings) keepPaths(tree fs.FS) (Settings, []promote.Finding) {
+	var findings []promote.Finding
+	keep := func(key string, paths []string) []string {
+		var kept []string
+		for i, name := range paths {
+			what, remedy := s.lost(tree, name)
+			if what == "" {
+				kept = append(kept, name)
+				continue
+			}
+			at := fmt.Sprintf("%s[%d]", key, i)
+			findings = append(findings, promote.Finding{
+				Severity: promote.SeverityError, Code: "settings", Position: s.at(at), Message: at + ": " + what, Remedy: remedy,
+			})
+		}
+		if len(paths) > 0 && len(kept) == 0 {
+			return []string{SettingsFile}
+		}
+		return kept
+	}
+	s.Pipelines, s.Applications, s.Definitions = keep("pipelines", s.Pipelines), keep("applications", s.Applications), keep("definitions", s.Definitions)
+	return s, findings
+}
+
+// lost says why a path leads nowhere, and what to do; nothing when it leads to something.
+func (s Settings) lost(tree fs.FS, name string) (what, remedy string) {
+	clean := path.Clean(strings.TrimPrefix(name, "/"))
+	if !fs.ValidPath(clean) {
+		return fmt.Sprintf("%q is outside of the repository", name), "write a path from its root on"
+	}
+	if _, err := fs.Stat(tree, clean); !errors.Is(err, fs.ErrNotExist) {
+		return "", "" // what else is wrong with it is found by who reads it
+	}
+	remedy = "correct the path"
+	if strings.ContainsAny(name, "*?[") {
+		remedy = "name folders and files, without patterns: what is in a folder is read, too"
+	} else if near := nearest.Path(tree, clean, func(fs.DirEntry) bool { return true }); near != "" {
+		remedy = fmt.Sprintf("did you mean %q?", near)
+	}
+	return fmt.Sprintf("there is no file or folder %q", name), remedy
+}
+
+// unmatched reports entries of stages that no stage matches: what they say counts for nothing.
+func (s Settings) unmatched(pipelines []promote.Pipeline) []promote.Finding {
+	var known []string
+	for _, p := range pipelines {
+		for _, stage := range p.Stages {
+			known = append(known, promote.StageRef{Project: p.Project, Name: stage.Name}.String())
+		}
+	}
+	var findings []promote.Finding
+	for i, entry := range s.Stages {
+		if slices.ContainsFunc(known, func(name string) bool { ok, err := path.Match(entry.Stage, name); return err == nil && ok }) {
+			continue
+		}
+		key, remedy := fmt.Sprintf("stages[%d].stage", i), "correct or remove the entry; stages are written as project/stage"
+		if near := nearest.Of(entry.Stage, known); near != "" {
+			remedy = fmt.Sprintf("did you mean %q?", near)
+		}
+		findings = append(findings, promote.Finding{
+			Severity: promote.SeverityWarning, Code: "unknown-stage", Position: s.at(key),
+			Message: fmt.Sprintf("%s: no stage is called %q", key, entry.Stage), Remedy: remedy,
+		})
+	}
+	return findings
 }
 
 // groupName is what a group may be called: it becomes part of a branch.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/nearest"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
 )
@@ -34,29 +35,31 @@ type TargetSettings struct {
 // maxTargets bounds how many targets one stage may have.
 const maxTargets = 2000
 
-// check reports what is wrong with an entry, whatever the repository holds.
-func (t TargetSettings) check(i int) error {
-	fail := func(format string, args ...any) error {
-		return fmt.Errorf("%s: targets[%d]: %s", SettingsFile, i, fmt.Sprintf(format, args...))
-	}
+// checkTarget reports what is wrong with an entry of targets, whatever the repository holds.
+func (s Settings) checkTarget(at string, t TargetSettings) error {
 	var ref promote.StageRef
-	switch err := ref.UnmarshalText([]byte(t.Stage)); {
-	case err != nil:
-		return fail("%v", err)
+	switch {
+	case ref.UnmarshalText([]byte(t.Stage)) != nil:
+		return s.problem(at+".stage", fmt.Sprintf("stage %q: expected project/stage", t.Stage), "write both, as in shop/production")
 	case len(t.Directories) == 0 && len(t.Applications) == 0:
-		return fail("neither directories nor applications say where the targets are: name one")
+		return s.problem(at, "neither directories nor applications say where the targets are", "name one")
 	case len(t.Directories) > 0 && len(t.Applications) > 0:
-		return fail("directories and applications exclude each other: keep one")
+		return s.problem(at+".applications", "directories and applications exclude each other", "keep one")
 	case t.MaxInFlight < 0:
-		return fail("maxInFlight %d: expected a number from 0", t.MaxInFlight)
+		return s.problem(at+".maxInFlight", fmt.Sprintf("maxInFlight %d is negative", t.MaxInFlight), "write a number from 0")
 	}
-	for _, glob := range slices.Concat(t.Directories, t.Exclude) {
-		if _, err := path.Match(glob, ""); err != nil || !fs.ValidPath(glob) {
-			return fail("%q is not a glob of paths in the repository, such as clusters/*", glob)
+	for _, list := range []struct {
+		key   string
+		globs []string
+	}{{"directories", t.Directories}, {"exclude", t.Exclude}} {
+		for i, glob := range list.globs {
+			if _, err := path.Match(glob, ""); err != nil || !fs.ValidPath(glob) {
+				return s.problem(fmt.Sprintf("%s.%s[%d]", at, list.key, i), fmt.Sprintf("%q is not a glob of paths in the repository", glob), "write one such as clusters/*")
+			}
 		}
 	}
 	if pause, err := time.ParseDuration(t.Pause); t.Pause != "" && (err != nil || pause < 0) {
-		return fail("pause %q: expected a duration such as 10m", t.Pause)
+		return s.problem(at+".pause", fmt.Sprintf("pause %q is not a duration", t.Pause), "write one such as 10m")
 	}
 	return nil
 }
@@ -69,35 +72,51 @@ func (s Settings) fanOut(pipelines []promote.Pipeline, tree fs.FS, applications 
 		if ref.UnmarshalText([]byte(entry.Stage)) != nil {
 			continue // reported when the settings were read
 		}
-		warn := func(message, remedy string) {
+		warn := func(key, message, remedy string) {
 			findings = append(findings, promote.Finding{
-				Severity: promote.SeverityError, Code: "targets", Position: promote.Position{File: SettingsFile}, Project: ref.Project, Stage: ref,
+				Severity: promote.SeverityError, Code: "targets", Position: s.at(fmt.Sprintf("targets[%d]%s", i, key)), Project: ref.Project, Stage: ref,
 				Message: fmt.Sprintf("targets[%d]: %s", i, message), Remedy: remedy,
 			})
 		}
 		p := slices.IndexFunc(pipelines, func(p promote.Pipeline) bool { return p.Project == ref.Project })
 		if p < 0 {
-			warn(fmt.Sprintf("there is no project %q", ref.Project), "correct the entry")
+			projects := make([]string, len(pipelines))
+			for j, other := range pipelines {
+				projects[j] = other.Project
+			}
+			warn(".stage", fmt.Sprintf("there is no project %q", ref.Project), meant(ref.Project, projects))
 			continue
 		}
 		if _, ok := pipelines[p].Stage(ref.Name); !ok {
-			warn(fmt.Sprintf("project %q has no stage %q", ref.Project, ref.Name), "correct the entry")
+			stages := make([]string, len(pipelines[p].Stages))
+			for j, other := range pipelines[p].Stages {
+				stages[j] = other.Name
+			}
+			warn(".stage", fmt.Sprintf("project %q has no stage %q", ref.Project, ref.Name), meant(ref.Name, stages))
 			continue
 		}
 		targets, clash := entry.find(tree, applications)
 		switch {
 		case clash != "":
-			warn(clash, "rename one, or leave it out with exclude")
+			warn("", clash, "rename one, or leave it out with exclude")
 		case len(targets) == 0:
-			warn("nothing in the repository matches, so the stage has no target", "correct directories, applications or exclude")
+			warn("", "nothing in the repository matches, so the stage has no target", "correct directories, applications or exclude")
 		case len(targets) > maxTargets:
-			warn(fmt.Sprintf("%d targets match, at most %d are allowed", len(targets), maxTargets), "match fewer, or split the stage")
+			warn("", fmt.Sprintf("%d targets match, at most %d are allowed", len(targets), maxTargets), "match fewer, or split the stage")
 		default:
 			pause, _ := time.ParseDuration(entry.Pause)
 			pipelines[p].FanOut(ref.Name, targets, promote.Wave{MaxInFlight: entry.MaxInFlight, Pause: pause})
 		}
 	}
 	return findings
+}
+
+// meant names what was probably meant.
+func meant(word string, names []string) string {
+	if near := nearest.Of(word, names); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "correct the entry"
 }
 
 // find returns the targets of an entry by name, and which of them cannot be told apart.

@@ -72,15 +72,15 @@ func TestTargetsThatCannotBeToldApart(t *testing.T) {
 
 func TestTargetSettingsAreChecked(t *testing.T) {
 	for name, c := range map[string]struct{ yaml, want string }{
-		"no stage":         {"targets: [{directories: [a/*]}]", `targets[0]: stage "": expected project/stage`},
+		"no stage":         {"targets: [{directories: [a/*]}]", `lockkeeper.yaml:1:11: targets[0].stage: stage "": expected project/stage`},
 		"no place":         {"targets: [{stage: shop/dev}]", "neither directories nor applications"},
 		"both places":      {"targets: [{stage: shop/dev, directories: [a], applications: {a: b}}]", "exclude each other"},
 		"negative":         {"targets: [{stage: shop/dev, directories: [a], maxInFlight: -1}]", "maxInFlight -1"},
 		"broken glob":      {"targets: [{stage: shop/dev, directories: ['a[']}]", `"a[" is not a glob`},
 		"glob that climbs": {"targets: [{stage: shop/dev, directories: [../*]}]", `"../*" is not a glob`},
-		"no duration":      {"targets: [{stage: shop/dev, directories: [a], pause: soon}]", `pause "soon": expected a duration`},
+		"no duration":      {"targets: [{stage: shop/dev, directories: [a], pause: soon}]", `targets[0].pause: pause "soon" is not a duration`},
 		"unknown key":      {"targets: [{stage: shop/dev, directory: a}]", "directory"},
-		"supersede":        {"stages: [{stage: shop/dev, supersede: never}]", `supersede "never": expected update, new or queue`},
+		"supersede":        {"stages: [{stage: shop/dev, supersede: never}]", `lockkeeper.yaml:1:39: stages[0].supersede: "never" is not known; write update, new or queue`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := readSettings(fstest.MapFS{SettingsFile: {Data: []byte(c.yaml)}})

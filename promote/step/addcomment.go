@@ -33,7 +33,7 @@ func (r *run) addComment(ctx context.Context, step promote.Step, c config) (outc
 	case len(cfg.Body) > maxComment:
 		return outcome{}, fmt.Errorf("config.body has %d bytes, at most %d are written", len(cfg.Body), maxComment)
 	case cfg.RepoURL != "" && !r.Repository.sameRepository(cfg.RepoURL):
-		return outcome{}, fmt.Errorf("config.repoURL is %q, but comments are written in the repository of the pipeline only", withoutUser(cfg.RepoURL))
+		return outcome{}, fmt.Errorf("config.repoURL is %q, but comments are written in the repository of the pipeline only", promote.WithoutUser(cfg.RepoURL))
 	case number <= 0:
 		return outcome{}, errors.New("the promotion has no change yet to comment on: move the step behind git-open-pr or git-push, or set config.number")
 	case r.World.Comments == nil:

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -91,7 +89,7 @@ func (r *run) updated(c config) ([]Application, error) {
 			}
 			if one.Revision != "" && string(one.Revision) != source.DesiredRevision {
 				return nil, fmt.Errorf("config.apps[%d] has two desired revisions of %s, %s and %s: wait for one of them, which the commit of the promotion brings along",
-					i, withoutUser(source.RepoURL), one.Revision.Short(), promote.Commit(source.DesiredRevision).Short())
+					i, promote.WithoutUser(source.RepoURL), one.Revision.Short(), promote.Commit(source.DesiredRevision).Short())
 			}
 			one.Revision = promote.Commit(source.DesiredRevision)
 		}
@@ -143,17 +141,4 @@ func (r *run) preview(step promote.Step) (*ApplicationUse, error) {
 		return nil, err
 	}
 	return r.applications(step, evaluated)
-}
-
-// withoutUser removes credentials from a URL, for messages.
-func withoutUser(raw string) string {
-	if parsed, err := url.Parse(raw); err == nil && parsed.User != nil {
-		parsed.User = nil
-		return parsed.String()
-	}
-	if at := strings.LastIndexByte(raw, '@'); at >= 0 && strings.Contains(raw[:at], "://") {
-		scheme, _, _ := strings.Cut(raw, "://")
-		return scheme + "://" + raw[at+1:]
-	}
-	return raw
 }

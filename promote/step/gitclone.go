@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
-	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -42,14 +40,9 @@ func (c checkoutConfig) key() string {
 func (c checkoutConfig) folders() ([]string, error) {
 	var folders []string
 	for _, name := range c.Sparse {
-		folder := path.Clean(name)
-		switch {
-		case name == "", strings.ContainsAny(name, "*?[!\\\x00"):
-			return nil, fmt.Errorf("config.checkout.sparse of %q holds %q, which is no folder: name folders from the repository's root on, "+
-				"without patterns, as in sparse: [base, env/prod]", c.Path, name)
-		case path.IsAbs(folder), folder == "..", strings.HasPrefix(folder, "../"):
-			return nil, fmt.Errorf("config.checkout.sparse of %q holds %q, which leaves the repository: name folders from its root on, as in %s",
-				c.Path, name, strings.TrimLeft(folder, "./"))
+		folder, problem, remedy := promote.RepositoryFolder(name)
+		if problem != "" {
+			return nil, fmt.Errorf("config.checkout.sparse of %q holds %q, which is %s: %s", c.Path, name, problem, remedy)
 		}
 		folders = append(folders, folder)
 	}
@@ -117,11 +110,11 @@ func (r *run) cloneConfig(c config) (cfg gitCloneConfig, repository *git.Reposit
 		return cfg, r.Repository.Git, true, nil
 	case r.World.Git == nil:
 		return cfg, nil, false, fmt.Errorf("config.repoURL is %q, which is not the repository of the pipeline (%s): "+
-			"let the server read it, by gitRepositories in its configuration", withoutUser(cfg.RepoURL), withoutUser(r.Repository.URLs[0]))
+			"let the server read it, by gitRepositories in its configuration", promote.WithoutUser(cfg.RepoURL), promote.WithoutUser(r.Repository.URLs[0]))
 	}
 	repository, err = r.World.Git(cfg.RepoURL)
 	if err != nil {
-		return cfg, nil, false, fmt.Errorf("config.repoURL %q: %w", withoutUser(cfg.RepoURL), err)
+		return cfg, nil, false, fmt.Errorf("config.repoURL %q: %w", promote.WithoutUser(cfg.RepoURL), err)
 	}
 	return cfg, repository, false, nil
 }

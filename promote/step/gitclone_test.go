@@ -107,9 +107,9 @@ func TestSparseFoldersAreChecked(t *testing.T) {
 		"env/*":    `config.checkout.sparse of "./repo" holds "env/*", which is no folder`,
 		"!base":    `which is no folder`,
 		"''":       `holds "", which is no folder`,
-		"../base":  `holds "../base", which leaves the repository: name folders from its root on, as in base`,
-		"/env":     `holds "/env", which leaves the repository`,
-		"a/../..":  `which leaves the repository`,
+		"../base":  `holds "../base", which is outside of the repository: name folders from its root on, as in base`,
+		"/env":     `holds "/env", which is outside of the repository`,
+		"a/../..":  `which is outside of the repository`,
 		"'a\\b'":   `which is no folder`,
 		"env/../.": "", // the root: everything
 	} {

@@ -32,7 +32,7 @@ func (r *run) gitOpenPR(ctx context.Context, _ promote.Step, c config) (outcome,
 	case cfg.RepoURL == "":
 		return outcome{}, errors.New("config.repoURL is missing: name the repository, as in repoURL: ${{ vars.gitopsRepo }}")
 	case !r.Repository.sameRepository(cfg.RepoURL):
-		return outcome{}, fmt.Errorf("config.repoURL is %q, but changes are opened in %s", withoutUser(cfg.RepoURL), withoutUser(r.Repository.URLs[0]))
+		return outcome{}, fmt.Errorf("config.repoURL is %q, but changes are opened in %s", promote.WithoutUser(cfg.RepoURL), promote.WithoutUser(r.Repository.URLs[0]))
 	case target == "":
 		return outcome{}, fmt.Errorf("config.targetBranch is missing: name the branch that the change is merged into, such as %q", r.Repository.Branch)
 	case source == target && r.result.Push == nil:

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// onlyFlags is for commands that take no arguments: it says with which flags the words were probably meant, one for each in
+// this order.
+func onlyFlags(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, words []string) error {
+		if len(words) == 0 {
+			return nil
+		}
+		remedy := "write its flags with -- before them"
+		var instead []string
+		for i, word := range words[:min(len(words), len(names))] {
+			instead = append(instead, "--"+names[i], shown(word))
+		}
+		if len(instead) > 0 {
+			remedy = "write " + strings.Join(instead, " ")
+		}
+		return fmt.Errorf("%q takes no argument %q: %s", cmd.CommandPath(), words[0], remedy)
+	}
+}
+
+// orCommand is for commands that do what a comment says: a word with a slash was meant as one.
+func orCommand(project cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, words []string) error {
+		if len(words) == 0 || !strings.HasPrefix(words[0], "/") {
+			return project(cmd, words)
+		}
+		return fmt.Errorf("%q takes no argument %q: write --command %s", cmd.CommandPath(), words[0], shown(strings.Join(words, " ")))
+	}
+}
+
+// shown is a word as a shell takes it, and as a terminal may show it.
+func shown(word string) string {
+	if strings.ContainsFunc(word, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("./~^@_:-", r)
+	}) {
+		return strconv.Quote(word)
+	}
+	return word
+}
+
+// versionLine is what --version prints.
+func versionLine() string { return "lockkeeper version " + version + "\n" }
+
+func newVersion(env environment) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version, as --version does",
+		Args:  onlyFlags(),
+		RunE: func(*cobra.Command, []string) error {
+			_, err := io.WriteString(env.out, versionLine())
+			return err
+		},
+	}
+}

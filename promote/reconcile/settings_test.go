@@ -1,0 +1,89 @@
+package reconcile
+
+import (
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+func TestProblemsOfSettingsHaveAPlace(t *testing.T) {
+	pipelines := []promote.Pipeline{{Project: "develop", Stages: []promote.Stage{{Name: "web-dev"}, {Name: "web-prod"}}}}
+	for _, c := range []struct {
+		name, yaml string
+		files      []string // beside kargo/stages.yaml and lockkeeper.yaml
+		want       []string
+	}{
+		{"nothing wrong", "pipelines: [kargo, kargo/stages.yaml]\nstages: [{stage: develop/web-*, supersede: queue}]\n", nil, nil},
+		{"a folder with a letter missing", "pipelines: [karg]\n", nil, []string{
+			`lockkeeper.yaml:1:13: error: pipelines[0]: there is no file or folder "karg"; did you mean "kargo"? [settings]`,
+		}},
+		{"a file that is nowhere near", "applications:\n- kargo\n- argo/all.yaml\n", nil, []string{
+			`lockkeeper.yaml:3:3: error: applications[1]: there is no file or folder "argo/all.yaml"; correct the path [settings]`,
+		}},
+		{"a pattern where folders are named", "definitions: ['kargo/*']\n", nil, []string{
+			`lockkeeper.yaml:1:15: error: definitions[0]: there is no file or folder "kargo/*"; name folders and files, without patterns: what is in a folder is read, too [settings]`,
+		}},
+		{"a path that climbs", "pipelines: [../kargo]\n", nil, []string{
+			`lockkeeper.yaml:1:13: error: pipelines[0]: "../kargo" is outside of the repository; write a path from its root on [settings]`,
+		}},
+		{"mistyped values, all of them at once", "stages:\n- stage: ''\n  group: A b\n- stage: develop/web-dev\n  supersede: qeue\n", nil, []string{
+			`lockkeeper.yaml:2:10: error: stages[0].stage: "" is no stage; write project/stage, in which * stands for any part of a name [settings]`,
+			`lockkeeper.yaml:3:10: error: stages[0].group: "A b" is no name of a group; use lower-case letters, digits and dashes [settings]`,
+			`lockkeeper.yaml:5:14: error: stages[1].supersede: "qeue" is not known; did you mean "queue"? [settings]`,
+		}},
+		{"a stage that no pipeline has", "stages: [{stage: develop/web-pord}, {stage: develop/nope}, {stage: shop/*}, {stage: web-dev}]\n", nil, []string{
+			`lockkeeper.yaml:1:18: warning: stages[0].stage: no stage is called "develop/web-pord"; did you mean "develop/web-prod"? [unknown-stage]`,
+			`lockkeeper.yaml:1:45: warning: stages[1].stage: no stage is called "develop/nope"; correct or remove the entry; stages are written as project/stage [unknown-stage]`,
+			`lockkeeper.yaml:1:68: warning: stages[2].stage: no stage is called "shop/*"; correct or remove the entry; stages are written as project/stage [unknown-stage]`,
+			`lockkeeper.yaml:1:85: warning: stages[3].stage: no stage is called "web-dev"; correct or remove the entry; stages are written as project/stage [unknown-stage]`,
+		}},
+		{"targets of stages that no pipeline has", "targets:\n- {stage: develop/web-pord, directories: [kargo]}\n- {stage: devlop/web-prod, directories: [kargo]}\n", nil, []string{
+			`lockkeeper.yaml:2:11: error: targets[0]: project "develop" has no stage "web-pord"; did you mean "web-prod"? [targets]`,
+			`lockkeeper.yaml:3:11: error: targets[1]: there is no project "devlop"; did you mean "develop"? [targets]`,
+		}},
+		{"two documents", "stages: []\n---\nstages: []\n", nil, []string{
+			`lockkeeper.yaml:3: error: expected one YAML document, found 2; put them together in one [settings]`,
+		}},
+		{"another ending, too", "stages: []\n", []string{"lockkeeper.yml"}, []string{
+			`lockkeeper.yml: warning: lockkeeper.yml is not read; move what it says to lockkeeper.yaml, which is there, too, and remove it [settings]`,
+		}},
+		{"other names only", "", []string{"lockkeeper.yml", ".lockkeeper.yaml"}, []string{
+			`lockkeeper.yml: warning: lockkeeper.yml is not read; rename it to lockkeeper.yaml [settings]`,
+			`.lockkeeper.yaml: warning: .lockkeeper.yaml is not read; rename it to lockkeeper.yaml [settings]`,
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tree := fstest.MapFS{"kargo/stages.yaml": {}}
+			if c.yaml != "" {
+				tree[SettingsFile] = &fstest.MapFile{Data: []byte(c.yaml)}
+			}
+			for _, name := range c.files {
+				tree[name] = &fstest.MapFile{Data: []byte("stages: []\n")}
+			}
+			settings, found := LoadSettings(tree)
+			settings, more := settings.keepPaths(tree)
+			found = append(append(found, more...), settings.unmatched(pipelines)...)
+			found = append(found, settings.fanOut(pipelines, tree, nil)...)
+			var got []string
+			for _, f := range found {
+				got = append(got, f.String())
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAListOfLostPathsIsNotEverywhere(t *testing.T) {
+	tree := fstest.MapFS{"kargo/stages.yaml": {}, SettingsFile: {Data: []byte("pipelines: [karg]\napplications: [kargo, argo]\n")}}
+	settings, _ := LoadSettings(tree)
+	settings, _ = settings.keepPaths(tree)
+	got := [][]string{settings.Pipelines, settings.Applications, settings.Definitions}
+	if diff := cmp.Diff([][]string{{SettingsFile}, {"kargo"}, nil}, got); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+}
