@@ -173,7 +173,11 @@ func (c checker) key(e mapEntry, k schemaKey, path string) {
 func (c checker) value(n *yaml.Node, k schemaKey, path string) {
 	n = manifest.Resolve(n)
 	if k.kind == kindText && n.Kind == yaml.ScalarNode && (holdsPassword(n.Value) || k.name == "repoURL" && promote.HoldsCredentials(n.Value)) {
-		c.fail(n, codePassword, path+knownToAll, instead(c.step))
+		if remedy := instead(c.step); remedy == gitToken {
+			c.problem(c.object.node(n), promote.SeverityWarning, codePassword, path+knownToAll, remedy)
+		} else {
+			c.fail(n, codePassword, path+knownToAll, remedy)
+		}
 		return
 	}
 	if isTemplate(n) {

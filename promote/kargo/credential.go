@@ -6,8 +6,9 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-// codePassword is the code of findings about secrets in URLs. They are errors wherever they stand, because configurations and
-// variables are written into the ledger, too.
+// codePassword is the code of findings about secrets in URLs. They are errors, because configurations and variables are
+// written into the ledger, too; but warnings in variables and in the steps of Git, where widely read instructions for Kargo put
+// them: the server has credentials of its own there, so that such a pipeline works, and its token should be revoked.
 const codePassword = "password-in-url"
 
 // knownToAll is what is wrong with them.

@@ -159,7 +159,7 @@ func (l *loader) variables(o object, path string, vars []variable) []plannedVar 
 			continue
 		}
 		if holdsPassword(v.Value) {
-			l.fail(o, at+".value", codePassword, fmt.Sprintf("variable %q", v.Name)+knownToAll, gitToken)
+			l.warn(o, at+".value", codePassword, fmt.Sprintf("variable %q", v.Name)+knownToAll, gitToken)
 		}
 		out = append(out, plannedVar{promote.Var{Name: v.Name, Value: v.Value}, o.at(at + ".value")})
 	}
