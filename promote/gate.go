@@ -114,7 +114,7 @@ type Evidence struct {
 	Images       []ImageEvidence
 	Applications []ApplicationEvidence
 	Moves        []Move // of the promotion; empty unless Head is the head that it proposed
-	Rendered     []Move // the images that change in what applications deploy, whatever made them change; empty when nothing is rendered
+	Rendered     []Move // the tags of images that change in what applications deploy, whatever made them change; empty when nothing is rendered
 	Diff         string // the rendered diff as Markdown
 }
 
@@ -262,9 +262,7 @@ func judgeDowngrade(in gateInput) (Verdict, string) {
 func distinctMoves(e Evidence) []Move {
 	moves := slices.Clip(e.Moves)
 	for _, rendered := range e.Rendered {
-		same := func(m Move) bool {
-			return tagOf(m.Before) == tagOf(rendered.Before) && tagOf(m.After) == tagOf(rendered.After)
-		}
+		same := func(m Move) bool { return tagOf(m.Before) == rendered.Before && tagOf(m.After) == rendered.After }
 		if !slices.ContainsFunc(moves, same) {
 			moves = append(moves, rendered)
 		}

@@ -92,24 +92,24 @@ func TestGates(t *testing.T) {
 		{GateDowngrade, "a registry with a port is no version", open(moves(Move{File: "b.yaml", Before: "reg:5001/web", After: "reg:5000/web"})), Pass, "no version goes back"},
 		{
 			GateDowngrade, "what is rendered goes back, where steps had nothing to compare with",
-			open(moves(Move{File: "base/kustomization.yaml", After: "r/web:1.0.1"}), rendered(Move{File: "application web-dev", Before: "r/web:1.0.2", After: "r/web:1.0.1"})),
-			Block, "r/web:1.0.2 → r/web:1.0.1 in application web-dev goes back; to do this on purpose comment `/promote dev`",
+			open(moves(Move{File: "base/kustomization.yaml", After: "r/web:1.0.1"}), rendered(Move{File: "r/web of application web-dev", Before: "1.0.2", After: "1.0.1"})),
+			Block, "1.0.2 → 1.0.1 in r/web of application web-dev goes back; to do this on purpose comment `/promote dev`",
 		},
 		{
 			GateDowngrade, "what is rendered says what a step wrote",
-			open(rendered(Move{File: "application web-dev", Before: "r/web:1.0.0@sha256:aa", After: "r/web:1.0.1"})), Pass, "1.0.0 → 1.0.1",
+			open(rendered(Move{File: "r/web of application web-dev", Before: "1.0.0", After: "1.0.1"})), Pass, "1.0.0 → 1.0.1",
 		},
 		{
-			GateDowngrade, "what is rendered goes forward", open(moves(), rendered(Move{File: "application web-dev", Before: "r/web:1.0.0", After: "r/web:1.0.1"})),
-			Pass, "r/web:1.0.0 → r/web:1.0.1",
+			GateDowngrade, "what is rendered goes forward", open(moves(), rendered(Move{File: "r/web of application web-dev", Before: "1.0.0", After: "1.0.1"})),
+			Pass, "1.0.0 → 1.0.1",
 		},
 		{
-			GateDowngrade, "an image that the freight does not hold goes back", open(rendered(Move{File: "application web-dev", Before: "r/side:3", After: "r/side:2"})),
-			Block, "r/side:3 → r/side:2 in application web-dev goes back; to do this on purpose comment `/promote dev`",
+			GateDowngrade, "an image that the freight does not hold goes back", open(rendered(Move{File: "redis of application web-dev", Before: "7.2.0", After: "6.2.0"})),
+			Block, "7.2.0 → 6.2.0 in redis of application web-dev goes back; to do this on purpose comment `/promote dev`",
 		},
 		{
 			GateDowngrade, "what is rendered of the others in a change is theirs to answer for",
-			open(rendered(Move{File: "application web-prod", Before: "r/web:1.0.5", After: "r/web:1.0.4"}), func(s *State) {
+			open(rendered(Move{File: "r/web of application web-prod", Before: "1.0.5", After: "1.0.4"}), func(s *State) {
 				p := &s.History.Promotions[len(s.History.Promotions)-1]
 				p.With = []StageRef{dev}
 			}), Pass, "no version goes back",

@@ -49,7 +49,10 @@ func (e *Engine) bordersOf(ctx context.Context, tree fs.FS) (*borders, error) {
 	out := &borders{leads: make(map[string][]string, len(found))}
 	for _, b := range found {
 		for _, lead := range b.leads {
-			out.leads[b.dir] = append(out.leads[b.dir], fromRoot(b.dir, lead))
+			if lead != overridden {
+				lead = fromRoot(b.dir, lead)
+			}
+			out.leads[b.dir] = append(out.leads[b.dir], lead)
 		}
 		out.dirs = append(out.dirs, b.dir)
 	}
@@ -84,6 +87,9 @@ func (e *Engine) bordersIn(ctx context.Context, tree fs.FS, dir string) ([]borde
 	if err != nil {
 		return nil, fmt.Errorf("list %q: %w", dir, err)
 	}
+	if err := prefetchBorders(ctx, tree, dir, entries); err != nil {
+		return nil, err
+	}
 	var found []border
 	own := border{dir: "."}
 	for _, entry := range entries {
@@ -114,43 +120,128 @@ func (e *Engine) bordersIn(ctx context.Context, tree fs.FS, dir string) ([]borde
 	return found, nil
 }
 
-// maxLeads bounds how many paths of one file are followed.
-const maxLeads = 2000
+// prefetchBorders gets the files of a folder that will be read in one request.
+func prefetchBorders(ctx context.Context, tree fs.FS, dir string, entries []fs.DirEntry) error {
+	prefetcher, ok := tree.(manifest.Prefetcher)
+	if !ok {
+		return nil
+	}
+	var names []string
+	for _, entry := range entries {
+		if entry.Type().IsRegular() && isBorder(entry.Name()) {
+			names = append(names, path.Join(dir, entry.Name()))
+		}
+	}
+	if len(names) < 2 {
+		return nil
+	}
+	return prefetcher.Prefetch(ctx, names...)
+}
+
+const (
+	// overridden is the lead of a folder in which Argo CD finds more of the source: what it says is for the Application to tell.
+	overridden = "\x00overridden"
+	// everywhere is the lead of what cannot be followed: it may be read from anywhere.
+	everywhere = "/"
+	// maxLeads bounds how many paths of one file are followed.
+	maxLeads = 2000
+)
 
 // leadsOf lists every path in a file that leads out of its folder.
 func leadsOf(tree fs.FS, name string) ([]string, error) {
-	data, err := manifest.ReadFile(tree, name)
-	if errors.Is(err, manifest.ErrBound) {
-		return nil, nil // no renderer reads it either
+	if strings.HasPrefix(path.Base(name), ".argocd-source") {
+		return []string{overridden}, nil
+	}
+	l := &leadFinder{tree: tree, dir: path.Dir(name), seen: map[string]bool{name: true}}
+	err := l.file(name)
+	return l.leads, err
+}
+
+// leadFinder looks through a file, and through the configurations of plugins that it names.
+type leadFinder struct {
+	tree  fs.FS
+	dir   string
+	seen  map[string]bool
+	leads []string
+}
+
+func (l *leadFinder) file(name string) error {
+	data, err := manifest.ReadFile(l.tree, name)
+	if errors.Is(err, manifest.ErrBound) || errors.Is(err, fs.ErrNotExist) {
+		return nil // no renderer reads it either
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
+	return l.text(name, data)
+}
+
+func (l *leadFinder) text(name string, data []byte) error {
 	docs, _ := manifest.Split(name, data) // what cannot be read leads nowhere
-	var leads []string
-	var walk func(n *yaml.Node)
-	walk = func(n *yaml.Node) {
-		if n.Kind == yaml.ScalarNode && len(leads) < maxLeads {
-			for _, text := range []string{n.Value, n.Value[strings.IndexByte(n.Value, '=')+1:]} {
-				if text = strings.TrimPrefix(text, "file://"); leadsOut(text) && !slices.Contains(leads, text) {
-					leads = append(leads, text)
-				}
+	for _, doc := range docs {
+		if err := l.node(doc.Node, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plugins are the lists of a kustomization whose entries are configurations, in a file or as they are.
+var plugins = []string{"generators", "transformers", "validators"}
+
+func (l *leadFinder) node(n *yaml.Node, list string) error {
+	if n.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if err := l.node(n.Content[i+1], n.Content[i].Value); err != nil {
+				return err
 			}
 		}
+		return nil
+	}
+	if n.Kind != yaml.ScalarNode {
 		for _, child := range n.Content {
-			walk(child)
+			if err := l.node(child, list); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, text := range []string{n.Value, n.Value[strings.IndexByte(n.Value, '=')+1:]} {
+		if text = strings.TrimPrefix(text, "file://"); leadsOut(text) {
+			l.add(text)
 		}
 	}
-	for _, doc := range docs {
-		walk(doc.Node)
+	if !slices.Contains(plugins, list) {
+		return nil
 	}
-	return leads, nil
+	name := fromRoot(l.dir, n.Value)
+	switch {
+	case strings.Contains(n.Value, "\n"):
+		return l.text(name, []byte(n.Value))
+	case leadsOut(n.Value) || strings.Contains(n.Value, "://"):
+		l.add(everywhere) // its configuration may name anything
+		return nil
+	case l.seen[name]:
+		return nil
+	}
+	l.seen[name] = true
+	return l.file(name)
+}
+
+func (l *leadFinder) add(lead string) {
+	switch {
+	case slices.Contains(l.leads, lead):
+	case len(l.leads) >= maxLeads:
+		l.leads[0] = everywhere
+	default:
+		l.leads = append(l.leads, lead)
+	}
 }
 
 func leadsOut(text string) bool {
 	const longest = 1000
 	return len(text) <= longest && !strings.Contains(text, "\n") &&
-		(text == ".." || strings.HasPrefix(text, "../") || strings.Contains(text, "/../") || strings.HasPrefix(text, "/") || strings.HasPrefix(text, "$"))
+		(text == ".." || strings.HasPrefix(text, "../") || strings.Contains(text, "/../") || strings.HasPrefix(text, "/"))
 }
 
 // below lists the folders at or below dir that lead outside.
@@ -168,7 +259,7 @@ func (b *borders) below(dir string) []string {
 }
 
 // around lists the files and folders outside of an Application's own folders that it may be rendered from, sorted.
-func (b *borders) around(app argocd.Application, urls []string) []string {
+func (b *borders) around(tree fs.FS, app argocd.Application, urls []string) []string {
 	var own, open, out []string
 	inside := func(name string, dirs []string) bool {
 		return slices.ContainsFunc(dirs, func(dir string) bool { return dir == "." || name == dir || strings.HasPrefix(name, dir+"/") })
@@ -176,6 +267,11 @@ func (b *borders) around(app argocd.Application, urls []string) []string {
 	for _, s := range app.Sources {
 		if dir := path.Clean(s.Path); s.Chart == "" && fs.ValidPath(dir) && argocd.Ours(s.RepoURL, urls) {
 			own = append(own, dir)
+			if slices.Contains(b.leads[dir], overridden) {
+				if changed, _, err := app.Override(tree, s); err == nil { // what is wrong with it fails the render
+					s = changed
+				}
+			}
 			open = append(open, named(app, s)...)
 		}
 	}
@@ -190,7 +286,7 @@ func (b *borders) around(app argocd.Application, urls []string) []string {
 	for len(open) > 0 {
 		name := open[len(open)-1]
 		open = open[:len(open)-1]
-		if inside(name, own) || inside(name, out) {
+		if name == overridden || inside(name, own) || inside(name, out) {
 			continue
 		}
 		out = append(out, name)
@@ -215,7 +311,7 @@ func named(app argocd.Application, s argocd.Source) []string {
 			_, inside, _ := strings.Cut(rest, "/")
 			written = "/" + inside
 		}
-		if i := strings.IndexAny(written, "*?["); i >= 0 { // a pattern: the folder before it
+		if i := strings.IndexAny(written, `*?[{\`); i >= 0 && strings.ContainsAny(written, "*?[") { // a pattern: the folder before it
 			written = written[:strings.LastIndexByte(written[:i], '/')+1] + "."
 		}
 		out = append(out, fromRoot(dir, written))

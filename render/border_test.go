@@ -33,7 +33,7 @@ func TestNothingIsReadBeyondTheBorders(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, app := range set.Applications {
-			known := set.borders.around(app, repo.URLs)
+			known := set.borders.around(repo.Tree, app, repo.URLs)
 			outside += len(known)
 			for _, s := range app.Sources {
 				known = append(known, path.Clean(s.Path))
@@ -59,6 +59,9 @@ func TestBorders(t *testing.T) {
 		"overlays/dev/.argocd-source.yaml": "helm: {valueFiles: [../common.yaml]}\n",
 		"chart/Chart.yaml":                 "dependencies: [{name: lib, repository: 'file://../libs/lib'}]\n",
 		"above/kustomization.yaml":         "resources: [../../../etc]\n",
+		"plugged/kustomization.yaml":       "transformers: [sub/t.yaml, t.yaml]\ngenerators:\n- |\n  kind: ConfigMapGenerator\n  files: [../inline.txt]\n",
+		"plugged/sub/t.yaml":               "kind: PatchTransformer\npath: ../patched.yaml\n",
+		"far/kustomization.yaml":           "validators: [../v.yaml]\n",
 		"plain/kustomization.yaml":         "resources: [a.yaml, https://example.com/../x]\n",
 		"broken/kustomization.yaml":        "resources: [\n",
 		"notes/README.md":                  "../base\n",
@@ -70,8 +73,8 @@ func TestBorders(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string][]string{
-		"overlays/dev": {"overlays/common.yaml", "base", "overlays/dev/shared/a.txt", "shared/a.txt"}, "base": {"lib/one.yaml"}, "base/sub": {"component"},
-		"chart": {"libs/lib"}, "above": {"etc"}, "plain": {"plain/https:/x"},
+		"overlays/dev": {overridden, "base", "overlays/dev/shared/a.txt", "shared/a.txt"}, "base": {"lib/one.yaml"}, "base/sub": {"component"},
+		"chart": {"libs/lib"}, "above": {"etc"}, "plain": {"plain/https:/x"}, "plugged": {"patched.yaml", "inline.txt"}, "far": {"v.yaml", "."},
 	}
 	if diff := cmp.Diff(want, b.leads); diff != "" {
 		t.Error(diff)
@@ -104,6 +107,11 @@ func TestWhatLiesOutsideIsFollowed(t *testing.T) {
 		"lib/kustomization.yaml": "resources: [l.yaml]\n", "lib/l.yaml": strings.Replace(config("1"), "name: c", "name: l", 1),
 		"patch.yaml":   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {patched: a}\n",
 		"other/c.yaml": config("1"), "values.yaml": "a: 1\n", "env/one.yaml": "b: 1\n",
+		"apps/plugged.yaml": app("plugged", "plugged"), "plugged/kustomization.yaml": "resources: [c.yaml]\ntransformers: [t.yaml]\n", "plugged/c.yaml": config("1"),
+		"plugged/t.yaml":  "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\npath: ../plug/patch.yaml\n",
+		"plug/patch.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {patched: a}\n",
+		"apps/over.yaml":  app("over", "over/chart"), "over/chart/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n", "over/chart/templates/c.yaml": config("{{ .Values.a }}"),
+		"over/chart/.argocd-source.yaml": "helm: {valueFiles: ['/{over,other}/*.yaml']}\n", "over/web.yaml": "a: 1\n",
 		"chart/Chart.yaml": "apiVersion: v2\nname: chart\nversion: 1.0.0\n", "chart/templates/c.yaml": config("{{ .Values.a }}{{ .Values.b }}{{ .Values.c }}"),
 	} {
 		files[name] = &fstest.MapFile{Data: []byte(text)}
@@ -112,14 +120,16 @@ func TestWhatLiesOutsideIsFollowed(t *testing.T) {
 		head fstest.MapFS
 		want []string
 	}{
-		"a base":                     {edited(files, "base/c.yaml", "'1'", "'2'"), []string{"argocd/dev", "argocd/prod"}},
-		"a base of a base":           {edited(files, "lib/l.yaml", "'1'", "'2'"), []string{"argocd/dev", "argocd/prod"}},
-		"a patch of one":             {edited(files, "patch.yaml", "patched: a", "patched: b"), []string{"argocd/prod"}},
-		"a values file":              {edited(files, "values.yaml", "1", "2"), []string{"argocd/chart"}},
-		"a file that comes to match": {edited(files, "env/two.yaml", "", "c: 3\n"), []string{"argocd/chart"}},
-		"a folder of its own":        {edited(files, "other/c.yaml", "'1'", "'2'"), []string{"argocd/other"}},
-		"a base that goes away":      {edited(files, "base/kustomization.yaml", "", ""), []string{"argocd/dev", "argocd/prod"}},
-		"nothing that is read":       {edited(files, "README.md", "", "x"), nil},
+		"a base":                      {edited(files, "base/c.yaml", "'1'", "'2'"), []string{"argocd/dev", "argocd/prod"}},
+		"a base of a base":            {edited(files, "lib/l.yaml", "'1'", "'2'"), []string{"argocd/dev", "argocd/prod"}},
+		"a patch of one":              {edited(files, "patch.yaml", "patched: a", "patched: b"), []string{"argocd/prod"}},
+		"a values file":               {edited(files, "values.yaml", "1", "2"), []string{"argocd/chart"}},
+		"a file that comes to match":  {edited(files, "env/two.yaml", "", "c: 3\n"), []string{"argocd/chart"}},
+		"a folder of its own":         {edited(files, "other/c.yaml", "'1'", "'2'"), []string{"argocd/other"}},
+		"a patch that a plugin reads": {edited(files, "plug/patch.yaml", "patched: a", "patched: b"), []string{"argocd/plugged"}},
+		"a values file that an override names by a pattern": {edited(files, "over/web.yaml", "a: 1", "a: 2"), []string{"argocd/over"}},
+		"a base that goes away":                             {edited(files, "base/kustomization.yaml", "", ""), []string{"argocd/dev", "argocd/prod"}},
+		"nothing that is read":                              {edited(files, "README.md", "", "x"), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, known := range []bool{true, false} {
@@ -135,7 +145,7 @@ func TestWhatLiesOutsideIsFollowed(t *testing.T) {
 				for _, app := range got.Apps {
 					apps = append(apps, app.Name)
 				}
-				if diff := cmp.Diff(c.want, apps); diff != "" || got.Unchanged != 4-len(c.want) {
+				if diff := cmp.Diff(c.want, apps); diff != "" || got.Unchanged != 6-len(c.want) {
 					t.Errorf("with ids %t: %d unchanged (-want +got):\n%s", known, got.Unchanged, diff)
 				}
 			}

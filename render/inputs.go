@@ -41,7 +41,7 @@ func (in *inputs) same(base, head *argocd.Application) bool {
 		}
 	}
 	// With equal folders both sides lead to the same places.
-	for _, name := range in.borders.around(*head, in.urls) {
+	for _, name := range in.borders.around(in.head, *head, in.urls) {
 		if !in.sameFolder(name) {
 			return false
 		}

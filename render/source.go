@@ -39,7 +39,7 @@ func sourceKey(repo Repository, app argocd.Application, b *borders) string {
 		}
 		parts = append(parts, contentID(repo.Tree, path.Clean(s.Path)))
 	}
-	for _, name := range b.around(app, repo.URLs) {
+	for _, name := range b.around(repo.Tree, app, repo.URLs) {
 		parts = append(parts, name, contentID(repo.Tree, name))
 	}
 	return digest(parts...)

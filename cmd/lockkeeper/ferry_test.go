@@ -203,7 +203,7 @@ func (b *bed) ferryGoesBack(t *testing.T, image string) {
 	if want := "test: 1.6.0 → 1.5.0"; !strings.HasPrefix(change.Title, want) {
 		t.Errorf("title %q, want %q", change.Title, want)
 	}
-	contains(t, change.Description, "❌ | downgrade | "+image+":1.6.0 → "+image+":1.5.0 in application argocd/ferry-test goes back")
+	contains(t, change.Description, "❌ | downgrade | 1.6.0 → 1.5.0 in "+image+" of application argocd/ferry-test goes back")
 	if have := b.status(change.Head); !strings.HasPrefix(have, "failed: 6 of 7 gates pass; downgrade: ") {
 		t.Errorf("status %q", have)
 	}

@@ -376,11 +376,13 @@ func (m matcher) find(name string, data []byte) File {
 		if !m.mentions(doc.Raw) {
 			continue
 		}
-		kind, ok := m.head(doc.Raw)
+		kind, ok, certain := m.head(doc.Raw)
 		if !ok {
 			continue
 		}
-		if err := doc.parse(); err != nil {
+		if err := doc.parse(); err != nil && !certain {
+			continue // a file of another tool, such as a template, that names a kind of that name
+		} else if err != nil {
 			if known, ok := errors.AsType[*Error](err); ok {
 				known.Kind = kind
 			}
@@ -421,10 +423,11 @@ func (m matcher) wants(kind Kind) bool {
 }
 
 // head returns the kind that a line at the left edge names, as in "kind: Stage", where that may be a wanted one; ok is false
-// when it is none. A document in flow style, such as JSON, has no such lines and counts as candidate of no known kind.
-func (m matcher) head(raw []byte) (kind string, ok bool) {
+// when it is none, and certain tells that its group is a wanted one, too. A document in flow style, such as JSON, has no such
+// lines and counts as candidate of no known kind.
+func (m matcher) head(raw []byte) (kind string, ok, certain bool) {
 	if trimmed := bytes.TrimSpace(raw); bytes.HasPrefix(trimmed, []byte("{")) || bytes.HasPrefix(trimmed, []byte("---")) {
-		return "", true
+		return "", true, true
 	}
 	group, known := "", 0
 	for line := range bytes.Lines(raw) {
@@ -435,13 +438,24 @@ func (m matcher) head(raw []byte) (kind string, ok bool) {
 			known++
 		case "apiVersion":
 			group, _, _ = strings.Cut(plain(value), "/")
+			if !strings.Contains(plain(value), "/") {
+				group = "" // the core group
+			}
 			known++
 		}
 		if known == 2 {
 			break
 		}
 	}
-	return kind, kind != "" && slices.ContainsFunc(m.kinds, func(k Kind) bool { return k.Kind == kind || k == Kind{Group: group} })
+	if kind == "" {
+		return "", false, false
+	}
+	if group == "" {
+		// Its group may be written in a way that no line shows; where a kind without one is wanted, it is missing.
+		named := slices.ContainsFunc(m.kinds, func(k Kind) bool { return k.Kind == kind })
+		return kind, named, named && !slices.Contains(m.kinds, Kind{Kind: kind})
+	}
+	return kind, m.wants(Kind{group, kind}), true
 }
 
 // plain is the text of a scalar that stands on one line.

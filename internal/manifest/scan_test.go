@@ -106,12 +106,13 @@ func TestScan(t *testing.T) {
 // TestScanForAGroup looks for every kind of Kargo, also for mistyped ones, and for two kinds of a group with many others.
 func TestScanForAGroup(t *testing.T) {
 	tree := fstest.MapFS{
-		"broken.yaml":  {Data: []byte("apiVersion: kargo.akuity.io/v1alpha1\nkind: Stag\nspec: [\n")},
-		"json.json":    {Data: []byte(`{"kind": "Stage", "apiVersion": "kargo.akuity.io/v1alpha1"}`)},
-		"mention.yaml": {Data: []byte("apiVersion: argoproj.io/v1alpha1\nkind: Application\nx: kargo.akuity.io/Stage\nspec: [\n")},
-		"order.yaml":   {Data: []byte("kind: \"Stag\" # mistyped\nmetadata: {name: a}\n'apiVersion': kargo.akuity.io/v2\n")},
-		"other.yaml":   {Data: []byte("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\n---\napiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\n")},
-		"untyped.yaml": {Data: []byte("apiVersion: kargo.akuity.io/v1alpha1\n")},
+		"broken.yaml":   {Data: []byte("apiVersion: kargo.akuity.io/v1alpha1\nkind: Stag\nspec: [\n")},
+		"json.json":     {Data: []byte(`{"kind": "Stage", "apiVersion": "kargo.akuity.io/v1alpha1"}`)},
+		"mention.yaml":  {Data: []byte("apiVersion: argoproj.io/v1alpha1\nkind: Application\nx: kargo.akuity.io/Stage\nspec: [\n")},
+		"order.yaml":    {Data: []byte("kind: \"Stag\" # mistyped\nmetadata: {name: a}\n'apiVersion': kargo.akuity.io/v2\n")},
+		"other.yaml":    {Data: []byte("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\n---\napiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\n")},
+		"untyped.yaml":  {Data: []byte("apiVersion: kargo.akuity.io/v1alpha1\n")},
+		"template.yaml": {Data: []byte("apiVersion: project.openshift.io/v1\nkind: Project\n{{- with .x }}\n---\nkind: Stage\n{{- if .x }}\n")},
 		"wrong.yaml": {Data: []byte("kind: Stage\n---\napiVersion: kargo.akutiy.io/v1alpha1\nkind: Warehouse\n---\napiVersion: example.com/v1\nkind: Project\n" +
 			"---\nkind: ConfigMap\n---\napiVersion: argoproj.oi/v1alpha1\nkind: Stage\n")},
 	}

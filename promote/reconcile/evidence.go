@@ -80,12 +80,12 @@ func (r *Reconciler) compare(ctx context.Context, key evidenceKey, target promot
 // say it as often.
 func renderedMoves(report diff.Report) []promote.Move {
 	var moves []promote.Move
-	seen := map[[2]string]bool{}
+	seen := map[[3]string]bool{}
 	for _, image := range report.Images() {
-		if pair := [2]string{image.Before, image.After}; !seen[pair] {
-			seen[pair] = true
+		if move := [3]string{image.Repository, image.Before, image.After}; !seen[move] {
+			seen[move] = true
 			moves = append(moves, promote.Move{
-				File: "application " + image.App, Key: image.ID.Kind + "/" + image.ID.Name, Before: image.Before, After: image.After,
+				File: image.Repository + " of application " + image.App, Key: image.ID.Kind + "/" + image.ID.Name, Before: image.Before, After: image.After,
 			})
 		}
 	}

@@ -117,7 +117,7 @@ func TestImages(t *testing.T) {
 		base, head string
 		want       []string
 	}{
-		"containers of both lists":         {two("i:1", "r/web:1.0.2@sha256:aa"), two("i:2", "r/web:1.0.1"), []string{"Deployment web: r/web:1.0.2@sha256:aa → r/web:1.0.1", "Deployment web: i:1 → i:2"}},
+		"containers of both lists":         {two("i:1", "r/web:1.0.2@sha256:aa"), two("i:2", "r/web:1.0.1"), []string{"Deployment web: r/web 1.0.2 → 1.0.1", "Deployment web: i 1 → 2"}},
 		"another repository is another":    {two("i:1", "a/web:2"), two("i:1", "b/web:1"), nil},
 		"a container that comes":           {deployment + "{}", two("i:1", "web:1"), nil},
 		"an image of something else":       {instance + "{image: 'r/web:2'}", instance + "{image: 'r/web:1'}", nil},
@@ -126,7 +126,7 @@ func TestImages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var got []string
 			for _, image := range diff.Compare([]diff.App{{Name: "a", Base: parse(t, c.base), Head: parse(t, c.head)}}).Images() {
-				got = append(got, image.ID.Kind+" "+image.ID.Name+": "+image.Before+" → "+image.After)
+				got = append(got, image.ID.Kind+" "+image.ID.Name+": "+image.Repository+" "+image.Before+" → "+image.After)
 			}
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Errorf("(-want +got):\n%s", d)

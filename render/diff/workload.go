@@ -47,7 +47,8 @@ func (r imageRef) version() string {
 type ImageChange struct {
 	App           string
 	ID            object.ID
-	Before, After string // the references, such as ghcr.io/acme/web:1.0.1
+	Repository    string // such as ghcr.io/acme/web
+	Before, After string // its tags; "" when there is none
 }
 
 // Images returns the containers that get another version of the image that they run, in the order of the report. Those that
@@ -60,8 +61,9 @@ func (r Report) Images() []ImageChange {
 				before, were := f.Before.(string)
 				after, are := f.After.(string)
 				inContainer := f.steps[len(f.steps)-1].field() == "image" && containerList(f.steps[:len(f.steps)-1])
-				if were && are && inContainer && parseImage(before).repo == parseImage(after).repo {
-					images = append(images, ImageChange{App: app.Name, ID: o.ID, Before: before, After: after})
+				base, head := parseImage(before), parseImage(after)
+				if were && are && inContainer && base.repo == head.repo {
+					images = append(images, ImageChange{App: app.Name, ID: o.ID, Repository: head.repo, Before: base.tag, After: head.tag})
 				}
 			}
 		}
