@@ -37,7 +37,7 @@ type Runner interface {
 // Config is what a job works with.
 type Config struct {
 	Runner   Runner                                           // required
-	Command  promote.Comment                                  // what the job is told to do, as in a comment; no Body: nothing
+	Command  reconcile.Asked                                  // what the job is told to do, as in a comment; no Body: nothing
 	Wait     time.Duration                                    // how long to go on while a delivery is on its way; 0: not at all
 	Progress io.Writer                                        // required: told what is done, a line each
 	Now      func() time.Time                                 // required
@@ -61,7 +61,7 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	var all []promote.Action
 	options := reconcile.Options{Events: []promote.Event{{Kind: promote.EventSweep}}}
 	if cfg.Command.Body != "" {
-		options.Asked = []promote.Comment{cfg.Command}
+		options.Asked = []reconcile.Asked{cfg.Command}
 	}
 	for {
 		outcome, err := cfg.Runner.Run(ctx, options)

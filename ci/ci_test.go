@@ -26,7 +26,7 @@ type world struct {
 	err      error // of the run after the last outcome
 	now      time.Time
 	events   [][]promote.Event
-	asked    [][]promote.Comment
+	asked    [][]reconcile.Asked
 	slept    []time.Duration
 	asleep   error
 }
@@ -267,13 +267,15 @@ func TestRunTellsWhatWasDoneInAllRuns(t *testing.T) {
 	if diff := cmp.Diff([][]promote.Event{{{Kind: promote.EventSweep}}, nil}, w.events); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([][]promote.Comment{nil, nil}, w.asked); diff != "" {
+	if diff := cmp.Diff([][]reconcile.Asked{nil, nil}, w.asked); diff != "" {
 		t.Errorf("commands (-want +got):\n%s", diff)
 	}
 }
 
 func TestACommandIsGivenToTheFirstRunAlone(t *testing.T) {
-	command := promote.Comment{ID: 7, AuthorID: 3, Author: "ann", Body: "/promote dev 1.0.2", At: began}
+	command := reconcile.Asked{
+		Comment: promote.Comment{ID: 7, AuthorID: 3, Author: "ann", Body: "/promote dev 1.0.2", At: began}, AtMost: promote.PermissionWrite,
+	}
 	first := recheck(doing(outcome(with(promotion(dev, promote.PhaseDelivering))), promote.Reply{Comment: 7, Body: "Promoted."}), time.Second)
 	w := &world{outcomes: []reconcile.Outcome{first, outcome(with())}, now: began}
 	var progress strings.Builder
@@ -282,7 +284,7 @@ func TestACommandIsGivenToTheFirstRunAlone(t *testing.T) {
 	if _, err := Run(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([][]promote.Comment{{command}, nil}, w.asked); diff != "" {
+	if diff := cmp.Diff([][]reconcile.Asked{{command}, nil}, w.asked); diff != "" {
 		t.Errorf("commands (-want +got):\n%s", diff)
 	}
 	if want := "answer: Promoted.\n"; progress.String() != want {

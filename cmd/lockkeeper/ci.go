@@ -120,7 +120,8 @@ func newCI(env environment) *cobra.Command {
 		Long: `Ci observes, decides and acts until nothing is left to do, and exits. Run it on a schedule and on pushes.
 
 With --command it first does what a comment on a merge request would ask for: promote to a stage that no policy names, roll
-back, hold, say how things stand. In a GitLab job that takes the permission of who started it, else that of the token.
+back, hold, say how things stand. In a GitLab job that takes the permission of who started it, at
+most to write, else that of the token.
 
 Exit codes:
   0  done, or nothing to do
@@ -171,15 +172,23 @@ Exit codes:
 }
 
 // commandOf is a command as a comment of who runs it. A job of the same run that is told the same gives the same one, so
-// that starting it again asks for nothing twice.
-func commandOf(env environment, text string) promote.Comment {
+// that starting it again asks for nothing twice. Whoever may set the variables of a job may also set who they say has started
+// it; to start one takes write access, so a job's command never gets more than that.
+func commandOf(env environment, text string) reconcile.Asked {
 	job, now := ci.Detect(env.getenv), time.Now()
 	text = cmp.Or(text, env.getenv("LOCKKEEPER_COMMAND"))
 	id := fnv.New32a()
 	_, _ = fmt.Fprintf(id, "%d %s", cmp.Or(job.Run, int(now.UnixNano())), text)
-	return promote.Comment{
+	asked := reconcile.Asked{AtMost: promote.PermissionMaintain, Comment: promote.Comment{
 		ID: int(id.Sum32()), AuthorID: job.UserID, Author: cmp.Or(job.User, env.getenv("USER"), "lockkeeper ci"), Body: text, At: now,
+	}}
+	switch {
+	case job.System != "" && job.UserID == 0:
+		asked.AtMost = promote.PermissionRead // the job does not say who started it
+	case job.System != "":
+		asked.AtMost = promote.PermissionWrite
 	}
+	return asked
 }
 
 func newPlan(env environment) *cobra.Command {

@@ -278,6 +278,19 @@ func TestCommandsOfACIJob(t *testing.T) {
 		}
 		contains(t, out, "answer: `/hold` needs write permission in this repository; `rob` has read.")
 	})
+	t.Run("a command of a job that does not say who started it", func(t *testing.T) {
+		job := map[string]string{"GITLAB_CI": "true", "GITLAB_USER_LOGIN": "rob", "GITLAB_USER_ID": "none", "CI_PIPELINE_ID": "9"}
+		code, out, errs := b.inJob(t, job, "ci", "--command", "/hold frontend-dev-stage")
+		if code != 1 {
+			t.Errorf("exit %d: %s", code, errs)
+		}
+		contains(t, out, "answer: `/hold` needs write permission in this repository; `rob` has read.")
+	})
+	t.Run("a command of a maintainer's job is that of a developer", func(t *testing.T) {
+		job := map[string]string{"GITLAB_CI": "true", "GITLAB_USER_LOGIN": worldPerson, "GITLAB_USER_ID": strconv.Itoa(b.you.id), "CI_PIPELINE_ID": "10"}
+		_, out, _ := b.inJob(t, job, "ci", "--command", "/admit frontend-prod-stage 1.0.2")
+		contains(t, out, "takes maintain permission in this repository; `"+worldPerson+"` has write")
+	})
 	t.Run("a command in a job that is started again", func(t *testing.T) {
 		job := map[string]string{"GITLAB_CI": "true", "GITLAB_USER_LOGIN": worldPerson, "GITLAB_USER_ID": strconv.Itoa(b.you.id), "CI_PIPELINE_ID": "8"}
 		for range 2 {

@@ -60,19 +60,21 @@ func (r *Reconciler) command(ctx context.Context, comment promote.Comment) (prom
 }
 
 // asked turns what came with the run into commands.
-func (r *Reconciler) asked(ctx context.Context, comments []promote.Comment) ([]promote.Command, error) {
+func (r *Reconciler) asked(ctx context.Context, all []Asked) ([]promote.Command, error) {
 	var commands []promote.Command
-	for _, comment := range comments {
+	for _, one := range all {
+		comment := one.Comment
 		if err := promote.CheckCommand(comment.Body); err != nil {
 			return nil, err
 		}
 		verb, arguments, _ := promote.ParseCommand(comment.Body)
-		permission := promote.PermissionMaintain
+		permission := one.AtMost
 		if comment.AuthorID != 0 {
-			var err error
-			if permission, err = r.Forge.Permission(ctx, comment.AuthorID); err != nil {
+			allowed, err := r.Forge.Permission(ctx, comment.AuthorID)
+			if err != nil {
 				return nil, fmt.Errorf("ask what %s may do: %w", comment.Author, err)
 			}
+			permission = min(permission, allowed)
 		}
 		commands = append(commands, promote.Command{Verb: verb, Arguments: arguments, Comment: comment, Permission: permission})
 	}

@@ -68,10 +68,17 @@ type Outcome struct {
 type Options struct {
 	Events []promote.Event
 	// Asked are commands that come with the run instead of from a comment on a change, such as those of who starts a CI job.
-	// Their Change is 0 and their ID tells them apart from one another. What AuthorID may do is asked of the forge; without
-	// one they are the word of who holds the server's token. They are answered by a Reply in Outcome.Applied.
-	Asked []promote.Comment
+	// They are answered by a Reply in Outcome.Applied.
+	Asked []Asked
 	Dry   bool // decide and do nothing
+}
+
+// Asked is a command that comes with a run.
+type Asked struct {
+	promote.Comment // its Change is 0, and its ID tells it apart from others
+	// AtMost is the most that the command may do, whatever the forge says of its author: a job's variables can be set by
+	// everybody who may start it, and so can the author that they name.
+	AtMost promote.Permission
 }
 
 // Run observes, decides and applies until nothing is left to do. An error is something unexpected; running again later goes
