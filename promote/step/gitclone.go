@@ -223,7 +223,7 @@ func (r *run) replayClone(ctx context.Context, step promote.Step) error {
 		}
 		recorded, _ := commits[one.key()].(string)
 		out.base = promote.Commit(recorded)
-		if own && out.branch != "" && out.branch == r.Promotion.Target {
+		if own && out.branch != "" && out.branch == r.Promotion.Target && !r.asThen {
 			out.base = r.present()
 		}
 		if err := r.workspace.add(ctx, out); err != nil {

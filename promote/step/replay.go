@@ -20,29 +20,88 @@ var written = map[string][]string{
 // readers are the kinds besides those of written that may read a file.
 var readers = []string{"git-commit", "http", "json-parse", "toml-parse", "yaml-parse"}
 
-// remake runs a step again whose files no commit holds: they lie outside of every checkout, or in one that is not proposed.
-// What was proposed is read from the merged commit instead. Nothing is made that no step after it could read.
-func (r *run) remake(ctx context.Context, step promote.Step) error {
+// notices remembers when a step made files that no commit holds: they lie outside of every checkout, or in one that is not
+// proposed. What was proposed is read from the merged commit instead.
+func (r *run) notices(step promote.Step) error {
 	keys, writes := written[step.Uses]
-	if !writes || !r.readLater() {
+	if !writes || r.loose {
 		return nil
 	}
 	evaluated, err := r.evaluated(step)
 	if err != nil {
 		return fmt.Errorf("step %s: %w", label(step), err)
 	}
-	if !r.uncommitted(evaluated, keys) {
+	r.loose = r.uncommitted(evaluated, keys)
+	return nil
+}
+
+// remake goes through the steps that are done once more, on the commits that they ran on then, so that the files that no
+// commit holds are there again. It is not done unless a step that is still to run may read them.
+func (r *run) remake(ctx context.Context) error {
+	if !r.loose || !r.readLater() {
 		return nil
 	}
-	kind, err := kindOf(step)
+	then := newRun(r.Request)
+	then.secrets, then.asThen = r.secrets, true
+	for _, step := range r.Promotion.Steps {
+		result := r.recorded(step)
+		if result.Status == "" || result.Status == promote.StepRunning {
+			break
+		}
+		then.result.Results = append(then.result.Results, result)
+		if err := then.recall(step, result); err != nil {
+			return err
+		}
+		if result.Status != promote.StepSucceeded {
+			continue
+		}
+		if err := then.again(ctx, step); err != nil {
+			return fmt.Errorf("step %s, which is run again for its files: %w", label(step), err)
+		}
+	}
+	if err := then.caughtUp(ctx); err != nil {
+		return err
+	}
+	r.workspace = then.workspace
+	return nil
+}
+
+// again runs one step that is done for the files that it makes.
+func (r *run) again(ctx context.Context, step promote.Step) error {
+	_, writes := written[step.Uses]
+	switch {
+	case step.Uses == "git-clone":
+		return r.replayClone(ctx, step)
+	case step.Uses == "git-wait-for-pr", step.Uses == "git-merge-pr", step.Uses == "git-push":
+		return r.caughtUp(ctx)
+	case !writes && step.Uses != "git-commit":
+		return nil
+	}
+	evaluated, err := r.evaluated(step)
 	if err != nil {
 		return err
 	}
-	moves := r.result.Moves // they are on record
-	_, err = kind.run(r, ctx, step, evaluated)
-	r.result.Moves = moves
-	if err != nil {
-		return fmt.Errorf("step %s, which is run again for its files: %w", label(step), err)
+	kind, err := kindOf(step)
+	if err == nil {
+		_, err = kind.run(r, ctx, step, evaluated)
+	}
+	return err
+}
+
+// caughtUp puts the checkouts of the promotion's target where it is by now, once it is merged.
+func (r *run) caughtUp(ctx context.Context) error {
+	if r.merged() == "" {
+		return nil
+	}
+	r.asThen = false
+	for _, c := range r.workspace.checkouts {
+		if !c.own || c.branch == "" || c.branch != r.Promotion.Target || c.head == r.merged() {
+			continue
+		}
+		c.base, c.head, c.edits = r.merged(), r.merged(), map[string]entry{}
+		if err := c.load(ctx); err != nil {
+			return fmt.Errorf("check out %s: %w", c.head.Short(), err)
+		}
 	}
 	return nil
 }

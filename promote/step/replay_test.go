@@ -101,6 +101,17 @@ func TestFilesThatNoCommitHoldsAreMadeAgain(t *testing.T) {
 			"- {uses: file-write, as: note, config: {path: ./aside/note.yaml, contents: 'value: c'}}\n- {uses: yaml-update, as: more, config: {path: ./aside/note.yaml, updates: [{key: value, value: d}]}}\n",
 			read("./aside/note.yaml"), "d",
 		},
+		"made of a file that was deleted before the commit": {
+			"- {uses: file-write, as: tmp, config: {path: ./repo/tmp.yaml, contents: 'value: e'}}\n- {uses: copy, as: cp, config: {inPath: ./repo/tmp.yaml, outPath: ./aside.yaml}}\n" +
+				"- {uses: delete, as: rm, config: {paths: [./repo/tmp.yaml], strict: true}}\n",
+			read("./aside.yaml"), "e",
+		},
+		"made of what the proposal changed afterwards": {
+			"- {uses: yaml-update, as: back, config: {path: ./repo/develop/frontend/instance.yaml, updates: [{key: spec.values.deployment.replicas, value: 7}]}}\n" +
+				"- {uses: copy, as: cp, config: {inPath: ./repo/develop/frontend/instance.yaml, outPath: ./old.yaml}}\n" +
+				"- {uses: yaml-update, as: on, config: {path: ./repo/develop/frontend/instance.yaml, updates: [{key: spec.values.deployment.replicas, value: 9}]}}\n",
+			strings.Replace(read("./old.yaml"), "fromExpression: value", "fromExpression: string(spec.values.deployment.replicas)", 1), "7",
+		},
 		"what was proposed is the merged": {
 			"", strings.Replace(read("./repo/develop/frontend/instance.yaml"), "fromExpression: value", "fromExpression: spec.values.deployment.tag", 1), "1.0.2",
 		},

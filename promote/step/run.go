@@ -86,6 +86,8 @@ type run struct {
 	refs      *git.Refs // of the repository, once they were asked for
 	tags      []tagged
 	secrets   *expr.Secrets // that expressions have read
+	loose     bool          // a step that is done made files that no commit holds
+	asThen    bool          // steps are gone through as they ran before the merge
 	failed    bool
 	passed    bool // a step was passed over whose outcome later steps may need
 	result    Result
@@ -108,10 +110,13 @@ func Run(ctx context.Context, request Request) (Result, error) {
 	if !r.pushed() {
 		r.result.Moves = nil // the steps make them again
 	}
-	for _, step := range request.Promotion.Steps {
+	for i, step := range request.Promotion.Steps {
 		r.before = r.recorded(step)
 		if r.stands(step) {
 			err := r.replay(ctx, step, r.before)
+			if err == nil && !r.standing(i+1) {
+				err = r.remake(ctx)
+			}
 			if _, technical := errors.AsType[technicalError](err); err != nil && (ctx.Err() != nil || technical || outside(err)) {
 				return Result{}, r.shown(err)
 			}
@@ -166,6 +171,15 @@ func (r *run) stands(step promote.Step) bool {
 	return r.pushed() || err == nil && kind.Effect
 }
 
+// standing reports whether the i-th step is not run again.
+func (r *run) standing(i int) bool {
+	if i >= len(r.Promotion.Steps) {
+		return true // there is none
+	}
+	status := r.recorded(r.Promotion.Steps[i]).Status
+	return status != "" && status != promote.StepRunning
+}
+
 // label names a step for people.
 func label(step promote.Step) string { return fmt.Sprintf("%s (%s)", step.As, step.Uses) }
 
@@ -186,7 +200,7 @@ func (r *run) replay(ctx context.Context, step promote.Step, result promote.Step
 	case step.Uses == "git-tag":
 		return r.replayTag(step)
 	}
-	return r.remake(ctx, step)
+	return r.notices(step)
 }
 
 // recall makes the output of a step that ran before known to the steps after it.
@@ -197,7 +211,7 @@ func (r *run) recall(step promote.Step, result promote.StepResult) error {
 			return fmt.Errorf("recorded output of step %s: %w", label(step), err)
 		}
 	}
-	if merged := r.merged(); merged != "" && r.Promotion.Head != "" {
+	if merged := r.merged(); merged != "" && r.Promotion.Head != "" && !r.asThen {
 		output, _ = rebind(output, string(r.Promotion.Head), string(merged)).(map[string]any)
 	}
 	r.give(step, output)
