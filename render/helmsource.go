@@ -80,18 +80,8 @@ func (r *chartSource) request() (helm.Request, error) {
 		return req, err
 	}
 	req.Local = r.local
-	for _, name := range options.ValueFiles {
-		files, err := r.valueFiles(name, options)
-		if err != nil {
-			return req, err
-		}
-		for _, file := range files {
-			// A file that is named again keeps its first place, one that is named by itself the last.
-			if i := slices.IndexFunc(req.Values, func(v helm.ValuesFile) bool { return v.Name == file.Name }); i >= 0 {
-				req.Values = slices.Delete(req.Values, i, i+1)
-			}
-			req.Values = append(req.Values, file)
-		}
+	if req.Values, err = r.allValueFiles(options); err != nil {
+		return req, err
 	}
 	switch {
 	case len(options.ValuesObject) > 0 && string(options.ValuesObject) != "null":
@@ -100,11 +90,15 @@ func (r *chartSource) request() (helm.Request, error) {
 		req.Values = append(req.Values, helm.ValuesFile{Name: "values of the Application", Data: []byte(options.Values)})
 	}
 	variables := r.app.Variables(r.s)
-	for _, p := range options.Parameters {
-		req.Set = append(req.Set, helm.SetValue{Key: p.Name, Value: escaped(os.Expand(p.Value, variables)), Text: p.ForceString})
+	for _, text := range []bool{false, true} { // as Argo CD orders --set and --set-string
+		for _, p := range options.Parameters {
+			if p.ForceString == text {
+				req.Set = append(req.Set, helm.SetValue{Key: p.Name, Value: escaped(os.Expand(p.Value, variables)), Text: text})
+			}
+		}
 	}
 	for _, p := range options.FileParameters {
-		data, err := r.read(os.Expand(p.Path, variables))
+		data, err := r.read(os.Expand(refless(p.Path), variables))
 		if err != nil {
 			return req, err
 		}
@@ -147,11 +141,51 @@ func escaped(value string) string {
 	return b.String()
 }
 
+// allValueFiles reads the files of valueFiles. Each counts once: where it is named by itself, else where the first pattern
+// takes it.
+func (r *chartSource) allValueFiles(options argocd.Helm) ([]helm.ValuesFile, error) {
+	var all []helm.ValuesFile
+	entries := make([][]helm.ValuesFile, len(options.ValueFiles))
+	byName := map[string]int{} // the entry that a file belongs to
+	for _, patterns := range []bool{false, true} {
+		for i, name := range options.ValueFiles {
+			if isPattern(name) != patterns {
+				continue
+			}
+			files, err := r.valueFiles(name, options)
+			if err != nil {
+				return nil, err
+			}
+			for _, file := range files {
+				if _, taken := byName[file.Name]; !taken {
+					byName[file.Name] = i
+					entries[i] = append(entries[i], file)
+				}
+			}
+		}
+	}
+	for _, files := range entries {
+		all = append(all, files...)
+	}
+	return all, nil
+}
+
+func isPattern(name string) bool {
+	return strings.ContainsAny(name, "*?[") && !strings.Contains(name, "://")
+}
+
 // valueFiles reads the files that an entry of valueFiles names: one, or those that a pattern matches, in their order.
 func (r *chartSource) valueFiles(name string, options argocd.Helm) ([]helm.ValuesFile, error) {
 	name = os.Expand(refless(name), r.app.Variables(r.s))
-	if strings.ContainsAny(name, "*?[") && !strings.Contains(name, "://") {
-		return r.matching(name)
+	if isPattern(name) {
+		files, err := r.matching(name)
+		if err == nil && len(files) == 0 && !options.IgnoreMissingValueFiles {
+			err = &manifest.Error{
+				Problem: fmt.Sprintf("valueFiles has the pattern %q, which matches no file", strings.Replace(name, refMark, "$", 1)),
+				Remedy:  "correct it, or set helm.ignoreMissingValueFiles",
+			}
+		}
+		return files, err
 	}
 	file, err := r.read(name)
 	if errors.Is(err, fs.ErrNotExist) && options.IgnoreMissingValueFiles {
@@ -238,7 +272,7 @@ func (r *chartSource) lends(ref string) error {
 }
 
 func (r *chartSource) read(name string) (helm.ValuesFile, error) {
-	file, err := r.place(refless(name))
+	file, err := r.place(name)
 	if err != nil {
 		return helm.ValuesFile{}, err
 	}

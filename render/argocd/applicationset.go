@@ -37,7 +37,9 @@ type expansion struct {
 	findings []finding.Finding
 	walks    []walk
 	lookups  []lookup
-	sum      int // parameter sets made so far
+	sum      int    // parameter sets made so far
+	read     int    // files read for them
+	around   params // of the generators around the present one, in a matrix
 }
 
 // expand fails only when the tree cannot be read, or with its context.
@@ -239,7 +241,7 @@ func (e *expansion) newParams(
 		if _, old := known[dir]; old {
 			continue
 		}
-		p, err := e.dialect.directoryParams(ctx, dir, spec)
+		p, err := e.dialect.directoryParams(ctx, dir, spec, nil)
 		if err != nil {
 			e.reportError(g.at, err)
 			return nil, selectorSpec{}, false

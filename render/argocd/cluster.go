@@ -3,6 +3,7 @@ package argocd
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"go.yaml.in/yaml/v3"
 
@@ -39,7 +40,10 @@ func (e *expansion) clusters(ctx context.Context, node *yaml.Node, at string) ([
 		e.report(finding.Warning, "not-evaluated-offline", at, "generator cannot be evaluated offline: clusters are only known to Argo CD", "list them in lockkeeper.yaml under clusters")
 		return nil, errUnevaluated
 	}
-	known := e.in.Clusters
+	known := make([]Cluster, len(e.in.Clusters))
+	for i, cluster := range e.in.Clusters {
+		known[i] = cluster.asSecret()
+	}
 	unrestricted := len(spec.Selector.MatchLabels)+len(spec.Selector.MatchExpressions) == 0
 	if unrestricted && !has(known, inCluster) {
 		known = append([]Cluster{inCluster}, known...)
@@ -49,7 +53,7 @@ func (e *expansion) clusters(ctx context.Context, node *yaml.Node, at string) ([
 		if !unrestricted && !spec.Selector.matches(cluster.Labels) {
 			continue
 		}
-		p, err := e.dialect.clusterParams(ctx, cluster, spec.Values)
+		p, err := e.dialect.clusterParams(ctx, cluster, spec.Values, e.around)
 		if err != nil {
 			return nil, err
 		}
@@ -65,6 +69,16 @@ func (e *expansion) clusters(ctx context.Context, node *yaml.Node, at string) ([
 	return []params{{"clusters": list}}, nil
 }
 
+// asSecret adds the label by which Argo CD knows the Secret of a cluster.
+func (c Cluster) asSecret() Cluster {
+	c.Labels = maps.Clone(c.Labels)
+	if c.Labels == nil {
+		c.Labels = map[string]string{}
+	}
+	c.Labels["argocd.argoproj.io/secret-type"] = "cluster"
+	return c
+}
+
 func has(clusters []Cluster, one Cluster) bool {
 	for _, c := range clusters {
 		if c.Name == one.Name || c.Server == one.Server {
@@ -74,7 +88,7 @@ func has(clusters []Cluster, one Cluster) bool {
 	return false
 }
 
-func (d dialect) clusterParams(ctx context.Context, c Cluster, values map[string]string) (params, error) {
+func (d dialect) clusterParams(ctx context.Context, c Cluster, values map[string]string, around params) (params, error) {
 	p := params{"name": c.Name, "nameNormalized": SanitizeName(c.Name), "server": c.Server, "project": c.Project}
 	if d.goTemplate {
 		p["metadata"] = map[string]any{"labels": anyTexts(c.Labels), "annotations": anyTexts(c.Annotations)}
@@ -88,7 +102,7 @@ func (d dialect) clusterParams(ctx context.Context, c Cluster, values map[string
 	}
 	own := map[string]any{}
 	for _, key := range sortedKeys(values) {
-		text, err := d.fill(ctx, values[key], p, func(string) {})
+		text, err := d.fill(ctx, values[key], overlaid(p, around), func(string) {})
 		if err != nil {
 			return nil, fmt.Errorf("values.%s: %w", key, err)
 		}

@@ -143,7 +143,7 @@ func (e *expansion) gitSets(ctx context.Context, spec gitSpec, at string) ([]par
 	e.lookups = append(e.lookups, lookup{dirs: &wanted, found: dirs})
 	out := make([]params, 0, len(dirs))
 	for _, dir := range dirs {
-		p, err := e.dialect.directoryParams(ctx, dir, spec)
+		p, err := e.dialect.directoryParams(ctx, dir, spec, e.around)
 		if err != nil {
 			return nil, err
 		}
@@ -176,12 +176,15 @@ func (e *expansion) matrix(ctx context.Context, node *yaml.Node, at string) ([]p
 	var out []params
 	for _, a := range first {
 		f := &filler{ctx: ctx, dialect: e.dialect, params: a, file: e.doc.File}
-		filled := f.node(&spec.Generators[1])
+		filled := f.generator(&spec.Generators[1], "")
 		if f.failed {
 			e.findings = append(e.findings, f.findings...)
 			return nil, errUnevaluated
 		}
+		outer := e.around
+		e.around = overlaid(outer, a)
 		second, err := e.sets(ctx, filled, at+".generators[1]")
+		e.around = outer
 		if err != nil {
 			return nil, err
 		}
@@ -194,6 +197,29 @@ func (e *expansion) matrix(ctx context.Context, node *yaml.Node, at string) ([]p
 		}
 	}
 	return out, nil
+}
+
+// generator is node for a generator of the kind, without its own values, which are filled when its parameters are known too.
+func (f *filler) generator(n *yaml.Node, kind string) *yaml.Node {
+	n = manifest.Resolve(n)
+	if n.Kind == yaml.ScalarNode {
+		return f.node(n)
+	}
+	out := *n
+	out.Anchor = ""
+	out.Content = make([]*yaml.Node, len(n.Content))
+	for i, child := range n.Content {
+		below := kind
+		if n.Kind == yaml.MappingNode && i%2 == 1 {
+			below = n.Content[i-1].Value
+			if below == "values" && (kind == "git" || kind == "clusters") {
+				out.Content[i] = child
+				continue
+			}
+		}
+		out.Content[i] = f.generator(child, below)
+	}
+	return &out
 }
 
 // joined is two parameter sets as one. In Go templates the first one wins; plain ones must not differ.

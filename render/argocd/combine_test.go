@@ -153,6 +153,18 @@ func TestCombinedGenerators(t *testing.T) {
 			[]string{"in-cluster x https://kubernetes.default.svc", "eu-one x https://one", "us-two x https://two"},
 			nil,
 		},
+		"clusters by the label that all of their Secrets have": {
+			"  generators: [{clusters: {selector: {matchLabels: {argocd.argoproj.io/secret-type: cluster}}}}]" + template("{{nameNormalized}}", "x", ""),
+			[]string{"eu-one x", "us-two x"}, nil,
+		},
+		"the values of the second generator of a matrix may use both": {
+			goTemplate + "  generators: [{matrix: {generators: [{list: {elements: [{env: dev}]}}, {git: {repoURL: " + ours + ", directories: [{path: addons/*}], values: {n: '{{.path.basename}}-{{.env}}'}}}]}}]" +
+				template("{{.values.n}}", "x", ""), []string{"dns-dev x", "mesh-dev x"}, nil,
+		},
+		"the values of a list in a matrix are those of the first generator": {
+			"  generators: [{matrix: {generators: [{list: {elements: [{env: dev}]}}, {list: {elements: [{values: {n: 'in-{{env}}'}}]}}]}}]" + template("{{values.n}}", "x", ""),
+			[]string{"in-dev x"}, nil,
+		},
 		"clusters by their labels": {
 			goTemplate + "  generators: [{clusters: {selector: {matchLabels: {tier: prod}}}}]" + template("{{.name}}", "{{.metadata.annotations.owner}}", ""), []string{"eu-one ann"}, nil,
 		},
@@ -186,7 +198,7 @@ func TestCombinedGenerators(t *testing.T) {
 func TestPathspec(t *testing.T) {
 	for pattern, c := range map[string]struct{ yes, no string }{
 		"a/*.json":     {"a/x.json a/b/x.json a/.json", "a/x.yaml b/a/x.json a/x.jsonl"},
-		"a/**/x":       {"a/b/x a/b/c/x a/b/x/below", "a/x"},
+		"a/**/x":       {"a/b/x a/b/c/x", "a/x a/b/x/below"},
 		"a":            {"a a/b a/b/c", "ab b/a"},
 		"a/":           {"a/b", "ab"},
 		"?.y":          {"a.y /.y", "aa.y"},

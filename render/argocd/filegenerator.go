@@ -90,7 +90,7 @@ func pathspecs(patterns []string) ([]*regexp.Regexp, error) {
 // maxPathspec bounds a pattern.
 const maxPathspec = 1000
 
-// pathspec compiles one of Git's patterns for paths. What it matches stands for everything below it, too.
+// pathspec compiles one of Git's patterns for paths. One without wildcards stands for everything below it, too.
 func pathspec(pattern string) (*regexp.Regexp, error) {
 	if len(pattern) > maxPathspec {
 		return nil, fmt.Errorf("path has %d characters, at most %d", len(pattern), maxPathspec)
@@ -126,7 +126,11 @@ func pathspec(pattern string) (*regexp.Regexp, error) {
 		}
 		rest = rest[1:]
 	}
-	b.WriteString(`)(/.*)?$`)
+	b.WriteString(`)`)
+	if !strings.ContainsAny(pattern, `*?[`) {
+		b.WriteString(`(/.*)?`)
+	}
+	b.WriteString(`$`)
 	compiled, err := regexp.Compile(b.String())
 	if err != nil {
 		return nil, fmt.Errorf("path %q is not a pattern", pattern)
@@ -134,8 +138,11 @@ func pathspec(pattern string) (*regexp.Regexp, error) {
 	return compiled, nil
 }
 
-// maxFiles is how many files one generator may read.
-const maxFiles = 20_000
+// How many files one generator, and all of an ApplicationSet together, may read, each time counted.
+const (
+	maxFiles = 20_000
+	maxRead  = 100_000
+)
 
 // fileSets evaluates a git generator over files: each gives one parameter set, or one for each item of a list.
 func (e *expansion) fileSets(ctx context.Context, spec gitSpec) ([]params, error) {
@@ -147,26 +154,17 @@ func (e *expansion) fileSets(ctx context.Context, spec gitSpec) ([]params, error
 			wanted.include = append(wanted.include, item.Path)
 		}
 	}
-	names, err := e.folders.files(ctx, wanted)
+	names, known, err := e.filesOf(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
-	if len(names) > maxFiles {
-		return nil, fmt.Errorf("files takes %d files, at most %d", len(names), maxFiles)
-	}
-	look := lookup{files: &wanted, found: names, ids: make([]string, len(names))}
-	if tree, ok := e.in.Tree.(manifest.Identifier); ok {
-		for i, name := range names {
-			if look.ids[i], err = tree.ObjectID(name); err != nil {
-				return nil, fmt.Errorf("look at %q: %w", name, err)
-			}
+	if !known {
+		if err := e.look(ctx, wanted, names); err != nil {
+			return nil, err
 		}
 	}
-	e.lookups = append(e.lookups, look)
-	if tree, ok := e.in.Tree.(manifest.Prefetcher); ok && len(names) > 1 {
-		if err := tree.Prefetch(ctx, names...); err != nil {
-			return nil, fmt.Errorf("prefetch %d files: %w", len(names), err)
-		}
+	if e.read += len(names); len(names) > maxFiles || e.read > maxRead {
+		return nil, fmt.Errorf("files takes %d files, and the ApplicationSet %d in all: at most %d and %d", len(names), e.read, maxFiles, maxRead)
 	}
 	var out []params
 	for _, name := range names {
@@ -177,6 +175,36 @@ func (e *expansion) fileSets(ctx context.Context, spec gitSpec) ([]params, error
 		out = append(out, sets...)
 	}
 	return out, nil
+}
+
+// filesOf returns the files that the patterns take. In a matrix the same are asked for again and again.
+func (e *expansion) filesOf(ctx context.Context, wanted patterns) (names []string, known bool, err error) {
+	for _, l := range e.lookups {
+		if l.files != nil && slices.Equal(l.files.include, wanted.include) && slices.Equal(l.files.exclude, wanted.exclude) {
+			return l.found, true, nil
+		}
+	}
+	names, err = e.folders.files(ctx, wanted)
+	return names, false, err
+}
+
+// look remembers what the patterns took, and gets the files in one request.
+func (e *expansion) look(ctx context.Context, wanted patterns, names []string) (err error) {
+	look := lookup{files: &wanted, found: names, ids: make([]string, len(names))}
+	if tree, ok := e.in.Tree.(manifest.Identifier); ok {
+		for i, name := range names {
+			if look.ids[i], err = tree.ObjectID(name); err != nil {
+				return fmt.Errorf("look at %q: %w", name, err)
+			}
+		}
+	}
+	e.lookups = append(e.lookups, look)
+	if tree, ok := e.in.Tree.(manifest.Prefetcher); ok && len(names) > 1 && len(names) <= maxFiles {
+		if err := tree.Prefetch(ctx, names...); err != nil {
+			return fmt.Errorf("prefetch %d files: %w", len(names), err)
+		}
+	}
+	return nil
 }
 
 func (e *expansion) fileParams(ctx context.Context, name string, spec gitSpec) ([]params, error) {
@@ -205,7 +233,7 @@ func (e *expansion) fileParams(ctx context.Context, name string, spec gitSpec) (
 		if !ok {
 			return nil, &manifest.Error{File: name, Problem: "holds a list with something else than mappings", Remedy: "write a list of mappings"}
 		}
-		own, err := e.dialect.directoryParams(ctx, path.Dir(name), spec)
+		own, err := e.dialect.directoryParams(ctx, path.Dir(name), spec, e.around)
 		if err != nil {
 			return nil, err
 		}

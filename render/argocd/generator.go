@@ -95,11 +95,11 @@ func listProblem(doc manifest.Document, n *yaml.Node, i int, problem string) err
 }
 
 // directoryParams is what a git generator knows about one folder.
-func (d dialect) directoryParams(ctx context.Context, dir string, spec gitSpec) (params, error) {
+func (d dialect) directoryParams(ctx context.Context, dir string, spec gitSpec, around params) (params, error) {
 	p := d.pathParams(dir, spec.PathParamPrefix)
 	values := map[string]any{}
 	for _, key := range sortedKeys(spec.Values) {
-		text, err := d.fill(ctx, spec.Values[key], p, func(string) {})
+		text, err := d.fill(ctx, spec.Values[key], overlaid(p, around), func(string) {})
 		if err != nil {
 			return nil, fmt.Errorf("values.%s: %w", key, err)
 		}

@@ -84,7 +84,8 @@ func (r *reader) local(charts localCharts, prefix, at string, nesting int) error
 		where, isLocal := strings.CutPrefix(d.Repository, "file://")
 		folder := prefix + "charts/" + d.Name
 		vendored := func(f *archive.BufferedFile) bool {
-			return strings.HasPrefix(f.Name, folder+"/") || strings.HasPrefix(f.Name, folder+"-") && strings.Contains(f.Name, ".tgz")
+			version, archived := strings.CutPrefix(f.Name, folder+"-")
+			return strings.HasPrefix(f.Name, folder+"/") || archived && strings.Contains(version, ".tgz") && version[0] >= '0' && version[0] <= '9'
 		}
 		if !isLocal || slices.ContainsFunc(r.files, vendored) {
 			continue

@@ -57,7 +57,9 @@ func (o *Override) apply(f *files, k *types.Kustomization) error {
 		if o.IgnoreMissingComponents && !isRepository(component) && !f.Exists(path.Join("/", f.root, component)) {
 			continue
 		}
-		k.Components = append(k.Components, component)
+		if !slices.Contains(k.Components, component) {
+			k.Components = append(k.Components, component)
+		}
 	}
 	return nil
 }
@@ -67,12 +69,9 @@ func (o *Override) labels(k *types.Kustomization) error {
 	if !o.WithoutSelector || len(o.Labels) == 0 {
 		return added("commonLabels", &k.CommonLabels, o.Labels, o.ForceLabels) //nolint:staticcheck // as kustomize edit does
 	}
-	for i := range k.Labels {
-		for key := range o.Labels {
-			if _, there := k.Labels[i].Pairs[key]; there && !o.ForceLabels {
-				return taken("labels", key)
-			}
-			delete(k.Labels[i].Pairs, key)
+	for i, list := range k.Labels {
+		if !list.IncludeSelectors && list.IncludeTemplates == o.IncludeTemplates && len(list.FieldSpecs) == 0 {
+			return added("labels", &k.Labels[i].Pairs, o.Labels, o.ForceLabels)
 		}
 	}
 	k.Labels = append(k.Labels, types.Label{Pairs: maps.Clone(o.Labels), IncludeTemplates: o.IncludeTemplates})
