@@ -31,6 +31,8 @@ type chartSource struct {
 	app  argocd.Application
 	s    argocd.Source
 	dir  string // of the chart
+
+	beside map[string]string // folders of charts that dependencies name as file://, by where Helm has them
 }
 
 func renderHelm(ctx context.Context, repo Repository, tree *reading, app argocd.Application, s argocd.Source) sourceOutput {
@@ -122,6 +124,10 @@ func (r *chartSource) local(of, where string) (chart fs.FS, at string, err error
 	if err := prefetchFolder(r.ctx, r.repo.Tree, at); err != nil {
 		return nil, "", err
 	}
+	if r.beside == nil {
+		r.beside = map[string]string{}
+	}
+	r.beside[path.Join(r.within(of), "charts", path.Base(at))] = at
 	chart, err = fs.Sub(r.tree, at)
 	return chart, at, err
 }
@@ -296,7 +302,22 @@ func (r *chartSource) file(name string) string {
 	if !found {
 		return path.Join(r.dir, "Chart.yaml")
 	}
+	for dir := path.Dir(inside); dir != "."; dir = path.Dir(dir) {
+		if at, ok := r.beside[dir]; ok {
+			return path.Join(at, strings.TrimPrefix(inside, dir+"/"))
+		}
+	}
 	return path.Join(r.dir, inside)
+}
+
+// within is where Helm has a chart: "" for the one that is rendered.
+func (r *chartSource) within(at string) string {
+	for dir, there := range r.beside {
+		if there == at {
+			return dir
+		}
+	}
+	return ""
 }
 
 // located gives a problem its path in the repository. Values are named by theirs already.

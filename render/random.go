@@ -54,15 +54,12 @@ func (m *masking) mask(at string, a, b any) any {
 	switch a := a.(type) {
 	case map[string]any:
 		other, ok := b.(map[string]any)
-		if !ok {
-			break
+		if !ok || len(a) != len(other) || slices.ContainsFunc(slices.Collect(maps.Keys(a)), func(key string) bool { _, has := other[key]; return !has }) {
+			break // keys are made up, too
 		}
 		out := make(map[string]any, len(a))
 		for _, key := range slices.Sorted(maps.Keys(a)) {
-			out[key] = a[key]
-			if there, has := other[key]; has {
-				out[key] = m.mask(strings.TrimPrefix(at+"."+key, "."), a[key], there)
-			}
+			out[key] = m.mask(strings.TrimPrefix(at+"."+key, "."), a[key], other[key])
 		}
 		return out
 	case []any:

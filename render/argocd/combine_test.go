@@ -155,7 +155,8 @@ func TestCombinedGenerators(t *testing.T) {
 		},
 		"clusters by the label that all of their Secrets have": {
 			"  generators: [{clusters: {selector: {matchLabels: {argocd.argoproj.io/secret-type: cluster}}}}]" + template("{{nameNormalized}}", "x", ""),
-			[]string{"eu-one x", "us-two x"}, nil,
+			[]string{"eu-one x", "us-two x"},
+			nil,
 		},
 		"the values of the second generator of a matrix may use both": {
 			goTemplate + "  generators: [{matrix: {generators: [{list: {elements: [{env: dev}]}}, {git: {repoURL: " + ours + ", directories: [{path: addons/*}], values: {n: '{{.path.basename}}-{{.env}}'}}}]}}]" +
@@ -163,7 +164,8 @@ func TestCombinedGenerators(t *testing.T) {
 		},
 		"the values of a list in a matrix are those of the first generator": {
 			"  generators: [{matrix: {generators: [{list: {elements: [{env: dev}]}}, {list: {elements: [{values: {n: 'in-{{env}}'}}]}}]}}]" + template("{{values.n}}", "x", ""),
-			[]string{"in-dev x"}, nil,
+			[]string{"in-dev x"},
+			nil,
 		},
 		"clusters by their labels": {
 			goTemplate + "  generators: [{clusters: {selector: {matchLabels: {tier: prod}}}}]" + template("{{.name}}", "{{.metadata.annotations.owner}}", ""), []string{"eu-one ann"}, nil,

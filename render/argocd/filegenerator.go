@@ -218,7 +218,7 @@ func (e *expansion) fileParams(ctx context.Context, name string, spec gitSpec) (
 	}
 	contents := []any{map[string]any{}}
 	if len(docs) > 0 {
-		switch content := manifest.Free(docs[0].Node).(type) {
+		switch content := floats(manifest.Free(docs[0].Node)).(type) {
 		case map[string]any:
 			contents = []any{content}
 		case []any:
@@ -250,6 +250,23 @@ func (e *expansion) fileParams(ctx context.Context, name string, spec gitSpec) (
 		out = append(out, own)
 	}
 	return out, nil
+}
+
+// floats makes every number a float64, as the JSON that Argo CD reads files by does: a large one is printed with an exponent.
+func floats(v any) any {
+	switch v := v.(type) {
+	case int64:
+		return float64(v)
+	case map[string]any:
+		for key, item := range v {
+			v[key] = floats(item)
+		}
+	case []any:
+		for i, item := range v {
+			v[i] = floats(item)
+		}
+	}
+	return v
 }
 
 // addFile adds the name of the file to the parameters of its folder.
