@@ -69,6 +69,9 @@ func (s *stageDecision) underway(active Promotion, freight Freight, change Chang
 	outdated := s.outdated(active, found)
 	why, unmade := s.state.Unmade[ProposalKey(s.ref, freight.ID)]
 	switch {
+	case s.expired(active) && found:
+		s.say(Wait, "%s was not merged for as long as its steps wait", active.label(freight))
+		s.do(Advance{Promotion: active, Reason: "a step waited for the merge as long as its retry.timeout allows"})
 	case s.expired(active):
 		s.fail(active, freight, "its change was not merged by "+stamp(active.Until)+", as long as retry.timeout of the step that waits for it allows")
 	case paused == "" && s.superseded(active, freight):

@@ -171,10 +171,10 @@ func TestDecideProposal(t *testing.T) {
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
 		{
-			name:  "a change that was not merged for as long as its task allows fails its promotion",
+			name:  "the steps say what becomes of a change that was not merged for as long as they wait",
 			state: open(expiring(now)),
-			want: "do    end promotion dev.0002.d4dd30e as Failed: its change was not merged by 2026-05-02T09:00:00Z, as long as retry.timeout of the step that waits for it allows\n" +
-				"block shop/dev: 1.0.1: its change was not merged by 2026-05-02T09:00:00Z, as long as retry.timeout of the step that waits for it allows\n" +
+			want: "do    go on with promotion dev.0002.d4dd30e: a step waited for the merge as long as its retry.timeout allows\n" +
+				"wait  shop/dev: 1.0.1 was not merged for as long as its steps wait\n" +
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
 		{

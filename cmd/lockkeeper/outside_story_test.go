@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -127,4 +128,39 @@ func TestAReviewIsAnApproval(t *testing.T) {
 	}
 	b.you.merge(change)
 	b.until("dev to run 1.0.2", runs(devStage, "1.0.2"))
+}
+
+// A task that waits for its merge no longer than an hour says by its own steps what happens then.
+func TestAMergeThatTookTooLongIsForTheTaskToHandle(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	visited := &site{}
+	server := httptest.NewServer(visited)
+	defer server.Close()
+	b.reach = step.World{HTTP: func(step.HTTPOptions) *http.Client { return server.Client() }}
+	b.loop = b.newLoop(b.wire)
+	task := b.text("main", "kargo/promotion-task.yaml")
+	patient := toTheLetter + "      retry: {timeout: 1h}\n    - uses: http\n      if: ${{ failure() }}\n" +
+		"      config: {url: " + server.URL + "/late, method: POST}\n"
+	own := strings.Replace(task, "    - uses: git-push\n      config:\n        path: ./repo\n", patient, 1)
+	own = strings.Replace(own, "task.outputs['commit'].commit }}", "task.outputs['wait-for-pr'].commit }}", 1)
+	b.commit("main", map[string]string{"kargo/promotion-task.yaml": own})
+	b.propose("1.0.2")
+	b.ahead = 59 * time.Minute
+	if b.sweep(); len(visited.requests()) > 0 || b.mergeRequests()[0].State != "opened" {
+		t.Fatalf("an hour is not over: %q, %+v", visited.requests(), b.mergeRequests())
+	}
+	b.ahead = 2 * time.Hour
+	outcome := b.until("the promotion to fail", func(o reconcile.Outcome) bool {
+		return slices.Contains(promotions(o, devStage), "1.0.2 "+string(promote.PhaseFailed))
+	})
+	contains(t, stageOf(outcome, devStage).Reason, "not done after 1h0m0s, which its retry.timeout allows")
+	b.sweep()
+	if diff := cmp.Diff([]string{"POST /late"}, visited.requests()); diff != "" {
+		t.Errorf("what was told:\n%s", diff)
+	}
+	if state := b.mergeRequests()[0].State; state != "closed" {
+		t.Errorf("the change is %s", state)
+	}
 }
