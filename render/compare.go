@@ -30,7 +30,7 @@ func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Option
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := &comparing{engine: e, base: base, head: head, before: before, after: after}
+	c := &comparing{engine: e, base: base, head: head, before: before, after: after, baseClusters: atBase.Clusters, headClusters: opts.Clusters}
 	pairs, unchanged := c.pairs()
 	found := make([]*AppComparison, len(pairs))
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -59,6 +59,8 @@ type comparing struct {
 	engine        *Engine
 	base, head    Repository
 	before, after Set
+
+	baseClusters, headClusters []argocd.Cluster
 }
 
 // appPair is one Application on both sides, nil where it does not exist.
@@ -125,9 +127,11 @@ func (c *comparing) compare(ctx context.Context, p appPair) *AppComparison {
 	out := &AppComparison{Name: p.name}
 	if p.base != nil {
 		out.Base = new(c.engine.Render(ctx, c.base, c.before, *p.base))
+		out.BaseCluster = argocd.ClusterOf(p.base.Destination, c.baseClusters)
 	}
 	if p.head != nil {
 		out.Head = new(c.engine.Render(ctx, c.head, c.after, *p.head))
+		out.HeadCluster = argocd.ClusterOf(p.head.Destination, c.headClusters)
 	}
 	if out.Base != nil && out.Head != nil && sameResult(*out.Base, *out.Head) {
 		return nil

@@ -82,6 +82,8 @@ type AppComparison struct {
 	Name string  // the Application's key: its name, with its namespace in front when it has one
 	Base *Result // nil when the Application is added
 	Head *Result // nil when the Application is removed
+
+	BaseCluster, HeadCluster string // the clusters that it deploys to, "" when unknown
 }
 
 // Comparison is what a change does to what is deployed.

@@ -34,6 +34,10 @@ func newDiff(env environment) *cobra.Command {
 		Long: `Diff renders the applications of a clone twice, before and after a change, and prints which objects differ and how: after
 ApplicationSets, kro definitions and namespaces, as they would stand in the cluster. It needs neither cluster nor network.
 
+What can hurt stands first: data that is lost, fields that the cluster refuses to change, images without a version, pods that do
+not start because a ConfigMap or Secret lacks what they read, pods that go on with old values, and applications that move to
+another cluster.
+
 Without flags it shows what your branch changes since it left the default branch, with what is not committed yet. Values of
 Secrets are never printed.
 

@@ -120,7 +120,7 @@ func headFindings(c render.Comparison) []promote.Finding {
 func DiffApps(c render.Comparison) []diff.App {
 	apps := make([]diff.App, 0, len(c.Apps))
 	for _, app := range c.Apps {
-		one := diff.App{Name: app.Name, BaseMissing: app.Base == nil, HeadMissing: app.Head == nil}
+		one := diff.App{Name: app.Name, BaseCluster: app.BaseCluster, HeadCluster: app.HeadCluster, BaseMissing: app.Base == nil, HeadMissing: app.Head == nil}
 		if app.Base != nil {
 			one.Base, one.Namespace = app.Base.Objects, app.Base.Application.Destination.Namespace
 		}

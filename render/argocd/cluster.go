@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
@@ -21,6 +22,19 @@ type Cluster struct {
 
 // inCluster is the cluster that Argo CD itself runs in, which needs no Secret.
 var inCluster = Cluster{Name: "in-cluster", Server: "https://kubernetes.default.svc"}
+
+// ClusterOf returns the cluster that a destination means: its server where that is known, else its name.
+func ClusterOf(d Destination, known []Cluster) string {
+	if d.Name == "" {
+		return d.Server
+	}
+	for _, c := range append(slices.Clone(known), inCluster) {
+		if c.Name == d.Name {
+			return c.Server
+		}
+	}
+	return d.Name
+}
 
 type clustersSpec struct {
 	Selector selectorSpec      `json:"selector"`

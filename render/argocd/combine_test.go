@@ -247,3 +247,21 @@ func FuzzPathspec(f *testing.F) {
 		}
 	})
 }
+
+func TestClusterOf(t *testing.T) {
+	known := []Cluster{{Name: "edge", Server: "https://edge"}}
+	for _, c := range []struct {
+		destination Destination
+		want        string
+	}{
+		{Destination{Server: "https://edge"}, "https://edge"},
+		{Destination{Name: "edge"}, "https://edge"},
+		{Destination{Name: "in-cluster"}, "https://kubernetes.default.svc"},
+		{Destination{Name: "nobody-listed-it"}, "nobody-listed-it"},
+		{Destination{}, ""},
+	} {
+		if got := ClusterOf(c.destination, known); got != c.want {
+			t.Errorf("%+v is %q, want %q", c.destination, got, c.want)
+		}
+	}
+}

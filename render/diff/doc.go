@@ -17,6 +17,13 @@
 //
 // [Values] compares what is no object of a cluster, and takes every value as it is written.
 //
+// # What can hurt
+//
+// Beyond the fields, the facts tell of what only several objects say together: a workload that reads a ConfigMap or Secret, or a key
+// of one, that the application does not deploy any more; pods that keep old values, because they read them only when a container
+// starts (Kubernetes: environment variables and subPath mounts are not updated) and nothing replaces them; an application that
+// gets another cluster, where Argo CD never prunes what it leaves behind.
+//
 // # What is never shown
 //
 // A Report holds no secret value: it is masked while comparing, before anything is stored, so no output can leak what
@@ -30,6 +37,6 @@
 //
 // [JSON] writes one object with the keys empty, counts {added, changed, removed}, unchanged and unknown (applications), facts and
 // applications. A fact has kind, text, danger, grave, applications. An application has name, namespace, stage, kind,
-// partial, unchanged (objects), findings and objects; an object has id {group, kind, namespace, name}, kind, source {file, line,
+// partial, unchanged (objects), from and to (clusters, when it moves), findings and objects; an object has id {group, kind, namespace, name}, kind, source {file, line,
 // via}, fields [{path, kind, before, after}], base and head. Absent values are left out. Keys are only ever added.
 package diff

@@ -120,10 +120,12 @@ type collector struct {
 	told  []told
 }
 
-// appFacts returns the facts of an application, the most important first.
-func appFacts(app AppChange) []Fact {
+// appFacts returns the facts of an application, the most important first. whole also has what does not change.
+func appFacts(app AppChange, whole App) []Fact {
 	c := collector{app: app.Name}
 	c.findings(app.Findings)
+	c.moved(app)
+	c.lacking(lacks(whole))
 	switch app.Kind {
 	case Added:
 		c.add(FactApplication, sentence("new application, with ", "", count(len(app.Objects), "object")))
@@ -141,6 +143,7 @@ func appFacts(app AppChange) []Fact {
 			c.changed(o)
 		}
 	}
+	c.stale(app.Objects, reads(whole.Head))
 	c.tell()
 	sortFacts(c.facts)
 	return c.facts
@@ -154,6 +157,14 @@ func (c *collector) add(kind FactKind, parts []Part) {
 func (c *collector) danger(kind FactKind, parts []Part) {
 	c.add(kind, parts)
 	c.facts[len(c.facts)-1].Danger = true
+}
+
+// moved is about an application that gets another cluster: Argo CD forgets what runs on the old one and never prunes it.
+func (c *collector) moved(app AppChange) {
+	if app.moves() {
+		c.danger(FactApplication, sentence("moves from cluster ", app.From, " to ", app.To, ": everything is deployed anew there, and what runs on the old cluster stays there until somebody deletes it"))
+		c.facts[len(c.facts)-1].Grave = true
+	}
 }
 
 func (c *collector) findings(findings []Finding) {

@@ -38,6 +38,8 @@ type jsonApp struct {
 	Kind      Kind          `json:"kind"`
 	Partial   bool          `json:"partial,omitempty"`
 	Unchanged int           `json:"unchanged"`
+	From      string        `json:"from,omitempty"`
+	To        string        `json:"to,omitempty"`
 	Findings  []jsonFinding `json:"findings,omitempty"`
 	Objects   []jsonObject  `json:"objects"`
 }
@@ -100,7 +102,7 @@ func JSON(r Report) ([]byte, error) {
 func jsonAppOf(app AppChange) jsonApp {
 	out := jsonApp{
 		Name: app.Name, Namespace: app.Namespace, Stage: app.Stage, Kind: app.Kind, Partial: app.Partial, Unchanged: app.Unchanged,
-		Objects: []jsonObject{},
+		From: app.From, To: app.To, Objects: []jsonObject{},
 	}
 	for _, f := range app.Findings {
 		out.Findings = append(out.Findings, jsonFinding(f))

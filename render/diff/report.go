@@ -45,6 +45,9 @@ type App struct {
 	HeadMissing bool // the application does not exist at head: it is removed
 	Partial     bool // head is not rendered in full: what it deploys beyond Head is not known
 
+	// The clusters that it deploys to, "" when unknown.
+	BaseCluster, HeadCluster string
+
 	Findings []Finding // about head
 }
 
@@ -66,6 +69,9 @@ type AppChange struct {
 	Findings  []Finding
 	Partial   bool // it is not rendered in full: there may be more that changes
 	Unchanged int  // objects that stay as they are
+
+	// From and To are the clusters of an application that moves to another one; what it deploys may be the same there.
+	From, To string
 }
 
 // ObjectChange is what changes in one object.
@@ -103,8 +109,10 @@ func (r Report) Counts() (added, changed, removed int) {
 	return added, changed, removed
 }
 
-// Empty reports whether the application deploys the same at base and head.
-func (a AppChange) Empty() bool { return len(a.Objects) == 0 && a.Kind == Changed }
+// Empty reports whether the application deploys the same to the same cluster at base and head.
+func (a AppChange) Empty() bool { return len(a.Objects) == 0 && a.Kind == Changed && !a.moves() }
+
+func (a AppChange) moves() bool { return a.From != a.To }
 
 // Counts returns how many objects of the application are added, changed and removed.
 func (a AppChange) Counts() (added, changed, removed int) {
@@ -157,7 +165,10 @@ func compareApp(app App) AppChange {
 			change.Unchanged++
 		}
 	}
-	change.Facts = appFacts(change)
+	if base, head := app.BaseCluster, app.HeadCluster; change.Kind == Changed && base != "" && head != "" && base != head {
+		change.From, change.To = Mask(base), Mask(head)
+	}
+	change.Facts = appFacts(change, app)
 	return change
 }
 

@@ -138,13 +138,19 @@ func headline(r Report) string {
 		}
 		return "No change in the cluster: " + count(r.Unchanged, "application") + " " + verb(r.Unchanged, "deploys", "deploy") + " the same as before."
 	}
-	changing := 0
+	changing, moving := 0, 0
 	for _, app := range r.Apps {
 		if !app.Empty() {
 			changing++
 		}
+		if app.moves() {
+			moving++
+		}
 	}
 	text := count(changing, "application") + " " + verb(changing, "changes", "change") + ": " + tally(r.Counts())
+	if moving > 0 {
+		text += "; " + count(moving, "application") + " " + verb(moving, "moves", "move") + " to another cluster"
+	}
 	if r.Unchanged > 0 {
 		text += "; " + count(r.Unchanged, "application") + " " + verb(r.Unchanged, "stays as it is", "stay as they are")
 	}
@@ -171,6 +177,9 @@ func tally(added, changed, removed int) string {
 // summary says what happens to an application.
 func summary(app AppChange) string {
 	text := tally(app.Counts())
+	if app.moves() {
+		text = "moves to another cluster, " + text
+	}
 	switch {
 	case app.Empty() && app.Partial:
 		return "no change seen, not rendered in full"
