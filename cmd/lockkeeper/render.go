@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
-	"sigs.k8s.io/yaml"
 
 	"github.com/lockkeeper/lockkeeper/ci"
+	"github.com/lockkeeper/lockkeeper/internal/yamltext"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/render"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
@@ -195,7 +195,7 @@ func (o *renderOptions) print(w io.Writer, results []render.Result) error {
 func printYAML(w io.Writer, result render.Result) error {
 	var b bytes.Buffer
 	for _, o := range applyOrder(result) {
-		data, err := yaml.Marshal(o.Fields)
+		data, err := yamltext.Marshal(o.Fields)
 		if err != nil {
 			return fmt.Errorf("%s: %w", o.ID(), err)
 		}

@@ -20,6 +20,7 @@ const module = "github.com/lockkeeper/lockkeeper/"
 // edits are the packages that change files, for promotion steps and what runs them.
 var edits = []string{
 	"internal/chartedit", "internal/jsonedit", "internal/keypath", "internal/kustomizeedit", "internal/tomledit", "internal/yamledit", "internal/yamlmerge",
+	"internal/yamltext",
 }
 
 // rules says which of our packages a package may depend on, directly or not. The first rule whose prefix fits counts; a
@@ -29,14 +30,14 @@ var rules = []struct {
 	allow []string
 }{
 	{"promote", nil},
-	{"promote/expr", []string{"promote", "internal/secret"}},
-	{"promote/kargo", []string{"promote", "promote/expr", "internal/manifest", "internal/nearest", "internal/secret"}},
+	{"promote/expr", []string{"promote", "internal/secret", "internal/yamltext"}},
+	{"promote/kargo", []string{"promote", "promote/expr", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamltext"}},
 	{"promote/imageupdater", []string{"promote", "internal/manifest", "internal/nearest"}},
-	{"promote/discover", []string{"promote", "promote/expr", "internal/git", "internal/nearest", "internal/secret"}},
+	{"promote/discover", []string{"promote", "promote/expr", "internal/git", "internal/nearest", "internal/secret", "internal/yamltext"}},
 	{"promote/discover/", []string{"promote", "promote/discover"}},
 	{"promote/step", append([]string{"promote", "promote/expr", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
 	{"promote/drift", []string{"internal/manifest", "internal/nearest", "render/diff", "render/object"}},
-	{"promote/ledger", []string{"promote", "internal/git", "internal/secret"}},
+	{"promote/ledger", []string{"promote", "internal/git", "internal/secret", "internal/yamltext"}},
 	{"promote/reconcile", append([]string{"promote/", "promote", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
 	{"render", []string{"render/", "internal/manifest", "internal/nearest"}},
 	{"render/", []string{"render/", "internal/manifest", "internal/nearest"}},
@@ -49,6 +50,7 @@ var rules = []struct {
 	{"internal/nearest", nil},
 	{"internal/oci", nil},
 	{"internal/outbound", nil},
+	{"internal/yamltext", nil},
 	{"internal/keypath", []string{"internal/nearest"}},
 	{"internal/jsonedit", []string{"internal/keypath", "internal/nearest"}},
 	{"internal/tomledit", []string{"internal/keypath", "internal/nearest"}},
@@ -56,7 +58,7 @@ var rules = []struct {
 	{"internal/yamlmerge", []string{"internal/keypath", "internal/nearest", "internal/yamledit"}},
 	{"internal/registryhook", []string{"internal/secret"}},
 	{"internal/kustomizeedit", []string{"internal/keypath", "internal/nearest", "internal/yamledit"}},
-	{"internal/chartedit", []string{"internal/keypath", "internal/nearest", "internal/yamledit"}},
+	{"internal/chartedit", []string{"internal/keypath", "internal/nearest", "internal/yamledit", "internal/yamltext"}},
 	{"internal/contract", nil},
 	{"internal/contract/", []string{"internal/contract"}},
 	{"internal/argocd", []string{"promote", "internal/secret"}},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/internal/nearest"
 	"github.com/lockkeeper/lockkeeper/internal/yamledit"
+	"github.com/lockkeeper/lockkeeper/internal/yamltext"
 )
 
 // ErrNoDependency is matched by the error about a dependency that the chart does not have.
@@ -138,7 +139,7 @@ func Lock(chartYAML []byte, resolved []Dependency, generated time.Time) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	return yaml.Marshal(made)
+	return yamltext.Marshal(made)
 }
 
 func newLock(wanted []declared, resolved []Dependency, generated time.Time) (lock, error) {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lockkeeper/lockkeeper/internal/yamledit"
+	"github.com/lockkeeper/lockkeeper/internal/yamltext"
 )
 
 // ErrUnresolved is matched by the error about a dependency of which nothing here knows the version: Chart.yaml gives a range
@@ -45,7 +46,7 @@ func Relock(chartYAML, lockYAML []byte, generated time.Time) ([]byte, error) {
 	if fresh.Digest == old.Digest && slices.EqualFunc(fresh.Dependencies, old.Dependencies, same) {
 		return lockYAML, nil
 	}
-	return yaml.Marshal(fresh)
+	return yamltext.Marshal(fresh)
 }
 
 // resolve finds the version of a dependency, in the first entry of the lock for it, which is taken out, or in Chart.yaml.

@@ -10,7 +10,8 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 	"github.com/expr-lang/expr/builtin"
-	"sigs.k8s.io/yaml"
+
+	"github.com/lockkeeper/lockkeeper/internal/yamltext"
 )
 
 // function is a function of the language with its overloads, written as expr-lang wants them: new(func(…) …).
@@ -93,7 +94,7 @@ func unsafeQuote(args ...any) (any, error) {
 }
 
 func asYAML(args ...any) (any, error) {
-	b, err := yaml.Marshal(args[0])
+	b, err := yamltext.Marshal(args[0])
 	if err != nil {
 		return nil, fmt.Errorf("asYAML of %s: %w", describe(args[0]), err)
 	}

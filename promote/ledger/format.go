@@ -36,6 +36,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/lockkeeper/lockkeeper/internal/yamltext"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -106,7 +107,7 @@ func Print(record Record) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := yaml.Marshal(record)
+	body, err := yamltext.Marshal(record)
 	if err != nil {
 		return nil, fmt.Errorf("print %s: %w", kind, err)
 	}

@@ -37,7 +37,7 @@ func TestPrintAndParseAreInverse(t *testing.T) {
 		"freight":      freight(),
 		"promotion":    promotion(),
 		"verification": promote.Verification{Stage: stage, Freight: freight().ID, Promotion: "p", Commit: "c", VerifiedAt: at},
-		"hold":         promote.Hold{Stage: stage, By: "ann", Reason: "1.10: do not\nship", At: at},
+		"hold":         promote.Hold{Stage: stage, By: "ann", Reason: "1.10: do not\nship\x7f", At: at},
 		"auto hold":    promote.Hold{Stage: stage, Warehouse: "frontend-dev-image", By: "ann", At: at},
 		"approval":     promote.Approval{Key: "change-1-comment-3", Stage: stage, Freight: freight().ID, By: "ann", At: at},
 		"rejection":    promote.Rejection{Project: "develop", Freight: freight().ID, By: "ann", Reason: "crashes", At: at},
@@ -47,7 +47,7 @@ func TestPrintAndParseAreInverse(t *testing.T) {
 		},
 		"freight of everything": promote.NewFreight("develop", "all", promote.Artifacts{
 			Images:  []promote.Image{{RepoURL: "a/b", Tag: "1", Digest: "sha256:aa", CreatedAt: at, Annotations: map[string]string{"a": "b"}}},
-			Commits: []promote.GitCommit{{RepoURL: "https://x/y", ID: "c", Branch: "main", Message: "m", CreatedAt: at}},
+			Commits: []promote.GitCommit{{RepoURL: "https://x/y", ID: "c", Branch: "main", Message: "\ufeffm\u0085\u0081", CreatedAt: at}},
 			Charts:  []promote.Chart{{RepoURL: "oci://x/y", Version: "1.0.0"}},
 		}, at),
 		"request": promote.Request{Key: "change-1-comment-2", Stage: stage, Freight: freight().ID, By: "ann", At: at},
