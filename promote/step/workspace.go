@@ -58,7 +58,7 @@ const (
 
 // clean makes a path of a step's config relative to the workspace. Paths that leave it are refused.
 func clean(name string) (string, error) {
-	cleaned := path.Clean(strings.TrimPrefix(name, "./"))
+	cleaned := path.Clean(name)
 	switch {
 	case name == "":
 		return "", errors.New("path is empty")

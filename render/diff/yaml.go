@@ -118,7 +118,7 @@ func blockStyle(s string) string {
 }
 
 // resolved matches texts that a YAML parser takes for something else than text; numbers are recognised by parsing.
-var resolved = regexp.MustCompile(`^(?i:null|~|true|false|yes|no|on|off|y|n|\.inf|[-+]\.inf|\.nan|[-+0-9:._]+|0[xo][0-9a-f_]+|\d{4}-\d\d?-\d\d?([ t].*)?|<<|=)$`)
+var resolved = regexp.MustCompile(`^(?i:null|~|true|false|yes|no|on|off|y|n|\.inf|[-+]\.inf|\.nan|[-+0-9:._]+|[-+]?0[xob][0-9a-f_]+|\d{4}-\d\d?-\d\d?([ t].*)?|<<|=)$`)
 
 // scalarText prints one plain value on one line, quoted where the bare text would be read as something else.
 func scalarText(v any) string {
