@@ -47,20 +47,23 @@ func TestFanOut(t *testing.T) {
 	}
 }
 
+// firstWave is what is decided when nothing is under way.
+const firstWave = "do    propose 1.0.1 for shop/dev.c1: newest available, and the policy promotes automatically\n" +
+	"do    propose 1.0.1 for shop/dev.c2: newest available, and the policy promotes automatically\n" +
+	"wait  shop/dev.c1: 1.0.1 is being proposed: newest available, and the policy promotes automatically\n" +
+	"wait  shop/dev.c2: 1.0.1 is being proposed: newest available, and the policy promotes automatically\n" +
+	"wait  shop/dev.c3: 1.0.1 waits its turn: this wave has its 2 targets\n" +
+	"wait  shop/dev.c4: 1.0.1 waits its turn: this wave has its 2 targets\n" +
+	"wait  shop/dev.c5: 1.0.1 waits its turn: this wave has its 2 targets\n" +
+	"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2; not yet verified in dev.c3; not yet verified in dev.c4; and 1 more\n"
+
 func TestDecideInWaves(t *testing.T) {
 	late := func(p *Promotion) { succeeded(p); p.FinishedAt = now.Add(-time.Minute) }
 	decides(t, []situation{
 		{
 			name:  "a wave takes as many targets as it may",
 			state: known(recorded("1.0.1"), clusters),
-			want: "do    propose 1.0.1 for shop/dev.c1: newest available, and the policy promotes automatically\n" +
-				"do    propose 1.0.1 for shop/dev.c2: newest available, and the policy promotes automatically\n" +
-				"wait  shop/dev.c1: 1.0.1 is being proposed: newest available, and the policy promotes automatically\n" +
-				"wait  shop/dev.c2: 1.0.1 is being proposed: newest available, and the policy promotes automatically\n" +
-				"wait  shop/dev.c3: 1.0.1 waits its turn: this wave has its 2 targets\n" +
-				"wait  shop/dev.c4: 1.0.1 waits its turn: this wave has its 2 targets\n" +
-				"wait  shop/dev.c5: 1.0.1 waits its turn: this wave has its 2 targets\n" +
-				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2; not yet verified in dev.c3; not yet verified in dev.c4; and 1 more\n",
+			want:  firstWave,
 		},
 		{
 			name:  "the next wave waits until the first is over",
@@ -99,14 +102,7 @@ func TestDecideInWaves(t *testing.T) {
 		{
 			name:  "what was superseded ends no wave, so that nothing pauses for it",
 			state: known(recorded("1.0.1"), clusters, promoted(promotion(cluster("c1"), 1, "1.0.0", aborted, func(p *Promotion) { p.FinishedAt = now }))),
-			want: "do    propose 1.0.1 for shop/dev.c1: newest available, and the policy promotes automatically\n" +
-				"do    propose 1.0.1 for shop/dev.c2: newest available, and the policy promotes automatically\n" +
-				"wait  shop/dev.c1: 1.0.1 is being proposed: newest available, and the policy promotes automatically\n" +
-				"wait  shop/dev.c2: 1.0.1 is being proposed: newest available, and the policy promotes automatically\n" +
-				"wait  shop/dev.c3: 1.0.1 waits its turn: this wave has its 2 targets\n" +
-				"wait  shop/dev.c4: 1.0.1 waits its turn: this wave has its 2 targets\n" +
-				"wait  shop/dev.c5: 1.0.1 waits its turn: this wave has its 2 targets\n" +
-				"wait  shop/prod: 1.0.1 is not yet verified in dev.c1; not yet verified in dev.c2; not yet verified in dev.c3; not yet verified in dev.c4; and 1 more\n",
+			want:  firstWave,
 		},
 		{
 			name:  "a failure stops the waves",

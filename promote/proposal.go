@@ -58,6 +58,16 @@ func (s *stageDecision) expired(active Promotion) bool {
 	return !active.Until.After(s.state.Now)
 }
 
+// overdue leaves it to the steps what becomes of a change that was not merged in time. Without its change they cannot go on.
+func (s *stageDecision) overdue(active Promotion, freight Freight, found bool) {
+	if !found {
+		s.fail(active, freight, "its change was not merged by "+stamp(active.Until)+", as long as retry.timeout of the step that waits for it allows")
+		return
+	}
+	s.say(Wait, "%s was not merged for as long as its steps wait", active.label(freight))
+	s.do(Advance{Promotion: active, Reason: "a step waited for the merge as long as its retry.timeout allows"})
+}
+
 // strays reports whether somebody pointed the change at another branch.
 func strays(p Promotion, c Change) bool {
 	return c.Target != "" && p.Target != "" && c.Target != p.Target
@@ -69,11 +79,8 @@ func (s *stageDecision) underway(active Promotion, freight Freight, change Chang
 	outdated := s.outdated(active, found)
 	why, unmade := s.state.Unmade[ProposalKey(s.ref, freight.ID)]
 	switch {
-	case s.expired(active) && found:
-		s.say(Wait, "%s was not merged for as long as its steps wait", active.label(freight))
-		s.do(Advance{Promotion: active, Reason: "a step waited for the merge as long as its retry.timeout allows"})
 	case s.expired(active):
-		s.fail(active, freight, "its change was not merged by "+stamp(active.Until)+", as long as retry.timeout of the step that waits for it allows")
+		s.overdue(active, freight, found)
 	case paused == "" && s.superseded(active, freight):
 	case paused == "" && !unmade && outdated != "":
 		s.again(active, freight, change, outdated)

@@ -44,8 +44,20 @@ const afterwards = `
 
 // site counts what it is asked.
 type site struct {
+	url   string
 	mu    sync.Mutex
 	asked []string
+}
+
+// visit lets tasks reach a site.
+func (b *bed) visit() *site {
+	visited := &site{}
+	server := httptest.NewServer(visited)
+	b.t.Cleanup(server.Close)
+	visited.url = server.URL
+	b.reach = step.World{HTTP: func(step.HTTPOptions) *http.Client { return server.Client() }}
+	b.loop = b.newLoop(b.wire)
+	return visited
 }
 
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -67,14 +79,10 @@ func TestATaskGoesOnOutsideOfTheRepository(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	b.adopt()
-	visited := &site{}
-	server := httptest.NewServer(visited)
-	defer server.Close()
-	b.reach = step.World{HTTP: func(step.HTTPOptions) *http.Client { return server.Client() }}
-	b.loop = b.newLoop(b.wire)
+	visited := b.visit()
 	const applications = "argo-applications/develop-applicationset.yaml"
 	const task = "kargo/promotion-task.yaml"
-	more := strings.NewReplacer("URL", server.URL, "worldPerson", worldPerson).Replace(afterwards)
+	more := strings.NewReplacer("URL", visited.url, "worldPerson", worldPerson).Replace(afterwards)
 	b.commit("main", map[string]string{
 		task:         strings.TrimRight(b.text("main", task), "\n") + more,
 		applications: strings.Replace(b.text("main", applications), "      annotations:\n", "      labels: {tier: develop}\n      annotations:\n", 1),
@@ -135,14 +143,10 @@ func TestAMergeThatTookTooLongIsForTheTaskToHandle(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	b.adopt()
-	visited := &site{}
-	server := httptest.NewServer(visited)
-	defer server.Close()
-	b.reach = step.World{HTTP: func(step.HTTPOptions) *http.Client { return server.Client() }}
-	b.loop = b.newLoop(b.wire)
+	visited := b.visit()
 	task := b.text("main", "kargo/promotion-task.yaml")
 	patient := toTheLetter + "      retry: {timeout: 1h}\n    - uses: http\n      if: ${{ failure() }}\n" +
-		"      config: {url: " + server.URL + "/late, method: POST}\n"
+		"      config: {url: " + visited.url + "/late, method: POST}\n"
 	own := strings.Replace(task, "    - uses: git-push\n      config:\n        path: ./repo\n", patient, 1)
 	own = strings.Replace(own, "task.outputs['commit'].commit }}", "task.outputs['wait-for-pr'].commit }}", 1)
 	b.commit("main", map[string]string{"kargo/promotion-task.yaml": own})

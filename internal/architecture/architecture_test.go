@@ -20,8 +20,10 @@ const module = "github.com/lockkeeper/lockkeeper/"
 // edits are the packages that change files, for promotion steps and what runs them.
 var edits = []string{
 	"internal/chartedit", "internal/jsonedit", "internal/keypath", "internal/kustomizeedit", "internal/tomledit", "internal/yamledit", "internal/yamlmerge",
-	"internal/yamltext",
 }
+
+// texts are the packages that write values out.
+var texts = []string{"internal/jsontext", "internal/yamltext"}
 
 // rules says which of our packages a package may depend on, directly or not. The first rule whose prefix fits counts; a
 // package without a rule fails the test, so that nobody forgets one.
@@ -35,12 +37,12 @@ var rules = []struct {
 	{"promote/imageupdater", []string{"promote", "internal/manifest", "internal/nearest"}},
 	{"promote/discover", []string{"promote", "promote/expr", "internal/git", "internal/nearest", "internal/secret", "internal/yamltext"}},
 	{"promote/discover/", []string{"promote", "promote/discover"}},
-	{"promote/step", append([]string{"promote", "promote/expr", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
-	{"promote/drift", []string{"internal/manifest", "internal/nearest", "render/diff", "render/object"}},
+	{"promote/step", slices.Concat([]string{"promote", "promote/expr", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits, texts)},
+	{"promote/drift", []string{"internal/jsontext", "internal/manifest", "internal/nearest", "render/diff", "render/object"}},
 	{"promote/ledger", []string{"promote", "internal/git", "internal/secret", "internal/yamltext"}},
-	{"promote/reconcile", append([]string{"promote/", "promote", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
-	{"render", []string{"render/", "internal/manifest", "internal/nearest"}},
-	{"render/", []string{"render/", "internal/manifest", "internal/nearest"}},
+	{"promote/reconcile", slices.Concat([]string{"promote/", "promote", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits, texts)},
+	{"render", []string{"render/", "internal/jsontext", "internal/manifest", "internal/nearest"}},
+	{"render/", []string{"render/", "internal/jsontext", "internal/manifest", "internal/nearest"}},
 	{"internal/secret", nil},
 	{"internal/git", []string{"internal/secret"}},
 	{"internal/git/", []string{"internal/git", "internal/git/", "internal/nearest", "internal/secret"}},
@@ -50,6 +52,7 @@ var rules = []struct {
 	{"internal/nearest", nil},
 	{"internal/oci", nil},
 	{"internal/outbound", nil},
+	{"internal/jsontext", nil},
 	{"internal/yamltext", nil},
 	{"internal/keypath", []string{"internal/nearest"}},
 	{"internal/jsonedit", []string{"internal/keypath", "internal/nearest"}},
@@ -68,8 +71,8 @@ var rules = []struct {
 	{"internal/forge/devforge", []string{"promote", "internal/git/githttp"}},
 	{"internal/architecture", nil},
 	{"examples", nil},
-	{"bot", append([]string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
-	{"ci", append([]string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits...)},
+	{"bot", slices.Concat([]string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits, texts)},
+	{"ci", slices.Concat([]string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits, texts)},
 	{"cmd/", []string{""}},
 }
 

@@ -1,10 +1,7 @@
 package drift
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-
+	"github.com/lockkeeper/lockkeeper/internal/jsontext"
 	"github.com/lockkeeper/lockkeeper/render/diff"
 )
 
@@ -59,14 +56,7 @@ func JSON(r Report) ([]byte, error) {
 	for _, p := range r.Problems {
 		out.Problems = append(out.Problems, jsonProblem(p))
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(out); err != nil {
-		return nil, fmt.Errorf("encode report: %w", err)
-	}
-	return b.Bytes(), nil
+	return jsontext.Indented(out)
 }
 
 func jsonPairOf(pair Pair) jsonPair {

@@ -1,10 +1,7 @@
 package diff
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-
+	"github.com/lockkeeper/lockkeeper/internal/jsontext"
 	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
@@ -89,14 +86,7 @@ func JSON(r Report) ([]byte, error) {
 	for _, app := range r.Apps {
 		out.Applications = append(out.Applications, jsonAppOf(app))
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(out); err != nil {
-		return nil, fmt.Errorf("encode report: %w", err)
-	}
-	return b.Bytes(), nil
+	return jsontext.Indented(out)
 }
 
 func jsonAppOf(app AppChange) jsonApp {

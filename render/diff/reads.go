@@ -16,8 +16,9 @@ type read struct {
 
 // lack is a read that will find nothing.
 type lack struct {
-	read
-	removed bool // the object itself goes; otherwise only the key is missing
+	workload, config object.ID
+	key              string // that is missing
+	removed          bool   // the object itself goes
 }
 
 // lacks returns the reads of an application that will find nothing at head and did find something, or were not there, at base.
@@ -35,12 +36,19 @@ func lacks(app App) []lack {
 	for _, r := range reads(app.Head) {
 		config, deployed := head[r.config]
 		_, was := base[r.config]
+		found := lack{workload: r.workload, config: r.config}
 		switch {
 		case !deployed && was:
-			out = append(out, lack{r, true})
+			found.removed = true
 		case !deployed || r.key == "" || config == nil || config[r.key]:
-		case !before[r] || base[r.config] == nil || base[r.config][r.key]:
-			out = append(out, lack{read: r})
+			continue
+		case before[r] && base[r.config] != nil && !base[r.config][r.key]:
+			continue // it was missing before
+		default:
+			found.key = r.key
+		}
+		if !slices.Contains(out, found) { // it may be read in several ways
+			out = append(out, found)
 		}
 	}
 	return out
@@ -189,20 +197,11 @@ func items(v any, key string) []any {
 func (c *collector) lacking(all []lack) {
 	for _, l := range all {
 		if l.removed {
-			c.once(true, sentence("", name(l.workload), " reads ", name(l.config), ", which is removed: its pods do not start without it"))
+			c.danger(FactConfig, sentence("", name(l.workload), " reads ", name(l.config), ", which is removed: its pods do not start without it"))
 		} else {
-			c.once(true, sentence("", name(l.workload), " reads the key ", Mask(l.key), " of ", name(l.config), ", which does not have it: its pods do not start"))
+			c.danger(FactConfig, sentence("", name(l.workload), " reads the key ", Mask(l.key), " of ", name(l.config), ", which does not have it: its pods do not start"))
 		}
 	}
-}
-
-// once adds a fact about configuration unless it was told already: a value may be read in several ways.
-func (c *collector) once(danger bool, parts []Part) {
-	if slices.ContainsFunc(c.facts, func(f Fact) bool { return f.Kind == FactConfig && slices.Equal(f.Parts, parts) }) {
-		return
-	}
-	c.add(FactConfig, parts)
-	c.facts[len(c.facts)-1].Danger = danger
 }
 
 // stale tells of pods that go on with old values: what they read once has changed, and nothing restarts them.
@@ -213,13 +212,16 @@ func (c *collector) stale(objects []ObjectChange, all []read) {
 			changed[o.ID] = o
 		}
 	}
+	said := map[read]bool{}
 	for _, r := range all {
+		pair := read{workload: r.workload, config: r.config}
 		config, differs := changed[r.config]
 		workload, touched := changed[r.workload]
-		if !r.once || !differs || r.workload.Kind == "Job" || r.workload.Kind == "CronJob" || touched && workload.restarts() || !config.touches(r.key) {
+		if !r.once || !differs || r.workload.Kind == "Job" || r.workload.Kind == "CronJob" || touched && workload.restarts() || !config.touches(r.key) || said[pair] {
 			continue
 		}
-		c.once(false, sentence("", name(r.workload), " reads ", name(r.config), " only when it starts: its pods keep the old values until they are restarted"))
+		said[pair] = true
+		c.add(FactConfig, sentence("", name(r.workload), " reads ", name(r.config), " only when it starts: its pods keep the old values until they are restarted"))
 	}
 }
 
