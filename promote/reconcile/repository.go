@@ -26,6 +26,7 @@ type snapshot struct {
 	findings  []promote.Finding
 	set       render.Set
 }
+
 // snapshot reads the default branch, unless it has not moved.
 func (r *Reconciler) snapshot(ctx context.Context, refs git.Refs) (*snapshot, error) {
 	branch := r.branch(refs)
