@@ -62,7 +62,7 @@ func TestAgainstCommandLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, app := range set.Applications {
-			ours := renderSources(t.Context(), repo, app)
+			ours := renderSources(t.Context(), repo, app, capabilities{})
 			if ours.failed || ours.partial || len(ours.random) > 0 {
 				continue // what the programs would need the network for, refuse or invent
 			}

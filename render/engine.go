@@ -111,7 +111,7 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 	if err != nil {
 		return Set{}, fmt.Errorf("find definitions: %w", err)
 	}
-	var set Set
+	set := Set{clusters: opts.Clusters}
 	set.Applications, set.Findings, err = argocd.Applications(ctx, argocd.Input{
 		Tree: repo.Tree, Files: appFiles, RepoURLs: repo.URLs, Revision: repo.Revision, Clusters: opts.Clusters, Memory: e.made,
 	})
@@ -198,11 +198,12 @@ func (r *rendering) run(ctx context.Context) Result {
 
 // source renders the sources, or remembers having done so.
 func (r *rendering) source(ctx context.Context) sourceOutput {
-	key := sourceKey(r.repo, r.app, r.set.borders)
+	cluster := capabilitiesOf(r.app, r.set.clusters)
+	key := sourceKey(r.repo, r.app, r.set.borders, cluster)
 	if known, ok := r.engine.sources.Get(key); ok {
 		return known
 	}
-	out := renderSources(ctx, r.repo, r.app)
+	out := renderSources(ctx, r.repo, r.app, cluster)
 	out.key = key
 	if ctx.Err() == nil {
 		r.engine.sources.Put(key, out, 1)

@@ -32,11 +32,13 @@ type chartSource struct {
 	s    argocd.Source
 	dir  string // of the chart
 
+	cluster capabilities
+
 	beside map[string]string // folders of charts that dependencies name as file://, by where Helm has them
 }
 
-func renderHelm(ctx context.Context, repo Repository, tree *reading, app argocd.Application, s argocd.Source) sourceOutput {
-	r := &chartSource{ctx: ctx, repo: repo, tree: tree, app: app, s: s, dir: path.Clean(s.Path)}
+func renderHelm(ctx context.Context, repo Repository, tree *reading, app argocd.Application, s argocd.Source, cluster capabilities) sourceOutput {
+	r := &chartSource{ctx: ctx, repo: repo, tree: tree, app: app, s: s, dir: path.Clean(s.Path), cluster: cluster}
 	req, err := r.request()
 	if err != nil {
 		return unrendered("invalid-source", err)
@@ -72,9 +74,9 @@ func (r *chartSource) request() (helm.Request, error) {
 	}
 	req := helm.Request{
 		ReleaseName: cmp.Or(options.ReleaseName, r.app.Name), Namespace: cmp.Or(options.Namespace, r.app.Destination.Namespace),
-		KubeVersion: options.KubeVersion, APIVersions: options.APIVersions,
 		IncludeCRDs: !options.SkipCRDs, SkipTests: options.SkipTests, SkipSchema: options.SkipSchemaValidation,
 	}
+	req.KubeVersion, req.APIVersions = r.cluster.or(options.KubeVersion, options.APIVersions)
 	if err := prefetchFolder(r.ctx, r.repo.Tree, r.dir); err != nil {
 		return req, err
 	}

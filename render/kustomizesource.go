@@ -16,7 +16,7 @@ import (
 )
 
 // renderKustomize builds a kustomization with what the Application changes in it, as Argo CD does (util/kustomize).
-func renderKustomize(ctx context.Context, tree *reading, app argocd.Application, s argocd.Source) sourceOutput {
+func renderKustomize(ctx context.Context, tree *reading, app argocd.Application, s argocd.Source, cluster capabilities) sourceOutput {
 	options, err := s.KustomizeOptions()
 	if err != nil {
 		return unrendered("invalid-source", err)
@@ -31,8 +31,8 @@ func renderKustomize(ctx context.Context, tree *reading, app argocd.Application,
 	}
 	req := kustomize.Request{
 		Files: tree, Dir: dir, Override: override,
-		Helm: kustomize.HelmOptions{KubeVersion: options.KubeVersion, APIVersions: options.APIVersions},
 	}
+	req.Helm.KubeVersion, req.Helm.APIVersions = cluster.or(options.KubeVersion, options.APIVersions)
 	return twice(func() sourceOutput { return build(ctx, req) })
 }
 

@@ -43,7 +43,7 @@ type Repository struct {
 type Options struct {
 	Applications []string         // files and folders with Applications and ApplicationSets; empty means everywhere
 	Definitions  []string         // files and folders with ResourceGraphDefinitions; empty means everywhere
-	Clusters     []argocd.Cluster // that Argo CD knows, for clusters generators; empty means that they are not known
+	Clusters     []argocd.Cluster // that Argo CD knows, for clusters generators and charts; empty means that they are not known
 	Base         *Options         // what counts for the base of a comparison; nil means the same
 }
 
@@ -57,6 +57,7 @@ type Set struct {
 	projects map[string]argocd.Project
 	key      string   // of all definitions
 	borders  *borders // of the tree that it was found in
+	clusters []argocd.Cluster
 }
 
 // Result is what one Application deploys.

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,9 +31,28 @@ type sourceOutput struct {
 	partial  bool     // one of the sources was not rendered
 }
 
+// capabilities are what charts may ask of the cluster that they are for.
+type capabilities struct {
+	kubeVersion string   // "" is unknown
+	apiVersions []string // besides Kubernetes' own
+}
+
+func capabilitiesOf(app argocd.Application, known []argocd.Cluster) capabilities {
+	cluster, _ := argocd.FindCluster(app.Destination, known)
+	return capabilities{cluster.KubernetesVersion, cluster.APIVersions}
+}
+
+// or returns what a source says itself, and these where it says nothing.
+func (c capabilities) or(kubeVersion string, apiVersions []string) (version string, versions []string) {
+	if len(apiVersions) == 0 {
+		apiVersions = c.apiVersions
+	}
+	return cmp.Or(kubeVersion, c.kubeVersion), apiVersions
+}
+
 // sourceKey is equal for Applications that say the same and whose folders, and what they lead to, hold the same.
-func sourceKey(repo Repository, app argocd.Application, b *borders) string {
-	parts := []string{applicationKey(app), strings.Join(repo.URLs, "\n"), repo.Revision}
+func sourceKey(repo Repository, app argocd.Application, b *borders, cluster capabilities) string {
+	parts := []string{applicationKey(app), strings.Join(repo.URLs, "\n"), repo.Revision, fmt.Sprintf("%q", cluster)}
 	for _, s := range app.Sources {
 		if s.Chart != "" || !argocd.Ours(s.RepoURL, repo.URLs) {
 			continue
@@ -89,10 +109,10 @@ func contentSum(tree fs.FS, name string) (string, error) {
 }
 
 // renderSources renders every source in order. One that fails fails the Application, as in Argo CD.
-func renderSources(ctx context.Context, repo Repository, app argocd.Application) sourceOutput {
+func renderSources(ctx context.Context, repo Repository, app argocd.Application, cluster capabilities) sourceOutput {
 	var out sourceOutput
 	for _, s := range app.Sources {
-		out.add(renderSource(ctx, repo, app, s))
+		out.add(renderSource(ctx, repo, app, s, cluster))
 	}
 	if out.failed {
 		out.objects = nil
@@ -116,7 +136,7 @@ func without(code, message, remedy string) sourceOutput {
 	return sourceOutput{findings: []Finding{{Severity: finding.Warning, Code: code, Message: message, Remedy: remedy}}, partial: true}
 }
 
-func renderSource(ctx context.Context, repo Repository, app argocd.Application, s argocd.Source) sourceOutput {
+func renderSource(ctx context.Context, repo Repository, app argocd.Application, s argocd.Source, cluster capabilities) sourceOutput {
 	switch {
 	case s.Chart != "":
 		return without("not-rendered-offline", fmt.Sprintf("Helm chart %q of %s cannot be rendered offline yet: what it deploys is not shown", s.Chart, s.RepoURL), "")
@@ -141,9 +161,9 @@ func renderSource(ctx context.Context, repo Repository, app argocd.Application, 
 	case plainDirectory:
 		out.add(renderDirectory(ctx, repo.Tree, s))
 	case helmChart:
-		out.add(renderHelm(ctx, repo, tree, app, s))
+		out.add(renderHelm(ctx, repo, tree, app, s, cluster))
 	case kustomization:
-		out.add(renderKustomize(ctx, tree, app, s))
+		out.add(renderKustomize(ctx, tree, app, s, cluster))
 	case plugin:
 		out.add(without("not-rendered-offline", fmt.Sprintf("%s is a %s, and plugins are not run: what it deploys is not shown", s.Path, kind), ""))
 	}

@@ -50,6 +50,10 @@ type ClusterSettings struct {
 	Labels map[string]string `json:"labels"`
 	// Annotations are those of its Secret.
 	Annotations map[string]string `json:"annotations"`
+	// KubernetesVersion is that of the cluster, such as "1.31": charts ask for it. Default: the newest that Lockkeeper knows.
+	KubernetesVersion string `json:"kubernetesVersion"`
+	// APIVersions is what the cluster serves besides Kubernetes' own, such as monitoring.coreos.com/v1: charts ask for it.
+	APIVersions []string `json:"apiVersions"`
 }
 
 // StageSettings is one entry of lockkeeper.yaml's stages.
@@ -140,9 +144,7 @@ func readSettings(tree fs.FS) (Settings, error) {
 		problems = append(problems, settings.checkStage(fmt.Sprintf("stages[%d].", i), stage)...)
 	}
 	for i, cluster := range settings.Clusters {
-		if cluster.Name == "" || cluster.Server == "" {
-			return Settings{}, fmt.Errorf("%s: clusters[%d] has no name or no server: write both, as Argo CD's Secret of the cluster has them", SettingsFile, i)
-		}
+		problems = append(problems, settings.checkCluster(fmt.Sprintf("clusters[%d]", i), cluster)...)
 	}
 	for i, target := range settings.Targets {
 		if err := settings.checkTarget(fmt.Sprintf("targets[%d]", i), target); err != nil {

@@ -44,6 +44,10 @@ func TestProblemsOfSettingsHaveAPlace(t *testing.T) {
 			`lockkeeper.yaml:2:11: error: targets[0]: project "develop" has no stage "web-pord"; did you mean "web-prod"? [targets]`,
 			`lockkeeper.yaml:3:11: error: targets[1]: there is no project "devlop"; did you mean "develop"? [targets]`,
 		}},
+		{"clusters that say too little, and a version that is none", "clusters:\n- name: eu\n- {name: us, server: https://us.example.com, kubernetesVersion: newest}\n", nil, []string{
+			`lockkeeper.yaml:2:3: error: clusters[0]: the cluster has no name or no server; write both, as Argo CD's Secret of the cluster has them [settings]`,
+			`lockkeeper.yaml:3:65: error: clusters[1].kubernetesVersion: "newest" is not a Kubernetes version; write one such as "1.34" [settings]`,
+		}},
 		{"two documents", "stages: []\n---\nstages: []\n", nil, []string{
 			`lockkeeper.yaml:3: error: expected one YAML document, found 2; put them together in one [settings]`,
 		}},

@@ -1,6 +1,7 @@
 package argocd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -18,6 +19,9 @@ type Cluster struct {
 	Project     string
 	Labels      map[string]string
 	Annotations map[string]string
+
+	KubernetesVersion string   // such as "1.31"; "" is unknown
+	APIVersions       []string // what it serves besides Kubernetes' own, such as "monitoring.coreos.com/v1"
 }
 
 // inCluster is the cluster that Argo CD itself runs in, which needs no Secret.
@@ -25,15 +29,20 @@ var inCluster = Cluster{Name: "in-cluster", Server: "https://kubernetes.default.
 
 // ClusterOf returns the cluster that a destination means: its server where that is known, else its name.
 func ClusterOf(d Destination, known []Cluster) string {
-	if d.Name == "" {
-		return d.Server
+	if c, ok := FindCluster(d, known); ok {
+		return c.Server
 	}
+	return cmp.Or(d.Name, d.Server)
+}
+
+// FindCluster returns what is known of the cluster that a destination means: by its name, else by its server.
+func FindCluster(d Destination, known []Cluster) (Cluster, bool) {
 	for _, c := range append(slices.Clone(known), inCluster) {
-		if c.Name == d.Name {
-			return c.Server
+		if d.Name != "" && c.Name == d.Name || d.Name == "" && c.Server == d.Server && d.Server != "" {
+			return c, true
 		}
 	}
-	return d.Name
+	return Cluster{}, false
 }
 
 type clustersSpec struct {
