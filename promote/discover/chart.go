@@ -118,6 +118,8 @@ func (e ChartExplanation) shown() string {
 type chartVersion struct {
 	text       string
 	deprecated bool
+	at         string // of its archive, as the index has it; "" in OCI registries
+	sum        string // SHA-256 of its archive, in bytes; "" when the index does not say
 }
 
 // versions lists what a repository has of a chart.

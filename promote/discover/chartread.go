@@ -3,10 +3,13 @@ package discover
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -77,8 +80,23 @@ func (b *beginning) Write(p []byte) (int, error) {
 
 // wholeEntry is what is wanted of a version in an index that is decoded.
 type wholeEntry struct {
-	Version    string `json:"version" yaml:"version"`
-	Deprecated bool   `json:"deprecated" yaml:"deprecated"`
+	Version    string   `json:"version" yaml:"version"`
+	Deprecated bool     `json:"deprecated" yaml:"deprecated"`
+	URLs       []string `json:"urls" yaml:"urls"`
+	Digest     string   `json:"digest" yaml:"digest"`
+}
+
+// version is what is kept of an entry.
+func (e wholeEntry) version() chartVersion {
+	const longest = 2000 // of an address
+	out := chartVersion{text: e.Version, deprecated: e.Deprecated}
+	if len(e.URLs) > 0 && len(e.URLs[0]) <= longest {
+		out.at = e.URLs[0]
+	}
+	if sum, err := hex.DecodeString(strings.TrimPrefix(e.Digest, "sha256:")); err == nil && len(sum) == sha256.Size {
+		out.sum = string(sum)
+	}
+	return out
 }
 
 func readWholeIndex(data []byte) (chartIndex, error) {
@@ -117,7 +135,7 @@ func (x chartIndex) add(name string, entry wholeEntry) error {
 	if len(name) > maxChartName || entry.Version == "" || len(entry.Version) > longest {
 		return nil
 	}
-	x[name] = append(x[name], chartVersion{text: entry.Version, deprecated: entry.Deprecated})
+	x[name] = append(x[name], entry.version())
 	if n := len(x[name]); n > maxChartVersions || n%1000 == 0 && x.count() > maxChartVersions {
 		return fmt.Errorf("the index has more than %d versions", maxChartVersions)
 	}

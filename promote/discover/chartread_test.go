@@ -1,9 +1,12 @@
 package discover
 
 import (
+	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,7 +17,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/yamltext"
 )
 
-// printed writes an index as lines "chart: versions", those that are deprecated with an exclamation mark.
+// printed writes an index as lines "chart: versions", those that are deprecated with an exclamation mark, and behind a version
+// where its archive is and, with a number sign, that its digest is known.
 func printed(index chartIndex) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(index)) {
@@ -23,6 +27,12 @@ func printed(index chartIndex) []string {
 			line += " " + v.text
 			if v.deprecated {
 				line += "!"
+			}
+			if v.at != "" {
+				line += "@" + v.at
+			}
+			if v.sum != "" {
+				line += "#" + hex.EncodeToString([]byte(v.sum[:2]))
 			}
 		}
 		out = append(out, line)
@@ -67,16 +77,22 @@ entries:
   empty: []
 generated: "2026-10-06T16:23:20.499543808-06:00"
 `,
-			want: []string{"alpine: 0.2.0! 0.1.0", "empty:", "nginx:"},
+			want: []string{"alpine: 0.2.0!@https://example.com/alpine-0.2.0.tgz#99c7 0.1.0", "empty:", "nginx:"},
 		},
 		{
 			name:  "lists that are indented, dashes on their own, quotes and another order",
 			index: "---\r\nentries:\r\n    'web':\r\n        -\r\n            version: '1.0.0'\r\n            name: web\r\n        - version: v2\r\n          name: web\r\n    \"api\":\r\n        - name: api\r\n          version: 1.10\r\napiVersion: v1\r\n",
 			want:  []string{"api: 1.10", "web: 1.0.0 v2"},
 		},
+		{
+			name: "addresses in every style",
+			index: "entries:\n  web:\n  - urls:\n      - 'web-4.tgz'\n      - other.tgz\n    version: 4.0.0\n  - version: 3.0.0\n    urls: [web-3.tgz]\n  - urls:\n    - web-2.tgz # here\n    digest: sha256:99c76e403d752c84ead610644d4b1c2f2b453a74b921f422b9dcb8a7c8b559cd\n    version: 2.0.0\n" +
+				"  - urls: []\n    digest: abc\n    version: 1.0.0\n  - urls:\n    version: 0.1.0\n    name: web\n",
+			want: []string{"web: 4.0.0@web-4.tgz 3.0.0@web-3.tgz 2.0.0@web-2.tgz#99c7 1.0.0 0.1.0"},
+		},
 		{name: "no charts", index: "apiVersion: v1\nentries: {}\n", want: nil},
 		{name: "entries at the end", index: "apiVersion: v1\nentries:\n", wantErr: ""},
-		{name: "JSON", index: `{"apiVersion":"v1","entries":{"web":[{"name":"web","version":"1.0.0","urls":["x"]},{"version":"0.9.0","deprecated":true}],"none":null}}`, want: []string{"none:", "web: 1.0.0 0.9.0!"}},
+		{name: "JSON", index: `{"apiVersion":"v1","entries":{"web":[{"name":"web","version":"1.0.0","urls":["x"]},{"version":"0.9.0","deprecated":true}],"none":null}}`, want: []string{"none:", "web: 1.0.0@x 0.9.0!"}},
 		{name: "flow style", index: "entries: {web: [{version: 1.0.0}, {version: 2.0.0, deprecated: true}]}\n", want: []string{"web: 1.0.0 2.0.0!"}},
 		{name: "flow style inside", index: "entries:\n  web:\n  - {version: 1.0.0}\n", want: []string{"web: 1.0.0"}},
 		{name: "anchors", index: "entries:\n  web:\n  - &a\n    version: 1.0.0\n  api:\n  - *a\n", want: []string{"api: 1.0.0", "web: 1.0.0"}},
@@ -183,7 +199,8 @@ func FuzzChartIndexAsWritten(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, version, text string, deprecated bool) {
 		entry := map[string]any{
 			"version": version, "description": text, "deprecated": deprecated, "name": name, "a": []string{text, version},
-			"dependencies": []map[string]any{{"name": text, "version": text}},
+			"dependencies": []map[string]any{{"name": text, "version": text}}, "urls": []string{"https://example.com/" + url.PathEscape(text)},
+			"digest": hex.EncodeToString(bytes.Repeat([]byte{byte(len(text))}, 32)),
 		}
 		written, err := yamltext.Marshal(map[string]any{"apiVersion": "v1", "entries": map[string]any{name: []any{entry, entry}, "z": []any{}}, "generated": text})
 		if err != nil {

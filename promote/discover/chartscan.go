@@ -5,11 +5,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 )
 
-// maxIndexLine is how much of a line is looked at; names and versions are shorter.
-const maxIndexLine = 600
+// maxIndexLine is how much of a line is looked at; names, versions and addresses are shorter.
+const maxIndexLine = 4000
 
 // errUncommon: YAML that is not in the style that is read line by line.
 var errUncommon = errors.New("uncommon YAML")
@@ -28,6 +29,7 @@ type indexScanner struct {
 	keys    int  // of the keys of the current version; -1: not known yet
 	current wholeEntry
 	open    bool // there is a current version
+	urls    bool // the addresses of the current version follow
 }
 
 func (s *indexScanner) read(in *bufio.Reader) error {
@@ -63,6 +65,9 @@ func (s *indexScanner) read(in *bufio.Reader) error {
 	return s.finish()
 }
 
+// wantedKeys are what the keys begin with that are wanted of a version.
+var wantedKeys = [][]byte{[]byte("version"), []byte("deprecated"), []byte("urls"), []byte("digest")}
+
 // dull reports whether a line of a version need not be looked at: what lies below its keys, and most of these.
 func (s *indexScanner) dull(line []byte) bool {
 	text := bytes.TrimLeft(line, " ")
@@ -71,9 +76,9 @@ func (s *indexScanner) dull(line []byte) bool {
 		return false
 	}
 	if depth > s.keys {
-		return text[0] != '\t'
+		return text[0] != '\t' && !s.urls
 	}
-	wanted := bytes.HasPrefix(text, []byte("version")) || bytes.HasPrefix(text, []byte("deprecated"))
+	wanted := s.urls || slices.ContainsFunc(wantedKeys, func(key []byte) bool { return bytes.HasPrefix(text, key) })
 	return 'a' <= text[0] && text[0] <= 'z' && !wanted
 }
 
@@ -82,7 +87,7 @@ func (s *indexScanner) finish() error {
 	if !s.open {
 		return nil
 	}
-	s.open = false
+	s.open, s.urls = false, false
 	return s.index.add(s.chart, s.current)
 }
 
@@ -156,10 +161,21 @@ func (s *indexScanner) below(text string, depth int) error {
 	switch {
 	case depth < s.keys:
 		return errUncommon
+	case dash && s.urls:
+		s.address(text)
+		return nil
 	case depth > s.keys || dash:
 		return nil
 	}
 	return s.key(text)
+}
+
+// address takes the first address of a version's archive.
+func (s *indexScanner) address(text string) {
+	if at, ok := plainScalar(strings.TrimSpace(text[1:])); ok && len(s.current.URLs) == 0 {
+		s.current.URLs = []string{at}
+	}
+	s.urls = false
 }
 
 // name begins a chart.
@@ -199,6 +215,7 @@ func (s *indexScanner) key(text string) error {
 	if !ok {
 		return nil // a text that goes on
 	}
+	s.urls = key == "urls" && value == ""
 	switch key {
 	case "version":
 		version, ok := plainScalar(value)
@@ -208,6 +225,12 @@ func (s *indexScanner) key(text string) error {
 		s.current.Version = version
 	case "deprecated":
 		s.current.Deprecated = value == "true"
+	case "digest":
+		s.current.Digest, _ = plainScalar(value)
+	case "urls":
+		if one, ok := strings.CutPrefix(value, "["); ok && !strings.Contains(one, ",") {
+			s.address("-" + strings.TrimSuffix(one, "]"))
+		}
 	}
 	return nil
 }
