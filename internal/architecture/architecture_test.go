@@ -43,6 +43,7 @@ var rules = []struct {
 	{"promote/reconcile", slices.Concat([]string{"promote/", "promote", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits, texts)},
 	{"render", []string{"render/", "internal/jsontext", "internal/manifest", "internal/nearest"}},
 	{"render/", []string{"render/", "internal/jsontext", "internal/manifest", "internal/nearest"}},
+	{"internal/archive", nil},
 	{"internal/secret", nil},
 	{"internal/git", []string{"internal/secret"}},
 	{"internal/git/", []string{"internal/git", "internal/git/", "internal/nearest", "internal/secret"}},

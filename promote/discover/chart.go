@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -30,13 +31,16 @@ type ChartConfig struct {
 	Now       func() time.Time  // nil: time.Now
 	Logger    *slog.Logger      // nil: silence
 	UserAgent string            // "": lockkeeper
+	CacheDir  string            // folder that keeps archives over restarts; "": none are kept
 }
 
 // Charts finds versions of Helm charts. Of an HTTP repository it keeps the names and versions in its index, for all
 // subscriptions together, and asks only whether there is a newer one. It is safe for concurrent use.
 type Charts struct {
-	config  ChartConfig
-	indexes *chartIndexes
+	config   ChartConfig
+	indexes  *chartIndexes
+	archives *folder // by digest; nil: none are kept
+	pulled   *folder // which archive a version is
 }
 
 // NewCharts returns a Charts that knows nothing yet.
@@ -59,7 +63,12 @@ func NewCharts(config ChartConfig) *Charts {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Charts{config: config, indexes: newChartIndexes()}
+	c := &Charts{config: config, indexes: newChartIndexes()}
+	if config.CacheDir != "" {
+		c.archives = newFolder(filepath.Join(config.CacheDir, "charts"), content{files: 5_000, bytes: 1 << 30}, config.Now, config.Logger)
+		c.pulled = newFolder(filepath.Join(config.CacheDir, "chart-versions"), content{files: 50_000, bytes: 64 << 20}, config.Now, config.Logger)
+	}
+	return c
 }
 
 // ChartExplanation says how the version of a chart was found.

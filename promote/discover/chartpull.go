@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -33,22 +34,73 @@ type ChartRequest struct {
 	RepoURL string // required; of an HTTP repository, or oci://registry/folder
 	Chart   string // "" is an artifact of an OCI registry, whose whole name RepoURL is
 	Version string // exactly, else the newest that this range takes; "" is the newest. Of artifacts also a tag or a digest.
+}
 
-	// Known returns an archive that was read before, by its digest. nil: nothing is known.
-	Known func(digest string) ([]byte, bool)
+// fixed reports whether the version always names the same archive: it is a whole one, or a digest.
+func (r ChartRequest) fixed() bool {
+	_, err := semver.StrictNewVersion(strings.TrimPrefix(r.Version, "v"))
+	return err == nil || strings.HasPrefix(r.Version, "sha256:")
+}
+
+// key names the version in a folder; it holds no credentials.
+func (r ChartRequest) key() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", strings.TrimRight(publicURL(r.RepoURL), "/"), r.Chart, r.Version))
+	return hex.EncodeToString(sum[:])
 }
 
 // ChartArchive is one version of a chart as its repository keeps it.
 type ChartArchive struct {
 	Version string
 	Digest  string // of Data, "sha256:…"
-	Data    []byte // a tar archive, mostly zipped
+	Data    []byte `json:"-"` // a tar archive, mostly zipped
 	Wrapped bool   // one folder in the archive is around all files, as Helm packs charts
 }
 
+// storedArchive is an archive in the folder.
+type storedArchive struct{ Data []byte }
+
 // Pull reads a chart's archive. It is at most [MaxChartArchive] long and has the digest that the repository says it has. The
 // error is [ErrNoChart] when the repository has none, and a [promote.APIError] when it does not answer as it should.
+//
+// What is in the folder is not read again, and a whole version that is in it is not even asked for: it is taken not to change.
+// Only requests without credentials in their URL share it.
 func (c *Charts) Pull(ctx context.Context, want ChartRequest) (ChartArchive, error) {
+	keeps := c.pulled != nil && want.fixed() && publicURL(want.RepoURL) == want.RepoURL
+	if keeps {
+		var out ChartArchive
+		if c.pulled.load(want.key(), &out) {
+			if data, ok := c.known(out.Digest); ok {
+				out.Data = data
+				return out, nil
+			}
+		}
+	}
+	out, err := c.pull(ctx, want)
+	if err != nil {
+		return ChartArchive{}, err
+	}
+	if hexDigest.MatchString(out.Digest) {
+		c.archives.save(ctx, strings.TrimPrefix(out.Digest, "sha256:"), storedArchive{out.Data})
+	}
+	if keeps {
+		c.pulled.save(ctx, want.key(), out)
+	}
+	return out, nil
+}
+
+// known returns an archive of the folder, if it is still what its name says.
+func (c *Charts) known(digest string) ([]byte, bool) {
+	var stored storedArchive
+	if !hexDigest.MatchString(digest) || !c.archives.load(strings.TrimPrefix(digest, "sha256:"), &stored) {
+		return nil, false
+	}
+	sum := sha256.Sum256(stored.Data)
+	return stored.Data, "sha256:"+hex.EncodeToString(sum[:]) == digest
+}
+
+var hexDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+func (c *Charts) pull(ctx context.Context, want ChartRequest) (ChartArchive, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.config.Timeout, fmt.Errorf("no complete answer within %s", c.config.Timeout))
 	defer cancel()
 	if repository, ok := strings.CutPrefix(want.RepoURL, "oci://"); ok {
@@ -112,7 +164,7 @@ func (c *Charts) pullListed(ctx context.Context, repo *url.URL, version chartVer
 	out := ChartArchive{Version: version.text, Wrapped: true}
 	if version.sum != "" {
 		out.Digest = "sha256:" + hex.EncodeToString([]byte(version.sum))
-		if data, ok := want.known(out.Digest); ok {
+		if data, ok := c.known(out.Digest); ok {
 			out.Data = data
 			return out, nil
 		}
@@ -120,7 +172,7 @@ func (c *Charts) pullListed(ctx context.Context, repo *url.URL, version chartVer
 	if reference, ok := strings.CutPrefix(version.at, "oci://"); ok {
 		repository, tag, _ := cutTag(reference)
 		tag = cmp.Or(strings.ReplaceAll(tag, "_", "+"), version.text)
-		return c.pullArtifact(ctx, repository, ChartRequest{RepoURL: "oci://" + repository, Version: tag, Known: want.Known})
+		return c.pullArtifact(ctx, repository, ChartRequest{RepoURL: "oci://" + repository, Version: tag})
 	}
 	base := *repo
 	base.Path, base.RawPath = strings.TrimRight(base.Path, "/")+"/", ""
@@ -147,13 +199,6 @@ func cutTag(reference string) (repository, tag string, found bool) {
 		return reference, "", false
 	}
 	return reference[:i], reference[i+1:], true
-}
-
-func (r ChartRequest) known(digest string) ([]byte, bool) {
-	if r.Known == nil {
-		return nil, false
-	}
-	return r.Known(digest)
 }
 
 // download reads an archive. Credentials go to the repository's own host only.
@@ -219,7 +264,7 @@ func (c *Charts) pullArtifact(ctx context.Context, repository string, want Chart
 			return err
 		}
 		out.Digest, out.Wrapped = digest.String(), kind == helmContent
-		if data, ok := want.known(out.Digest); ok {
+		if data, ok := c.known(out.Digest); ok {
 			out.Data = data
 			return nil
 		}
@@ -241,9 +286,8 @@ func (c *Charts) reference(ctx context.Context, src source, want ChartRequest) (
 		}
 		return src.repo.Digest(digest.String()), want.Version, nil
 	}
-	_, exact := semver.StrictNewVersion(strings.TrimPrefix(want.Version, "v"))
 	_, notRange := semver.NewConstraint(want.Version)
-	if want.Version != "" && (exact == nil || notRange != nil) {
+	if want.Version != "" && (want.fixed() || notRange != nil) {
 		tag := strings.ReplaceAll(want.Version, "+", "_")
 		if !tagPattern.MatchString(tag) {
 			return nil, "", fmt.Errorf("%q is neither a tag nor a range: %w", want.Version, ErrNoChart)

@@ -9,9 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/Masterminds/semver/v3"
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -139,7 +143,8 @@ func TestPull(t *testing.T) {
 			if strings.HasPrefix(c.want.RepoURL, "/") {
 				c.want.RepoURL = repository.URL + c.want.RepoURL
 			}
-			charts := newCharts(func(c *discover.ChartConfig) { c.Registry = newRegistry(nil) })
+			folder := t.TempDir()
+			charts := newCharts(func(c *discover.ChartConfig) { c.Registry, c.CacheDir = newRegistry(nil), folder })
 			got, err := charts.Pull(t.Context(), c.want)
 			if c.err != "" {
 				if err == nil || !strings.Contains(err.Error(), c.err) || c.noSuchChart && !errors.Is(err, discover.ErrNoChart) {
@@ -153,13 +158,15 @@ func TestPull(t *testing.T) {
 			if got.Version != c.version || got.Wrapped != c.wrapped || got.Digest != sumOf(got.Data) || !bytes.Equal(got.Data, packed(t, c.holds)) {
 				t.Errorf("got version %q, wrapped %v, digest %s of %d bytes", got.Version, got.Wrapped, got.Digest, len(got.Data))
 			}
-			c.want.Known = func(digest string) ([]byte, bool) { return []byte("known"), digest == got.Digest }
-			again, err := charts.Pull(t.Context(), c.want)
-			if err != nil || again.Version != got.Version || again.Digest != got.Digest {
-				t.Errorf("again %q %s: %v", again.Version, again.Digest, err)
+			_, isTag := semver.StrictNewVersion(c.want.Version)
+			repository.asked()
+			restarted := newCharts(func(c *discover.ChartConfig) { c.Registry, c.CacheDir = newRegistry(nil), folder })
+			again, err := restarted.Pull(t.Context(), c.want)
+			if diff := cmp.Diff(got, again); diff != "" || err != nil {
+				t.Errorf("again: %v; -want +got:\n%s", err, diff)
 			}
-			if known, listed := string(again.Data) == "known", c.version != "1.1.0"; known != listed {
-				t.Errorf("known: %v, its digest is in the index: %v", known, listed)
+			if asked := repository.asked(); isTag == nil && len(asked) > 0 {
+				t.Errorf("a whole version that is known was asked for: %v", asked)
 			}
 		})
 	}
@@ -205,5 +212,30 @@ func TestCredentialsStayWithTheRepository(t *testing.T) {
 	_, err := newCharts(nil).Pull(t.Context(), discover.ChartRequest{RepoURL: withUser, Chart: "none"})
 	if err == nil || strings.Contains(err.Error(), "password") || errors.As(err, new(*promote.APIError)) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestABrokenFolderIsAskedAnew(t *testing.T) {
+	folder, s := t.TempDir(), chartRepository(t, "localhost")
+	want := discover.ChartRequest{RepoURL: s.URL + "/shop", Chart: "web", Version: "1.0.0"}
+	pull := func() []byte {
+		got, err := newCharts(func(c *discover.ChartConfig) { c.CacheDir = folder }).Pull(t.Context(), want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Data
+	}
+	first := pull()
+	files, err := filepath.Glob(filepath.Join(folder, "charts", "*.json"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("files %v: %v", files, err)
+	}
+	for _, text := range []string{"{", `{"Data":"eA=="}`} {
+		if err := os.WriteFile(files[0], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if again := pull(); !bytes.Equal(first, again) {
+			t.Errorf("with %q it is another archive", text)
+		}
 	}
 }

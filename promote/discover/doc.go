@@ -54,6 +54,9 @@
 // broken. There are at most 100,000 images and 50,000 repositories; files that were not used for two days make room for
 // others, those in use do not. Images are kept by their content only when it has that digest.
 //
+// With ChartConfig.CacheDir archives of charts are kept the same way, in charts/<digest>.json and chart-versions/<hash>.json, at
+// most 1 GiB; a whole version that was read once is not asked for again.
+//
 // # Transport
 //
 // Registries are asked over TLS, whatever their name; those for which Config.Insecure says so, loopback addresses by

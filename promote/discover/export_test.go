@@ -15,6 +15,6 @@ func (r *Registry) Bound(b Bounds) {
 	r.records.taken = newMemory[string, record](b.Bytes, reluctance)
 	r.records.passed = newMemory[string, record](1000, 1)
 	if r.config.CacheDir != "" {
-		r.seen.disk = newFolder(filepath.Join(r.config.CacheDir, "tags"), content{files: b.TagFiles, bytes: 1 << 30}, r.config)
+		r.seen.disk = newFolder(filepath.Join(r.config.CacheDir, "tags"), content{files: b.TagFiles, bytes: 1 << 30}, r.config.Now, r.config.Logger)
 	}
 }

@@ -51,8 +51,8 @@ type content struct {
 
 func (c content) exceeds(most content) bool { return c.files > most.files || c.bytes > most.bytes }
 
-func newFolder(path string, most content, config Config) *folder {
-	return &folder{path: path, max: most, now: config.Now, log: config.Logger}
+func newFolder(path string, most content, now func() time.Time, log *slog.Logger) *folder {
+	return &folder{path: path, max: most, now: now, log: log}
 }
 
 // load reads the value of that name into out, and reports whether there is one.

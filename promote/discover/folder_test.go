@@ -2,6 +2,7 @@ package discover
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +16,7 @@ func TestFolderRemovesTheOldestFiles(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now()
 	config := New(Config{Now: func() time.Time { return now }}).config
-	f := newFolder(dir, content{files: 10, bytes: 1000}, config)
+	f := newFolder(dir, content{files: 10, bytes: 1000}, config.Now, config.Logger)
 	for i := range 10 {
 		name := fmt.Sprintf("old-%d", i)
 		f.save(t.Context(), name, i)
@@ -29,7 +30,7 @@ func TestFolderRemovesTheOldestFiles(t *testing.T) {
 		t.Fatal("old-0 is gone")
 	}
 	f.save(t.Context(), "new", 1)
-	again := newFolder(dir, content{files: 10, bytes: 1000}, config) // another process counts for itself
+	again := newFolder(dir, content{files: 10, bytes: 1000}, config.Now, config.Logger) // another process counts for itself
 	again.save(t.Context(), "newer", 1)
 	want := []string{"new.json", "newer.json", "old-0.json", "old-3.json", "old-4.json", "old-5.json", "old-6.json", "old-7.json", "old-8.json", "old-9.json"}
 	if diff := cmp.Diff(want, names(t, dir)); diff != "" {
@@ -40,7 +41,7 @@ func TestFolderRemovesTheOldestFiles(t *testing.T) {
 func TestFolderRemovesFilesThatAreTooManyBytes(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now()
-	f := newFolder(dir, content{files: 10, bytes: 100}, New(Config{}).config)
+	f := newFolder(dir, content{files: 10, bytes: 100}, time.Now, slog.New(slog.DiscardHandler))
 	for i, size := range []int{50, 20, 20, 30} { // and two quotes each
 		name := fmt.Sprint(i)
 		f.save(t.Context(), name, strings.Repeat("x", size))
@@ -57,7 +58,7 @@ func TestFolderRemovesFilesThatAreTooManyBytes(t *testing.T) {
 func TestAFullFolderKeepsWhatIsInUse(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now()
-	f := newFolder(dir, content{files: 3, bytes: 1000}, New(Config{Now: func() time.Time { return now }}).config)
+	f := newFolder(dir, content{files: 3, bytes: 1000}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		f.save(t.Context(), name, 1)
 	}

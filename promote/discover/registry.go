@@ -116,8 +116,8 @@ func New(config Config) *Registry {
 		described: newShared[record](config.Now, 0),
 	}
 	if config.CacheDir != "" {
-		r.records.disk = newFolder(filepath.Join(config.CacheDir, "images"), content{files: 100_000, bytes: 512 << 20}, config)
-		r.seen.disk = newFolder(filepath.Join(config.CacheDir, "tags"), content{files: 50_000, bytes: 1 << 30}, config)
+		r.records.disk = newFolder(filepath.Join(config.CacheDir, "images"), content{files: 100_000, bytes: 512 << 20}, config.Now, config.Logger)
+		r.seen.disk = newFolder(filepath.Join(config.CacheDir, "tags"), content{files: 50_000, bytes: 1 << 30}, config.Now, config.Logger)
 	}
 	return r
 }
