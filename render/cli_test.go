@@ -62,7 +62,9 @@ func TestAgainstCommandLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, app := range set.Applications {
-			ours := renderSources(t.Context(), repo, app, capabilities{})
+			sources := &sourcing{repo: repo, app: app, fetch: newEngine(t).fetching(Options{})}
+			sources.find(t.Context())
+			ours := sources.render(t.Context())
 			if ours.failed || ours.partial || len(ours.random) > 0 {
 				continue // what the programs would need the network for, refuse or invent
 			}

@@ -30,7 +30,7 @@ func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Option
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := &comparing{engine: e, base: base, head: head, before: before, after: after, baseClusters: atBase.Clusters, headClusters: opts.Clusters}
+	c := &comparing{engine: e, base: base, head: head, before: before, after: after, baseClusters: atBase.Clusters, headClusters: opts.Clusters, fetch: e.fetching(opts)}
 	pairs, unchanged := c.pairs()
 	found := make([]*AppComparison, len(pairs))
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -61,6 +61,7 @@ type comparing struct {
 	before, after Set
 
 	baseClusters, headClusters []argocd.Cluster
+	fetch                      *fetching // what head's options allow, for both sides
 }
 
 // appPair is one Application on both sides, nil where it does not exist.
@@ -126,11 +127,11 @@ func finder(apps []argocd.Application) func(i int, key appKey) (int, bool) {
 func (c *comparing) compare(ctx context.Context, p appPair) *AppComparison {
 	out := &AppComparison{Name: p.name}
 	if p.base != nil {
-		out.Base = new(c.engine.Render(ctx, c.base, c.before, *p.base))
+		out.Base = new(c.engine.render(ctx, c.base, c.before, *p.base, c.fetch))
 		out.BaseCluster = argocd.ClusterOf(p.base.Destination, c.baseClusters)
 	}
 	if p.head != nil {
-		out.Head = new(c.engine.Render(ctx, c.head, c.after, *p.head))
+		out.Head = new(c.engine.render(ctx, c.head, c.after, *p.head, c.fetch))
 		out.HeadCluster = argocd.ClusterOf(p.head.Destination, c.headClusters)
 	}
 	if out.Base != nil && out.Head != nil && sameResult(*out.Base, *out.Head) {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	k8s "k8s.io/apimachinery/pkg/runtime/schema"
@@ -35,6 +36,10 @@ const (
 
 // Engine renders and remembers what it rendered, by content. It is safe for concurrent use; one per process is enough.
 type Engine struct {
+	// Remotes gets charts and other repositories; nil means that nothing outside of the repository is read. Set it before
+	// the Engine is used.
+	Remotes Remotes
+
 	schemas *schema.Set
 	kro     *kro.Engine
 	index   *manifest.Index
@@ -99,7 +104,7 @@ func setKey(repo Repository, opts Options) string {
 	if err != nil || root == "" {
 		return ""
 	}
-	return digest(root, repo.Revision, digest(repo.URLs...), digest(opts.Applications...), digest(opts.Definitions...), fmt.Sprintf("%q", opts.Clusters))
+	return digest(root, repo.Revision, digest(repo.URLs...), digest(opts.Applications...), digest(opts.Definitions...), fmt.Sprintf("%q", opts.Clusters), digest(opts.Fetch...))
 }
 
 func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (Set, error) {
@@ -111,7 +116,7 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 	if err != nil {
 		return Set{}, fmt.Errorf("find definitions: %w", err)
 	}
-	set := Set{clusters: opts.Clusters}
+	set := Set{clusters: opts.Clusters, fetch: opts.Fetch}
 	set.Applications, set.Findings, err = argocd.Applications(ctx, argocd.Input{
 		Tree: repo.Tree, Files: appFiles, RepoURLs: repo.URLs, Revision: repo.Revision, Clusters: opts.Clusters, Memory: e.made,
 	})
@@ -153,20 +158,31 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 
 // Render renders one Application of a Set of the same repository.
 func (e *Engine) Render(ctx context.Context, repo Repository, set Set, app argocd.Application) Result {
+	return e.render(ctx, repo, set, app, e.fetching(Options{Fetch: set.fetch}))
+}
+
+func (e *Engine) render(ctx context.Context, repo Repository, set Set, app argocd.Application, fetch *fetching) Result {
 	ctx, cancel := context.WithTimeout(ctx, renderTimeout)
 	defer cancel()
-	r := &rendering{engine: e, repo: repo, set: set, app: app}
+	r := &rendering{engine: e, repo: repo, set: set, app: app, fetch: fetch}
 	out := r.run(ctx)
 	out.Application = app
 	out.Findings = placed(out.Findings, app)
 	return out
 }
 
-// placed gives every finding its Application, and those without a place the Application's own.
+// placed gives every finding its Application, and those without a place in the repository the Application's own.
 func placed(findings []Finding, app argocd.Application) []Finding {
 	out := slices.Clone(findings)
 	for i := range out {
 		out[i].Application = app.Name
+		if strings.Contains(out[i].File, elsewhere) {
+			place := out[i].File
+			if out[i].Line > 0 {
+				place += fmt.Sprintf(":%d", out[i].Line)
+			}
+			out[i].Message, out[i].File, out[i].Line, out[i].Column = place+": "+out[i].Message, "", 0, 0
+		}
 		if out[i].File == "" {
 			out[i].File, out[i].Line = app.Origin.File, app.Origin.Line
 		}
@@ -180,6 +196,7 @@ type rendering struct {
 	repo   Repository
 	set    Set
 	app    argocd.Application
+	fetch  *fetching
 }
 
 func (r *rendering) run(ctx context.Context) Result {
@@ -190,7 +207,7 @@ func (r *rendering) run(ctx context.Context) Result {
 	}
 	out := r.finish(ctx, source)
 	out.Key = key
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && !source.transient {
 		r.engine.results.Put(key, out, 1)
 	}
 	return out
@@ -198,14 +215,15 @@ func (r *rendering) run(ctx context.Context) Result {
 
 // source renders the sources, or remembers having done so.
 func (r *rendering) source(ctx context.Context) sourceOutput {
-	cluster := capabilitiesOf(r.app, r.set.clusters)
-	key := sourceKey(r.repo, r.app, r.set.borders, cluster)
+	s := &sourcing{repo: r.repo, app: r.app, cluster: capabilitiesOf(r.app, r.set.clusters), fetch: r.fetch}
+	s.find(ctx)
+	key := s.key(r.set.borders)
 	if known, ok := r.engine.sources.Get(key); ok {
 		return known
 	}
-	out := renderSources(ctx, r.repo, r.app, cluster)
+	out := s.render(ctx)
 	out.key = key
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && !out.transient {
 		r.engine.sources.Put(key, out, 1)
 	}
 	return out

@@ -23,30 +23,35 @@ import (
 	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
-// chartSource renders a chart of the repository as Argo CD does (reposerver/repository helmTemplate).
+// chartSource renders a chart as Argo CD does (reposerver/repository helmTemplate).
 type chartSource struct {
+	*sourcing
 	ctx  context.Context //nolint:containedctx // lives for one call
-	repo Repository
-	tree *reading
-	app  argocd.Application
+	tree *reading        // that holds the chart
 	s    argocd.Source
-	dir  string // of the chart
+	at   place  // of the chart
+	dir  string // of the chart in tree
 
-	cluster capabilities
+	lent map[string]*reading // trees that other sources lend, by their ref
 
 	beside map[string]string // folders of charts that dependencies name as file://, by where Helm has them
 }
 
-func renderHelm(ctx context.Context, repo Repository, tree *reading, app argocd.Application, s argocd.Source, cluster capabilities) sourceOutput {
-	r := &chartSource{ctx: ctx, repo: repo, tree: tree, app: app, s: s, dir: path.Clean(s.Path), cluster: cluster}
+func (s *sourcing) helm(ctx context.Context, tree *reading, source argocd.Source, at place) sourceOutput {
+	r := &chartSource{sourcing: s, ctx: ctx, tree: tree, s: source, at: at, dir: at.dir, lent: map[string]*reading{}}
 	req, err := r.request()
 	if err != nil {
 		return unrendered("invalid-source", err)
 	}
-	return twice(func() sourceOutput { return r.render(req) })
+	out := twice(func() sourceOutput { return r.template(req) })
+	out.transient = out.transient || r.floating
+	for _, lent := range r.lent {
+		out.inputs = append(out.inputs, lent.files()...)
+	}
+	return out
 }
 
-func (r *chartSource) render(req helm.Request) sourceOutput {
+func (r *chartSource) template(req helm.Request) sourceOutput {
 	made, err := helm.Template(r.ctx, req)
 	if err != nil {
 		return unrendered("helm-error", r.located(err))
@@ -77,13 +82,13 @@ func (r *chartSource) request() (helm.Request, error) {
 		IncludeCRDs: !options.SkipCRDs, SkipTests: options.SkipTests, SkipSchema: options.SkipSchemaValidation,
 	}
 	req.KubeVersion, req.APIVersions = r.cluster.or(options.KubeVersion, options.APIVersions)
-	if err := prefetchFolder(r.ctx, r.repo.Tree, r.dir); err != nil {
+	if err := prefetchFolder(r.ctx, r.tree, r.dir); err != nil {
 		return req, err
 	}
 	if req.Chart, err = fs.Sub(r.tree, r.dir); err != nil {
 		return req, err
 	}
-	req.Local = r.local
+	req.Local, req.Fetch = r.local, r.dependency(r.ctx)
 	if req.Values, err = r.allValueFiles(options); err != nil {
 		return req, err
 	}
@@ -123,7 +128,7 @@ func (r *chartSource) local(of, where string) (chart fs.FS, at string, err error
 	if _, err := fs.Stat(r.tree, path.Join(at, "Chart.yaml")); errors.Is(err, fs.ErrNotExist) {
 		return nil, "", &manifest.Error{File: path.Join(of, "Chart.yaml"), Problem: fmt.Sprintf("there is no chart at %q, which the dependency file://%s names", at, where), Remedy: "correct the path"}
 	}
-	if err := prefetchFolder(r.ctx, r.repo.Tree, at); err != nil {
+	if err := prefetchFolder(r.ctx, r.tree, at); err != nil {
 		return nil, "", err
 	}
 	if r.beside == nil {
@@ -206,18 +211,18 @@ func (r *chartSource) valueFiles(name string, options argocd.Helm) ([]helm.Value
 }
 
 func (r *chartSource) matching(pattern string) ([]helm.ValuesFile, error) {
-	pattern, err := r.place(pattern)
+	in, err := r.locate(pattern)
 	if err != nil {
 		return nil, err
 	}
-	names, err := doublestar.Glob(r.tree, pattern, doublestar.WithFilesOnly(), doublestar.WithNoFollow())
+	names, err := doublestar.Glob(in.tree, in.name, doublestar.WithFilesOnly(), doublestar.WithNoFollow())
 	if err != nil {
-		return nil, &manifest.Error{Problem: fmt.Sprintf("valueFiles has the pattern %q: %v", pattern, err), Remedy: "correct it", Cause: err}
+		return nil, &manifest.Error{Problem: fmt.Sprintf("valueFiles has the pattern %q: %v", in.name, err), Remedy: "correct it", Cause: err}
 	}
 	slices.Sort(names)
 	var files []helm.ValuesFile
 	for _, name := range names {
-		file, err := r.read("/" + name)
+		file, err := in.read(name)
 		if err != nil {
 			return nil, err
 		}
@@ -239,63 +244,89 @@ func refless(name string) string {
 	return name
 }
 
-// place turns a path of the Application into one of the repository: below the chart, from the root on with a slash in front,
-// or from the root of the source that a $ref names.
-func (r *chartSource) place(name string) (string, error) {
+// valuePlace is a file that an Application names, in the tree that has it.
+type valuePlace struct {
+	tree  *reading
+	label string // of the tree, as place.label
+	name  string // the path of a file, or a pattern
+}
+
+// locate finds a path of the Application: below the chart, from the root on with a slash in front, or from the root of the
+// source that a $ref names.
+func (r *chartSource) locate(name string) (valuePlace, error) {
+	at := valuePlace{tree: r.tree, label: r.at.label}
 	rest, isRef := strings.CutPrefix(name, refMark)
 	switch {
 	case isRef:
 		ref, inside, _ := strings.Cut(rest, "/")
-		if err := r.lends(ref); err != nil {
-			return "", err
+		lent, label, err := r.lender(ref)
+		if err != nil {
+			return at, err
 		}
-		name = inside
+		at.tree, at.label, name = lent, label, inside
 	case strings.Contains(name, "://"):
-		return "", &manifest.Error{Problem: fmt.Sprintf("the values of %q would have to be fetched", name), Remedy: "copy them into the repository", Cause: manifest.ErrElsewhere}
+		return at, &manifest.Error{Problem: fmt.Sprintf("the values of %q would have to be fetched", name), Remedy: "copy them into the repository", Cause: manifest.ErrElsewhere}
 	case strings.HasPrefix(name, "/"):
 		name = name[1:]
 	default:
 		name = path.Join(r.dir, name)
 	}
-	if name = path.Clean(name); !fs.ValidPath(name) {
-		return "", &manifest.Error{Problem: fmt.Sprintf("the file %q lies outside of the repository", name), Remedy: "write a path that stays in it"}
+	if at.name = path.Clean(name); !fs.ValidPath(at.name) {
+		return at, &manifest.Error{Problem: fmt.Sprintf("the file %q lies outside of the repository", at.name), Remedy: "write a path that stays in it"}
 	}
-	return name, nil
+	return at, nil
 }
 
-// lends reports why a source cannot lend its files: it has to be of this repository and branch.
-func (r *chartSource) lends(ref string) error {
+// lender finds the tree that a source lends to others by its ref.
+func (r *chartSource) lender(ref string) (tree *reading, label string, err error) {
 	i := slices.IndexFunc(r.app.Sources, func(s argocd.Source) bool { return s.Ref == ref })
 	if i < 0 {
-		return &manifest.Error{Problem: fmt.Sprintf("no source has the ref %q that valueFiles names", ref), Remedy: fmt.Sprintf("add ref: %s to the source that holds the files", ref)}
+		return nil, "", &manifest.Error{Problem: fmt.Sprintf("no source has the ref %q that valueFiles names", ref), Remedy: fmt.Sprintf("add ref: %s to the source that holds the files", ref)}
 	}
-	s := r.app.Sources[i]
+	s, at := r.app.Sources[i], r.places[i]
 	switch {
 	case s.Chart != "":
-		return &manifest.Error{Problem: fmt.Sprintf("the source %q is a chart, which lends no files", ref), Remedy: "take the values from a repository of Git"}
-	case !argocd.Ours(s.RepoURL, r.repo.URLs), !argocd.Serves(r.repo.Revision, s.TargetRevision):
-		return &manifest.Error{Problem: fmt.Sprintf("the values of $%s are in %s at %q, which is not looked at", ref, s.RepoURL, s.TargetRevision), Cause: manifest.ErrElsewhere}
+		return nil, "", &manifest.Error{Problem: fmt.Sprintf("the source %q is a chart, which lends no files", ref), Remedy: "take the values from a repository of Git"}
+	case at.err != nil:
+		problem := &manifest.Error{Problem: fmt.Sprintf("the values of $%s are in %s at %q, which is not looked at", ref, s.RepoURL, s.TargetRevision), Cause: at.err}
+		if told, ok := errors.AsType[*manifest.Error](at.err); ok && at.code != "revision-elsewhere" {
+			problem.Remedy = told.Remedy
+		}
+		return nil, "", problem
 	}
-	return nil
+	known, ok := r.lent[ref]
+	if !ok {
+		known = &reading{FS: at.tree}
+		if at.label == "" {
+			r.lent[ref] = known
+		}
+	}
+	return known, at.label, nil
 }
 
 func (r *chartSource) read(name string) (helm.ValuesFile, error) {
-	file, err := r.place(name)
+	at, err := r.locate(name)
 	if err != nil {
 		return helm.ValuesFile{}, err
 	}
-	info, err := fs.Lstat(r.tree, file)
+	return at.read(at.name)
+}
+
+// read reads a file of the tree.
+func (p valuePlace) read(file string) (helm.ValuesFile, error) {
+	shown := place{label: p.label}.name(file)
+	info, err := fs.Lstat(p.tree, file)
 	if err == nil && !info.Mode().IsRegular() {
-		return helm.ValuesFile{}, &manifest.Error{File: file, Problem: "is not a regular file, and links are not followed", Remedy: "put the file itself here"}
+		return helm.ValuesFile{}, &manifest.Error{File: shown, Problem: "is not a regular file, and links are not followed", Remedy: "put the file itself here"}
 	}
-	data, err := manifest.ReadFile(r.tree, file)
+	data, err := manifest.ReadFile(p.tree, file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return helm.ValuesFile{}, &manifest.Error{
-			Problem: fmt.Sprintf("the file %q does not exist at this commit", file),
+			Problem: fmt.Sprintf("the file %q does not exist at this commit", shown),
 			Remedy:  "correct the path, or set helm.ignoreMissingValueFiles", Cause: fs.ErrNotExist,
 		}
 	}
-	return helm.ValuesFile{Name: file, Data: bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))}, err
+	return helm.ValuesFile{Name: shown, Data: bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))}, err
 }
 
 // file is the path in the repository of what Helm names with the chart's name in front.

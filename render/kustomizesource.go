@@ -3,7 +3,6 @@ package render
 import (
 	"context"
 	"os"
-	"path"
 	"strconv"
 
 	"sigs.k8s.io/kustomize/api/types"
@@ -15,25 +14,26 @@ import (
 	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
-// renderKustomize builds a kustomization with what the Application changes in it, as Argo CD does (util/kustomize).
-func renderKustomize(ctx context.Context, tree *reading, app argocd.Application, s argocd.Source, cluster capabilities) sourceOutput {
-	options, err := s.KustomizeOptions()
+// kustomize builds a kustomization with what the Application changes in it, as Argo CD does (util/kustomize).
+func (s *sourcing) kustomize(ctx context.Context, tree *reading, source argocd.Source, at place) sourceOutput {
+	options, err := source.KustomizeOptions()
 	if err != nil {
 		return unrendered("invalid-source", err)
 	}
-	override, err := overrideOf(app, s, options)
+	override, err := overrideOf(s.app, source, options)
 	if err != nil {
 		return unrendered("invalid-source", err)
 	}
-	dir := path.Clean(s.Path)
-	if err := prefetchFolder(ctx, tree, dir); err != nil {
+	if err := prefetchFolder(ctx, tree, at.dir); err != nil {
 		return unrendered("invalid-source", err)
 	}
 	req := kustomize.Request{
-		Files: tree, Dir: dir, Override: override,
+		Files: tree, Dir: at.dir, Override: override, Fetch: s.dependency(ctx),
 	}
-	req.Helm.KubeVersion, req.Helm.APIVersions = cluster.or(options.KubeVersion, options.APIVersions)
-	return twice(func() sourceOutput { return build(ctx, req) })
+	req.Helm.KubeVersion, req.Helm.APIVersions = s.cluster.or(options.KubeVersion, options.APIVersions)
+	out := twice(func() sourceOutput { return build(ctx, req) })
+	out.transient = out.transient || s.floating
+	return out
 }
 
 func build(ctx context.Context, req kustomize.Request) sourceOutput {

@@ -44,6 +44,7 @@ type Options struct {
 	Applications []string         // files and folders with Applications and ApplicationSets; empty means everywhere
 	Definitions  []string         // files and folders with ResourceGraphDefinitions; empty means everywhere
 	Clusters     []argocd.Cluster // that Argo CD knows, for clusters generators and charts; empty means that they are not known
+	Fetch        []string         // URLs below which charts and repositories may be fetched; empty means nowhere
 	Base         *Options         // what counts for the base of a comparison; nil means the same
 }
 
@@ -58,6 +59,7 @@ type Set struct {
 	key      string   // of all definitions
 	borders  *borders // of the tree that it was found in
 	clusters []argocd.Cluster
+	fetch    []string // Options.Fetch
 }
 
 // Result is what one Application deploys.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
@@ -29,6 +28,8 @@ type sourceOutput struct {
 	random   []string // functions that templates called and that answer differently every time
 	failed   bool     // Argo CD would refuse to render it
 	partial  bool     // one of the sources was not rendered
+
+	transient bool // the next time it may be another
 }
 
 // capabilities are what charts may ask of the cluster that they are for.
@@ -48,21 +49,6 @@ func (c capabilities) or(kubeVersion string, apiVersions []string) (version stri
 		apiVersions = c.apiVersions
 	}
 	return cmp.Or(kubeVersion, c.kubeVersion), apiVersions
-}
-
-// sourceKey is equal for Applications that say the same and whose folders, and what they lead to, hold the same.
-func sourceKey(repo Repository, app argocd.Application, b *borders, cluster capabilities) string {
-	parts := []string{applicationKey(app), strings.Join(repo.URLs, "\n"), repo.Revision, fmt.Sprintf("%q", cluster)}
-	for _, s := range app.Sources {
-		if s.Chart != "" || !argocd.Ours(s.RepoURL, repo.URLs) {
-			continue
-		}
-		parts = append(parts, contentID(repo.Tree, path.Clean(s.Path)))
-	}
-	for _, name := range b.around(repo.Tree, app, repo.URLs) {
-		parts = append(parts, name, contentID(repo.Tree, name))
-	}
-	return digest(parts...)
 }
 
 // contentID is equal for folders that hold the same. A tree that does not know its object ids is read for it.
@@ -108,20 +94,6 @@ func contentSum(tree fs.FS, name string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// renderSources renders every source in order. One that fails fails the Application, as in Argo CD.
-func renderSources(ctx context.Context, repo Repository, app argocd.Application, cluster capabilities) sourceOutput {
-	var out sourceOutput
-	for _, s := range app.Sources {
-		out.add(renderSource(ctx, repo, app, s, cluster))
-	}
-	if out.failed {
-		out.objects = nil
-	}
-	slices.Sort(out.inputs)
-	out.inputs = slices.Compact(out.inputs)
-	return out
-}
-
 func (o *sourceOutput) add(other sourceOutput) {
 	o.objects = append(o.objects, other.objects...)
 	o.inputs = append(o.inputs, other.inputs...)
@@ -129,46 +101,12 @@ func (o *sourceOutput) add(other sourceOutput) {
 	o.random = append(o.random, other.random...)
 	o.failed = o.failed || other.failed
 	o.partial = o.partial || other.partial
+	o.transient = o.transient || other.transient
 }
 
 // without is the output of a source that is not rendered: what it deploys is unknown.
 func without(code, message, remedy string) sourceOutput {
 	return sourceOutput{findings: []Finding{{Severity: finding.Warning, Code: code, Message: message, Remedy: remedy}}, partial: true}
-}
-
-func renderSource(ctx context.Context, repo Repository, app argocd.Application, s argocd.Source, cluster capabilities) sourceOutput {
-	switch {
-	case s.Chart != "":
-		return without("not-rendered-offline", fmt.Sprintf("Helm chart %q of %s cannot be rendered offline yet: what it deploys is not shown", s.Chart, s.RepoURL), "")
-	case !argocd.Ours(s.RepoURL, repo.URLs):
-		return without("repository-elsewhere", fmt.Sprintf("source %s is not this repository: what it deploys is not shown", s.RepoURL), "if it is this repository, add the URL to those by which it is known")
-	case !argocd.Serves(repo.Revision, s.TargetRevision):
-		return without("revision-elsewhere", fmt.Sprintf("source deploys revision %q, not %q: what it deploys is not shown", s.TargetRevision, repo.Revision), "")
-	case s.Path == "" && s.Ref != "":
-		return sourceOutput{} // only lends files to other sources
-	}
-	s, inputs, err := app.Override(repo.Tree, s)
-	if err != nil {
-		return sourceOutput{inputs: inputs, findings: finding.FromError("invalid-source-override", err), failed: true}
-	}
-	kind, err := kindOfSource(repo.Tree, s)
-	if err != nil {
-		return sourceOutput{inputs: inputs, findings: finding.FromError("invalid-source", err), failed: true}
-	}
-	out := sourceOutput{inputs: inputs}
-	tree := &reading{FS: repo.Tree}
-	switch kind {
-	case plainDirectory:
-		out.add(renderDirectory(ctx, repo.Tree, s))
-	case helmChart:
-		out.add(renderHelm(ctx, repo, tree, app, s, cluster))
-	case kustomization:
-		out.add(renderKustomize(ctx, tree, app, s, cluster))
-	case plugin:
-		out.add(without("not-rendered-offline", fmt.Sprintf("%s is a %s, and plugins are not run: what it deploys is not shown", s.Path, kind), ""))
-	}
-	out.inputs = append(out.inputs, tree.files()...)
-	return out
 }
 
 func renderDirectory(ctx context.Context, tree fs.FS, s argocd.Source) sourceOutput {
@@ -177,7 +115,7 @@ func renderDirectory(ctx context.Context, tree fs.FS, s argocd.Source) sourceOut
 		req.Recurse, req.Include, req.Exclude = s.Directory.Recurse, s.Directory.Include, s.Directory.Exclude
 	}
 	result := directory.Render(ctx, req)
-	return sourceOutput{objects: result.Objects, inputs: result.Inputs, findings: result.Findings, failed: result.Failed}
+	return sourceOutput{objects: result.Objects, findings: result.Findings, failed: result.Failed}
 }
 
 // sourceKind is the engine that renders a source.
@@ -192,7 +130,7 @@ const (
 
 // kindOfSource takes the explicit block, else looks at the folder's files: the last one in lexical order that tells
 // decides, as Argo CD's walk does.
-func kindOfSource(tree fs.FS, s argocd.Source) (sourceKind, error) {
+func kindOfSource(tree fs.FS, s argocd.Source, dir string) (sourceKind, error) {
 	var explicit []sourceKind
 	for kind, present := range map[sourceKind]bool{
 		plainDirectory: s.Directory != nil, helmChart: s.Helm != nil, kustomization: s.Kustomize != nil, plugin: s.Plugin != nil,
@@ -203,7 +141,7 @@ func kindOfSource(tree fs.FS, s argocd.Source) (sourceKind, error) {
 	}
 	switch slices.Sort(explicit); len(explicit) {
 	case 0:
-		return discover(tree, path.Clean(s.Path))
+		return discover(tree, dir)
 	case 1:
 		return explicit[0], nil
 	default:

@@ -11,14 +11,15 @@ var scpLike = regexp.MustCompile(`^(?:[^@/]+@)?([A-Za-z0-9._-]+):([^/].*|/[^/].*
 
 // SameRepository reports whether two URLs name the same repository, however each is spelled: scheme, user, port of the
 // scheme, ".git", trailing slash, letter case and "git@host:path" make no difference.
-func SameRepository(a, b string) bool { return normalizeURL(a) == normalizeURL(b) }
+func SameRepository(a, b string) bool { return NormalizeURL(a) == NormalizeURL(b) }
 
 // Ours reports whether repoURL is one of the URLs by which a repository is known. Without any URL nothing is ours.
 func Ours(repoURL string, urls []string) bool {
 	return slices.ContainsFunc(urls, func(u string) bool { return SameRepository(u, repoURL) })
 }
 
-func normalizeURL(raw string) string {
+// NormalizeURL writes host and path of a repository's URL, such as "gitlab.com/group/repository": equal for all its spellings.
+func NormalizeURL(raw string) string {
 	raw = strings.TrimSpace(raw)
 	if !strings.Contains(raw, "://") {
 		if m := scpLike.FindStringSubmatch(raw); m != nil {

@@ -25,7 +25,11 @@ type Request struct {
 
 	// Local gives the chart at a path that a dependency names as file://path, relative to the chart that names it, whose own
 	// path is given too ("" is the chart that is rendered). nil: such dependencies have to be in charts/ like all others.
-	Local        func(of, path string) (chart fs.FS, at string, err error)
+	Local func(of, path string) (chart fs.FS, at string, err error)
+	// Fetch gets the chart of a dependency that is not in charts/ from its repository. version is that of Chart.lock, else
+	// the range of Chart.yaml. nil: nothing is fetched.
+	Fetch func(repository, name, version string) (fs.FS, error)
+
 	Namespace    string       // "" is "default"
 	Values       []ValuesFile // later ones win over earlier ones and over the chart's own
 	Set          []SetValue   // win over Values, later ones over earlier ones
@@ -101,7 +105,7 @@ func Template(ctx context.Context, req Request) (Output, error) {
 	limits := req.Limits.withDefaults()
 	ctx, cancel := context.WithTimeout(ctx, limits.Time)
 	defer cancel()
-	loaded, err := load(ctx, req.Chart, req.Local, limits)
+	loaded, err := load(ctx, req, limits)
 	if err != nil {
 		return Output{}, err
 	}

@@ -377,7 +377,7 @@ func TestAgainstHelm(t *testing.T) {
 func both(t *testing.T, files fs.FS) (ours, theirs map[string]string, random []string, err error) {
 	t.Helper()
 	limits := Limits{}.withDefaults()
-	first, err := load(t.Context(), files, nil, limits)
+	first, err := load(t.Context(), Request{Chart: files}, limits)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -387,7 +387,7 @@ func both(t *testing.T, files fs.FS) (ours, theirs map[string]string, random []s
 	}
 	engine := newEngine(t.Context(), limits)
 	ours, err = engine.render(first, values)
-	second, loadErr := load(t.Context(), files, nil, limits)
+	second, loadErr := load(t.Context(), Request{Chart: files}, limits)
 	if loadErr != nil {
 		t.Fatal(loadErr)
 	}

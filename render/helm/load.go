@@ -27,7 +27,8 @@ import (
 const maxNesting = 10
 
 // load reads the chart and the subcharts that are vendored in it.
-func load(ctx context.Context, tree fs.FS, local localCharts, limits Limits) (*chart.Chart, error) {
+func load(ctx context.Context, req Request, limits Limits) (*chart.Chart, error) {
+	tree := req.Chart
 	if _, err := fs.Stat(tree, "Chart.yaml"); errors.Is(err, fs.ErrNotExist) {
 		return nil, &manifest.Error{Problem: "there is no Chart.yaml, so this is not a Helm chart", Remedy: "give the path of the folder that holds it", Cause: err}
 	}
@@ -35,7 +36,10 @@ func load(ctx context.Context, tree fs.FS, local localCharts, limits Limits) (*c
 	if err := r.folder(""); err != nil {
 		return nil, err
 	}
-	if err := r.local(local, "", "", 0); err != nil {
+	if err := r.local(req.Local, "", "", 0); err != nil {
+		return nil, err
+	}
+	if err := r.fetched(req.Fetch); err != nil {
 		return nil, err
 	}
 	c, err := loader.LoadFiles(r.files)
@@ -67,27 +71,14 @@ type localCharts func(of, path string) (chart fs.FS, at string, err error)
 // local adds the charts beside a chart that it depends on as file://path, as helm dependency build would put them into
 // charts/. prefix is the folder of the chart among the files, at its path for local.
 func (r *reader) local(charts localCharts, prefix, at string, nesting int) error {
-	i := slices.IndexFunc(r.files, func(f *archive.BufferedFile) bool { return f.Name == prefix+"Chart.yaml" })
-	if charts == nil || i < 0 {
+	if charts == nil {
 		return nil
 	}
-	var written struct {
-		Dependencies []struct {
-			Name       string `json:"name"`
-			Repository string `json:"repository"`
-		} `json:"dependencies"`
-	}
-	if err := yaml.Unmarshal(r.files[i].Data, &written); err != nil {
-		return nil // the loader says what is wrong with it
-	}
-	for _, d := range written.Dependencies {
+	written := r.dependencies(prefix + "Chart.yaml")
+	for _, d := range written {
 		where, isLocal := strings.CutPrefix(d.Repository, "file://")
 		folder := prefix + "charts/" + d.Name
-		vendored := func(f *archive.BufferedFile) bool {
-			version, archived := strings.CutPrefix(f.Name, folder+"-")
-			return strings.HasPrefix(f.Name, folder+"/") || archived && strings.Contains(version, ".tgz") && version[0] >= '0' && version[0] <= '9'
-		}
-		if !isLocal || slices.ContainsFunc(r.files, vendored) {
+		if !isLocal || r.vendors(folder) {
 			continue
 		}
 		if nesting == maxNesting {
@@ -105,6 +96,66 @@ func (r *reader) local(charts localCharts, prefix, at string, nesting int) error
 		if err := r.local(charts, folder+"/", there, nesting+1); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// dependency is what Chart.yaml and Chart.lock say of one.
+type dependency struct {
+	Name       string `json:"name"`
+	Version    string `json:"version"`
+	Repository string `json:"repository"`
+}
+
+// dependencies reads those that a file names. What is wrong with the file the loader says.
+func (r *reader) dependencies(file string) []dependency {
+	var written struct {
+		Dependencies []dependency `json:"dependencies"`
+	}
+	i := slices.IndexFunc(r.files, func(f *archive.BufferedFile) bool { return f.Name == file })
+	if i < 0 || yaml.Unmarshal(r.files[i].Data, &written) != nil {
+		return nil
+	}
+	return written.Dependencies
+}
+
+// vendors reports whether a subchart's folder or archive is among the files.
+func (r *reader) vendors(folder string) bool {
+	return slices.ContainsFunc(r.files, func(f *archive.BufferedFile) bool {
+		version, archived := strings.CutPrefix(f.Name, folder+"-")
+		return strings.HasPrefix(f.Name, folder+"/") || archived && strings.Contains(version, ".tgz") && version[0] >= '0' && version[0] <= '9'
+	})
+}
+
+// fetched adds the dependencies that are not vendored, as helm dependency build would get them.
+func (r *reader) fetched(fetch func(repository, name, version string) (fs.FS, error)) error {
+	if fetch == nil {
+		return nil
+	}
+	locked := r.dependencies("Chart.lock")
+	for _, d := range r.dependencies("Chart.yaml") {
+		folder := "charts/" + d.Name
+		if !strings.HasPrefix(d.Repository, "https://") && !strings.HasPrefix(d.Repository, "http://") && !strings.HasPrefix(d.Repository, "oci://") || r.vendors(folder) {
+			continue
+		}
+		if i := slices.IndexFunc(locked, func(l dependency) bool { return l.Name == d.Name && l.Repository == d.Repository }); i >= 0 {
+			d.Version = locked[i].Version
+		}
+		tree, err := fetch(d.Repository, d.Name, d.Version)
+		if problem, ok := errors.AsType[*manifest.Error](err); ok {
+			return &manifest.Error{
+				File: "Chart.yaml", Problem: "a dependency that is not in charts/: " + problem.Problem,
+				Remedy: strings.TrimPrefix(problem.Remedy+", or run helm dependency build and commit charts/", ", or "), Cause: err,
+			}
+		}
+		if err != nil {
+			return err
+		}
+		below := &reader{ctx: r.ctx, tree: tree, limits: r.limits, size: r.size, files: r.files}
+		if err := below.folder(folder + "/"); err != nil {
+			return err
+		}
+		r.size, r.files = below.size, below.files
 	}
 	return nil
 }

@@ -22,6 +22,8 @@ type Request struct {
 	Files fs.FS  // required; nothing outside of its root is reached
 	Dir   string // required; the folder of the kustomization, relative to the root
 	Helm  HelmOptions
+	// Fetch gets a chart of helmCharts that is not in the tree from its repository; version may be a range. nil: nothing is fetched.
+	Fetch func(repository, name, version string) (fs.FS, error)
 	// Override changes the kustomization in Dir before it is built; nil changes nothing.
 	Override *Override
 	// Limits that are zero have their defaults.

@@ -80,17 +80,11 @@ func (f *files) render(c *check, dir string, globals types.HelmGlobals, chart ty
 	if chart.Name == "" || !fs.ValidPath(chart.Name) || strings.Contains(chart.NameTemplate, "{{") {
 		return nil, c.refuse("helmCharts", fmt.Sprintf("helmCharts has an entry whose name %q or nameTemplate is not supported", chart.Name), "name the chart's folder, and the release by releaseName")
 	}
-	if _, err := f.info(path.Join(folder, "Chart.yaml")); err != nil {
-		if f.failed != nil {
-			return nil, f.failed
-		}
-		return nil, c.elsewhere(chart.Name, fmt.Sprintf("the chart %q %s of %q is not in %q, and nothing is fetched", chart.Name, chart.Version, chart.Repo, folder), "pull and unpack it there, as in: helm pull --untar --untardir "+home)
-	}
-	values, err := f.values(c, dir, folder, chart)
+	tree, err := f.chartTree(c, home, folder, chart)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := fs.Sub(f.tree, folder)
+	values, err := f.values(c, dir, folder, tree, chart)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +115,24 @@ func (f *files) render(c *check, dir string, globals types.HelmGlobals, chart ty
 	return marked(out.YAML())
 }
 
+// chartTree is the chart's folder, else what its repository has.
+func (f *files) chartTree(c *check, home, folder string, chart types.HelmChart) (fs.FS, error) {
+	if _, err := f.info(path.Join(folder, "Chart.yaml")); err == nil {
+		return fs.Sub(f.tree, folder)
+	}
+	switch {
+	case f.failed != nil:
+		return nil, f.failed
+	case f.fetch != nil && chart.Repo != "":
+		tree, err := f.fetch(chart.Repo, chart.Name, chart.Version)
+		if err != nil {
+			return nil, f.fail(err)
+		}
+		return tree, nil
+	}
+	return nil, c.elsewhere(chart.Name, fmt.Sprintf("the chart %q %s of %q is not in %q, and nothing is fetched", chart.Name, chart.Version, chart.Repo, folder), "pull and unpack it there, as in: helm pull --untar --untardir "+home)
+}
+
 func chartHome(dir string, globals types.HelmGlobals, chart types.HelmChart) string {
 	home := globals.ChartHome
 	if home == "" {
@@ -148,12 +160,15 @@ func releaseName(chart types.HelmChart) string {
 }
 
 // values combines the file and the inline values of an entry and adds its additional files.
-func (f *files) values(c *check, dir, folder string, chart types.HelmChart) ([]helm.ValuesFile, error) {
+func (f *files) values(c *check, dir, folder string, tree fs.FS, chart types.HelmChart) ([]helm.ValuesFile, error) {
 	name := path.Join(folder, "values.yaml")
 	if chart.ValuesFile != "" {
 		name = inside(path.Join("/", dir, chart.ValuesFile))
 	}
 	base, err := f.ReadFile(name)
+	if chart.ValuesFile == "" && errors.Is(err, fs.ErrNotExist) {
+		base, err = manifest.ReadFile(tree, "values.yaml") // of a chart that was fetched
+	}
 	if err != nil && (chart.ValuesFile != "" || !errors.Is(err, fs.ErrNotExist)) {
 		return nil, c.refuse(chart.ValuesFile, fmt.Sprintf("the values file %q cannot be read: %v", name, err), "")
 	}

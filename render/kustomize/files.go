@@ -24,6 +24,7 @@ type files struct {
 	tree   fs.FS
 	root   string // the folder that is built
 	helm   HelmOptions
+	fetch  func(repository, name, version string) (fs.FS, error)
 	limits Limits
 
 	override *Override // of the kustomization in root
@@ -43,7 +44,7 @@ var _ filesys.FileSystem = (*files)(nil)
 
 func newFiles(ctx context.Context, req Request, limits Limits) *files {
 	return &files{
-		ctx: ctx, tree: req.Files, root: inside(req.Dir), helm: req.Helm, limits: limits, override: req.Override,
+		ctx: ctx, tree: req.Files, root: inside(req.Dir), helm: req.Helm, fetch: req.Fetch, limits: limits, override: req.Override,
 		over: map[string][]byte{}, folders: map[string]bool{".": true}, namespaces: map[string]string{}, ambiguous: map[string]bool{}, read: map[string]bool{}, random: map[string]bool{},
 	}
 }

@@ -1,0 +1,139 @@
+package render
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/render/argocd"
+)
+
+// Remotes gets what sources name outside of the repository. It is only asked for places that [Options.Fetch] allows, and
+// bounds what it reads. Errors are for people; one about what is not there wraps fs.ErrNotExist, and Argo CD would not find
+// it either. Any other may be gone the next time.
+type Remotes interface {
+	// Chart returns a Helm chart: repoURL is that of an HTTP repository, or oci://registry/folder. Without a name it is the
+	// artifact oci://registry/repository. version may be a range, which means the newest in it, or for an artifact a tag.
+	Chart(ctx context.Context, repoURL, name, version string) (Remote, error)
+	// Repository returns a Git repository at a branch, a tag or a commit; "" and HEAD are its default branch.
+	Repository(ctx context.Context, url, revision string) (Remote, error)
+}
+
+// Remote is files from elsewhere.
+type Remote struct {
+	Tree    fs.FS  // the root of a chart holds its Chart.yaml
+	ID      string // equal for equal content
+	Version string // of a chart, chosen from a range; of a repository the commit
+}
+
+// fetching gets what the sources of one comparison name elsewhere: each once, so that both sides have the same.
+type fetching struct {
+	remotes Remotes
+	allowed []string // Options.Fetch
+	mu      sync.Mutex
+	known   map[string]func() (Remote, error)
+}
+
+func (e *Engine) fetching(opts Options) *fetching {
+	return &fetching{remotes: e.Remotes, allowed: opts.Fetch, known: map[string]func() (Remote, error){}}
+}
+
+// once asks for a thing unless it was asked for already.
+func (f *fetching) once(key string, ask func() (Remote, error)) (Remote, error) {
+	f.mu.Lock()
+	answer, ok := f.known[key]
+	if !ok {
+		answer = sync.OnceValues(ask)
+		f.known[key] = answer
+	}
+	f.mu.Unlock()
+	return answer()
+}
+
+// chart gets a chart, or with an empty name an artifact.
+func (f *fetching) chart(ctx context.Context, repoURL, name, version string) (Remote, error) {
+	repoURL = chartURL(repoURL, name)
+	what := fmt.Sprintf("chart %q of %s", name, shownURL(repoURL))
+	if name == "" {
+		what = "artifact " + shownURL(repoURL)
+	}
+	if err := f.permits(what, repoURL); err != nil {
+		return Remote{}, err
+	}
+	remote, err := f.once("chart\x00"+repoURL+"\x00"+name+"\x00"+version, func() (Remote, error) { return f.remotes.Chart(ctx, repoURL, name, version) })
+	return remote, unfetched(what, err)
+}
+
+// repository gets a Git repository.
+func (f *fetching) repository(ctx context.Context, url, revision string) (Remote, error) {
+	what := "repository " + shownURL(url)
+	if err := f.permits(what, url); err != nil {
+		return Remote{}, err
+	}
+	remote, err := f.once("git\x00"+url+"\x00"+revision, func() (Remote, error) { return f.remotes.Repository(ctx, url, revision) })
+	return remote, unfetched(what, err)
+}
+
+// chartURL writes the scheme that Argo CD leaves out for charts in OCI registries.
+func chartURL(repoURL, chart string) string {
+	if chart != "" && !strings.Contains(repoURL, "://") {
+		return "oci://" + repoURL
+	}
+	return repoURL
+}
+
+// permits is nil when a place may be asked.
+func (f *fetching) permits(what, url string) error {
+	if f.remotes != nil && slices.ContainsFunc(f.allowed, func(allowed string) bool { return covers(allowed, url) }) {
+		return nil
+	}
+	return &manifest.Error{
+		Problem: what + " is not fetched", Remedy: fmt.Sprintf("allow it in lockkeeper.yaml, as in fetch: [%s]", shownURL(url)), Cause: manifest.ErrElsewhere,
+	}
+}
+
+// unfetched words why a thing could not be got.
+func unfetched(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return &manifest.Error{Problem: fmt.Sprintf("%s is not there: %v", what, err), Remedy: "correct repoURL, chart or targetRevision", Cause: fs.ErrNotExist}
+	default:
+		return &manifest.Error{Problem: fmt.Sprintf("%s could not be fetched: %v", what, err), Cause: errors.Join(manifest.ErrElsewhere, errTransient)}
+	}
+}
+
+// errTransient marks what may be another answer the next time, so that it is not remembered.
+var errTransient = errors.New("not to be remembered")
+
+// covers reports whether a URL is one that is allowed, or below it. How a repository of Git is spelled makes no difference.
+func covers(allowed, wanted string) bool {
+	if strings.Contains(wanted, "/../") || strings.HasSuffix(wanted, "/..") || strings.Contains(wanted, "%") {
+		return false
+	}
+	if strings.HasPrefix(allowed, "oci://") != strings.HasPrefix(wanted, "oci://") {
+		return false
+	}
+	if a, err := url.Parse(allowed); err == nil && a.Scheme == "https" && strings.HasPrefix(wanted, "http://") {
+		return false
+	}
+	below, within := strings.CutPrefix(argocd.NormalizeURL(wanted), strings.TrimSuffix(argocd.NormalizeURL(allowed), "/"))
+	return within && (below == "" || below[0] == '/')
+}
+
+// shownURL is a URL without credentials.
+func shownURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.User == nil {
+		return text
+	}
+	u.User = nil
+	return u.String()
+}

@@ -1,0 +1,306 @@
+package render
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// shelf is what there is elsewhere: trees by "url name version", and how often each was asked for.
+type shelf struct {
+	trees map[string]Remote
+
+	mu    sync.Mutex
+	asked map[string]int
+}
+
+func (s *shelf) take(key string) (Remote, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked == nil {
+		s.asked = map[string]int{}
+	}
+	s.asked[key]++
+	if remote, ok := s.trees[key]; ok {
+		return remote, nil
+	}
+	if strings.Contains(key, "silent") {
+		return Remote{}, fmt.Errorf("no answer from %s", key)
+	}
+	return Remote{}, fmt.Errorf("no version %q: %w", key, fs.ErrNotExist)
+}
+
+// Chart implements Remotes.
+func (s *shelf) Chart(_ context.Context, repoURL, name, version string) (Remote, error) {
+	return s.take(strings.Join(strings.Fields(repoURL+" "+name+" "+version), " "))
+}
+
+// Repository implements Remotes.
+func (s *shelf) Repository(_ context.Context, url, revision string) (Remote, error) {
+	return s.take(url + " " + revision)
+}
+
+// remote is a chart or repository of a shelf.
+func remote(id, version string, files ...string) Remote {
+	tree := fstest.MapFS{}
+	for i := 0; i+1 < len(files); i += 2 {
+		tree[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
+	}
+	return Remote{Tree: tree, ID: id, Version: version}
+}
+
+// redis is a chart that deploys its values and its version.
+func redis(version string) Remote {
+	return remote("redis-"+version, version,
+		"Chart.yaml", "apiVersion: v2\nname: redis\nversion: "+version+"\n", "values.yaml", "size: small\n", "values-large.yaml", "size: large\n",
+		"templates/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\ndata: {size: {{ .Values.size }}, version: {{ .Chart.Version }}}\n")
+}
+
+func elsewhereShelf() *shelf {
+	return &shelf{trees: map[string]Remote{
+		"https://charts.example.com redis 1.0.0":        redis("1.0.0"),
+		"https://charts.example.com redis 1.1.0":        redis("1.1.0"),
+		"https://charts.example.com redis ^1.0":         redis("1.1.0"),
+		"oci://registry.example.com/charts redis 1.0.0": redis("1.0.0"),
+		"https://charts.example.com broken 1.0.0": remote("broken", "1.0.0",
+			"Chart.yaml", "apiVersion: v2\nname: broken\nversion: 1.0.0\n", "templates/a.yaml", "kind: {{ .Values.a.b.c }}\n"),
+		"oci://registry.example.com/manifests latest": remote("manifests", "latest",
+			"eu/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: eu}\ndata: {region: eu}\n"),
+		"https://gitlab.com/your-name/bases.git main": remote("bases-1", "0123456789012345678901234567890123456789",
+			"web/kustomization.yaml", "resources: [map.yaml]\nnamePrefix: base-\n", "web/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {from: bases}\n",
+			"values/redis.yaml", "size: huge\n"),
+	}}
+}
+
+// elsewhereApp is a repository with one Application of these sources, and the files "name", "text" beside it.
+func elsewhereApp(sources string, files ...string) fstest.MapFS {
+	tree := fstest.MapFS{"app.yaml": {Data: []byte("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: web, namespace: argocd}\nspec:\n  destination: {name: production, namespace: shop}\n" + sources)}}
+	for i := 0; i+1 < len(files); i += 2 {
+		tree[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
+	}
+	return tree
+}
+
+var allowed = []string{"https://charts.example.com", "oci://registry.example.com", "https://gitlab.com/your-name", "https://silent.example.com"}
+
+func TestSourcesFromElsewhere(t *testing.T) {
+	const umbrella = "apiVersion: v2\nname: shop\nversion: 0.1.0\ndependencies: [{name: redis, version: ^1.0, repository: \"https://charts.example.com\"}]\n"
+	for _, c := range []struct {
+		name  string
+		tree  fstest.MapFS
+		fetch []string
+		want  []string
+	}{
+		{
+			"a chart of an HTTP repository",
+			elsewhereApp("  source: {repoURL: https://charts.example.com, chart: redis, targetRevision: 1.0.0}\n"), allowed,
+			[]string{"ConfigMap shop/web map[size:small version:1.0.0] redis 1.0.0 › templates/map.yaml"},
+		},
+		{
+			"a range means its newest version",
+			elsewhereApp("  source: {repoURL: https://charts.example.com, chart: redis, targetRevision: ^1.0}\n"), allowed,
+			[]string{"ConfigMap shop/web map[size:small version:1.1.0] redis 1.1.0 › templates/map.yaml"},
+		},
+		{
+			"a chart of a registry, whose scheme Argo CD leaves out",
+			elsewhereApp("  source: {repoURL: registry.example.com/charts, chart: redis, targetRevision: 1.0.0}\n"), allowed,
+			[]string{"ConfigMap shop/web map[size:small version:1.0.0] redis 1.0.0 › templates/map.yaml"},
+		},
+		{
+			"values of the chart itself",
+			elsewhereApp("  source: {repoURL: https://charts.example.com, chart: redis, targetRevision: 1.0.0, helm: {valueFiles: [values-large.yaml]}}\n"), allowed,
+			[]string{"ConfigMap shop/web map[size:large version:1.0.0] redis 1.0.0 › templates/map.yaml"},
+		},
+		{
+			"values of this repository",
+			elsewhereApp("  sources:\n  - {repoURL: https://charts.example.com, chart: redis, targetRevision: 1.0.0, helm: {valueFiles: [$mine/values/web.yaml]}}\n  - {repoURL: "+repoURL+", ref: mine}\n", "values/web.yaml", "size: mine\n"), allowed,
+			[]string{"read values/web.yaml", "ConfigMap shop/web map[size:mine version:1.0.0] redis 1.0.0 › templates/map.yaml"},
+		},
+		{
+			"values of another repository",
+			elsewhereApp("  sources:\n  - {repoURL: https://charts.example.com, chart: redis, targetRevision: 1.0.0, helm: {valueFiles: [$b/values/redis.yaml]}}\n  - {repoURL: https://gitlab.com/your-name/bases.git, targetRevision: main, ref: b}\n"), allowed,
+			[]string{"ConfigMap shop/web map[size:huge version:1.0.0] redis 1.0.0 › templates/map.yaml"},
+		},
+		{
+			"a kustomization of another repository",
+			elsewhereApp("  source: {repoURL: https://gitlab.com/your-name/bases.git, targetRevision: main, path: web}\n"), allowed,
+			[]string{"ConfigMap shop/base-web map[from:bases] bases › web"},
+		},
+		{
+			"an artifact",
+			elsewhereApp("  source: {repoURL: oci://registry.example.com/manifests, targetRevision: latest, path: eu}\n"), allowed,
+			[]string{"ConfigMap shop/eu map[region:eu] manifests latest › eu/map.yaml:1"},
+		},
+		{
+			"a chart of this repository that depends on one",
+			elsewhereApp("  source: {repoURL: "+repoURL+", path: shop}\n", "shop/Chart.yaml", umbrella), allowed,
+			[]string{"read shop/Chart.yaml", "ConfigMap shop/web map[size:small version:1.1.0] shop/charts/redis/templates/map.yaml"},
+		},
+		{
+			"Chart.lock says which version it is",
+			elsewhereApp("  source: {repoURL: "+repoURL+", path: shop}\n", "shop/Chart.yaml", umbrella, "shop/Chart.lock", "dependencies: [{name: redis, version: 1.0.0, repository: \"https://charts.example.com\"}]\n"), allowed,
+			[]string{"read shop/Chart.lock shop/Chart.yaml", "ConfigMap shop/web map[size:small version:1.0.0] shop/charts/redis/templates/map.yaml"},
+		},
+		{
+			"a chart of a kustomization",
+			elsewhereApp("  source: {repoURL: "+repoURL+", path: k}\n", "k/kustomization.yaml", "helmCharts: [{name: redis, repo: \"https://charts.example.com\", version: 1.0.0, releaseName: r, valuesInline: {size: inline}}]\n"), allowed,
+			[]string{"read k/kustomization.yaml", "ConfigMap shop/r map[size:inline version:1.0.0] k"},
+		},
+		{
+			"a repository that is not allowed",
+			elsewhereApp("  source: {repoURL: https://charts.example.com, chart: redis, targetRevision: 1.0.0}\n"), []string{"https://charts.example.org", "https://charts.example.com/stable"},
+			[]string{"partial", `app.yaml:1: warning: application "web": chart "redis" of https://charts.example.com is not fetched: what it deploys is not shown; allow it in lockkeeper.yaml, as in fetch: [https://charts.example.com] [chart-not-fetched]`},
+		},
+		{
+			"a dependency that is not allowed",
+			elsewhereApp("  source: {repoURL: "+repoURL+", path: shop}\n", "shop/Chart.yaml", umbrella), nil,
+			[]string{"partial", "read shop/Chart.yaml", `shop/Chart.yaml: warning: application "web": a dependency that is not in charts/: chart "redis" of https://charts.example.com is not fetched: what it deploys is not shown; allow it in lockkeeper.yaml, as in fetch: [https://charts.example.com], or run helm dependency build and commit charts/ [not-rendered-offline]`},
+		},
+		{
+			"a version that is not there",
+			elsewhereApp("  source: {repoURL: https://charts.example.com, chart: redis, targetRevision: 9.9.9}\n"), allowed,
+			[]string{"failed", `app.yaml:1: error: application "web": chart "redis" of https://charts.example.com is not there: no version "https://charts.example.com redis 9.9.9": file does not exist; correct repoURL, chart or targetRevision [chart-not-fetched]`},
+		},
+		{
+			"a repository that does not answer",
+			elsewhereApp("  source: {repoURL: https://silent.example.com, chart: redis, targetRevision: 1.0.0}\n"), allowed,
+			[]string{"partial", `app.yaml:1: warning: application "web": chart "redis" of https://silent.example.com could not be fetched: no answer from https://silent.example.com redis 1.0.0: what it deploys is not shown [chart-not-fetched]`},
+		},
+		{
+			"what is wrong in a chart is said where it can be mended",
+			elsewhereApp("  source: {repoURL: https://charts.example.com, chart: broken, targetRevision: 1.0.0}\n"), allowed,
+			[]string{"failed", `app.yaml:1: error: application "web": broken 1.0.0 › templates/a.yaml:1: .Values.a.b.c: nil pointer evaluating interface {}.b [helm-error]`},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			engine := newEngine(t)
+			engine.Remotes = elsewhereShelf()
+			repo := repository(newGitTree(c.tree))
+			set, err := engine.Applications(t.Context(), repo, Options{Fetch: c.fetch})
+			if err != nil || len(set.Applications) != 1 {
+				t.Fatal(set.Findings, err)
+			}
+			if diff := cmp.Diff(c.want, told(engine.Render(t.Context(), repo, set, set.Applications[0]))); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// told is what a result says, a line for each thing.
+func told(r Result) []string {
+	var out []string
+	if r.Failed {
+		out = append(out, "failed")
+	}
+	if r.Partial {
+		out = append(out, "partial")
+	}
+	if len(r.Inputs) > 0 {
+		out = append(out, "read "+strings.Join(r.Inputs, " "))
+	}
+	for _, f := range r.Findings {
+		out = append(out, f.String())
+	}
+	for _, o := range r.Objects {
+		line := fmt.Sprintf("%s %v %s", o.ID(), o.Fields["data"], o.Source.File)
+		if o.Source.Line > 0 {
+			line += fmt.Sprintf(":%d", o.Source.Line)
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func TestAnotherChartVersionIsAChange(t *testing.T) {
+	engine, elsewhere := newEngine(t), elsewhereShelf()
+	engine.Remotes = elsewhere
+	source := "  source: {repoURL: https://charts.example.com, chart: redis, targetRevision: 1.0.0}\n"
+	base := newGitTree(elsewhereApp(source))
+	compare := func(head fstest.MapFS) []string {
+		got, err := engine.Compare(t.Context(), repository(base), repository(newGitTree(head)), Options{Fetch: allowed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, app := range got.Apps {
+			out = append(out, fmt.Sprint(app.Base.Objects[0].Fields["data"], " → ", app.Head.Objects[0].Fields["data"]))
+		}
+		return out
+	}
+	if got := compare(base.MapFS); got != nil || len(elsewhere.asked) != 0 {
+		t.Errorf("an equal commit differs: %v, and was asked for: %v", got, elsewhere.asked)
+	}
+	want := []string{"map[size:small version:1.0.0] → map[size:small version:1.1.0]"}
+	for range 2 {
+		if diff := cmp.Diff(want, compare(elsewhereApp(strings.Replace(source, "1.0.0", "^1.0", 1)))); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+	elsewhere.mu.Lock()
+	defer elsewhere.mu.Unlock()
+	elsewhere.trees["https://charts.example.com redis ^1.0"] = redis("1.2.0")
+	elsewhere.mu.Unlock()
+	want = []string{"map[size:small version:1.0.0] → map[size:small version:1.2.0]"}
+	if diff := cmp.Diff(want, compare(elsewhereApp(strings.Replace(source, "1.0.0", "^1.0", 1)))); diff != "" {
+		t.Errorf("a range that means another version now: -want +got:\n%s", diff)
+	}
+	elsewhere.mu.Lock()
+	if want := []string{"https://charts.example.com redis 1.0.0", "https://charts.example.com redis ^1.0"}; !slices.Equal(want, slices.Sorted(maps.Keys(elsewhere.asked))) {
+		t.Errorf("asked for %v", elsewhere.asked)
+	}
+}
+
+func TestWhatIsNotThereNowIsAskedForAgain(t *testing.T) {
+	engine, elsewhere := newEngine(t), elsewhereShelf()
+	engine.Remotes = elsewhere
+	repo := repository(newGitTree(elsewhereApp("  source: {repoURL: https://silent.example.com, chart: redis, targetRevision: 1.0.0}\n")))
+	set, err := engine.Applications(t.Context(), repo, Options{Fetch: allowed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := engine.Render(t.Context(), repo, set, set.Applications[0]); !got.Partial {
+		t.Errorf("got %v", told(got))
+	}
+	elsewhere.trees["https://silent.example.com redis 1.0.0"] = redis("1.0.0")
+	if got := engine.Render(t.Context(), repo, set, set.Applications[0]); got.Partial || len(got.Objects) != 1 {
+		t.Errorf("got %v", told(got))
+	}
+}
+
+func TestCovers(t *testing.T) {
+	for _, c := range []struct {
+		allow, wanted string
+		want            bool
+	}{
+		{"https://charts.example.com", "https://charts.example.com", true},
+		{"https://charts.example.com/", "https://charts.example.com/stable", true},
+		{"https://charts.example.com/stable", "https://charts.example.com", false},
+		{"https://charts.example.com/stable", "https://charts.example.com/stable-evil", false},
+		{"https://charts.example.com", "https://charts.example.com.evil.org", false},
+		{"https://charts.example.com", "http://charts.example.com", false},
+		{"http://charts.example.com", "https://charts.example.com", true},
+		{"https://charts.example.com/a", "https://charts.example.com/a/../b", false},
+		{"https://charts.example.com/a", "https://charts.example.com/a/%2e%2e/b", false},
+		{"https://charts.example.com", "https://user@charts.example.com/x", true},
+		{"https://charts.example.com", "https://charts.example.com@evil.org/x", false},
+		{"oci://ghcr.io/acme", "oci://ghcr.io/acme/charts", true},
+		{"https://ghcr.io/acme", "oci://ghcr.io/acme/charts", false},
+		{"https://github.com/acme", "git@github.com:acme/bases.git", true},
+		{"https://github.com/acme/bases", "https://github.com/acme/bases.git", true},
+		{"", "https://charts.example.com", false},
+		{"*", "https://charts.example.com", false},
+	} {
+		if got := covers(c.allow, c.wanted); got != c.want {
+			t.Errorf("covers(%q, %q) = %v", c.allow, c.wanted, got)
+		}
+	}
+}
