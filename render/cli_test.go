@@ -62,7 +62,7 @@ func TestAgainstCommandLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, app := range set.Applications {
-			sources := &sourcing{repo: repo, app: app, fetch: newEngine(t).fetching(Options{})}
+			sources := &sourcing{repo: repo, app: app, fetch: newEngine(t).fetching(nil)}
 			sources.find(t.Context())
 			ours := sources.render(t.Context())
 			if ours.failed || ours.partial || len(ours.random) > 0 {

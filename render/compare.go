@@ -30,7 +30,7 @@ func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Option
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := &comparing{engine: e, base: base, head: head, before: before, after: after, baseClusters: atBase.Clusters, headClusters: opts.Clusters, fetch: e.fetching(opts)}
+	c := &comparing{engine: e, base: base, head: head, before: before, after: after, baseClusters: atBase.Clusters, headClusters: opts.Clusters, fetch: e.fetching(after.fetch)}
 	pairs, unchanged := c.pairs()
 	found := make([]*AppComparison, len(pairs))
 	group, groupCtx := errgroup.WithContext(ctx)

@@ -39,6 +39,8 @@ type Engine struct {
 	// Remotes gets charts and other repositories; nil means that nothing outside of the repository is read. Set it before
 	// the Engine is used.
 	Remotes Remotes
+	// Fetch are URLs below which Remotes is asked for, beside those of [Options.Fetch]. Set it before the Engine is used.
+	Fetch []string
 
 	schemas *schema.Set
 	kro     *kro.Engine
@@ -80,7 +82,7 @@ func (e *Engine) Manifests(ctx context.Context, tree fs.FS, query manifest.Query
 // Of a tree that knows its object ids an equal one is not looked at again; of another one only what differs is read, and
 // only Applications that are new or whose ApplicationSet was rewritten are made.
 func (e *Engine) Applications(ctx context.Context, repo Repository, opts Options) (Set, error) {
-	key := setKey(repo, opts)
+	key := e.setKey(repo, opts)
 	if known, ok := e.sets.Get(key); ok && key != "" {
 		return known, ctx.Err()
 	}
@@ -95,7 +97,7 @@ func (e *Engine) Applications(ctx context.Context, repo Repository, opts Options
 }
 
 // setKey is equal for equal content, looked at in the same way, and "" for a tree that does not know its object ids.
-func setKey(repo Repository, opts Options) string {
+func (e *Engine) setKey(repo Repository, opts Options) string {
 	identifier, ok := repo.Tree.(manifest.Identifier)
 	if !ok {
 		return ""
@@ -104,7 +106,7 @@ func setKey(repo Repository, opts Options) string {
 	if err != nil || root == "" {
 		return ""
 	}
-	return digest(root, repo.Revision, digest(repo.URLs...), digest(opts.Applications...), digest(opts.Definitions...), fmt.Sprintf("%q", opts.Clusters), digest(opts.Fetch...))
+	return digest(root, repo.Revision, digest(repo.URLs...), digest(opts.Applications...), digest(opts.Definitions...), fmt.Sprintf("%q", opts.Clusters), digest(e.Fetch...), digest(opts.Fetch...))
 }
 
 func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (Set, error) {
@@ -116,7 +118,7 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 	if err != nil {
 		return Set{}, fmt.Errorf("find definitions: %w", err)
 	}
-	set := Set{clusters: opts.Clusters, fetch: opts.Fetch}
+	set := Set{clusters: opts.Clusters, fetch: slices.Concat(e.Fetch, opts.Fetch)}
 	set.Applications, set.Findings, err = argocd.Applications(ctx, argocd.Input{
 		Tree: repo.Tree, Files: appFiles, RepoURLs: repo.URLs, Revision: repo.Revision, Clusters: opts.Clusters, Memory: e.made,
 	})
@@ -158,7 +160,7 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 
 // Render renders one Application of a Set of the same repository.
 func (e *Engine) Render(ctx context.Context, repo Repository, set Set, app argocd.Application) Result {
-	return e.render(ctx, repo, set, app, e.fetching(Options{Fetch: set.fetch}))
+	return e.render(ctx, repo, set, app, e.fetching(set.fetch))
 }
 
 func (e *Engine) render(ctx context.Context, repo Repository, set Set, app argocd.Application, fetch *fetching) Result {

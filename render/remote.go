@@ -35,13 +35,13 @@ type Remote struct {
 // fetching gets what the sources of one comparison name elsewhere: each once, so that both sides have the same.
 type fetching struct {
 	remotes Remotes
-	allowed []string // Options.Fetch
+	allowed []string // Set.fetch
 	mu      sync.Mutex
 	known   map[string]func() (Remote, error)
 }
 
-func (e *Engine) fetching(opts Options) *fetching {
-	return &fetching{remotes: e.Remotes, allowed: opts.Fetch, known: map[string]func() (Remote, error){}}
+func (e *Engine) fetching(allowed []string) *fetching {
+	return &fetching{remotes: e.Remotes, allowed: allowed, known: map[string]func() (Remote, error){}}
 }
 
 // once asks for a thing unless it was asked for already.
@@ -90,12 +90,20 @@ func chartURL(repoURL, chart string) string {
 
 // permits is nil when a place may be asked.
 func (f *fetching) permits(what, url string) error {
-	if f.remotes != nil && slices.ContainsFunc(f.allowed, func(allowed string) bool { return covers(allowed, url) }) {
+	if f.remotes != nil && allows(f.allowed, url) {
 		return nil
 	}
 	return &manifest.Error{
-		Problem: what + " is not fetched", Remedy: fmt.Sprintf("allow it in lockkeeper.yaml, as in fetch: [%s]", shownURL(url)), Cause: manifest.ErrElsewhere,
+		Problem: what + " is not fetched", Cause: manifest.ErrElsewhere,
+		Remedy: fmt.Sprintf("allow it in lockkeeper.yaml of the default branch, as in fetch: [%q]", shownURL(url)),
 	}
+}
+
+// Fetches reports whether something at a URL may be fetched for the Applications of the Set.
+func (s Set) Fetches(url string) bool { return allows(s.fetch, url) }
+
+func allows(allowed []string, url string) bool {
+	return slices.ContainsFunc(allowed, func(one string) bool { return covers(one, url) })
 }
 
 // unfetched words why a thing could not be got.
@@ -104,7 +112,7 @@ func unfetched(what string, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
-		return &manifest.Error{Problem: fmt.Sprintf("%s is not there: %v", what, err), Remedy: "correct repoURL, chart or targetRevision", Cause: fs.ErrNotExist}
+		return &manifest.Error{Problem: err.Error(), Remedy: "correct repoURL, chart or targetRevision", Cause: fs.ErrNotExist}
 	default:
 		return &manifest.Error{Problem: fmt.Sprintf("%s could not be fetched: %v", what, err), Cause: errors.Join(manifest.ErrElsewhere, errTransient)}
 	}

@@ -156,18 +156,19 @@ func TestSourcesFromElsewhere(t *testing.T) {
 		},
 		{
 			"a repository that is not allowed",
-			elsewhereApp("  source: {repoURL: https://charts.example.com, chart: redis, targetRevision: 1.0.0}\n"), []string{"https://charts.example.org", "https://charts.example.com/stable"},
-			[]string{"partial", `app.yaml:1: warning: application "web": chart "redis" of https://charts.example.com is not fetched: what it deploys is not shown; allow it in lockkeeper.yaml, as in fetch: [https://charts.example.com] [chart-not-fetched]`},
+			elsewhereApp("  source: {repoURL: https://charts.example.com, chart: redis, targetRevision: 1.0.0}\n"),
+			[]string{"https://charts.example.org", "https://charts.example.com/stable"},
+			[]string{"partial", `app.yaml:1: warning: application "web": chart "redis" of https://charts.example.com is not fetched: what it deploys is not shown; allow it in lockkeeper.yaml of the default branch, as in fetch: ["https://charts.example.com"] [chart-not-fetched]`},
 		},
 		{
 			"a dependency that is not allowed",
 			elsewhereApp("  source: {repoURL: "+repoURL+", path: shop}\n", "shop/Chart.yaml", umbrella), nil,
-			[]string{"partial", "read shop/Chart.yaml", `shop/Chart.yaml: warning: application "web": a dependency that is not in charts/: chart "redis" of https://charts.example.com is not fetched: what it deploys is not shown; allow it in lockkeeper.yaml, as in fetch: [https://charts.example.com], or run helm dependency build and commit charts/ [not-rendered-offline]`},
+			[]string{"partial", "read shop/Chart.yaml", `shop/Chart.yaml: warning: application "web": a dependency that is not in charts/: chart "redis" of https://charts.example.com is not fetched: what it deploys is not shown; allow it in lockkeeper.yaml of the default branch, as in fetch: ["https://charts.example.com"], or run helm dependency build and commit charts/ [not-rendered-offline]`},
 		},
 		{
 			"a version that is not there",
 			elsewhereApp("  source: {repoURL: https://charts.example.com, chart: redis, targetRevision: 9.9.9}\n"), allowed,
-			[]string{"failed", `app.yaml:1: error: application "web": chart "redis" of https://charts.example.com is not there: no version "https://charts.example.com redis 9.9.9": file does not exist; correct repoURL, chart or targetRevision [chart-not-fetched]`},
+			[]string{"failed", `app.yaml:1: error: application "web": no version "https://charts.example.com redis 9.9.9": file does not exist; correct repoURL, chart or targetRevision [chart-not-fetched]`},
 		},
 		{
 			"a repository that does not answer",
@@ -279,7 +280,7 @@ func TestWhatIsNotThereNowIsAskedForAgain(t *testing.T) {
 func TestCovers(t *testing.T) {
 	for _, c := range []struct {
 		allow, wanted string
-		want            bool
+		want          bool
 	}{
 		{"https://charts.example.com", "https://charts.example.com", true},
 		{"https://charts.example.com/", "https://charts.example.com/stable", true},

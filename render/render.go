@@ -59,7 +59,7 @@ type Set struct {
 	key      string   // of all definitions
 	borders  *borders // of the tree that it was found in
 	clusters []argocd.Cluster
-	fetch    []string // Options.Fetch
+	fetch    []string // Options.Fetch and Engine.Fetch
 }
 
 // Result is what one Application deploys.

@@ -152,13 +152,16 @@ func (c *checkout) compare(ctx context.Context, base, head render.Repository) (c
 		return compared{}, err
 	}
 	c.progress.step("comparing %s", count(len(content.Set.Applications), "application"))
-	comparison, err := c.engine.Compare(ctx, base, head, reconcile.CompareOptions(base.Tree, head.Tree))
+	options := reconcile.CompareOptions(base.Tree, head.Tree)
+	settings, _ := reconcile.LoadSettings(head.Tree) // c.load told what is wrong with them
+	options.Fetch = settings.Fetch                   // whoever runs this could allow it by --fetch as well
+	comparison, err := c.engine.Compare(ctx, base, head, options)
 	if err != nil {
 		return compared{}, fmt.Errorf("render: %w", err)
 	}
 	found := slices.DeleteFunc(slices.Clone(content.Findings), func(f promote.Finding) bool { return f.Position.File != reconcile.SettingsFile })
 	found = append(found, toFindings(advised(comparison.Findings))...)
-	found = append(found, toFindings(c.elsewhere(content.Set))...)
+	found = append(found, toFindings(c.elsewhere(content.Set, content.Set.Applications))...)
 	apps := reconcile.DiffApps(comparison)
 	report := diff.Compare(apps)
 	report.Unchanged += comparison.Unchanged

@@ -140,19 +140,28 @@ func watched(pipelines []promote.Pipeline, words []string) ([]reconcile.Warehous
 func newCloneSources(env environment, own []string) *discover.Sources {
 	log := slog.New(slog.DiscardHandler)
 	registry, charts := registries(log, cacheDir(serverConfig{}, "registry"))
-	user, password := env.getenv("LOCKKEEPER_GIT_USERNAME"), secret.Text(env.getenv("LOCKKEEPER_GIT_PASSWORD"))
 	return &discover.Sources{
 		Registry: registry, Charts: charts,
-		Git: discover.NewGit(discover.GitConfig{
-			Fresh: shareFor, Logger: log,
-			Open: func(repoURL string, skipTLS bool) (*git.Repository, error) {
-				cfg := git.Config{URL: repoURL}
-				if !skipTLS && confidential(repoURL) && slices.ContainsFunc(own, func(url string) bool { return promote.SameGitRepository(url, repoURL) }) {
-					cfg.Username, cfg.Password = user, password
-				}
-				return openGit(cfg, skipTLS)
-			},
-		}),
+		Git: discover.NewGit(discover.GitConfig{Fresh: shareFor, Logger: log, Open: opener(env, own)}),
+	}
+}
+
+// cloneRemotes gets what a person's clone is rendered from elsewhere.
+func cloneRemotes(env environment, own []string) *remotes {
+	_, charts := registries(slog.New(slog.DiscardHandler), cacheDir(serverConfig{}, "registry"))
+	open := opener(env, own)
+	return newRemotes(charts, func(url string) (*git.Repository, error) { return open(url, false) })
+}
+
+// opener opens repositories, the clone's own with the credentials that the environment holds.
+func opener(env environment, own []string) func(repoURL string, skipTLS bool) (*git.Repository, error) {
+	user, password := env.getenv("LOCKKEEPER_GIT_USERNAME"), secret.Text(env.getenv("LOCKKEEPER_GIT_PASSWORD"))
+	return func(repoURL string, skipTLS bool) (*git.Repository, error) {
+		cfg := git.Config{URL: repoURL}
+		if !skipTLS && confidential(repoURL) && slices.ContainsFunc(own, func(url string) bool { return promote.SameGitRepository(url, repoURL) }) {
+			cfg.Username, cfg.Password = user, password
+		}
+		return openGit(cfg, skipTLS)
 	}
 }
 

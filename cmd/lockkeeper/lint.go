@@ -100,7 +100,7 @@ func (c *checkout) lint(ctx context.Context, repository render.Repository) (lint
 	report := lintReport{
 		pipelines: len(content.Pipelines), applications: len(content.Set.Applications), definitions: len(content.Set.Definitions),
 	}
-	found := slices.Concat(pipelineFindings(content), toFindings(advised(content.Set.Findings)), toFindings(c.elsewhere(content.Set)))
+	found := slices.Concat(pipelineFindings(content), toFindings(advised(content.Set.Findings)), toFindings(c.elsewhere(content.Set, content.Set.Applications)))
 	for _, result := range results {
 		found = append(found, resultFindings(result)...)
 	}

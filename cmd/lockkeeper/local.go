@@ -20,12 +20,14 @@ type localFlags struct {
 	dir    string
 	urls   []string
 	branch string
+	fetch  []string
 }
 
 func (f *localFlags) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.dir, "dir", ".", "a folder of the clone to read")
 	flags.StringArrayVar(&f.urls, "url", nil, "a URL by which the manifests name this repository, beside those of its remotes")
+	flags.StringArrayVar(&f.fetch, "fetch", nil, "a URL below which charts and other repositories may be fetched, beside those of lockkeeper.yaml")
 	flags.StringVar(&f.branch, "branch", "", "branch that Argo CD deploys (default: the default branch)")
 }
 
@@ -48,7 +50,7 @@ func (f *localFlags) within(ctx context.Context, env environment, use func(*chec
 		return err
 	}
 	defer func() { _ = repo.Close() }() // nothing is lost when that does not work
-	c, err := f.checkout(ctx, repo)
+	c, err := f.checkout(ctx, env, repo)
 	if err != nil {
 		return err
 	}
@@ -56,7 +58,7 @@ func (f *localFlags) within(ctx context.Context, env environment, use func(*chec
 	return use(c)
 }
 
-func (f *localFlags) checkout(ctx context.Context, repo *local.Repository) (*checkout, error) {
+func (f *localFlags) checkout(ctx context.Context, env environment, repo *local.Repository) (*checkout, error) {
 	c := &checkout{repo: repo, branch: f.branch, urls: slices.Clone(f.urls)}
 	remotes, err := repo.Remotes(ctx)
 	if err != nil {
@@ -71,6 +73,7 @@ func (f *localFlags) checkout(ctx context.Context, repo *local.Repository) (*che
 	if c.engine, err = render.NewEngine(); err != nil {
 		return nil, fmt.Errorf("renderer: %w", err)
 	}
+	c.engine.Fetch, c.engine.Remotes = f.fetch, cloneRemotes(env, c.urls)
 	return c, nil
 }
 
@@ -112,14 +115,14 @@ func (c *checkout) load(ctx context.Context, repository render.Repository) (reco
 
 // elsewhere says which other repositories the applications deploy from. Most of the time that is this one, by a name that
 // nobody told us.
-func (c *checkout) elsewhere(set render.Set) []render.Finding {
+func (c *checkout) elsewhere(set render.Set, apps []argocd.Application) []render.Finding {
 	first := map[string]argocd.Application{}
 	var urls []string
 	ours := false
-	for _, app := range set.Applications {
+	for _, app := range apps {
 		for _, source := range app.Sources {
 			switch {
-			case source.Chart != "" || source.RepoURL == "":
+			case source.Chart != "" || source.RepoURL == "" || set.Fetches(source.RepoURL):
 				continue
 			case argocd.Ours(source.RepoURL, c.urls):
 				ours = true
@@ -141,7 +144,7 @@ func (c *checkout) elsewhere(set render.Set) []render.Finding {
 		found[i] = render.Finding{
 			Severity: severity, Code: codeElsewhere, File: app.Origin.File, Line: app.Origin.Line,
 			Message: fmt.Sprintf("application %q deploys from %s, which is not this repository (%s): what it deploys is not shown", app.Name, url, c.known()),
-			Remedy:  urlRemedy(url),
+			Remedy:  urlRemedy(url) + "; to see it, name it in fetch of lockkeeper.yaml, or for once with --fetch",
 		}
 	}
 	return found

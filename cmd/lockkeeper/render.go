@@ -79,7 +79,7 @@ func (o *renderOptions) run(ctx context.Context, env environment, c *checkout) e
 	if err := o.print(env.out, results); err != nil {
 		return err
 	}
-	findings := append(toFindings(advised(content.Set.Findings)), toFindings(c.elsewhere(render.Set{Applications: apps}))...)
+	findings := append(toFindings(advised(content.Set.Findings)), toFindings(c.elsewhere(content.Set, apps))...)
 	for _, result := range results {
 		findings = append(findings, resultFindings(result)...)
 	}

@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 //	example DIR [NAME]      copy examples/gitops to DIR, with the URLs of the world where there is one, or what testdata/repository
 //	                        has under a name
 //	exits CODE PROGRAM ...  run a program that must end with this exit code
+//	elsewhere DIR FILE...   serve the charts in DIR/charts from an HTTP repository and from a registry, and the folders in DIR/git as
+//	                        repositories with the tag v1.0.0; in the files and folders, put the servers' addresses in place of
+//	                        https://charts.example.com, registry.example.com and https://git.example.com
 //	world                   start a forge, a registry that holds 1.0.0 and 1.0.1, and Argo CD, but no bot; set FORGE_URL, ARGOCD_URL,
 //	                        REGISTRY, PROJECT and Lockkeeper's own variables
 //	push TAG                push an image to the world's registry
@@ -36,7 +39,7 @@ func TestMain(m *testing.M) {
 //	[!] reads PROGRAM ...   run a program that must not write to the world
 func TestScripts(t *testing.T) {
 	commands := worldCommands()
-	commands["clone"], commands["example"] = cloneCommand, exampleCommand
+	commands["clone"], commands["example"], commands["elsewhere"] = cloneCommand, exampleCommand, elsewhereCommand
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		Setup:               isolate,

@@ -60,6 +60,7 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 	if p.outside, err = newOutside(cfg, s); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
+	renderer.Remotes = newRemotes(p.charts, func(url string) (*git.Repository, error) { return p.outside.watched(url, false) })
 	return p, nil
 }
 
@@ -68,7 +69,7 @@ func registries(log *slog.Logger, cache string) (*discover.Registry, *discover.C
 	agent := "lockkeeper/" + version
 	registry := discover.New(discover.Config{Keychain: authn.DefaultKeychain, Logger: log, Now: time.Now, UserAgent: agent, CacheDir: cache})
 	return registry, discover.NewCharts(discover.ChartConfig{
-		Registry: registry, Keychain: authn.DefaultKeychain, Fresh: shareFor, Logger: log, UserAgent: agent,
+		Registry: registry, Keychain: authn.DefaultKeychain, Fresh: shareFor, Logger: log, UserAgent: agent, CacheDir: cache,
 	})
 }
 

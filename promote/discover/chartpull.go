@@ -29,6 +29,19 @@ const MaxChartArchive = 15 << 20 // less than maxBody
 // ErrNoChart says that the repository answered and has no such chart or version.
 var ErrNoChart = errors.New("there is no such chart")
 
+// missingChartError is [ErrNoChart] with what is not there.
+type missingChartError struct{ text string }
+
+func noSuchChart(format string, args ...any) error {
+	return &missingChartError{fmt.Sprintf(format, args...)}
+}
+
+// Error says what is not there.
+func (e *missingChartError) Error() string { return e.text }
+
+// Is makes it ErrNoChart.
+func (e *missingChartError) Is(target error) bool { return target == ErrNoChart }
+
 // ChartRequest names what is wanted.
 type ChartRequest struct {
 	RepoURL string // required; of an HTTP repository, or oci://registry/folder
@@ -119,7 +132,7 @@ func (c *Charts) pull(ctx context.Context, want ChartRequest) (ChartArchive, err
 	}
 	versions, ok := index[want.Chart]
 	if !ok {
-		return ChartArchive{}, fmt.Errorf("chart %q is not in the index of %s%s: %w", want.Chart, publicURL(want.RepoURL), otherCharts(want.Chart, index), ErrNoChart)
+		return ChartArchive{}, noSuchChart("chart %q is not in the index of %s%s", want.Chart, publicURL(want.RepoURL), otherCharts(want.Chart, index))
 	}
 	version, err := wantedVersion(versions, want)
 	if err != nil {
@@ -142,10 +155,10 @@ func wantedVersion(versions []chartVersion, want ChartRequest) (chartVersion, er
 	shown := ChartExplanation{RepoURL: publicURL(want.RepoURL), Chart: want.Chart}.shown()
 	selected, _, err := selectCharts(sub, versions)
 	if err != nil {
-		return chartVersion{}, fmt.Errorf("chart %s has no version %q, which is no range either: %w", shown, want.Version, ErrNoChart)
+		return chartVersion{}, noSuchChart("chart %s has no version %q, which is no range either", shown, want.Version)
 	}
 	if len(selected) == 0 {
-		return chartVersion{}, fmt.Errorf("chart %s has no version %q%s: %w", shown, want.Version, newestOf(sub, versions), ErrNoChart)
+		return chartVersion{}, noSuchChart("chart %s has no version %q%s", shown, want.Version, newestOf(sub, versions))
 	}
 	return selected[0], nil
 }
@@ -272,7 +285,7 @@ func (c *Charts) pullArtifact(ctx context.Context, repository string, want Chart
 		return err
 	})
 	if refused, ok := errors.AsType[*promote.APIError](err); ok && refused.Status == http.StatusNotFound {
-		return out, fmt.Errorf("%w: %w", ErrNoChart, err)
+		return out, noSuchChart("%v", err)
 	}
 	return out, err
 }
@@ -282,7 +295,7 @@ func (c *Charts) reference(ctx context.Context, src source, want ChartRequest) (
 	if strings.HasPrefix(want.Version, "sha256:") {
 		digest, err := v1.NewHash(want.Version)
 		if err != nil {
-			return nil, "", fmt.Errorf("%q is no digest: %w", want.Version, ErrNoChart)
+			return nil, "", noSuchChart("%q is no digest", want.Version)
 		}
 		return src.repo.Digest(digest.String()), want.Version, nil
 	}
@@ -290,7 +303,7 @@ func (c *Charts) reference(ctx context.Context, src source, want ChartRequest) (
 	if want.Version != "" && (want.fixed() || notRange != nil) {
 		tag := strings.ReplaceAll(want.Version, "+", "_")
 		if !tagPattern.MatchString(tag) {
-			return nil, "", fmt.Errorf("%q is neither a tag nor a range: %w", want.Version, ErrNoChart)
+			return nil, "", noSuchChart("%q is neither a tag nor a range", want.Version)
 		}
 		return src.repo.Tag(tag), want.Version, nil
 	}
@@ -334,7 +347,7 @@ func archiveLayer(ctx context.Context, puller *remote.Puller, reference name.Ref
 		}
 	}
 	if len(archives) != 1 {
-		return nil, "", fmt.Errorf("%s has %d layers that are archives, expected the one of a chart or of manifests: %w", reference, len(archives), ErrNoChart)
+		return nil, "", noSuchChart("%s has %d layers that are archives, expected the one of a chart or of manifests", reference, len(archives))
 	}
 	if archives[0].Size > MaxChartArchive {
 		return nil, "", tooLargeArchive(reference.String())

@@ -149,18 +149,19 @@ func imageUpdater(
 	return pipelines, findings, nil
 }
 
-// CompareOptions are what the settings of two trees say to the renderer.
+// CompareOptions are what the settings of two trees say to the renderer. Only what the base allows may be fetched: a change
+// cannot allow it for itself.
 func CompareOptions(base, head fs.FS) render.Options {
 	before, _ := LoadSettings(base) // what is wrong with them is told by who loads the tree
 	after, _ := LoadSettings(head)
 	options, atBase := after.RenderOptions(), before.RenderOptions()
-	options.Base = &atBase
+	options.Fetch, options.Base = atBase.Fetch, &atBase
 	return options
 }
 
 // RenderOptions are what the settings say to the renderer.
 func (s Settings) RenderOptions() render.Options {
-	options := render.Options{Applications: s.Applications, Definitions: s.Definitions}
+	options := render.Options{Applications: s.Applications, Definitions: s.Definitions, Fetch: s.Fetch}
 	for _, c := range s.Clusters {
 		options.Clusters = append(options.Clusters, argocd.Cluster(c))
 	}

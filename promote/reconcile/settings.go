@@ -28,6 +28,10 @@ type Settings struct {
 	Definitions []string `json:"definitions"`
 	// Clusters lists the clusters that Argo CD knows, for ApplicationSets with a clusters generator.
 	Clusters []ClusterSettings `json:"clusters"`
+	// Fetch lists the places outside of the repository that applications may be rendered from: chart repositories, registries
+	// and repositories of Git, such as https://charts.example.com, oci://ghcr.io/acme or https://github.com/acme/bases. What lies
+	// below one is allowed, too. Default: none.
+	Fetch []string `json:"fetch"`
 	// Stages holds what differs from the default for some stages. The first entry that matches counts.
 	Stages []StageSettings `json:"stages"`
 	// Targets lists stages that are promoted to in many places, such as clusters, in waves.
@@ -145,6 +149,9 @@ func readSettings(tree fs.FS) (Settings, error) {
 	}
 	for i, cluster := range settings.Clusters {
 		problems = append(problems, settings.checkCluster(fmt.Sprintf("clusters[%d]", i), cluster)...)
+	}
+	for i, place := range settings.Fetch {
+		problems = append(problems, settings.checkFetch(fmt.Sprintf("fetch[%d]", i), place)...)
 	}
 	for i, target := range settings.Targets {
 		if err := settings.checkTarget(fmt.Sprintf("targets[%d]", i), target); err != nil {

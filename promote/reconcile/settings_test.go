@@ -48,6 +48,11 @@ func TestProblemsOfSettingsHaveAPlace(t *testing.T) {
 			`lockkeeper.yaml:2:3: error: clusters[0]: the cluster has no name or no server; write both, as Argo CD's Secret of the cluster has them [settings]`,
 			`lockkeeper.yaml:3:65: error: clusters[1].kubernetesVersion: "newest" is not a Kubernetes version; write one such as "1.34" [settings]`,
 		}},
+		{"places that are none", "fetch:\n- charts.example.com\n- oci://ghcr.io/acme\n- https://me:secret@example.com\n- https://example.com?x\n", nil, []string{
+			`lockkeeper.yaml:2:3: error: fetch[0]: "charts.example.com" is no URL of a chart repository, a registry or a repository; write one such as https://charts.example.com or oci://ghcr.io/acme [settings]`,
+			`lockkeeper.yaml:4:3: error: fetch[2]: the URL holds credentials; remove them: Lockkeeper has its own [settings]`,
+			`lockkeeper.yaml:5:3: error: fetch[3]: "https://example.com?x" has more than a path; end it at the path [settings]`,
+		}},
 		{"two documents", "stages: []\n---\nstages: []\n", nil, []string{
 			`lockkeeper.yaml:3: error: expected one YAML document, found 2; put them together in one [settings]`,
 		}},

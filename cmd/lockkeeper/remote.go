@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/lockkeeper/lockkeeper/internal/archive"
+	"github.com/lockkeeper/lockkeeper/internal/git"
+	"github.com/lockkeeper/lockkeeper/promote/discover"
+	"github.com/lockkeeper/lockkeeper/render"
+	"github.com/lockkeeper/lockkeeper/render/lru"
+)
+
+// rememberedArchives is how many bytes unpacked archives may have that are kept in memory.
+const rememberedArchives = 256 << 20
+
+// remotes fits the clients of chart repositories and of Git to what rendering asks for.
+type remotes struct {
+	charts *discover.Charts
+	open   func(url string) (*git.Repository, error)
+	trees  *lru.Cache[string, *archive.Tree] // by digest
+
+	mu     sync.Mutex
+	opened map[string]*git.Repository // by URL
+}
+
+func newRemotes(charts *discover.Charts, open func(url string) (*git.Repository, error)) *remotes {
+	return &remotes{charts: charts, open: open, trees: lru.New[string, *archive.Tree](rememberedArchives), opened: map[string]*git.Repository{}}
+}
+
+// absentError is an error that is fs.ErrNotExist, too.
+type absentError struct{ error }
+
+// Is adds fs.ErrNotExist.
+func (absentError) Is(target error) bool { return target == fs.ErrNotExist }
+
+// Unwrap gives the error.
+func (e absentError) Unwrap() error { return e.error }
+
+// Chart implements render.Remotes.
+func (r *remotes) Chart(ctx context.Context, repoURL, name, version string) (render.Remote, error) {
+	pulled, err := r.charts.Pull(ctx, discover.ChartRequest{RepoURL: repoURL, Chart: name, Version: version})
+	if errors.Is(err, discover.ErrNoChart) {
+		err = absentError{err}
+	}
+	if err != nil {
+		return render.Remote{}, err
+	}
+	key := fmt.Sprintf("%s %v", pulled.Digest, pulled.Wrapped)
+	tree, known := r.trees.Get(key)
+	if !known {
+		if tree, err = archive.Open(pulled.Data, archive.Options{ID: key, Unwrap: pulled.Wrapped}); err != nil {
+			return render.Remote{}, fmt.Errorf("unpack: %w", err)
+		}
+		r.trees.Put(key, tree, tree.Size())
+	}
+	return render.Remote{Tree: tree, ID: key, Version: pulled.Version}, nil
+}
+
+// Repository implements render.Remotes.
+func (r *remotes) Repository(ctx context.Context, url, revision string) (render.Remote, error) {
+	repository, err := r.repository(overHTTPS(url))
+	if err != nil {
+		return render.Remote{}, err
+	}
+	commit, err := resolve(ctx, repository, revision)
+	if err != nil {
+		return render.Remote{}, err
+	}
+	tree, err := repository.Tree(ctx, commit)
+	if err != nil {
+		return render.Remote{}, err
+	}
+	return render.Remote{Tree: tree, ID: commit, Version: commit}, nil
+}
+
+// repository opens a repository once.
+func (r *remotes) repository(url string) (*git.Repository, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known, ok := r.opened[url]; ok {
+		return known, nil
+	}
+	repository, err := r.open(url)
+	if err == nil {
+		r.opened[url] = repository
+	}
+	return repository, err
+}
+
+var sshURL = regexp.MustCompile(`^(?:ssh://)?(?:[^@/:]+@)([A-Za-z0-9.-]+)(?::\d+/|[:/])(.+)$`)
+
+// overHTTPS writes the URL by which a repository that is named for SSH is read.
+func overHTTPS(url string) string {
+	if strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") {
+		return url
+	}
+	if match := sshURL.FindStringSubmatch(url); match != nil {
+		return "https://" + match[1] + "/" + strings.TrimPrefix(match[2], "/")
+	}
+	return url
+}
+
+var fullCommit = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// resolve finds the commit of a branch, a tag, a range of tags or a commit, as Argo CD does (util/git: LsRemote), and makes it
+// readable.
+func resolve(ctx context.Context, repository *git.Repository, revision string) (string, error) {
+	commit := revision
+	if !fullCommit.MatchString(revision) {
+		refs, err := repository.Refs(ctx)
+		if err != nil {
+			return "", err
+		}
+		var ok bool
+		if commit, ok = named(refs, revision); !ok {
+			return "", absentError{fmt.Errorf("%s has no branch or tag %q, and no tag in such a range", repository.URL(), revision)}
+		}
+	}
+	if err := repository.Ensure(ctx, commit); err != nil {
+		if errors.Is(err, git.ErrNotFound) {
+			err = absentError{err}
+		}
+		return "", err
+	}
+	return commit, nil
+}
+
+// named finds the commit that a revision names.
+func named(refs git.Refs, revision string) (string, bool) {
+	if revision == "" || revision == "HEAD" {
+		revision = refs.Default
+	}
+	for _, name := range []string{revision, "refs/heads/" + revision, "refs/tags/" + revision} {
+		if commit, ok := refs.Commits[name]; ok && strings.HasPrefix(name, "refs/") {
+			return commit, true
+		}
+	}
+	within, err := semver.NewConstraint(revision)
+	if err != nil {
+		return "", false
+	}
+	var newest *semver.Version
+	commit := ""
+	for _, tag := range refs.Tags() {
+		version, err := semver.NewVersion(tag.Name)
+		if err == nil && within.Check(version) && (newest == nil || version.GreaterThan(newest)) {
+			newest, commit = version, tag.Commit
+		}
+	}
+	return commit, newest != nil
+}
