@@ -265,7 +265,11 @@ func (b *borders) around(tree fs.FS, app argocd.Application, urls []string) []st
 		return slices.ContainsFunc(dirs, func(dir string) bool { return dir == "." || name == dir || strings.HasPrefix(name, dir+"/") })
 	}
 	for _, s := range app.Sources {
-		if dir := path.Clean(s.Path); s.Chart == "" && fs.ValidPath(dir) && argocd.Ours(s.RepoURL, urls) {
+		if !holdsManifests(s, urls) {
+			open = append(open, lent(app, s, urls)...)
+			continue
+		}
+		if dir := path.Clean(s.Path); fs.ValidPath(dir) {
 			own = append(own, dir)
 			if slices.Contains(b.leads[dir], overridden) {
 				if changed, _, err := app.Override(tree, s); err == nil { // what is wrong with it fails the render
@@ -296,6 +300,35 @@ func (b *borders) around(tree fs.FS, app argocd.Application, urls []string) []st
 	}
 	slices.Sort(out)
 	return out
+}
+
+// holdsManifests reports whether a source is a folder of this repository that is rendered. One that only lends files to
+// others is not.
+func holdsManifests(s argocd.Source, urls []string) bool {
+	return s.Chart == "" && (s.Path != "" || s.Ref == "") && argocd.Ours(s.RepoURL, urls)
+}
+
+// lent lists the files of this repository that a source from elsewhere takes by a $ref.
+func lent(app argocd.Application, s argocd.Source, urls []string) []string {
+	h, err := s.HelmOptions()
+	if err != nil {
+		return nil
+	}
+	names := slices.Clone(h.ValueFiles)
+	for _, p := range h.FileParameters {
+		names = append(names, p.Path)
+	}
+	s.Helm, s.Kustomize = map[string]any{}, nil
+	var taken []any
+	for _, name := range names {
+		match := refStart.FindStringSubmatch(name)
+		ours := func(other argocd.Source) bool { return match != nil && other.Ref == match[1] && argocd.Ours(other.RepoURL, urls) }
+		if slices.ContainsFunc(app.Sources, ours) {
+			taken = append(taken, name)
+		}
+	}
+	s.Helm["valueFiles"] = taken
+	return named(app, s)
 }
 
 // named lists the files that the Application itself names for a source.

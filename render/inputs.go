@@ -38,7 +38,7 @@ func (in *inputs) same(base, head *argocd.Application) bool {
 	}
 	for i := range head.Sources {
 		s := &head.Sources[i]
-		if s.Chart == "" && in.isOurs(s.RepoURL) && !in.sameFolder(path.Clean(s.Path)) {
+		if s.Chart == "" && (s.Path != "" || s.Ref == "") && in.isOurs(s.RepoURL) && !in.sameFolder(path.Clean(s.Path)) {
 			return false
 		}
 	}

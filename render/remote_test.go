@@ -260,6 +260,37 @@ func TestAnotherChartVersionIsAChange(t *testing.T) {
 	}
 }
 
+func TestValuesOfThisRepositoryForAChart(t *testing.T) {
+	source := "  sources:\n  - {repoURL: https://charts.example.com, chart: redis, targetRevision: 1.0.0, helm: {valueFiles: [$mine/values/web.yaml]}}\n  - {repoURL: " + repoURL + ", ref: mine}\n"
+	base := elsewhereApp(source, "values/web.yaml", "size: mine\n", "other.txt", "a")
+	for _, c := range []struct {
+		name string
+		head fstest.MapFS
+		want int      // applications that differ
+		read []string // app.yaml is beside what changed
+	}{
+		{"its values", edited(base, "values/web.yaml", "mine", "ours"), 1, []string{"app.yaml", "values/web.yaml"}},
+		{"a file beside them", edited(base, "other.txt", "a", "b"), 0, []string{"app.yaml"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			engine := newEngine(t)
+			engine.Remotes = elsewhereShelf()
+			before := newGitTree(base)
+			if _, err := engine.Compare(t.Context(), repository(before), repository(before), Options{Fetch: allowed}); err != nil {
+				t.Fatal(err)
+			}
+			head := newGitTree(c.head)
+			got, err := engine.Compare(t.Context(), repository(before), repository(head), Options{Fetch: allowed})
+			if err != nil || len(got.Apps) != c.want {
+				t.Errorf("%d applications differ: %v", len(got.Apps), err)
+			}
+			if diff := cmp.Diff(c.read, head.files()); diff != "" {
+				t.Errorf("files read (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestWhatIsNotThereNowIsAskedForAgain(t *testing.T) {
 	engine, elsewhere := newEngine(t), elsewhereShelf()
 	engine.Remotes = elsewhere

@@ -89,8 +89,10 @@ func repositoryName(url string) string { return path.Base(argocd.NormalizeURL(ur
 // key is equal for Applications that say the same and whose folders, and what they lead to, hold the same.
 func (s *sourcing) key(b *borders) string {
 	parts := []string{applicationKey(s.app), strings.Join(s.repo.URLs, "\n"), s.repo.Revision, fmt.Sprintf("%q", s.cluster)}
-	for _, p := range s.places {
+	for i, p := range s.places {
 		switch {
+		case s.app.Sources[i].Ref != "" && s.app.Sources[i].Path == "" && s.app.Sources[i].Chart == "" && p.err == nil:
+			parts = append(parts, "lends: "+p.id)
 		case p.err != nil:
 			parts = append(parts, "none: "+p.err.Error())
 		case p.label != "":
