@@ -17,9 +17,9 @@ import (
 	"github.com/lockkeeper/lockkeeper/render/argocd"
 )
 
-// borders say which folders lead to files outside of them: overlays to their bases, charts to charts beside them. They are
-// found without rendering, from every path that stands in the files of [isBorder], so they name more rather than less than
-// what is read.
+// borders say in which folders manifests are made, and which lead to files outside of them: overlays to their bases, charts
+// to charts beside them. They are found without rendering, from every path that stands in the files of [isBorder], so they
+// name more rather than less than what is read.
 type borders struct {
 	dirs  []string // sorted
 	leads map[string][]string
@@ -49,7 +49,7 @@ func (e *Engine) bordersOf(ctx context.Context, tree fs.FS) (*borders, error) {
 	out := &borders{leads: make(map[string][]string, len(found))}
 	for _, b := range found {
 		for _, lead := range b.leads {
-			if lead != overridden {
+			if lead != overridden && lead != engine {
 				lead = fromRoot(b.dir, lead)
 			}
 			out.leads[b.dir] = append(out.leads[b.dir], lead)
@@ -103,6 +103,8 @@ func (e *Engine) bordersIn(ctx context.Context, tree fs.FS, dir string) ([]borde
 			for _, b := range below {
 				found = append(found, border{path.Join(entry.Name(), b.dir), b.leads})
 			}
+		case entry.Type().IsRegular() && path.Ext(name) == ".jsonnet":
+			own.leads = append(own.leads, engine)
 		case entry.Type().IsRegular() && isBorder(entry.Name()):
 			leads, err := leadsOf(tree, name)
 			if err != nil {
@@ -141,6 +143,8 @@ func prefetchBorders(ctx context.Context, tree fs.FS, dir string, entries []fs.D
 const (
 	// overridden is the lead of a folder in which Argo CD finds more of the source: what it says is for the Application to tell.
 	overridden = "\x00overridden"
+	// engine is the lead of a folder in which manifests are made: a chart, a kustomization or a program. It leads nowhere.
+	engine = "\x00engine"
 	// everywhere is the lead of what cannot be followed: it may be read from anywhere.
 	everywhere = "/"
 	// maxLeads bounds how many paths of one file are followed.
@@ -152,7 +156,7 @@ func leadsOf(tree fs.FS, name string) ([]string, error) {
 	if strings.HasPrefix(path.Base(name), ".argocd-source") {
 		return []string{overridden}, nil
 	}
-	l := &leadFinder{tree: tree, dir: path.Dir(name), seen: map[string]bool{name: true}}
+	l := &leadFinder{tree: tree, dir: path.Dir(name), seen: map[string]bool{name: true}, leads: []string{engine}}
 	err := l.file(name)
 	return l.leads, err
 }
@@ -232,7 +236,7 @@ func (l *leadFinder) add(lead string) {
 	switch {
 	case slices.Contains(l.leads, lead):
 	case len(l.leads) >= maxLeads:
-		l.leads[0] = everywhere
+		l.leads[len(l.leads)-1] = everywhere
 	default:
 		l.leads = append(l.leads, lead)
 	}
@@ -242,6 +246,13 @@ func leadsOut(text string) bool {
 	const longest = 1000
 	return len(text) <= longest && !strings.Contains(text, "\n") &&
 		(text == ".." || strings.HasPrefix(text, "../") || strings.Contains(text, "/../") || strings.HasPrefix(text, "/"))
+}
+
+// makes reports whether manifests are made in a folder, or below it, that do not stand there.
+func (b *borders) makes(dir string) bool {
+	return slices.ContainsFunc(b.below(dir), func(at string) bool {
+		return slices.ContainsFunc(b.leads[at], func(lead string) bool { return lead == engine || lead == overridden })
+	})
 }
 
 // below lists the folders at or below dir that lead outside.
@@ -290,7 +301,7 @@ func (b *borders) around(tree fs.FS, app argocd.Application, urls []string) []st
 	for len(open) > 0 {
 		name := open[len(open)-1]
 		open = open[:len(open)-1]
-		if name == overridden || inside(name, own) || inside(name, out) {
+		if name == overridden || name == engine || inside(name, own) || inside(name, out) {
 			continue
 		}
 		out = append(out, name)
@@ -322,7 +333,9 @@ func lent(app argocd.Application, s argocd.Source, urls []string) []string {
 	var taken []any
 	for _, name := range names {
 		match := refStart.FindStringSubmatch(name)
-		ours := func(other argocd.Source) bool { return match != nil && other.Ref == match[1] && argocd.Ours(other.RepoURL, urls) }
+		ours := func(other argocd.Source) bool {
+			return match != nil && other.Ref == match[1] && argocd.Ours(other.RepoURL, urls)
+		}
 		if slices.ContainsFunc(app.Sources, ours) {
 			taken = append(taken, name)
 		}

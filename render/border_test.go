@@ -73,8 +73,9 @@ func TestBorders(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string][]string{
-		"overlays/dev": {overridden, "base", "overlays/dev/shared/a.txt", "shared/a.txt"}, "base": {"lib/one.yaml"}, "base/sub": {"component"},
-		"chart": {"libs/lib"}, "above": {"etc"}, "plain": {"plain/https:/x"}, "plugged": {"patched.yaml", "inline.txt"}, "far": {"v.yaml", "."},
+		"overlays/dev": {overridden, engine, "base", "overlays/dev/shared/a.txt", "shared/a.txt"}, "base": {engine, "lib/one.yaml"},
+		"base/sub": {engine, "component"}, "chart": {engine, "libs/lib"}, "above": {engine, "etc"}, "plain": {engine, "plain/https:/x"},
+		"plugged": {engine, "patched.yaml", "inline.txt"}, "far": {engine, "v.yaml", "."}, "broken": {engine},
 	}
 	if diff := cmp.Diff(want, b.leads); diff != "" {
 		t.Error(diff)

@@ -30,7 +30,7 @@ func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Option
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := &comparing{engine: e, base: base, head: head, before: before, after: after, baseClusters: atBase.Clusters, headClusters: opts.Clusters, fetch: e.fetching(after.fetch)}
+	c := &comparing{engine: e, base: base, head: head, before: before, after: after, baseClusters: atBase.Clusters, headClusters: opts.Clusters, fetch: e.fetching(after.fetch), lostBy: map[string]int{}}
 	pairs, unchanged := c.pairs()
 	found := make([]*AppComparison, len(pairs))
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -44,7 +44,7 @@ func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Option
 	if err := group.Wait(); err != nil {
 		return Comparison{}, err
 	}
-	out := Comparison{Findings: after.Findings, Unchanged: unchanged, BaseSet: before, HeadSet: after}
+	out := Comparison{Findings: slices.Concat(after.Findings, c.losses()), Unchanged: unchanged, BaseSet: before, HeadSet: after}
 	for _, one := range found {
 		if one == nil {
 			out.Unchanged++
@@ -62,6 +62,8 @@ type comparing struct {
 
 	baseClusters, headClusters []argocd.Cluster
 	fetch                      *fetching // what head's options allow, for both sides
+
+	lostBy map[string]int // Applications of base of which nothing is known, by the root that deployed them
 }
 
 // appPair is one Application on both sides, nil where it does not exist.
@@ -93,7 +95,11 @@ func (c *comparing) pairs() (differing []appPair, unchanged int) {
 		differing = append(differing, p)
 	}
 	for j := range base {
-		if !taken[j] {
+		switch root, lost := c.lost(&base[j]); {
+		case taken[j]:
+		case lost:
+			c.lostBy[root]++
+		default:
 			differing = append(differing, appPair{base: &base[j]})
 		}
 	}

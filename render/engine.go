@@ -50,6 +50,8 @@ type Engine struct {
 	sources *lru.Cache[string, sourceOutput]
 	results *lru.Cache[string, Result]
 	borders *lru.Cache[string, []border]
+
+	mentioned *lru.Cache[string, bool]
 }
 
 // NewEngine returns an Engine with empty memory. It fails only when the binary's own data is broken.
@@ -67,6 +69,8 @@ func NewEngine() (*Engine, error) {
 		sources: lru.New[string, sourceOutput](rememberedSources),
 		results: lru.New[string, Result](rememberedResults),
 		borders: lru.New[string, []border](rememberedFolders),
+
+		mentioned: lru.New[string, bool](rememberedFolders),
 	}, nil
 }
 
@@ -118,14 +122,20 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 	if err != nil {
 		return Set{}, fmt.Errorf("find definitions: %w", err)
 	}
-	set := Set{clusters: opts.Clusters, fetch: slices.Concat(e.Fetch, opts.Fetch)}
+	return e.deepen(ctx, repo, opts, declared{applications: appFiles, definitions: definitionFiles})
+}
+
+// assemble makes a Set of what is declared.
+func (e *Engine) assemble(ctx context.Context, repo Repository, opts Options, d declared) (Set, error) {
+	set := Set{clusters: opts.Clusters, fetch: slices.Concat(e.Fetch, opts.Fetch), roots: d.roots, unknown: d.unknown}
+	var err error
 	set.Applications, set.Findings, err = argocd.Applications(ctx, argocd.Input{
-		Tree: repo.Tree, Files: appFiles, RepoURLs: repo.URLs, Revision: repo.Revision, Clusters: opts.Clusters, Memory: e.made,
+		Tree: repo.Tree, Files: d.applications, RepoURLs: repo.URLs, Revision: repo.Revision, Clusters: opts.Clusters, Memory: e.made,
 	})
 	if err != nil {
 		return Set{}, fmt.Errorf("make applications: %w", err)
 	}
-	projects, problems := argocd.Projects(appFiles)
+	projects, problems := argocd.Projects(d.applications)
 	set.Findings = append(set.Findings, problems...)
 	set.projects = projects
 	for i := range set.Applications {
@@ -133,7 +143,7 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 			set.Findings = append(set.Findings, project.Check(set.Applications[i])...)
 		}
 	}
-	for _, file := range definitionFiles {
+	for _, file := range d.definitions {
 		set.Findings = append(set.Findings, finding.FromError("invalid-manifest", file.Err)...)
 		for _, doc := range file.Documents {
 			definition, problems, ok := kro.Read(doc)

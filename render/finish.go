@@ -72,7 +72,7 @@ func (r *rendering) forbidden(objects []object.Object) []Finding {
 		findings = append(findings, Finding{
 			Severity: finding.Error, Code: "not-permitted-by-project", File: o.Source.File, Line: o.Source.Line,
 			Message: fmt.Sprintf("project %q does not let its applications deploy %s", project.Name, kind),
-			Remedy:  fmt.Sprintf("add it to spec.%s of the AppProject (%s:%d), or take it off the list that forbids it", list, project.Origin.File, project.Origin.Line),
+			Remedy:  fmt.Sprintf("add it to spec.%s of the AppProject (%s), or take it off the list that forbids it", list, project.Origin),
 		})
 	}
 	return findings

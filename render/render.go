@@ -56,8 +56,10 @@ type Set struct {
 
 	program  *kro.Program
 	projects map[string]argocd.Project
-	key      string   // of all definitions
-	borders  *borders // of the tree that it was found in
+	key      string                 // of all definitions
+	borders  *borders               // of the tree that it was found in
+	roots    map[writtenAt][]string // the Applications that deploy what is written there
+	unknown  map[string]bool        // Applications, by key, of which it is not known what they declare
 	clusters []argocd.Cluster
 	fetch    []string // Options.Fetch and Engine.Fetch
 }

@@ -69,8 +69,16 @@ type SyncPolicy struct {
 // Origin is where an Application is written.
 type Origin struct {
 	File           string
-	Line           int
+	Line           int    // 0 for what a template makes
 	ApplicationSet string // name of the ApplicationSet that makes it, "" when it is written by hand
+}
+
+// String prints "file:line", or the file alone for what a template makes.
+func (o Origin) String() string {
+	if o.Line == 0 {
+		return o.File
+	}
+	return fmt.Sprintf("%s:%d", o.File, o.Line)
 }
 
 // AuthorizedStageKey is the annotation by which an Application lets Kargo stages touch it.

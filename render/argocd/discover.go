@@ -106,9 +106,12 @@ func unique(apps []Application) ([]Application, []finding.Finding) {
 		at := key{app.Namespace, app.Name}
 		if i, twice := first[at]; twice {
 			other := kept[i].Origin
+			if app.Origin.Line == 0 && Same(app, kept[i]) {
+				continue // a root application that deploys itself
+			}
 			findings = append(findings, finding.Finding{
 				Severity: finding.Error, Code: "duplicate-application", File: app.Origin.File, Line: app.Origin.Line, Application: app.Name,
-				Message: fmt.Sprintf("Application %q is also written in %s:%d", app.Key(), other.File, other.Line),
+				Message: fmt.Sprintf("Application %q is also written in %s", app.Key(), other),
 				Remedy:  "rename one of them",
 			})
 			continue

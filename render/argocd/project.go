@@ -85,7 +85,7 @@ func (p Project) Check(app Application) []finding.Finding {
 		findings = append(findings, finding.Finding{
 			Severity: finding.Error, Code: "not-permitted-by-project", Application: app.Name, File: app.Origin.File, Line: app.Origin.Line,
 			Message: fmt.Sprintf("project %q does not let %q %s", p.Name, app.Name, what),
-			Remedy:  fmt.Sprintf("add %s to spec.%s of the AppProject (%s:%d), or choose another project", value, key, p.Origin.File, p.Origin.Line),
+			Remedy:  fmt.Sprintf("add %s to spec.%s of the AppProject (%s), or choose another project", value, key, p.Origin),
 		})
 	}
 	for _, s := range app.Sources {

@@ -26,6 +26,9 @@ type Definition struct {
 	findings []finding.Finding // from reading it; an error among them means that it cannot be compiled
 }
 
+// Raw is the document as it is written.
+func (d Definition) Raw() []byte { return d.doc.Raw }
+
 type definitionManifest struct {
 	manifest.Envelope
 	Spec struct {

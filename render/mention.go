@@ -1,0 +1,162 @@
+package render
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/render/argocd"
+)
+
+// maxMentioned is how much of one file is looked through for a word, unpacked.
+const maxMentioned = 50 << 20
+
+// mayDeclare reports whether what an Application is rendered from, or itself, holds some of the words. A file in which a word is
+// put together from parts is passed over.
+func (e *Engine) mayDeclare(ctx context.Context, repo Repository, set Set, app argocd.Application, fetch *fetching, look []words) (bool, error) {
+	if contains([]byte(applicationKey(app)), look) {
+		return true, nil
+	}
+	s := &sourcing{repo: repo, app: app, fetch: fetch}
+	for _, source := range app.Sources {
+		if source.Ref != "" && source.Path == "" && source.Chart == "" {
+			continue // what is lent is among what is named
+		}
+		found, err := e.sourceMentions(ctx, s, source, look)
+		if found || err != nil {
+			return found, err
+		}
+	}
+	for _, name := range set.borders.around(repo.Tree, app, repo.URLs) {
+		if found, err := e.mentions(ctx, place{tree: repo.Tree}, name, look); found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// sourceMentions looks through a source. A whole version of a chart is fetched for it only once.
+func (e *Engine) sourceMentions(ctx context.Context, s *sourcing, source argocd.Source, look []words) (bool, error) {
+	key := ""
+	if _, err := semver.StrictNewVersion(strings.TrimPrefix(source.TargetRevision, "v")); err == nil && source.Chart != "" {
+		key = digest(source.RepoURL, source.Chart, source.TargetRevision, fmt.Sprintf("%q", look))
+	}
+	if known, ok := e.mentioned.Get(key); ok && key != "" {
+		return known, nil
+	}
+	at := s.placeOf(ctx, source)
+	if at.err != nil {
+		return false, nil // it is said when it is rendered
+	}
+	found, err := e.mentions(ctx, at, at.dir, look)
+	if err == nil && key != "" {
+		e.mentioned.Put(key, found, 1)
+	}
+	return found, err
+}
+
+// mentions reports whether a file, or one of those in a folder, holds some of the words. An equal folder is not read again.
+func (e *Engine) mentions(ctx context.Context, at place, name string, look []words) (bool, error) {
+	if !fs.ValidPath(name) {
+		return false, nil
+	}
+	key := ""
+	if identifier, ok := at.tree.(manifest.Identifier); ok {
+		if id, err := identifier.ObjectID(name); err == nil && id != "" {
+			key = digest(id, fmt.Sprintf("%q", look))
+		}
+	}
+	if known, ok := e.mentioned.Get(key); ok && key != "" {
+		return known, nil
+	}
+	found, err := mentionedIn(ctx, at.tree, name, look)
+	if err == nil && key != "" {
+		e.mentioned.Put(key, found, 1)
+	}
+	return found, err
+}
+
+// errFound ends a walk.
+var errFound = errors.New("found")
+
+func mentionedIn(ctx context.Context, tree fs.FS, name string, look []words) (bool, error) {
+	if err := prefetchFolder(ctx, tree, name); err != nil {
+		return false, err
+	}
+	err := fs.WalkDir(tree, name, func(file string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case !entry.Type().IsRegular():
+			return ctx.Err()
+		}
+		found, err := holds(tree, file, look)
+		if found {
+			return errFound
+		}
+		return err
+	})
+	if errors.Is(err, errFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look through %q: %w", name, err)
+	}
+	return false, nil
+}
+
+// holds reports whether a file holds some of the words, also inside of the archive of a chart.
+func holds(tree fs.FS, file string, look []words) (bool, error) {
+	data, err := manifest.ReadFile(tree, file)
+	if errors.Is(err, manifest.ErrBound) {
+		return false, nil // no engine reads it either
+	}
+	if err != nil {
+		return false, err
+	}
+	if path.Ext(file) != ".tgz" {
+		return contains(data, look), nil
+	}
+	unzipped, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return false, nil // the engine says what is wrong with it
+	}
+	defer unzipped.Close() //nolint:errcheck // nothing was written
+	unpacked, err := io.ReadAll(io.LimitReader(unzipped, maxMentioned))
+	return err == nil && contains(unpacked, look), nil
+}
+
+// words stand together in every manifest of a kind, and seldom elsewhere.
+type words []string
+
+// declaring are those of what says what is deployed.
+var declaring = []words{{"argoproj.io/v1alpha1", "Application"}, {"argoproj.io/v1alpha1", "AppProject"}, {"kro.run/", "ResourceGraphDefinition"}}
+
+// made are those of the kinds that kro makes such things from.
+func (s Set) made() []words {
+	var out []words
+	for _, d := range s.Definitions {
+		if contains(d.Raw(), declaring) {
+			out = append(out, words{d.Kind.Group + "/", d.Kind.Kind})
+		}
+	}
+	return out
+}
+
+func contains(data []byte, all []words) bool {
+	return slices.ContainsFunc(all, func(some words) bool {
+		return !slices.ContainsFunc(some, func(word string) bool { return !bytes.Contains(data, []byte(word)) })
+	})
+}
