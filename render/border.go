@@ -250,6 +250,9 @@ func leadsOut(text string) bool {
 
 // makes reports whether manifests are made in a folder, or below it, that do not stand there.
 func (b *borders) makes(dir string) bool {
+	if len(b.dirs) == 0 {
+		return false
+	}
 	return slices.ContainsFunc(b.below(dir), func(at string) bool {
 		return slices.ContainsFunc(b.leads[at], func(lead string) bool { return lead == engine || lead == overridden })
 	})

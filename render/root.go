@@ -98,20 +98,22 @@ func (e *Engine) roots(ctx context.Context, repo Repository, opts Options, set S
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	made := set.made()
+	both := slices.Concat(declaring, made)
+	stands := &standing{urls: repo.URLs, looked: opts.Applications, borders: set.borders, ours: map[string]bool{}}
 	for i := range set.Applications {
-		app, look := set.Applications[i], made
-		if !standing(repo, opts, set.borders, app) {
-			look = slices.Concat(declaring, made)
+		app, look := &set.Applications[i], made
+		if !stands.all(app) {
+			look = both
 		}
 		if len(look) == 0 {
 			continue
 		}
 		group.Go(func() error {
-			declares, err := e.mayDeclare(groupCtx, repo, set, app, fetch, look)
+			declares, err := e.mayDeclare(groupCtx, repo, set, *app, fetch, look)
 			if err != nil || !declares {
 				return err
 			}
-			one, err := rootOf(e.render(groupCtx, repo, set, app, fetch))
+			one, err := rootOf(e.render(groupCtx, repo, set, *app, fetch))
 			found[i] = one
 			return errors.Join(err, groupCtx.Err())
 		})
@@ -128,19 +130,39 @@ func (e *Engine) roots(ctx context.Context, repo Repository, opts Options, set S
 	return out, nil
 }
 
-// standing reports whether all that an Application deploys stands in files that are looked through anyway.
-func standing(repo Repository, opts Options, b *borders, app argocd.Application) bool {
-	for _, s := range app.Sources {
-		dir := path.Clean(s.Path)
-		looked := len(opts.Applications) == 0 || slices.ContainsFunc(opts.Applications, func(at string) bool {
-			at = path.Clean(strings.TrimPrefix(at, "/"))
-			return at == "." || dir == at || strings.HasPrefix(dir, at+"/")
-		})
-		if s.Chart != "" || !argocd.Ours(s.RepoURL, repo.URLs) || !looked || s.Helm != nil || s.Kustomize != nil || b.makes(dir) {
+// standing tells which Applications deploy only what stands in files that are looked through anyway. It is not safe for
+// concurrent use.
+type standing struct {
+	urls    []string
+	looked  []string // Options.Applications
+	borders *borders
+	ours    map[string]bool // repository URLs seen
+}
+
+func (s *standing) all(app *argocd.Application) bool {
+	for i := range app.Sources {
+		if !s.source(&app.Sources[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+func (s *standing) source(source *argocd.Source) bool {
+	ours, known := s.ours[source.RepoURL]
+	if !known {
+		ours = argocd.Ours(source.RepoURL, s.urls)
+		s.ours[source.RepoURL] = ours
+	}
+	if !ours || source.Chart != "" || source.Helm != nil || source.Kustomize != nil {
+		return false
+	}
+	dir := path.Clean(source.Path)
+	looked := len(s.looked) == 0 || slices.ContainsFunc(s.looked, func(at string) bool {
+		at = path.Clean(strings.TrimPrefix(at, "/"))
+		return at == "." || dir == at || strings.HasPrefix(dir, at+"/")
+	})
+	return looked && !s.borders.makes(dir)
 }
 
 // rootOf takes what a result declares; nil when it is nothing.
