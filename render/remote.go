@@ -80,6 +80,19 @@ func (f *fetching) repository(ctx context.Context, url, revision string) (Remote
 	return remote, unfetched(what, err)
 }
 
+// revision gets the repository itself at another revision.
+func (f *fetching) revision(ctx context.Context, repo Repository, revision string) (Remote, error) {
+	what := fmt.Sprintf("source deploys revision %q, not %q", revision, repo.Revision)
+	if repo.At == nil {
+		return Remote{}, &manifest.Error{Problem: what, Cause: manifest.ErrElsewhere}
+	}
+	remote, err := f.once("own\x00"+revision, func() (Remote, error) { return repo.At(ctx, revision) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return remote, &manifest.Error{Problem: fmt.Sprintf("revision %q is not there: %v", revision, err), Remedy: "correct targetRevision, or push the branch or tag", Cause: fs.ErrNotExist}
+	}
+	return remote, unfetched(what+", which", err)
+}
+
 // chartURL writes the scheme that Argo CD leaves out for charts in OCI registries.
 func chartURL(repoURL, chart string) string {
 	if chart != "" && !strings.Contains(repoURL, "://") {

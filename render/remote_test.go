@@ -221,6 +221,43 @@ func told(r Result) []string {
 	return out
 }
 
+func TestARevisionOfThisRepository(t *testing.T) {
+	released := map[string]Remote{
+		"v1.0.0": remote("c1", "c1", "web/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {release: one}\n"),
+		"v1.1.0": remote("c2", "c2", "web/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {release: two}\n"),
+	}
+	app := func(revision string) Repository {
+		repo := repository(newGitTree(elsewhereApp("  source: {repoURL: "+repoURL+", targetRevision: "+revision+", path: web}\n", "web/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {release: next}\n")))
+		repo.At = func(_ context.Context, revision string) (Remote, error) {
+			switch found, ok := released[revision]; {
+			case ok:
+				return found, nil
+			case revision == "local":
+				return Remote{}, fmt.Errorf("it is not fetched")
+			}
+			return Remote{}, fs.ErrNotExist
+		}
+		return repo
+	}
+	for _, c := range []struct{ name, revision, want string }{
+		{"another tag", "v1.1.0", "ConfigMap shop/web map[release:two] v1.1.0 › web/map.yaml:1"},
+		{"the branch", "main", "ConfigMap shop/web map[release:next] web/map.yaml:1"},
+		{"no such tag", "v9.9.9", `failed, app.yaml:1: error: application "web": revision "v9.9.9" is not there: file does not exist; correct targetRevision, or push the branch or tag [revision-elsewhere]`},
+		{"one that cannot be told", "local", `partial, app.yaml:1: warning: application "web": source deploys revision "local", not "main", which could not be fetched: it is not fetched: what it deploys is not shown [revision-elsewhere]`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := newEngine(t).Compare(t.Context(), app("v1.0.0"), app(c.revision), Options{})
+			if err != nil || len(got.Apps) != 1 {
+				t.Fatal(len(got.Apps), err)
+			}
+			lines := slices.DeleteFunc(told(*got.Apps[0].Head), func(line string) bool { return strings.HasPrefix(line, "read ") })
+			if diff := cmp.Diff(c.want, strings.Join(lines, ", ")); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestAnotherChartVersionIsAChange(t *testing.T) {
 	engine, elsewhere := newEngine(t), elsewhereShelf()
 	engine.Remotes = elsewhere

@@ -9,6 +9,7 @@
 package render
 
 import (
+	"context"
 	"io/fs"
 
 	"github.com/lockkeeper/lockkeeper/render/argocd"
@@ -37,6 +38,9 @@ type Repository struct {
 	// Revision is the branch that Tree stands for, which for the head of a change is the branch that it goes to. Sources
 	// of another branch or tag are not rendered. "" or a commit id stands for whatever the sources name.
 	Revision string
+	// At returns the repository at another branch or tag, or at a commit, for sources that deploy from there. One that is not
+	// there is an error that wraps fs.ErrNotExist. nil: other revisions are not looked at.
+	At func(ctx context.Context, revision string) (Remote, error)
 }
 
 // Options restricts what is looked at.

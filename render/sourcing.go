@@ -65,9 +65,8 @@ func (s *sourcing) placeOf(ctx context.Context, source argocd.Source) place {
 		remote, err := s.fetch.repository(ctx, source.RepoURL, source.TargetRevision)
 		return place{tree: remote.Tree, dir: path.Clean(source.Path), label: repositoryName(source.RepoURL), id: remote.ID, err: thisOne(err), code: "repository-elsewhere"}
 	case !argocd.Serves(s.repo.Revision, source.TargetRevision):
-		return place{code: "revision-elsewhere", err: &manifest.Error{
-			Problem: fmt.Sprintf("source deploys revision %q, not %q", source.TargetRevision, s.repo.Revision), Cause: manifest.ErrElsewhere,
-		}}
+		remote, err := s.fetch.revision(ctx, s.repo, source.TargetRevision)
+		return place{tree: remote.Tree, dir: path.Clean(source.Path), label: source.TargetRevision, id: remote.ID, err: err, code: "revision-elsewhere"}
 	}
 	return place{tree: s.repo.Tree, dir: path.Clean(source.Path)}
 }

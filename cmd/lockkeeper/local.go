@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -101,7 +102,28 @@ func (c *checkout) at(ctx context.Context, rev string) (render.Repository, error
 }
 
 func (c *checkout) as(tree *local.Tree) render.Repository {
-	return render.Repository{Tree: tree, URLs: c.urls, Revision: c.branch}
+	return render.Repository{Tree: tree, URLs: c.urls, Revision: c.branch, At: c.revision}
+}
+
+var plainRevision = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_/+-]*(\.[A-Za-z0-9_/+-]+)*$`)
+
+// revision returns the clone at a branch, a tag or a commit. That it has none does not mean that the server has none.
+func (c *checkout) revision(ctx context.Context, name string) (render.Remote, error) {
+	if !plainRevision.MatchString(name) {
+		return render.Remote{}, fmt.Errorf("%q is no name of a branch or tag", name)
+	}
+	var commit string
+	var err error
+	for _, rev := range []string{"refs/remotes/origin/" + name, "refs/heads/" + name, "refs/tags/" + name, name} {
+		if commit, err = c.repo.Resolve(ctx, rev); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return render.Remote{}, err
+	}
+	tree, err := c.repo.Tree(ctx, commit)
+	return render.Remote{Tree: tree, ID: commit, Version: commit}, err
 }
 
 // load reads what a tree says.

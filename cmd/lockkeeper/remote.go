@@ -9,11 +9,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/Masterminds/semver/v3"
-
 	"github.com/lockkeeper/lockkeeper/internal/archive"
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/promote/discover"
+	"github.com/lockkeeper/lockkeeper/promote/reconcile"
 	"github.com/lockkeeper/lockkeeper/render"
 	"github.com/lockkeeper/lockkeeper/render/lru"
 )
@@ -70,15 +69,11 @@ func (r *remotes) Repository(ctx context.Context, url, revision string) (render.
 	if err != nil {
 		return render.Remote{}, err
 	}
-	commit, err := resolve(ctx, repository, revision)
-	if err != nil {
-		return render.Remote{}, err
+	remote, err := reconcile.At(ctx, repository, revision)
+	if errors.Is(err, git.ErrNotFound) {
+		err = absentError{err}
 	}
-	tree, err := repository.Tree(ctx, commit)
-	if err != nil {
-		return render.Remote{}, err
-	}
-	return render.Remote{Tree: tree, ID: commit, Version: commit}, nil
+	return remote, err
 }
 
 // repository opens a repository once.
@@ -106,54 +101,4 @@ func overHTTPS(url string) string {
 		return "https://" + match[1] + "/" + strings.TrimPrefix(match[2], "/")
 	}
 	return url
-}
-
-var fullCommit = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-
-// resolve finds the commit of a branch, a tag, a range of tags or a commit, as Argo CD does (util/git: LsRemote), and makes it
-// readable.
-func resolve(ctx context.Context, repository *git.Repository, revision string) (string, error) {
-	commit := revision
-	if !fullCommit.MatchString(revision) {
-		refs, err := repository.Refs(ctx)
-		if err != nil {
-			return "", err
-		}
-		var ok bool
-		if commit, ok = named(refs, revision); !ok {
-			return "", absentError{fmt.Errorf("%s has no branch or tag %q, and no tag in such a range", repository.URL(), revision)}
-		}
-	}
-	if err := repository.Ensure(ctx, commit); err != nil {
-		if errors.Is(err, git.ErrNotFound) {
-			err = absentError{err}
-		}
-		return "", err
-	}
-	return commit, nil
-}
-
-// named finds the commit that a revision names.
-func named(refs git.Refs, revision string) (string, bool) {
-	if revision == "" || revision == "HEAD" {
-		revision = refs.Default
-	}
-	for _, name := range []string{revision, "refs/heads/" + revision, "refs/tags/" + revision} {
-		if commit, ok := refs.Commits[name]; ok && strings.HasPrefix(name, "refs/") {
-			return commit, true
-		}
-	}
-	within, err := semver.NewConstraint(revision)
-	if err != nil {
-		return "", false
-	}
-	var newest *semver.Version
-	commit := ""
-	for _, tag := range refs.Tags() {
-		version, err := semver.NewVersion(tag.Name)
-		if err == nil && within.Check(version) && (newest == nil || version.GreaterThan(newest)) {
-			newest, commit = version, tag.Commit
-		}
-	}
-	return commit, newest != nil
 }

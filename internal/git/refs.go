@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 )
 
@@ -22,6 +23,49 @@ type Refs struct {
 func (r Refs) Branch(name string) (string, bool) {
 	id, ok := r.Commits[headPrefix+name]
 	return id, ok
+}
+
+// Revision returns the commit of a branch, a tag, or the newest version among the tags that a range takes, in this order. "" and
+// HEAD are the default branch. It is how Argo CD finds a targetRevision (util/git: LsRemote).
+func (r Refs) Revision(name string) (string, bool) {
+	if name == "" || name == "HEAD" {
+		name = r.Default
+	}
+	for _, ref := range []string{name, headPrefix + name, tagPrefix + name} {
+		if id, ok := r.Commits[ref]; ok && strings.HasPrefix(ref, "refs/") {
+			return id, true
+		}
+	}
+	within, err := semver.NewConstraint(name)
+	if err != nil {
+		return "", false
+	}
+	var newest *semver.Version
+	commit := ""
+	for _, tag := range r.Tags() {
+		version, err := semver.NewVersion(tag.Name)
+		if err == nil && within.Check(version) && (newest == nil || version.GreaterThan(newest)) {
+			newest, commit = version, tag.Commit
+		}
+	}
+	return commit, newest != nil
+}
+
+// Revision makes the commit of a branch, a tag, a range of tags or a full commit id readable and returns it. One that is not
+// there is ErrNotFound.
+func (r *Repository) Revision(ctx context.Context, name string) (string, error) {
+	commit := name
+	if _, err := parseIDs([]string{name}); err != nil {
+		refs, err := r.Refs(ctx)
+		if err != nil {
+			return "", err
+		}
+		var ok bool
+		if commit, ok = refs.Revision(name); !ok {
+			return "", fmt.Errorf("branch or tag %q in %s: %w", name, r.URL(), ErrNotFound)
+		}
+	}
+	return commit, r.Ensure(ctx, commit)
 }
 
 // Refs reads all refs in one request. An empty repository has none, which is not an error.

@@ -92,14 +92,6 @@ func renderedMoves(report diff.Report) []promote.Move {
 	return moves
 }
 
-func (r *Reconciler) repository(ctx context.Context, commit promote.Commit) (render.Repository, error) {
-	tree, err := r.treeAt(ctx, commit)
-	if err != nil {
-		return render.Repository{}, err
-	}
-	return render.Repository{Tree: tree, URLs: r.URLs, Revision: string(r.memory.branch)}, nil
-}
-
 // headFindings returns what is wrong at the head. What was wrong before already is not the change's fault, but it would be
 // deployed with it all the same.
 func headFindings(c render.Comparison) []promote.Finding {

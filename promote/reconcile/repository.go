@@ -59,7 +59,7 @@ func (r *Reconciler) read(ctx context.Context, commit promote.Commit) (*snapshot
 		return nil, fmt.Errorf("read %s: %w", commit.Short(), err)
 	}
 	s := &snapshot{head: commit, tree: tree}
-	content, err := Load(ctx, r.Renderer, render.Repository{Tree: tree, URLs: r.URLs, Revision: string(r.memory.branch)})
+	content, err := Load(ctx, r.Renderer, r.as(tree))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", commit.Short(), err)
 	}
