@@ -15,6 +15,7 @@ type FactKind string
 const (
 	FactImage       FactKind = "image"
 	FactReplicas    FactKind = "replicas"
+	FactRestart     FactKind = "restart"
 	FactResources   FactKind = "resources"
 	FactContainer   FactKind = "container"
 	FactPort        FactKind = "port"
@@ -26,7 +27,7 @@ const (
 )
 
 var factOrder = []FactKind{
-	FactImage, FactReplicas, FactResources, FactContainer, FactPort, FactConfig, FactImmutable, FactObject, FactApplication, FactFinding,
+	FactImage, FactReplicas, FactRestart, FactResources, FactContainer, FactPort, FactConfig, FactImmutable, FactObject, FactApplication, FactFinding,
 }
 
 // Fact is one line that a reviewer should read before anything else.
@@ -41,7 +42,8 @@ type Fact struct {
 // Part is a piece of a fact's sentence.
 type Part struct {
 	Text string
-	Code bool // Text comes from the manifests; print it so that it cannot act
+	Code bool   // Text comes from the manifests; print it so that it cannot act
+	Link string // where Text leads, an https address; "" when nowhere
 }
 
 // String returns the sentence without its applications.
@@ -49,6 +51,18 @@ func (f Fact) String() string {
 	var b strings.Builder
 	for _, p := range f.Parts {
 		b.WriteString(p.Text)
+	}
+	return b.String()
+}
+
+// withLinks is the sentence with the addresses behind the words that lead there.
+func (f Fact) withLinks() string {
+	var b strings.Builder
+	for _, p := range f.Parts {
+		b.WriteString(p.Text)
+		if p.Link != "" {
+			b.WriteString(" <" + p.Link + ">")
+		}
 	}
 	return b.String()
 }
@@ -70,7 +84,7 @@ func mergeFacts(apps []AppChange) []Fact {
 	at := make(map[string]int)
 	for _, app := range apps {
 		for _, f := range app.Facts {
-			key := string(f.Kind) + "\x00" + f.String()
+			key := string(f.Kind) + "\x00" + f.withLinks()
 			if i, known := at[key]; known {
 				out[i].Apps = append(out[i].Apps, f.Apps...)
 				out[i].Danger, out[i].Grave = out[i].Danger || f.Danger, out[i].Grave || f.Grave
@@ -110,22 +124,30 @@ type told struct {
 	before, after string
 	words         string // before "what"
 	where         string // the object
+	from, to      string // references of images
 	weak, danger  bool
 }
 
 // collector gathers the facts of one application.
 type collector struct {
-	app   string
-	facts []Fact
-	told  []told
+	app     string
+	options Options
+	keeps   bool                // the application does not prune
+	scaled  map[workload]string // the autoscaler of a workload
+	facts   []Fact
+	told    []told
 }
 
-// appFacts returns the facts of an application, the most important first. whole also has what does not change.
-func appFacts(app AppChange, whole App) []Fact {
-	c := collector{app: app.Name}
+// appFacts returns the facts of an application, the most important first. whole also has what does not change, and d the
+// definitions of all applications.
+func (opts Options) appFacts(app AppChange, whole App, d definitions) []Fact {
+	c := collector{app: app.Name, options: opts, keeps: whole.Keeps, scaled: scaled(whole.Head)}
 	c.findings(app.Findings)
 	c.moved(app)
+	c.renamedApp(app)
 	c.lacking(lacks(whole))
+	c.undefined(app, d)
+	c.unevictable(whole)
 	switch app.Kind {
 	case Added:
 		c.add(FactApplication, sentence("new application, with ", "", count(len(app.Objects), "object")))
@@ -141,8 +163,11 @@ func appFacts(app AppChange, whole App) []Fact {
 			c.removed(o, app.Kind == Removed)
 		case Changed:
 			c.changed(o)
+		case Renamed:
+			c.renamed(o)
 		}
 	}
+	c.restarts(app.Objects)
 	c.stale(app.Objects, reads(whole.Head))
 	c.tell()
 	sortFacts(c.facts)
@@ -181,20 +206,6 @@ func (c *collector) findings(findings []Finding) {
 	}
 }
 
-// lossy are the kinds whose removal takes data or everything inside with it.
-var lossy = map[string]bool{
-	"Namespace": true, "PersistentVolumeClaim": true, "PersistentVolume": true, "CustomResourceDefinition": true, "StatefulSet": true,
-}
-
-func (c *collector) removed(o ObjectChange, withApp bool) {
-	grave := lossy[o.ID.Kind]
-	if withApp && !grave {
-		return
-	}
-	c.danger(FactObject, sentence("removed ", name(o.ID)))
-	c.facts[len(c.facts)-1].Grave = grave
-}
-
 func (c *collector) added(o ObjectChange, withApp bool) {
 	if !withApp {
 		c.add(FactObject, sentence("new ", name(o.ID)))
@@ -204,6 +215,9 @@ func (c *collector) added(o ObjectChange, withApp bool) {
 
 func (c *collector) changed(o ObjectChange) {
 	for _, f := range o.Fields {
+		if f.inside {
+			continue
+		}
 		c.image(o, f)
 		c.replicas(o, f)
 		c.resources(o, f)
@@ -211,13 +225,14 @@ func (c *collector) changed(o ObjectChange) {
 	c.config(o)
 	c.ports(o)
 	c.immutable(o)
+	c.autoscaled(o)
 }
 
 // tell turns what was told into facts, each once, with all the objects that say so.
 func (c *collector) tell() {
 	type key struct {
-		kind                             FactKind
-		words, what, before, after, name string
+		kind                                       FactKind
+		words, what, before, after, name, from, to string
 	}
 	where := make(map[key][]string)
 	var order []key
@@ -225,7 +240,7 @@ func (c *collector) tell() {
 		if t.weak && slices.ContainsFunc(c.told, func(o told) bool { return !o.weak && t.repeats(o) }) {
 			continue
 		}
-		k := key{kind: t.kind, words: t.words, what: t.what, before: t.before, after: t.after}
+		k := key{kind: t.kind, words: t.words, what: t.what, before: t.before, after: t.after, from: t.from, to: t.to}
 		if t.danger {
 			k.name = t.where
 		}
@@ -242,7 +257,8 @@ func (c *collector) tell() {
 			parts = append(parts, Part{Text: k.what, Code: true}, Part{Text: " "})
 		}
 		parts = append(parts, Part{Text: k.before, Code: true}, Part{Text: " → "}, Part{Text: k.after, Code: true})
-		c.add(k.kind, append(parts, in(where[k])...))
+		parts = append(parts, in(where[k])...)
+		c.add(k.kind, append(parts, c.options.commits(k.what, k.from, k.to)...))
 		c.facts[len(c.facts)-1].Danger = k.name != ""
 	}
 }

@@ -32,7 +32,7 @@ func TestFacts(t *testing.T) {
 			"instance and Deployment tell the same image and replicas once",
 			instance + "{image: r/web, tag: '1.0.1', replicas: 1}" + next + deployment + "{replicas: 1, template: {spec: {containers: [{name: web, image: 'r/web:1.0.1'}]}}}",
 			instance + "{image: r/web, tag: '1.0.2', replicas: 2}" + next + deployment + "{replicas: 2, template: {spec: {containers: [{name: web, image: 'r/web:1.0.2'}]}}}",
-			[]string{"image r/web 1.0.1 → 1.0.2 in Deployment web", "replicas 1 → 2 in Deployment web"},
+			[]string{"image r/web 1.0.1 → 1.0.2 in Deployment web", "replicas 1 → 2 in Deployment web", "restarts 1 pod of Deployment web"},
 		},
 		{
 			"an instance that is not expanded speaks for itself", instance + "{deployment: {repository: r/web, tag: '1.0.1'}}", instance + "{deployment: {repository: r/web, tag: '1.0.2'}}",
@@ -45,31 +45,31 @@ func TestFacts(t *testing.T) {
 		{
 			"one image in two workloads is one fact",
 			deployment + container("r/web:1") + next + stateful + container("r/web:1"), deployment + container("r/web:2") + next + stateful + container("r/web:2"),
-			[]string{"image r/web 1 → 2 in Deployment web, StatefulSet db"},
+			[]string{"image r/web 1 → 2 in Deployment web, StatefulSet db", "restarts 1 pod of Deployment web, 1 pod of StatefulSet db"},
 		},
 		{
 			"a registry with a port is not a tag", deployment + container("h:5000/web:1"), deployment + container("h:5000/web:2"),
-			[]string{"image h:5000/web 1 → 2 in Deployment web"},
+			[]string{"image h:5000/web 1 → 2 in Deployment web", "restarts 1 pod of Deployment web"},
 		},
 		{
 			"only the digest changes", deployment + container("web:1@sha256:aaaaaaaaaaaaaaaa"), deployment + container("web:1@sha256:bbbbbbbbbbbbbbbb"),
-			[]string{"image web 1@sha256:aaaaaaaaaaaa… → 1@sha256:bbbbbbbbbbbb… in Deployment web"},
+			[]string{"image web 1@sha256:aaaaaaaaaaaa… → 1@sha256:bbbbbbbbbbbb… in Deployment web", "restarts 1 pod of Deployment web"},
 		},
 		{
 			"digests that begin alike are shown in full", deployment + container("web@sha256:aaaaaaaaaaaaaaaa1"), deployment + container("web@sha256:aaaaaaaaaaaaaaaa2"),
-			[]string{"image web web@sha256:aaaaaaaaaaaaaaaa1 → web@sha256:aaaaaaaaaaaaaaaa2 in Deployment web"},
+			[]string{"image web web@sha256:aaaaaaaaaaaaaaaa1 → web@sha256:aaaaaaaaaaaaaaaa2 in Deployment web", "restarts 1 pod of Deployment web"},
 		},
 		{
 			"the repository changes", deployment + container("a/web:1"), deployment + container("b/web:1"),
-			[]string{"image from another repository: a/web:1 → b/web:1 in Deployment web"},
+			[]string{"image from another repository: a/web:1 → b/web:1 in Deployment web", "restarts 1 pod of Deployment web"},
 		},
 		{
 			"a tag that moves", deployment + container("web:1"), deployment + container("web:latest"),
-			[]string{"!image web has the tag latest, so the version that runs is not fixed, in Deployment web", "image web 1 → latest in Deployment web"},
+			[]string{"!image web has the tag latest, so the version that runs is not fixed, in Deployment web", "image web 1 → latest in Deployment web", "restarts 1 pod of Deployment web"},
 		},
 		{
 			"an image that only the cluster knows", deployment + container("web:1"), deployment + container("⟨known after deploy: ${a.b}⟩"),
-			[]string{"image web:1 → ⟨known after deploy: ${a.b}⟩ in Deployment web"},
+			[]string{"image web:1 → ⟨known after deploy: ${a.b}⟩ in Deployment web", "restarts 1 pod of Deployment web"},
 		},
 		{
 			"the volumes of a StatefulSet cannot change", stateful + "{volumeClaimTemplates: [{metadata: {name: d}, spec: {size: 1}}]}", stateful + "{volumeClaimTemplates: [{metadata: {name: d}, spec: {size: 2}}]}",
@@ -162,7 +162,7 @@ func TestJSONSaysWhatTheReportSays(t *testing.T) {
 	if err := json.Unmarshal(raw, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Empty || got.Counts.Changed != 2 || len(got.Facts) != 1 || len(got.Applications) != 1 {
+	if got.Empty || got.Counts.Changed != 2 || len(got.Facts) != 2 || len(got.Applications) != 1 {
 		t.Fatalf("JSON:\n%s", raw)
 	}
 	app := got.Applications[0]

@@ -7,8 +7,10 @@ import (
 
 // fold is one application in Markdown, in pieces that can be left out one by one.
 type fold struct {
-	app    string
+	app    string // whose objects these are
+	group  group
 	open   string
+	close  string
 	blocks []block // what is left of the objects
 	all    int     // how many objects there were
 	closed bool    // the whole fold is left out
@@ -29,7 +31,7 @@ func (f *fold) write(b *strings.Builder) {
 		b.WriteString(block.fields)
 		b.WriteString(block.manifest)
 	}
-	b.WriteString(foldClose)
+	b.WriteString(f.close)
 }
 
 // Longest lines, and longest changes of one field in lines, that Markdown shows outside of the manifests.
@@ -44,8 +46,8 @@ const (
 func foldsOf(r Report, limit int) ([]fold, int) {
 	folds, size := foldsWithout(r)
 	skipped := 0
-	for i, app := range r.Apps {
-		for j, o := range app.Objects {
+	for i := range folds {
+		for j, o := range folds[i].group.first().shown() {
 			if size > limit {
 				skipped++
 				continue
@@ -62,11 +64,17 @@ func foldsOf(r Report, limit int) ([]fold, int) {
 // foldsWithout prints the folds without the manifests, and returns their size.
 func foldsWithout(r Report) ([]fold, int) {
 	size := 0
-	folds := make([]fold, 0, len(r.Apps))
-	for _, app := range r.Apps {
-		f := fold{app: app.Name, all: len(app.Objects)}
+	all := groups(r.Apps)
+	folds := make([]fold, 0, len(all))
+	for _, g := range all {
+		app := g.first()
+		objects := app.shown()
+		f := fold{app: app.Name, group: g, all: len(objects), close: foldedText(app) + foldClose}
 		var b strings.Builder
-		b.WriteString("<details><summary>" + SummaryCode(title(app), 200) + ": " + summary(app) + "</summary>\n\n")
+		b.WriteString("<details><summary>" + SummaryCode(g.title(3), 200) + ": " + summary(app) + "</summary>\n\n")
+		if len(g.apps) > 1 {
+			b.WriteString(sameText(g))
+		}
 		for _, finding := range app.Findings {
 			b.WriteString("- " + Code(findingText(finding), 1000) + "\n")
 		}
@@ -74,9 +82,9 @@ func foldsWithout(r Report) ([]fold, int) {
 			b.WriteByte('\n')
 		}
 		f.open = b.String()
-		f.bytes = len(f.open) + len(foldClose)
-		for _, o := range app.Objects {
-			block := block{fields: fieldsText(o)}
+		f.bytes = len(f.open) + len(f.close)
+		for _, o := range objects {
+			block := block{fields: fieldsText(g, o)}
 			f.blocks = append(f.blocks, block)
 			f.bytes += len(block.fields)
 		}
@@ -86,14 +94,45 @@ func foldsWithout(r Report) ([]fold, int) {
 	return folds, size
 }
 
-func fieldsText(o ObjectChange) string {
-	text := "**" + string(o.Kind) + "** " + Code(o.ID.String(), 300)
-	if from := origin(o.Source); from != "" {
+// sameText lists the applications that change in the same way.
+func sameText(g group) string {
+	const most = 100
+	names := make([]string, 0, most)
+	for _, app := range g.apps[:min(len(g.apps), most)] {
+		names = append(names, Code(title(app), 100))
+	}
+	text := fmt.Sprintf("The same in %d applications: %s", len(g.apps), strings.Join(names, ", "))
+	if n := len(g.apps) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text + "\n\n"
+}
+
+// foldedText is the noise of an application.
+func foldedText(app AppChange) string {
+	text := ""
+	for _, line := range app.folded() {
+		what, values, found := strings.Cut(line, " (")
+		text += "- " + what
+		if found {
+			text += ": " + Code(strings.TrimSuffix(values, ")"), 300)
+		}
+		text += "\n"
+	}
+	if text != "" {
+		text += "\n"
+	}
+	return text
+}
+
+func fieldsText(g group, o ObjectChange) string {
+	text := "**" + string(o.Kind) + "** " + Code(g.name(o), 300)
+	if from := g.origin(o); from != "" {
 		text += " from " + Code(from, 300)
 	}
 	text += "\n\n"
 	var lines []string
-	for _, f := range o.Fields {
+	for _, f := range o.loud() {
 		lines = append(lines, capped(fieldLines(f))...)
 	}
 	if len(lines) > 0 {

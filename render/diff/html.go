@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 )
 
@@ -21,8 +22,9 @@ type HTMLOptions struct {
 type htmlReport struct {
 	Title, Headline string
 	Facts           []htmlFact
-	Apps            []htmlApp
-	Unchanged       int
+	Rows            []htmlRow
+	Groups          []htmlGroup
+	Renames         bool // some object is renamed
 }
 
 type htmlFact struct {
@@ -31,11 +33,20 @@ type htmlFact struct {
 	Apps  []string
 }
 
-type htmlApp struct {
-	Name, Summary           string
-	Added, Changed, Removed int
-	Findings                []string
-	Objects                 []htmlObject
+// htmlRow is an application in the table.
+type htmlRow struct {
+	Name                             string
+	Group                            int // where it is shown
+	Added, Changed, Removed, Renamed int
+}
+
+type htmlGroup struct {
+	Name, Summary string
+	Open          bool
+	Findings      []string
+	Objects       []htmlObject
+	Folded        []string
+	Quiet         []htmlObject // of which nothing but what is folded changes
 }
 
 type htmlObject struct {
@@ -46,10 +57,14 @@ type htmlObject struct {
 
 type htmlLine struct{ Class, Text string }
 
+// openGroups is up to how many applications a page opens by itself.
+const openGroups = 20
+
 // HTML writes the report as one page that needs nothing else: no other file, no network. It has a search over all that it
-// shows. Nothing in it is left out; what comes from manifests cannot act.
+// shows. Nothing in it is left out; applications in which the same changes are shown together. What comes from manifests cannot
+// act.
 func HTML(r Report, o HTMLOptions) ([]byte, error) {
-	page := htmlReport{Title: o.Title, Headline: headline(r), Unchanged: r.Unchanged}
+	page := htmlReport{Title: o.Title, Headline: headline(r), Renames: r.Renamed() > 0}
 	if page.Title == "" {
 		page.Title = "Rendered diff"
 	}
@@ -62,21 +77,20 @@ func HTML(r Report, o HTMLOptions) ([]byte, error) {
 			one.Class = "danger"
 		}
 		for _, p := range f.Parts {
-			one.Parts = append(one.Parts, Part{Text: Visible(p.Text), Code: p.Code})
+			one.Parts = append(one.Parts, Part{Text: Visible(p.Text), Code: p.Code, Link: safeLink(p.Link)})
 		}
 		page.Facts = append(page.Facts, one)
 	}
-	for _, app := range r.Apps {
-		one := htmlApp{Name: Visible(title(app)), Summary: summary(app)}
-		one.Added, one.Changed, one.Removed = app.Counts()
-		for _, f := range app.Findings {
-			one.Findings = append(one.Findings, Visible(findingText(f)))
+	all := groups(r.Apps)
+	for i, g := range all {
+		page.Groups = append(page.Groups, htmlGroupOf(g, len(all) <= openGroups))
+		for _, app := range g.apps {
+			row := htmlRow{Name: Visible(title(app)), Group: i, Renamed: app.Renamed()}
+			row.Added, row.Changed, row.Removed = app.Counts()
+			page.Rows = append(page.Rows, row)
 		}
-		for _, object := range app.Objects {
-			one.Objects = append(one.Objects, htmlObjectOf(object))
-		}
-		page.Apps = append(page.Apps, one)
 	}
+	slices.SortStableFunc(page.Rows, func(a, b htmlRow) int { return strings.Compare(a.Name, b.Name) })
 	var b bytes.Buffer
 	if err := reportTemplate.Execute(&b, page); err != nil {
 		return nil, fmt.Errorf("write the page: %w", err)
@@ -84,16 +98,25 @@ func HTML(r Report, o HTMLOptions) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func htmlObjectOf(o ObjectChange) htmlObject {
-	out := htmlObject{Sign: "~", Class: "changed", Name: Visible(o.ID.String()), From: Visible(origin(o.Source))}
-	switch o.Kind {
-	case Added:
-		out.Sign, out.Class = "+", "added"
-	case Removed:
-		out.Sign, out.Class = "−", "removed"
-	case Changed:
+func htmlGroupOf(g group, open bool) htmlGroup {
+	app := g.first()
+	out := htmlGroup{Name: Visible(g.title(len(g.apps))), Summary: summary(app), Open: open, Folded: visibleAll(app.folded())}
+	for _, f := range app.Findings {
+		out.Findings = append(out.Findings, Visible(findingText(f)))
 	}
-	for _, f := range o.Fields {
+	for _, o := range app.Objects {
+		if o.quiet() {
+			out.Quiet = append(out.Quiet, htmlObjectOf(g, o, o.Fields))
+		} else {
+			out.Objects = append(out.Objects, htmlObjectOf(g, o, o.loud()))
+		}
+	}
+	return out
+}
+
+func htmlObjectOf(g group, o ObjectChange, fields []FieldChange) htmlObject {
+	out := htmlObject{Sign: sign(o.Kind), Class: string(o.Kind), Name: Visible(g.name(o)), From: Visible(g.origin(o))}
+	for _, f := range fields {
 		for _, l := range fieldLines(f) {
 			out.Fields = append(out.Fields, htmlLine{lineClass(l.op), l.String()})
 		}
@@ -146,7 +169,7 @@ func Patch(r Report) string {
 				fmt.Fprintf(&b, "new file mode 100644\n--- /dev/null\n+++ %s\n@@ -0,0 +1,%d @@\n", after, len(lines))
 			case Removed:
 				fmt.Fprintf(&b, "deleted file mode 100644\n--- %s\n+++ /dev/null\n@@ -1,%d +0,0 @@\n", before, len(lines))
-			case Changed:
+			case Changed, Renamed:
 				fmt.Fprintf(&b, "--- %s\n+++ %s\n", before, after)
 			}
 			for _, l := range lines {

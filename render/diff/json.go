@@ -18,6 +18,7 @@ type jsonCounts struct {
 	Added   int `json:"added"`
 	Changed int `json:"changed"`
 	Removed int `json:"removed"`
+	Renamed int `json:"renamed,omitempty"`
 }
 
 type jsonFact struct {
@@ -26,6 +27,7 @@ type jsonFact struct {
 	Danger       bool     `json:"danger,omitempty"`
 	Grave        bool     `json:"grave,omitempty"`
 	Applications []string `json:"applications"`
+	Links        []string `json:"links,omitempty"`
 }
 
 type jsonApp struct {
@@ -33,6 +35,7 @@ type jsonApp struct {
 	Namespace string        `json:"namespace,omitempty"`
 	Stage     string        `json:"stage,omitempty"`
 	Kind      Kind          `json:"kind"`
+	Was       string        `json:"was,omitempty"`
 	Partial   bool          `json:"partial,omitempty"`
 	Unchanged int           `json:"unchanged"`
 	From      string        `json:"from,omitempty"`
@@ -50,6 +53,7 @@ type jsonFinding struct {
 type jsonObject struct {
 	ID     jsonID         `json:"id"`
 	Kind   Kind           `json:"kind"`
+	Was    *jsonID        `json:"was,omitempty"`
 	Source jsonSource     `json:"source"`
 	Fields []jsonField    `json:"fields,omitempty"`
 	Base   map[string]any `json:"base,omitempty"`
@@ -74,14 +78,23 @@ type jsonField struct {
 	Kind   Kind   `json:"kind"`
 	Before any    `json:"before,omitempty"`
 	After  any    `json:"after,omitempty"`
+	Only   Only   `json:"only,omitempty"`
+	Noise  Noise  `json:"noise,omitempty"`
 }
 
 // JSON returns the report as an indented JSON document with a newline at the end; the package comment says its shape.
 func JSON(r Report) ([]byte, error) {
 	out := jsonReport{Empty: r.Empty(), Unchanged: r.Unchanged, Unknown: r.Unknown, Facts: []jsonFact{}, Applications: []jsonApp{}}
 	out.Counts.Added, out.Counts.Changed, out.Counts.Removed = r.Counts()
+	out.Counts.Renamed = r.Renamed()
 	for _, f := range r.Facts {
-		out.Facts = append(out.Facts, jsonFact{f.Kind, f.String(), f.Danger, f.Grave, f.Apps})
+		fact := jsonFact{Kind: f.Kind, Text: f.String(), Danger: f.Danger, Grave: f.Grave, Applications: f.Apps}
+		for _, p := range f.Parts {
+			if p.Link != "" {
+				fact.Links = append(fact.Links, p.Link)
+			}
+		}
+		out.Facts = append(out.Facts, fact)
 	}
 	for _, app := range r.Apps {
 		out.Applications = append(out.Applications, jsonAppOf(app))
@@ -91,7 +104,7 @@ func JSON(r Report) ([]byte, error) {
 
 func jsonAppOf(app AppChange) jsonApp {
 	out := jsonApp{
-		Name: app.Name, Namespace: app.Namespace, Stage: app.Stage, Kind: app.Kind, Partial: app.Partial, Unchanged: app.Unchanged,
+		Name: app.Name, Was: app.Was, Namespace: app.Namespace, Stage: app.Stage, Kind: app.Kind, Partial: app.Partial, Unchanged: app.Unchanged,
 		From: app.From, To: app.To, Objects: []jsonObject{},
 	}
 	for _, f := range app.Findings {
@@ -102,8 +115,11 @@ func jsonAppOf(app AppChange) jsonApp {
 	}
 	for _, o := range app.Objects {
 		j := jsonObject{ID: jsonID(o.ID), Kind: o.Kind, Source: jsonSource(o.Source), Base: fieldsOf(o.Base), Head: fieldsOf(o.Head)}
+		if o.Kind == Renamed {
+			j.Was = new(jsonID(o.Was))
+		}
 		for _, f := range o.Fields {
-			j.Fields = append(j.Fields, jsonField{f.Path, f.Kind, f.Before, f.After})
+			j.Fields = append(j.Fields, jsonField{f.Path, f.Kind, f.Before, f.After, f.Only, f.Noise})
 		}
 		out.Objects = append(out.Objects, j)
 	}

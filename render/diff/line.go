@@ -8,7 +8,7 @@ import (
 	"github.com/aymanbagabas/go-udiff/myers"
 )
 
-// line is one line of a field's change: op is '+', '-', ' ' (context) or '@' (where in a text).
+// line is one line of a field's change: op is '+', '-', '~' (something minor), ' ' (context) or '@' (where in a text).
 type line struct {
 	op   byte
 	text string // without a newline, visible
@@ -23,6 +23,9 @@ func (l line) String() string {
 
 // fieldLines says how one field changes: "- path: before", "+ path: after", and for texts of several lines their diff.
 func fieldLines(f FieldChange) []line {
+	if f.Only != "" {
+		return []line{{'~', Visible(f.Path) + ": only " + string(f.Only)}}
+	}
 	before, isBefore := f.Before.(string)
 	after, isAfter := f.After.(string)
 	if isBefore && isAfter && (strings.Contains(before, "\n") || strings.Contains(after, "\n")) {
@@ -109,7 +112,7 @@ func manifestLines(o ObjectChange) []string {
 		return prefixed("+", yamlText(o.Head.Fields))
 	case Removed:
 		return prefixed("-", yamlText(o.Base.Fields))
-	case Changed:
+	case Changed, Renamed:
 		a := aligner{walker: walker{custom: o.custom()}}
 		head := a.align(o.Base.Fields, o.Head.Fields)
 		text = unified(yamlText(o.Base.Fields), yamlText(head))

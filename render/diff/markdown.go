@@ -85,18 +85,32 @@ func header(r Report, c caps) string {
 	if r.Empty() {
 		return b.String()
 	}
-	b.WriteString("| Application | Added | Changed | Removed |\n|---|--:|--:|--:|\n")
+	renames := r.Renamed() > 0
+	if renames {
+		b.WriteString("| Application | Added | Changed | Removed | Renamed |\n|---|--:|--:|--:|--:|\n")
+	} else {
+		b.WriteString("| Application | Added | Changed | Removed |\n|---|--:|--:|--:|\n")
+	}
 	for i, app := range r.Apps {
 		if i == c.rows {
-			fmt.Fprintf(&b, "| … and %d more | | | |\n", len(r.Apps)-i)
+			fmt.Fprintf(&b, "| … and %d more | | | |", len(r.Apps)-i)
+			b.WriteString(optional(renames, " |") + "\n")
 			break
 		}
 		added, changed, removed := app.Counts()
 		cell := strings.ReplaceAll(Code(title(app), c.name), "|", `\|`)
-		fmt.Fprintf(&b, "| %s | %d | %d | %d |\n", cell, added, changed, removed)
+		fmt.Fprintf(&b, "| %s | %d | %d | %d |", cell, added, changed, removed)
+		b.WriteString(optional(renames, fmt.Sprintf(" %d |", app.Renamed())) + "\n")
 	}
 	b.WriteByte('\n')
 	return b.String()
+}
+
+func optional(is bool, text string) string {
+	if is {
+		return text
+	}
+	return ""
 }
 
 func factMarkdown(f Fact, c caps) string {
@@ -108,7 +122,9 @@ func factMarkdown(f Fact, c caps) string {
 		b.WriteString("**")
 	}
 	for _, p := range f.Parts {
-		if p.Code {
+		if link := safeLink(p.Link); link != "" {
+			b.WriteString("[" + Code(p.Text, 2*c.name) + "](<" + link + ">)")
+		} else if p.Code {
 			b.WriteString(Code(p.Text, 2*c.name))
 		} else {
 			b.WriteString(p.Text)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/render/diff/document"
 	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
@@ -110,6 +111,20 @@ func entryHint(m map[string]any, key string, h hint) hint {
 	}
 }
 
+// documentHint says what the entry key of m is in a document within a text. A map or list whose name is that of a secret is one
+// as a whole: there is no rule of Kubernetes that says which of its values may be shown.
+func documentHint(m map[string]any, key string, h hint) hint {
+	if isComposite(m[key]) && holdsSecrets(key) {
+		return hint{secret: true}
+	}
+	return entryHint(m, key, h)
+}
+
+// holdsSecrets reports whether a name is that of a map or list of secrets.
+func holdsSecrets(name string) bool {
+	return isSecretName(name) && !referenceName.MatchString(name) && !strings.EqualFold(name, "imagePullSecrets")
+}
+
 func namedSecret(m map[string]any) bool {
 	name, _ := m["name"].(string)
 	return isSecretName(name)
@@ -145,7 +160,7 @@ func plain(v any, s state) any {
 		return v
 	case int:
 		return int64(v)
-	case absent, null, bool, int64:
+	case absent, null, bool, int64, document.Literal:
 		return v
 	case nil:
 		return absent{}

@@ -94,6 +94,62 @@ var hidingPlaces = map[string]func(pre, secret, post string) object.Object{
 	"JSON in a ConfigMap": func(_, s, _ string) object.Object {
 		return configMap("c", map[string]any{"a.json": `{"a":1,"password":"x\"` + s + `","b":2}`, "b.json": `"{\"token\":\"` + s + `\"}"`})
 	},
+	"nested in YAML": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"app.yaml": "db:\n  passwords:\n    admin: " + s + "\n    list: [x, " + s + "]\n  host: h\n"})
+	},
+	"nested in YAML that nobody names": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"config": "db:\n  credentials:\n  - user: x\n    value: " + s + "\n"})
+	},
+	"folded over lines in YAML": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"a.yml": "db: {password:\n    'first\n\n    " + s + "', host: h}\n"})
+	},
+	"behind an anchor in YAML": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"a.yaml": "x: &a\n  token:\n  - " + s + "\ny: *a\nz: {<<: *a}\n"})
+	},
+	"under a key that YAML escapes": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"a.yaml": "\"pass\\x77ord\": " + s + "\nb: 1\n"})
+	},
+	"a complex key of YAML": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"a.yaml": "? password\n: " + s + "\n"})
+	},
+	"a Secret in a file of YAML": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"a.yaml": "a: 1\n---\napiVersion: v1\nkind: Secret\ndata:\n  x: " + s + "\n"})
+	},
+	"a variable in YAML": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"pod.yaml": "env:\n- name: DB_PASSWORD\n  value: " + s + "\n- value: " + s + "\n  name: A_TOKEN\n"})
+	},
+	"nested in JSON": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"config": `{"auths":{"secrets":{"a":"` + s + `","b":["` + s + `"]}}}`})
+	},
+	"under a key that JSON escapes": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"a.json": `{"p\u0061ssword":"` + s + `","url":"https:\/\/u:` + s + `@h\/x"}`})
+	},
+	"JSON in YAML": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"a.yaml": "inner: |\n  {\"tokens\": {\"x\": \"" + s + "\"}}\nb: 1\n"})
+	},
+	"JSON in an annotation": func(_, s, _ string) object.Object {
+		o := configMap("c", nil)
+		o.Fields["metadata"].(map[string]any)["annotations"] = map[string]any{"x/config": `{"credentials":[{"v":"` + s + `"}]}`}
+		return o
+	},
+	"TOML": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"a.toml": "[passwords]\nadmin = '" + s + "'\n[[tokens]]\nx = \"\"\"\n" + s + "\"\"\"\n"})
+	},
+	"INI": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"a.ini": "[secrets]\nadmin = " + s + "\n[b]\nx = 1\n"})
+	},
+	"environment file": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"a.env": "export DB_PASSWORD=" + s + "\nB=1\n"})
+	},
+	"continued property": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"a.properties": "db.password = \\\n   " + s + "\nb = 1\n"})
+	},
+	"broken YAML": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"a.yaml": "a: [\npasswords:\n\n  admin: " + s + "\n  more:\n  - " + s + "\nb: 1\ntokens:\n- " + s + "\nc: 1\n"})
+	},
+	"JSON with comments": func(_, s, _ string) object.Object {
+		return configMap("c", map[string]any{"a.json": "{\n  // x\n  \"passwords\": {\n    \"a\": \"x}\", \"b\": [\"" + s + "\"]},\n  \"b\": 1 /* y */\n}"})
+	},
 	"key of a map": func(_, s, _ string) object.Object {
 		return configMap("c", map[string]any{"https://user:" + s + "@example.com": "x"})
 	},
@@ -105,8 +161,15 @@ var hidingPlaces = map[string]func(pre, secret, post string) object.Object{
 	},
 }
 
+// fataler is a test, or one run of a property.
+type fataler interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // outputs are all the forms in which a report leaves the package.
-func outputs(t testing.TB, report diff.Report) map[string]string {
+func outputs(t fataler, report diff.Report) map[string]string {
 	t.Helper()
 	raw, err := diff.JSON(report)
 	if err != nil {
@@ -121,7 +184,7 @@ func outputs(t testing.TB, report diff.Report) map[string]string {
 }
 
 // checkHidden asserts that no output has the canary, nor its base64 form.
-func checkHidden(t testing.TB, what string, report diff.Report) {
+func checkHidden(t fataler, what string, report diff.Report) {
 	t.Helper()
 	for form, text := range outputs(t, report) {
 		for _, secret := range []string{canary, strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(canary)), "=")} {

@@ -13,6 +13,7 @@ import (
 type objectPair struct {
 	id         object.ID
 	base, head *object.Object
+	was        object.ID // at base, when it is called otherwise there
 }
 
 // occurrence tells objects with the same ID in one render apart, by their order.
@@ -61,7 +62,7 @@ func pairObjects(app App) []objectPair {
 		}
 	}
 	slices.SortStableFunc(pairs, func(a, b objectPair) int { return a.id.Compare(b.id) })
-	return pairs
+	return rename(pairs)
 }
 
 func index(objects []object.Object) (map[occurrence]*object.Object, []occurrence) {
@@ -92,7 +93,11 @@ func compareObject(pair objectPair) (ObjectChange, bool) {
 		change.Kind, base = Removed, normalise(pair.base)
 	default:
 		b, h := normalise(pair.base), normalise(pair.head)
-		agreeOnNamespace(b, h)
+		if pair.was == (object.ID{}) {
+			agreeOnNamespace(b, h)
+		} else {
+			change.Kind, change.Was = Renamed, pair.was
+		}
 		base, head = b, h
 	}
 	w := walker{custom: isCustom(pair.id.Group)}
@@ -103,6 +108,9 @@ func compareObject(pair objectPair) (ObjectChange, bool) {
 		return ObjectChange{}, false
 	case change.Kind == Changed:
 		change.Fields = w.fields
+		change.Source = change.Head.Source
+	case change.Kind == Renamed:
+		change.Fields = slices.DeleteFunc(w.fields, func(f FieldChange) bool { return renamedFields[f.Path] })
 		change.Source = change.Head.Source
 	case change.Kind == Added:
 		change.Source = change.Head.Source

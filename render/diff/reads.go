@@ -27,13 +27,13 @@ func lacks(app App) []lack {
 	if app.HeadMissing || app.Partial {
 		return nil
 	}
-	base, head := configs(app.Base), configs(app.Head)
+	base, head := configs(slices.Concat(app.BaseHooks, app.Base)), configs(slices.Concat(app.HeadHooks, app.Head))
 	before := map[read]bool{}
-	for _, r := range reads(app.Base) {
+	for _, r := range reads(slices.Concat(app.Base, app.BaseHooks)) {
 		before[r] = true
 	}
 	var out []lack
-	for _, r := range reads(app.Head) {
+	for _, r := range reads(slices.Concat(app.Head, app.HeadHooks)) {
 		config, deployed := head[r.config]
 		_, was := base[r.config]
 		found := lack{workload: r.workload, config: r.config}

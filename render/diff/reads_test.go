@@ -80,6 +80,9 @@ func TestWhatWorkloadsRead(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
 			for _, f := range diff.Compare([]diff.App{{Name: "a", Base: parse(t, tt.base), Head: parse(t, tt.head)}}).Facts {
+				if f.Kind == diff.FactRestart {
+					continue
+				}
 				mark := ""
 				if f.Danger {
 					mark = "!"

@@ -15,6 +15,7 @@ const (
 	Added   Kind = "added"
 	Changed Kind = "changed"
 	Removed Kind = "removed"
+	Renamed Kind = "renamed" // one object under another name: the old one goes and the new one comes
 )
 
 // Severity says how much a [Finding] matters.
@@ -40,15 +41,21 @@ type App struct {
 	Namespace string // the destination namespace, "" when unknown
 	Stage     string // "" when it belongs to none
 
-	Base, Head  []object.Object
+	Base, Head []object.Object
+	// What its hooks deploy around a sync. It is not compared, and counts as there for those who read it.
+	BaseHooks, HeadHooks []object.Object
+
 	BaseMissing bool // the application does not exist at base: it is new
 	HeadMissing bool // the application does not exist at head: it is removed
 	Partial     bool // head is not rendered in full: what it deploys beyond Head is not known
+	Keeps       bool // it does not prune by itself: what it does not deploy any more stays until somebody prunes it
 
 	// The clusters that it deploys to, "" when unknown.
 	BaseCluster, HeadCluster string
 
 	Findings []Finding // about head
+
+	was string // its name at base, when another
 }
 
 // Report is what changes. All of its values are masked; the zero Report is an empty one.
@@ -63,6 +70,7 @@ type Report struct {
 type AppChange struct {
 	Name, Namespace, Stage string
 
+	Was       string         // its name at base when that is another one, of an application that deploys much the same
 	Kind      Kind           // Added and Removed when the application itself comes or goes
 	Objects   []ObjectChange // by ID; only objects that change
 	Facts     []Fact
@@ -77,8 +85,9 @@ type AppChange struct {
 // ObjectChange is what changes in one object.
 type ObjectChange struct {
 	ID     object.ID
+	Was    object.ID // at base, when Kind is Renamed
 	Kind   Kind
-	Fields []FieldChange  // in the order of the paths; nil unless Kind is Changed
+	Fields []FieldChange  // in the order of the paths; nil unless Kind is Changed or Renamed
 	Base   *object.Object // masked copy, nil when Kind is Added
 	Head   *object.Object // masked copy, nil when Kind is Removed
 	Source object.Source  // of head; of base when Kind is Removed
@@ -91,9 +100,20 @@ type FieldChange struct {
 	Kind   Kind
 	Before any // masked
 	After  any // masked
+	Only   Only
+	Noise  Noise
 
-	steps []step
+	steps  []step
+	inside bool // of a document within a text
 }
+
+// Only says that what differs in a field means little.
+type Only string
+
+// What may be all that differs in a field, apart from "".
+const (
+	OnlyFormatting Only = "formatting" // a document means what it meant, and is written in another way
+)
 
 // Empty reports whether nothing changes in the cluster. An empty report may still have findings.
 func (r Report) Empty() bool {
@@ -110,7 +130,9 @@ func (r Report) Counts() (added, changed, removed int) {
 }
 
 // Empty reports whether the application deploys the same to the same cluster at base and head.
-func (a AppChange) Empty() bool { return len(a.Objects) == 0 && a.Kind == Changed && !a.moves() }
+func (a AppChange) Empty() bool {
+	return len(a.Objects) == 0 && a.Kind == Changed && !a.moves() && a.Was == ""
+}
 
 func (a AppChange) moves() bool { return a.From != a.To }
 
@@ -124,20 +146,52 @@ func (a AppChange) Counts() (added, changed, removed int) {
 			changed++
 		case Removed:
 			removed++
+		case Renamed:
 		}
 	}
 	return added, changed, removed
 }
 
+// Renamed returns how many objects are renamed, which are not among those that [Report.Counts] counts.
+func (r Report) Renamed() int {
+	n := 0
+	for _, app := range r.Apps {
+		n += app.Renamed()
+	}
+	return n
+}
+
+// Renamed returns how many objects of the application are renamed.
+func (a AppChange) Renamed() int {
+	n := 0
+	for _, o := range a.Objects {
+		if o.Kind == Renamed {
+			n++
+		}
+	}
+	return n
+}
+
+// Options say what is known beyond the objects. The zero value says nothing.
+type Options struct {
+	// Image returns what is known of an image by its reference, such as ghcr.io/acme/web:1.2.0; nil knows nothing.
+	Image func(reference string) (Build, bool)
+}
+
 // Compare reports what changes from base to head in apps. It does not change apps and keeps no reference to their values.
-func Compare(apps []App) Report {
+func Compare(apps []App) Report { return Options{}.Compare(apps) }
+
+// Compare is [Compare] with what the options know.
+func (opts Options) Compare(apps []App) Report {
 	sorted := slices.Clone(apps)
 	slices.SortStableFunc(sorted, func(a, b App) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Stage, b.Stage))
 	})
 	var r Report
+	sorted = pairApps(sorted)
+	definitions := defined(sorted)
 	for _, app := range sorted {
-		change := compareApp(app)
+		change := opts.compareApp(app, definitions)
 		switch {
 		case change.Empty() && app.Partial:
 			r.Unknown++
@@ -152,8 +206,8 @@ func Compare(apps []App) Report {
 	return r
 }
 
-func compareApp(app App) AppChange {
-	change := AppChange{Name: app.Name, Namespace: app.Namespace, Stage: app.Stage, Kind: appKind(app), Partial: app.Partial}
+func (opts Options) compareApp(app App, d definitions) AppChange {
+	change := AppChange{Name: app.Name, Was: app.was, Namespace: app.Namespace, Stage: app.Stage, Kind: appKind(app), Partial: app.Partial}
 	for _, f := range app.Findings {
 		f.Message, f.Where = Mask(f.Message), Mask(f.Where)
 		change.Findings = append(change.Findings, f)
@@ -165,10 +219,11 @@ func compareApp(app App) AppChange {
 			change.Unchanged++
 		}
 	}
+	quieten(change.Objects)
 	if base, head := app.BaseCluster, app.HeadCluster; change.Kind == Changed && base != "" && head != "" && base != head {
 		change.From, change.To = Mask(base), Mask(head)
 	}
-	change.Facts = appFacts(change, app)
+	change.Facts = opts.appFacts(change, app, d)
 	return change
 }
 

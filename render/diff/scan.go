@@ -62,7 +62,7 @@ func secretsIn(text string) []span {
 		}
 	}
 	if isSecretName(lower) {
-		found = assigned(found, text)
+		found = nested(assigned(found, text), text)
 	}
 	return merge(found)
 }
@@ -88,6 +88,87 @@ func assigned(found []span, text string) []span {
 		}
 	}
 	return found
+}
+
+// nestedName begins a map or list: a name with nothing but a bracket behind it, or nothing at all.
+var nestedName = regexp.MustCompile(`(?m)(?:^|[ \t{,])\\?["']?([\w.-]+)\\?["']?[ \t]*[:=][ \t]*(?:([\[{])|(?:#[^\n]*)?\r?$)`)
+
+// nested finds the maps and lists of secrets in texts that no reader understands as a whole.
+func nested(found []span, text string) []span {
+	for from := 0; from < len(text); {
+		at := nestedName.FindStringSubmatchIndex(text[from:])
+		if at == nil {
+			break
+		}
+		next := from + at[3]
+		if holdsSecrets(text[from+at[2] : from+at[3]]) {
+			begin, end := from+at[1], 0
+			if at[4] >= 0 {
+				begin = from + at[4]
+				end = closing(text, begin)
+			} else {
+				end = outdent(text, begin, indentation(text, from+at[2]))
+			}
+			if begin < end {
+				found = append(found, span{begin, end})
+			}
+			next = max(next, end)
+		}
+		from = next
+	}
+	return found
+}
+
+// closing returns the end of what the bracket at from opens, the end of the text when nothing closes it.
+func closing(text string, from int) int {
+	depth, quote := 0, byte(0)
+	for i := from; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\':
+			i++
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"':
+			quote = c
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(text)
+}
+
+// indentation returns how far the line of what stands at i is indented; dashes of a list count.
+func indentation(text string, i int) int {
+	line := text[strings.LastIndexByte(text[:i], '\n')+1 : i]
+	return len(line) - len(strings.TrimLeft(line, " \t-"))
+}
+
+// outdent returns the end of the lines behind from that are indented more than indent, or are items of a list at it.
+func outdent(text string, from, indent int) int {
+	end := from
+	for from < len(text) {
+		i := strings.IndexByte(text[from:], '\n')
+		if i < 0 {
+			return end
+		}
+		line, _, _ := strings.Cut(text[from+i+1:], "\n")
+		rest := strings.TrimLeft(line, " \t")
+		depth := len(line) - len(rest)
+		if rest != "" && depth <= indent && (depth < indent || !strings.HasPrefix(rest, "-")) {
+			return end
+		}
+		from += i + 1
+		if rest != "" {
+			end = from + len(line)
+		}
+	}
+	return end
 }
 
 // userInfo returns how many bytes of rest, the part of a URL after "://", are its user information. A password that

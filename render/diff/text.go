@@ -36,11 +36,11 @@ func Text(r Report, o TextOptions) string {
 		if f.Grave {
 			color = colorRed
 		}
-		w.line(color, mark+f.String()+" ("+listed(f.Apps, len(f.Apps))+")")
+		w.line(color, mark+f.withLinks()+" ("+listed(f.Apps, len(f.Apps))+")")
 	}
 	w.table(r)
-	for _, app := range r.Apps {
-		w.app(app)
+	for _, g := range groups(r.Apps) {
+		w.group(g)
 	}
 	return w.b.String()
 }
@@ -69,36 +69,50 @@ func (w *textWriter) table(r Report) {
 	for _, app := range r.Apps {
 		width = max(width, utf8.RuneCountInString(Visible(title(app))))
 	}
+	heads, row := []any{width, "application", "added", "changed", "removed"}, "  %-*s  %7s  %7s  %7s"
+	renames := r.Renamed() > 0
+	if renames {
+		heads, row = append(heads, "renamed"), row+"  %7s"
+	}
 	w.line("", "")
-	w.line(colorBold, fmt.Sprintf("  %-*s  %7s  %7s  %7s", width, "application", "added", "changed", "removed"))
+	w.line(colorBold, fmt.Sprintf(row, heads...))
+	row = strings.ReplaceAll(row, "%7s", "%7d")
 	for _, app := range r.Apps {
 		added, changed, removed := app.Counts()
-		w.line("", fmt.Sprintf("  %-*s  %7d  %7d  %7d", width, Visible(title(app)), added, changed, removed))
+		cells := []any{width, Visible(title(app)), added, changed, removed}
+		if renames {
+			cells = append(cells, app.Renamed())
+		}
+		w.line("", fmt.Sprintf(row, cells...))
 	}
 }
 
-func (w *textWriter) app(app AppChange) {
+func (w *textWriter) group(g group) {
+	app := g.first()
 	w.line("", "")
-	w.line(colorBold, title(app)+": "+summary(app))
+	w.line(colorBold, g.title(len(g.apps))+": "+summary(app))
 	for _, f := range app.Findings {
 		w.line("", "  "+findingText(f))
 	}
-	for _, o := range app.Objects {
-		w.object(o)
+	for _, o := range app.shown() {
+		w.object(g, o)
+	}
+	for _, text := range app.folded() {
+		w.line("", "  ~ "+text)
 	}
 }
 
-func (w *textWriter) object(o ObjectChange) {
-	sign, color := "~", colorYellow
+func (w *textWriter) object(g group, o ObjectChange) {
+	color := colorYellow
 	switch o.Kind {
 	case Added:
-		sign, color = "+", colorGreen
+		color = colorGreen
 	case Removed:
-		sign, color = "-", colorRed
-	case Changed:
+		color = colorRed
+	case Changed, Renamed:
 	}
-	head := "  " + sign + " " + o.ID.String()
-	if from := origin(o.Source); from != "" {
+	head := "  " + sign(o.Kind) + " " + g.name(o)
+	if from := g.origin(o); from != "" {
 		head += "  (" + from + ")"
 	}
 	w.line(color, head)
@@ -107,11 +121,25 @@ func (w *textWriter) object(o ObjectChange) {
 			w.line(colorGreen, "      "+l)
 		}
 	}
-	for _, f := range o.Fields {
+	for _, f := range o.loud() {
 		for _, l := range fieldLines(f) {
 			w.line(lineColor(l.op), "      "+l.String())
 		}
 	}
+}
+
+// sign is how a kind of change is marked in front of an object.
+func sign(kind Kind) string {
+	switch kind {
+	case Added:
+		return "+"
+	case Removed:
+		return "-"
+	case Renamed:
+		return "»"
+	case Changed:
+	}
+	return "~"
 }
 
 func lineColor(op byte) string {
@@ -147,7 +175,7 @@ func headline(r Report) string {
 			moving++
 		}
 	}
-	text := count(changing, "application") + " " + verb(changing, "changes", "change") + ": " + tally(r.Counts())
+	text := count(changing, "application") + " " + verb(changing, "changes", "change") + ": " + tally(reportCounts(r))
 	if moving > 0 {
 		text += "; " + count(moving, "application") + " " + verb(moving, "moves", "move") + " to another cluster"
 	}
@@ -157,13 +185,21 @@ func headline(r Report) string {
 	return text + "."
 }
 
+// tallied are numbers of objects.
+type tallied struct{ added, changed, removed, renamed int }
+
+func reportCounts(r Report) tallied {
+	added, changed, removed := r.Counts()
+	return tallied{added, changed, removed, r.Renamed()}
+}
+
 // tally counts objects in words.
-func tally(added, changed, removed int) string {
+func tally(t tallied) string {
 	var parts []string
 	for _, p := range []struct {
 		n    int
 		verb Kind
-	}{{added, Added}, {changed, Changed}, {removed, Removed}} {
+	}{{t.added, Added}, {t.changed, Changed}, {t.removed, Removed}, {t.renamed, Renamed}} {
 		if p.n > 0 {
 			parts = append(parts, count(p.n, "object")+" "+string(p.verb))
 		}
@@ -176,9 +212,13 @@ func tally(added, changed, removed int) string {
 
 // summary says what happens to an application.
 func summary(app AppChange) string {
-	text := tally(app.Counts())
+	added, changed, removed := app.Counts()
+	text := tally(tallied{added, changed, removed, app.Renamed()})
 	if app.moves() {
 		text = "moves to another cluster, " + text
+	}
+	if app.Was != "" {
+		text = "application renamed, " + text
 	}
 	switch {
 	case app.Empty() && app.Partial:

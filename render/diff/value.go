@@ -93,6 +93,9 @@ func (w *walker) hints(base, head map[string]any, key string, h hint) hint {
 	if w.masked {
 		return hint{}
 	}
+	if w.inside > 0 {
+		return documentHint(base, key, h).or(documentHint(head, key, h))
+	}
 	return entryHint(base, key, h).or(entryHint(head, key, h))
 }
 
@@ -109,5 +112,9 @@ func (w *walker) plain(v any, s state) any {
 	if w.masked {
 		return v
 	}
-	return plain(v, s)
+	shown := plain(v, s)
+	if text, isText := v.(string); isText && shown != text {
+		w.hidden++
+	}
+	return shown
 }

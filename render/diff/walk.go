@@ -40,6 +40,8 @@ type walker struct {
 	custom bool // the object is of a kind that Kubernetes does not bring along
 	exact  bool // what is written otherwise differs
 	masked bool // the values are masked already
+	inside int  // > 0 in a document within a text, and how many texts deep
+	hidden int  // how many values of it are masked
 	fields []FieldChange
 	path   []step
 	quiet  int // > 0 inside a value that is reported as a whole
@@ -108,6 +110,9 @@ func (w *walker) maps(base, head map[string]any, h hint) (any, any) {
 	for _, key := range slices.Compact(keys) {
 		hidden := w.hints(base, head, key, h)
 		shown := w.shown(key)
+		if shown != key {
+			w.hidden++
+		}
 		w.path = append(w.path, step{key: shown})
 		before, after := w.pair(w.entry(base, key), w.entry(head, key), hidden)
 		w.path = w.path[:len(w.path)-1]
@@ -145,7 +150,7 @@ func (w *walker) lists(base, head []any, h hint) (any, any) {
 			outHead[m.head] = orNil(after)
 		}
 	}
-	if keyed && w.field(0) == "initContainers" {
+	if keyed && (w.field(0) == "initContainers" || w.inside > 0) {
 		w.order(matches)
 	}
 	return listOrAbsent(base, outBase), listOrAbsent(head, outHead)
@@ -165,12 +170,18 @@ func (w *walker) order(matches []match) {
 func labels(matches []match) string {
 	out := make([]string, len(matches))
 	for i, m := range matches {
-		_, out[i], _ = strings.Cut(m.label, "=")
+		_, value, isKey := strings.Cut(m.label, "=")
+		if out[i] = m.label; isKey {
+			out[i] = value
+		}
 	}
 	return strings.Join(out, ", ")
 }
 
 func (w *walker) scalars(base, head any) (any, any) {
+	if before, after, are := w.documents(base, head); are {
+		return before, after
+	}
 	b, bIsText := base.(string)
 	h, hIsText := head.(string)
 	switch {
@@ -178,6 +189,9 @@ func (w *walker) scalars(base, head any) (any, any) {
 		before, after := b, h
 		if !w.masked {
 			before, after = maskTexts(b, h)
+		}
+		if before != b || after != h {
+			w.hidden++
 		}
 		if !w.equal(base, head) {
 			w.emit(before, after)
@@ -194,6 +208,7 @@ func (w *walker) scalars(base, head any) (any, any) {
 
 // sealed replaces both values, whatever they are, by marks.
 func (w *walker) sealed(base, head any, what string) (any, any) {
+	w.hidden++
 	switch {
 	case isAbsent(base):
 		base, head = absent{}, mark(what, wasAdded, head)
@@ -208,12 +223,19 @@ func (w *walker) sealed(base, head any, what string) (any, any) {
 	return base, head
 }
 
+// change is one at the current path.
+func (w *walker) change(before, after any) FieldChange {
+	return FieldChange{
+		Path: pathText(w.path), Kind: Changed, Before: orNil(before), After: orNil(after), steps: slices.Clone(w.path), inside: w.inside > 0,
+	}
+}
+
 // emit adds a change at the current path, unless it is none or part of a larger one.
 func (w *walker) emit(before, after any) {
 	if w.quiet > 0 {
 		return
 	}
-	change := FieldChange{Path: pathText(w.path), Kind: Changed, Before: orNil(before), After: orNil(after), steps: slices.Clone(w.path)}
+	change := w.change(before, after)
 	switch {
 	case isAbsent(before) && w.negligible(after), isAbsent(after) && w.negligible(before):
 		return

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
@@ -60,7 +62,7 @@ func (r Report) Images() []ImageChange {
 			for _, f := range o.Fields {
 				before, were := f.Before.(string)
 				after, are := f.After.(string)
-				inContainer := f.steps[len(f.steps)-1].field() == "image" && containerList(f.steps[:len(f.steps)-1])
+				inContainer := !f.inside && f.steps[len(f.steps)-1].field() == "image" && containerList(f.steps[:len(f.steps)-1])
 				base, head := parseImage(before), parseImage(after)
 				if were && are && inContainer && base.repo == head.repo {
 					images = append(images, ImageChange{App: app.Name, ID: o.ID, Repository: head.repo, Before: base.tag, After: head.tag})
@@ -90,6 +92,13 @@ func (c *collector) image(o ObjectChange, f FieldChange) {
 	default:
 		c.loose(after, o.ID)
 	}
+}
+
+// goesBack reports whether one version is lower than another. Tags that are no versions have no order.
+func goesBack(before, after string) bool {
+	b, errB := semver.NewVersion(before)
+	a, errA := semver.NewVersion(after)
+	return errB == nil && errA == nil && a.LessThan(b)
 }
 
 func containerList(steps []step) bool {
@@ -127,6 +136,9 @@ func (c *collector) imageChange(o ObjectChange, f FieldChange) {
 	}
 	if t.before == t.after {
 		t.before, t.after = before, after
+	}
+	if t.from, t.to = before, after; base.repo == head.repo && goesBack(base.tag, head.tag) {
+		t.words, t.danger = "image goes back: ", true
 	}
 	c.told = append(c.told, t)
 }
@@ -237,8 +249,15 @@ func (c *collector) config(o ObjectChange) {
 	}
 	keys := map[Kind][]string{}
 	for _, f := range o.Fields {
-		if len(f.steps) == 2 && (f.steps[0].key == "data" || f.steps[0].key == "binaryData") {
-			keys[f.Kind] = append(keys[f.Kind], f.steps[1].key)
+		if len(f.steps) < 2 || f.steps[0].key != "data" && f.steps[0].key != "binaryData" {
+			continue
+		}
+		kind, key := f.Kind, f.steps[1].key
+		if len(f.steps) > 2 {
+			kind = Changed
+		}
+		if !slices.Contains(keys[kind], key) {
+			keys[kind] = append(keys[kind], key)
 		}
 	}
 	parts := sentence("", name(o.ID))
