@@ -30,7 +30,7 @@ func (r *Reconciler) evidence(ctx context.Context, state promote.State, p promot
 	evidence, known := r.memory.evidence[key]
 	if !known {
 		var err error
-		if evidence, err = r.compare(ctx, key, p.Target); err != nil {
+		if evidence, err = r.compare(ctx, key, p.Target, builds(state.History, p.Stage.Project)); err != nil {
 			return evidence, err
 		}
 		if len(r.memory.evidence) >= maxEvidence {
@@ -48,8 +48,8 @@ func (r *Reconciler) evidence(ctx context.Context, state promote.State, p promot
 	return evidence, nil
 }
 
-// compare renders both commits and writes down the difference.
-func (r *Reconciler) compare(ctx context.Context, key evidenceKey, target promote.Branch) (promote.Evidence, error) {
+// compare renders both commits and writes down the difference, with what is known of the images.
+func (r *Reconciler) compare(ctx context.Context, key evidenceKey, target promote.Branch, images func(string) (diff.Build, bool)) (promote.Evidence, error) {
 	evidence := promote.Evidence{Head: key.head, Base: key.base}
 	base, err := r.repository(ctx, key.base)
 	if err != nil {
@@ -70,7 +70,7 @@ func (r *Reconciler) compare(ctx context.Context, key evidenceKey, target promot
 		return evidence, fmt.Errorf("render %s and %s: %w", key.base.Short(), key.head.Short(), err)
 	}
 	evidence.Findings = headFindings(comparison)
-	report := diff.Compare(DiffApps(comparison))
+	report := diff.Options{Image: images}.Compare(DiffApps(comparison))
 	evidence.Rendered = renderedMoves(report)
 	evidence.Diff = diff.Markdown(report, diff.MarkdownOptions{})
 	return evidence, nil
@@ -114,10 +114,12 @@ func DiffApps(c render.Comparison) []diff.App {
 	for _, app := range c.Apps {
 		one := diff.App{Name: app.Name, BaseCluster: app.BaseCluster, HeadCluster: app.HeadCluster, BaseMissing: app.Base == nil, HeadMissing: app.Head == nil}
 		if app.Base != nil {
-			one.Base, one.Namespace = app.Base.Objects, app.Base.Application.Destination.Namespace
+			one.Base, one.BaseHooks, one.Namespace = app.Base.Objects, app.Base.Hooks, app.Base.Application.Destination.Namespace
+			one.Keeps = !app.Base.Application.SyncPolicy.Prune
 		}
 		if app.Head != nil {
-			one.Head, one.Namespace = app.Head.Objects, app.Head.Application.Destination.Namespace
+			one.Head, one.HeadHooks, one.Namespace = app.Head.Objects, app.Head.Hooks, app.Head.Application.Destination.Namespace
+			one.Keeps = !app.Head.Application.SyncPolicy.Prune
 			one.Findings, one.Partial = diffFindings(app.Head.Findings), app.Head.Partial || app.Head.Failed
 		}
 		one.Partial = one.Partial || app.Base != nil && app.Head != nil && app.Base.Failed
