@@ -34,9 +34,13 @@ func newDiff(env environment) *cobra.Command {
 		Long: `Diff renders the applications of a clone twice, before and after a change, and prints which objects differ and how: after
 ApplicationSets, kro definitions and namespaces, as they would stand in the cluster. It needs neither cluster nor network.
 
-What can hurt stands first: data that is lost, fields that the cluster refuses to change, images without a version, pods that do
-not start because a ConfigMap or Secret lacks what they read, pods that go on with old values, and applications that move to
-another cluster.
+What can hurt stands first: data that is lost, fields that the cluster refuses to change, images without a version or with a
+lower one, pods that do not start because a ConfigMap or Secret lacks what they read, pods that go on with old values, kinds that
+nothing defines, and applications that move to another cluster.
+
+An object or application under another name is shown as renamed, with what that deletes. JSON, YAML, TOML and properties in
+ConfigMaps are compared by what they mean. What a new version of a chart writes everywhere takes one line, and what changes alike
+in several applications is shown once; --output json has everything.
 
 Without flags it shows what your branch changes since it left the default branch, with what is not committed yet. Values of
 Secrets are never printed.

@@ -40,3 +40,40 @@ func BenchmarkMarkdown(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkCompareThousand is 1,000 applications of 20 objects, of which one value each changes.
+func BenchmarkCompareThousand(b *testing.B) {
+	list := many(1000, 20)
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := diff.Compare(list); len(r.Apps) != 1000 {
+			b.Fatal("not 1000 applications")
+		}
+	}
+}
+
+func BenchmarkMarkdownThousand(b *testing.B) {
+	report := diff.Compare(many(1000, 20))
+	b.ReportAllocs()
+	for b.Loop() {
+		if diff.Markdown(report, diff.MarkdownOptions{}) == "" {
+			b.Fatal("empty")
+		}
+	}
+}
+
+// BenchmarkCompareRenamed is 1,000 objects that all get another name.
+func BenchmarkCompareRenamed(b *testing.B) {
+	app := many(1, 1000)[0]
+	for i := range app.Head {
+		app.Head[i] = app.Head[i].Copy()
+		metadata := app.Head[i].Fields["metadata"].(map[string]any)
+		metadata["name"] = fmt.Sprint("prod-", metadata["name"])
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := diff.Compare([]diff.App{app}); r.Renamed() != 1000 {
+			b.Fatal(r.Renamed(), " of 1000 are renamed")
+		}
+	}
+}

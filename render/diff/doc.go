@@ -2,8 +2,8 @@
 // that a reviewer must not miss.
 //
 // It is pure: sets of objects in, a [Report] out, and from a Report a text for the terminal ([Text]), for a merge
-// request ([Markdown]) or for a machine ([JSON]). Equal input gives equal bytes. It does not render, read files or know
-// a forge.
+// request ([Markdown]), a page with a search ([HTML]), unified diffs ([Patch]) or one for a machine ([JSON]). Equal input gives
+// equal bytes. It does not render, read files or know a forge; what is known of images is handed in with [Options].
 //
 // # What counts as a change
 //
@@ -15,14 +15,36 @@
 // 500m), a port as number or text, null, empty maps and lists where the Kubernetes API does not tell them from absent
 // ones, status, fields the API server fills in, and the marks by which Argo CD tracks its objects.
 //
+// A text that is a document (see [github.com/lockkeeper/lockkeeper/render/diff/document]) is compared by what it means, and each
+// of its values has a path of its own: data["app.yaml"].server.port. In it everything counts that a program could see: the
+// order of every list, null, empty and absent, a number and its text. When nothing of that differs, the change is "only
+// formatting". Of other texts of several lines the lines are compared.
+//
 // [Values] compares what is no object of a cluster, and takes every value as it is written.
+//
+// # Other names
+//
+// Of the objects that only one side has, those that are much alike are one under two names: the same values but for the name, of
+// one kind or of kinds that replace each other, such as a Deployment and a StatefulSet. ConfigMaps and Secrets whose names
+// differ in kustomize's hash alone are always one. For the cluster the old one goes and a new one comes, and the facts say what
+// that loses. Applications are paired in the same way, by all that they deploy. What is alike is estimated from a sample of a
+// fixed size, so that the cost grows with the number of objects.
+//
+// # What is shown once, or in one line
+//
+// Text, Markdown and HTML show applications in which the same changes together, apart from their names, stages and namespaces.
+// They fold [Noise], the labels of a chart and the like, into one line for each application; never what selects pods, and
+// never in silence. JSON and patches have everything.
 //
 // # What can hurt
 //
 // Beyond the fields, the facts tell of what only several objects say together: a workload that reads a ConfigMap or Secret, or a key
-// of one, that the application does not deploy any more; pods that keep old values, because they read them only when a container
-// starts (Kubernetes: environment variables and subPath mounts are not updated) and nothing replaces them; an application that
-// gets another cluster, where Argo CD never prunes what it leaves behind.
+// of one, that neither the application nor its hooks deploy any more; pods that keep old values, because they read them only when
+// a container starts (Kubernetes: environment variables and subPath mounts are not updated) and nothing replaces them; pods that
+// restart; objects whose kind nothing defines, not yet, or not any more; replicas that an autoscaler owns; budgets that let no
+// pod go; an application that gets another cluster, where Argo CD never prunes what it leaves behind. What Argo CD does not
+// delete (Prune=false, and with an application Delete=false, helm.sh/resource-policy: keep and CustomResourceDefinitions) is said to
+// stay.
 //
 // # What is never shown
 //
@@ -33,10 +55,18 @@
 // of a URL, PEM blocks, and well-known token formats. A mark tells whether the value was added, removed, changed or
 // kept, and whether it is empty, short or long; never the value, a hash or its length.
 //
+// In a document the same holds for its values, and maps and lists with the name of a secret are hidden as a whole. A document
+// that has something to hide is written anew wherever it would be shown, without its comments, because a secret may be written
+// in ways that a look at the lines does not find. In texts that cannot be read as a document, the lines and brackets below such a
+// name are hidden.
+//
 // # JSON
 //
-// [JSON] writes one object with the keys empty, counts {added, changed, removed}, unchanged and unknown (applications), facts and
-// applications. A fact has kind, text, danger, grave, applications. An application has name, namespace, stage, kind,
-// partial, unchanged (objects), from and to (clusters, when it moves), findings and objects; an object has id {group, kind, namespace, name}, kind, source {file, line,
-// via}, fields [{path, kind, before, after}], base and head. Absent values are left out. Keys are only ever added.
+// [JSON] writes one object with the keys empty, counts {added, changed, removed, renamed}, unchanged and unknown (applications),
+// facts and applications. A fact has kind, text, danger, grave, applications, links. An application has name, was (its name at
+// base, when another), namespace, stage, kind, partial, unchanged (objects), from and to (clusters, when it moves), findings and
+// objects; an object has id {group, kind, namespace, name}, kind (added, changed, removed, renamed), was (its id at base, when
+// renamed), source {file, line, via}, fields [{path, kind, before, after, only, noise}], base and head. only is "formatting"
+// where a document means the same; noise says why a change is folded elsewhere. Absent values are left out. Keys are only ever
+// added.
 package diff

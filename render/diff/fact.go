@@ -153,7 +153,7 @@ func (opts Options) appFacts(app AppChange, whole App, d definitions) []Fact {
 		c.add(FactApplication, sentence("new application, with ", "", count(len(app.Objects), "object")))
 	case Removed:
 		c.danger(FactApplication, sentence("the application is removed, with ", "", count(len(app.Objects), "object")))
-	case Changed:
+	case Changed, Renamed:
 	}
 	for _, o := range app.Objects {
 		switch o.Kind {

@@ -1,7 +1,9 @@
 package diff
 
 import (
+	"container/heap"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +15,7 @@ type fold struct {
 	close  string
 	blocks []block // what is left of the objects
 	all    int     // how many objects there were
+	danger bool    // it has a danger: it goes last
 	closed bool    // the whole fold is left out
 	bytes  int     // of all pieces that are left
 }
@@ -69,7 +72,7 @@ func foldsWithout(r Report) ([]fold, int) {
 	for _, g := range all {
 		app := g.first()
 		objects := app.shown()
-		f := fold{app: app.Name, group: g, all: len(objects), close: foldedText(app) + foldClose}
+		f := fold{app: app.Name, group: g, all: len(objects), close: foldedText(app) + foldClose, danger: slices.ContainsFunc(app.Facts, func(f Fact) bool { return f.Danger })}
 		var b strings.Builder
 		b.WriteString("<details><summary>" + SummaryCode(g.title(3), 200) + ": " + summary(app) + "</summary>\n\n")
 		if len(g.apps) > 1 {
@@ -195,7 +198,8 @@ func shrink(folds []fold, size, room int, left omission) string {
 			}
 		}
 	}
-	for dropObject(folds, &size, &left) {
+	queue := newDrops(folds)
+	for queue.drop(&size, &left) {
 		if size <= room && size+len(left.note()) <= room {
 			return left.note()
 		}
@@ -211,18 +215,47 @@ func shrink(folds []fold, size, room int, left omission) string {
 	return ""
 }
 
-// dropObject leaves out the last object of the largest fold, or that fold when it has no object left.
-func dropObject(folds []fold, size *int, left *omission) bool {
-	largest := -1
+// drops are the folds that are not closed yet, as a heap: the one that is to lose an object next stands first.
+type drops []*fold
+
+func newDrops(folds []fold) *drops {
+	queue := make(drops, 0, len(folds))
 	for i := range folds {
-		if !folds[i].closed && (largest < 0 || folds[i].bytes > folds[largest].bytes) {
-			largest = i
-		}
+		queue = append(queue, &folds[i])
 	}
-	if largest < 0 {
+	heap.Init(&queue)
+	return &queue
+}
+
+func (d drops) Len() int      { return len(d) }
+func (d drops) Swap(i, j int) { d[i], d[j] = d[j], d[i] }
+func (d *drops) Push(x any)   { *d = append(*d, x.(*fold)) }
+
+// Less puts folds without a danger first, and the largest of those; the first of equal ones is decided by the name.
+func (d drops) Less(i, j int) bool {
+	if d[i].danger != d[j].danger {
+		return d[j].danger
+	}
+	if d[i].bytes != d[j].bytes {
+		return d[i].bytes > d[j].bytes
+	}
+	return d[i].app < d[j].app
+}
+
+// Pop removes the last fold of the heap.
+func (d *drops) Pop() any {
+	old := *d
+	last := old[len(old)-1]
+	*d = old[:len(old)-1]
+	return last
+}
+
+// drop leaves out the last object of the fold that stands first, or that fold when it has no object left.
+func (d *drops) drop(size *int, left *omission) bool {
+	if d.Len() == 0 {
 		return false
 	}
-	f := &folds[largest]
+	f := (*d)[0]
 	before := f.bytes
 	if len(f.blocks) == f.all && f.all > 0 {
 		left.apps = append(left.apps, f.app)
@@ -234,6 +267,9 @@ func dropObject(folds []fold, size *int, left *omission) bool {
 	}
 	if f.closed = len(f.blocks) == 0; f.closed {
 		f.bytes = 0
+		heap.Pop(d)
+	} else {
+		heap.Fix(d, 0)
 	}
 	*size += f.bytes - before
 	return true

@@ -22,6 +22,7 @@ type HTMLOptions struct {
 type htmlReport struct {
 	Title, Headline string
 	Facts           []htmlFact
+	More            []htmlFact // that are folded
 	Rows            []htmlRow
 	Groups          []htmlGroup
 	Renames         bool // some object is renamed
@@ -42,6 +43,7 @@ type htmlRow struct {
 
 type htmlGroup struct {
 	Name, Summary string
+	Same          string // all applications, when there are several
 	Open          bool
 	Findings      []string
 	Objects       []htmlObject
@@ -56,6 +58,9 @@ type htmlObject struct {
 }
 
 type htmlLine struct{ Class, Text string }
+
+// openFacts is how many facts a page shows outside of a fold.
+const openFacts = 40
 
 // openGroups is up to how many applications a page opens by itself.
 const openGroups = 20
@@ -81,6 +86,9 @@ func HTML(r Report, o HTMLOptions) ([]byte, error) {
 		}
 		page.Facts = append(page.Facts, one)
 	}
+	if n := len(page.Facts); n > openFacts {
+		page.Facts, page.More = page.Facts[:openFacts], page.Facts[openFacts:]
+	}
 	all := groups(r.Apps)
 	for i, g := range all {
 		page.Groups = append(page.Groups, htmlGroupOf(g, len(all) <= openGroups))
@@ -100,7 +108,10 @@ func HTML(r Report, o HTMLOptions) ([]byte, error) {
 
 func htmlGroupOf(g group, open bool) htmlGroup {
 	app := g.first()
-	out := htmlGroup{Name: Visible(g.title(len(g.apps))), Summary: summary(app), Open: open, Folded: visibleAll(app.folded())}
+	out := htmlGroup{Name: Visible(g.title(3)), Summary: summary(app), Open: open, Folded: visibleAll(app.folded())}
+	if len(g.apps) > 1 {
+		out.Same = Visible(g.title(len(g.apps)))
+	}
 	for _, f := range app.Findings {
 		out.Findings = append(out.Findings, Visible(findingText(f)))
 	}

@@ -43,6 +43,7 @@ const (
 	defs   = "}\nspec: {group: x.example, names: {kind: Thing}}"
 	other  = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: others.x.example}\nspec: {group: x.example, names: {kind: Other}}"
 	scaler = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {scaleTargetRef: {kind: Deployment, name: web}}"
+	keda   = "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: queue}\nspec: {scaleTargetRef: {name: web}}"
 	budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: web}\nspec: "
 	labels = "{replicas: %R, template: {metadata: {labels: {app: web}}}}"
 	stay   = ", annotations: {argocd.argoproj.io/sync-options: 'A=b,Prune=false'}}"
@@ -86,6 +87,9 @@ func TestWhatWillHurt(t *testing.T) {
 		{"kinds that kro defines", "", some(instance+"{}", "apiVersion: kro.run/v1alpha1\nkind: ResourceGraphDefinition\nmetadata: {name: r}\nspec: {schema: {kind: App}}"), diff.App{}, []string{"new kro.run/App web", "new kro.run/ResourceGraphDefinition r"}},
 		{"replicas that an autoscaler owns", some(web("1"), scaler), some(web("2"), scaler), diff.App{}, []string{
 			"!the replicas of Deployment web belong to HorizontalPodAutoscaler web: every sync sets them back to what the manifest says; leave spec.replicas out", "replicas 1 → 2 in Deployment web",
+		}},
+		{"replicas that KEDA owns", some(web("1"), keda), some(web("2"), keda), diff.App{}, []string{
+			"!the replicas of Deployment web belong to ScaledObject queue: every sync sets them back to what the manifest says; leave spec.replicas out", "replicas 1 → 2 in Deployment web",
 		}},
 		{"a budget of nothing", web("2"), some(web("2"), budget+"{maxUnavailable: 0}"), diff.App{}, []string{"!PodDisruptionBudget web forbids every eviction: nodes with its pods cannot be drained", "new PodDisruptionBudget web"}},
 		{"a budget of all", web("2"), some(web("2"), budget+"{minAvailable: 100%}"), diff.App{}, []string{"!PodDisruptionBudget web forbids every eviction: nodes with its pods cannot be drained", "new PodDisruptionBudget web"}},

@@ -10,18 +10,23 @@ import (
 // workload names what an autoscaler or a budget is about.
 type workload struct{ kind, namespace, name string }
 
-// scaled returns the name of the HorizontalPodAutoscaler of each workload that has one.
+// scaled returns the autoscaler of each workload that has one: a HorizontalPodAutoscaler, or KEDA's ScaledObject, which makes one
+// for a Deployment when it names no kind.
 func scaled(objects []object.Object) map[workload]string {
 	out := map[workload]string{}
 	for _, o := range objects {
 		id := o.ID()
-		if id.Group != "autoscaling" || id.Kind != "HorizontalPodAutoscaler" {
+		hpa := id.Group == "autoscaling" && id.Kind == "HorizontalPodAutoscaler"
+		if !hpa && (id.Group != "keda.sh" || id.Kind != "ScaledObject") {
 			continue
 		}
 		target := child(o.Fields["spec"], "scaleTargetRef")
 		kind, _ := child(target, "kind").(string)
+		if kind == "" && !hpa {
+			kind = "Deployment"
+		}
 		name, _ := child(target, "name").(string)
-		out[workload{kind, id.Namespace, name}] = id.Name
+		out[workload{kind, id.Namespace, name}] = id.Kind + " " + id.Name
 	}
 	return out
 }
@@ -33,7 +38,7 @@ func (c *collector) autoscaled(o ObjectChange) {
 	if !are || !slices.ContainsFunc(o.Fields, func(f FieldChange) bool { return f.Path == "spec.replicas" && f.After != nil }) {
 		return
 	}
-	c.danger(FactReplicas, sentence("the replicas of ", name(o.ID), " belong to ", "HorizontalPodAutoscaler "+by, ": every sync sets them back to what the manifest says; leave spec.replicas out"))
+	c.danger(FactReplicas, sentence("the replicas of ", name(o.ID), " belong to ", by, ": every sync sets them back to what the manifest says; leave spec.replicas out"))
 }
 
 // restarts tells which pods are replaced, once for the application.

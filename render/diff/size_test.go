@@ -1,0 +1,53 @@
+package diff_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/render/diff"
+)
+
+// TestThreeThousandApplications writes reports of a size that no comment holds, for the limits of the forges: GitLab takes a
+// million characters in a note, GitHub 65,536.
+func TestThreeThousandApplications(t *testing.T) {
+	list := many(3000, 3)
+	last := &list[len(list)-1]
+	last.Base = append(last.Base, parse(t, claim+"}")...)
+	report := diff.Compare(list)
+	for _, limit := range []int{1_000_000, 65_536, diff.DefaultLimit, 20_000, 4_000} {
+		got := diff.Markdown(report, diff.MarkdownOptions{Limit: limit, Link: "https://ci.example/full"})
+		checkMarkdown(t, got, limit)
+		if limit > 60_000 && len(got) < limit/2 {
+			t.Errorf("limit %d: only %d bytes are used", limit, len(got))
+		}
+		for _, want := range []string{
+			"**3000 applications change: 9000 objects changed, 1 object removed.**", "- ⚠ **removed `PersistentVolumeClaim data`** — `app-2999`",
+			"<summary><code>app-2999</code>", "Left out, because it would be too long", "[The full diff](<https://ci.example/full>)",
+		} {
+			if !strings.Contains(got, want) {
+				t.Errorf("limit %d: lacks %q:\n%.1000s", limit, want, got)
+			}
+		}
+		if first, danger := strings.Index(got, "\n- "), strings.Index(got, "\n- ⚠ **"); first != danger {
+			t.Errorf("limit %d: the danger does not stand first", limit)
+		}
+	}
+}
+
+// many is n applications of m Deployments each, and in each another value changes.
+func many(n, m int) []diff.App {
+	list := make([]diff.App, 0, n)
+	for i := range n {
+		app := diff.App{Name: fmt.Sprintf("app-%04d", i), Namespace: fmt.Sprint("ns-", i)}
+		for j := range m {
+			base := pod(map[string]any{"image": fmt.Sprint("web:", i), "env": []any{map[string]any{"name": "A", "value": "b"}}})
+			base.Fields["metadata"] = map[string]any{"name": fmt.Sprint("web-", j), "namespace": app.Namespace}
+			head := base.Copy()
+			head.Fields["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)["image"] = fmt.Sprint("web:", i+1)
+			app.Base, app.Head = append(app.Base, base), append(app.Head, head)
+		}
+		list = append(list, app)
+	}
+	return list
+}
