@@ -51,3 +51,36 @@ func many(n, m int) []diff.App {
 	}
 	return list
 }
+
+// TestTheCostGrowsWithTheObjects counts allocations, which do not depend on how busy the machine is.
+func TestTheCostGrowsWithTheObjects(t *testing.T) {
+	renamed := func(n int) []diff.App {
+		app := many(1, n)[0]
+		for i := range app.Head {
+			metadata := app.Head[i].Fields["metadata"].(map[string]any)
+			metadata["name"] = fmt.Sprint("prod-", metadata["name"])
+		}
+		return []diff.App{app}
+	}
+	for name, of := range map[string]func(n int) []diff.App{
+		"applications":    func(n int) []diff.App { return many(n, 4) },
+		"objects":         func(n int) []diff.App { return many(1, n) },
+		"renamed objects": renamed,
+		"renamed applications": func(n int) []diff.App {
+			list := many(n, 2)
+			for i := range n {
+				list = append(list, diff.App{Name: "new-" + list[i].Name, Namespace: list[i].Namespace, Head: list[i].Head, BaseMissing: true})
+				list[i].Head, list[i].HeadMissing = nil, true
+			}
+			return list
+		},
+	} {
+		cost := func(n int) float64 {
+			list := of(n)
+			return testing.AllocsPerRun(1, func() { diff.Text(diff.Compare(list), diff.TextOptions{}) })
+		}
+		if small, large := cost(200), cost(800); large > 5*small {
+			t.Errorf("%s: four times as many cost %.1f times as much", name, large/small)
+		}
+	}
+}
