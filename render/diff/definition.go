@@ -16,14 +16,14 @@ type definition struct {
 // definitions are those of all applications, by the group and kind that they define.
 type definitions struct {
 	base, head map[groupKind]definition
-	groups     map[string]bool              // that something at head defines
-	users      map[groupKind]map[string]int // at head: how many objects of it each application deploys
-	partial    bool                         // there may be more at head than is known
+	groups     map[string]bool   // that something at head defines
+	users      map[groupKind]int // at head: how many objects of it are deployed
+	partial    bool              // there may be more at head than is known
 }
 
 // defined collects what all applications define and use.
 func defined(apps []App) definitions {
-	d := definitions{base: map[groupKind]definition{}, head: map[groupKind]definition{}, groups: map[string]bool{}, users: map[groupKind]map[string]int{}}
+	d := definitions{base: map[groupKind]definition{}, head: map[groupKind]definition{}, groups: map[string]bool{}, users: map[groupKind]int{}}
 	for _, app := range apps {
 		d.partial = d.partial || app.Partial
 		for _, o := range app.Base {
@@ -43,11 +43,8 @@ func defined(apps []App) definitions {
 	}
 	for _, app := range apps {
 		for _, o := range app.Head {
-			kind := groupKind{o.ID().Group, o.ID().Kind}
-			if d.users[kind] == nil {
-				d.users[kind] = map[string]int{}
-			}
-			d.users[kind][app.Name]++
+			id := o.ID()
+			d.users[groupKind{id.Group, id.Kind}]++
 		}
 	}
 	return d
@@ -120,16 +117,8 @@ func (c *collector) orphaned(o ObjectChange, d definitions, withApp bool) {
 	if _, still := d.head[kind]; !is || still || c.keeps && !withApp || c.stays(o.Base.Fields, withApp) != "" {
 		return
 	}
-	if left := total(d.users[kind]); left > 0 {
+	if left := d.users[kind]; left > 0 {
 		c.danger(FactObject, sentence("", name(o.ID), " is removed while "+count(left, "object")+" of its kind "+verb(left, "stays", "stay")+" in the manifests: the cluster deletes what is of its kind"))
 		c.facts[len(c.facts)-1].Grave = true
 	}
-}
-
-func total(counts map[string]int) int {
-	n := 0
-	for _, one := range counts {
-		n += one
-	}
-	return n
 }

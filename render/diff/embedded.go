@@ -10,7 +10,7 @@ import (
 
 // Bounds of what is looked at within texts.
 const (
-	maxInside = 2   // documents within documents
+	maxInside = 3   // documents within documents
 	maxNested = 100 // changes of one document; beyond, its lines say more
 )
 
@@ -18,12 +18,15 @@ const (
 // are. Its secrets are found by their names in it, which see more than a look at the lines does: then the text that is kept
 // is the document written anew.
 func (w *walker) documents(base, head any) (before, after any, are bool) {
-	if w.masked || w.inside >= maxInside {
-		return nil, nil, false
-	}
 	b, bIsText := base.(string)
 	h, hIsText := head.(string)
-	if !bIsText && !isAbsent(base) || !hIsText && !isAbsent(head) || b == h && !mayHide(b) || !mayHide(b) && !mayHide(h) && w.quiet > 0 {
+	differ := w.quiet == 0 && bIsText && hIsText && b != h
+	switch {
+	case w.masked, w.inside >= maxInside:
+		return nil, nil, false
+	case !bIsText && !isAbsent(base), !hIsText && !isAbsent(head):
+		return nil, nil, false
+	case !differ && !mayHide(b) && !mayHide(h):
 		return nil, nil, false
 	}
 	bDoc, bFormat := w.parse(b)
