@@ -40,9 +40,10 @@ var rules = []struct {
 	{"promote/step", slices.Concat([]string{"promote", "promote/expr", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits, texts)},
 	{"promote/drift", []string{"internal/jsontext", "internal/manifest", "internal/nearest", "render/diff", "render/diff/document", "render/object"}},
 	{"promote/ledger", []string{"promote", "internal/git", "internal/secret", "internal/yamltext"}},
-	{"promote/reconcile", slices.Concat([]string{"promote/", "promote", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits, texts)},
-	{"render", []string{"render/", "internal/jsontext", "internal/manifest", "internal/nearest"}},
+	{"promote/reconcile", slices.Concat([]string{"promote/", "promote", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/worker"}, edits, texts)},
+	{"render", []string{"render/", "internal/jsontext", "internal/manifest", "internal/nearest", "internal/worker"}},
 	{"render/", []string{"render/", "internal/jsontext", "internal/manifest", "internal/nearest"}},
+	{"internal/worker", []string{"internal/manifest", "internal/nearest"}},
 	{"internal/archive", nil},
 	{"internal/secret", nil},
 	{"internal/git", []string{"internal/secret"}},
@@ -72,8 +73,8 @@ var rules = []struct {
 	{"internal/forge/devforge", []string{"promote", "internal/git/githttp"}},
 	{"internal/architecture", nil},
 	{"examples", nil},
-	{"bot", slices.Concat([]string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits, texts)},
-	{"ci", slices.Concat([]string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits, texts)},
+	{"bot", slices.Concat([]string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/worker"}, edits, texts)},
+	{"ci", slices.Concat([]string{"promote", "promote/", "render", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/worker"}, edits, texts)},
 	{"cmd/", []string{""}},
 }
 
