@@ -15,20 +15,24 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
+	"github.com/lockkeeper/lockkeeper/render/jsonnet"
 )
 
 // borders say in which folders manifests are made, and which lead to files outside of them: overlays to their bases, charts
-// to charts beside them. They are found without rendering, from every path that stands in the files of [isBorder], so they
-// name more rather than less than what is read.
+// to charts beside them. Of Jsonnet each file has a border of its own, because what it imports may lead on to others. They are
+// found without rendering, from every path that stands in the files of [isBorder], so they name more rather than less than
+// what is read.
 type borders struct {
-	dirs  []string // sorted
-	leads map[string][]string
+	dirs    []string // sorted; Jsonnet's files that may lead outside among them
+	leads   map[string][]string
+	imports map[string][]jsonnet.Import // of Jsonnet's files
 }
 
-// border is one folder that leads outside, seen from a folder around it.
+// border is one folder that leads outside, or one Jsonnet file that imports, seen from a folder around it.
 type border struct {
-	dir   string
-	leads []string // as written, relative to dir
+	dir     string
+	leads   []string // as written, relative to dir
+	imports []jsonnet.Import
 }
 
 // isBorder reports whether a file may name files outside of its folder for Kustomize, Helm or Argo CD.
@@ -46,15 +50,20 @@ func (e *Engine) bordersOf(ctx context.Context, tree fs.FS) (*borders, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &borders{leads: make(map[string][]string, len(found))}
+	out := &borders{leads: make(map[string][]string, len(found)), imports: map[string][]jsonnet.Import{}}
 	for _, b := range found {
+		if len(b.imports) > 0 {
+			out.imports[b.dir] = b.imports
+		}
 		for _, lead := range b.leads {
 			if lead != overridden && lead != engine {
 				lead = fromRoot(b.dir, lead)
 			}
 			out.leads[b.dir] = append(out.leads[b.dir], lead)
 		}
-		out.dirs = append(out.dirs, b.dir)
+		if len(b.leads) > 0 || slices.ContainsFunc(b.imports, matters) {
+			out.dirs = append(out.dirs, b.dir)
+		}
 	}
 	slices.Sort(out.dirs)
 	out.dirs = slices.Compact(out.dirs)
@@ -101,10 +110,19 @@ func (e *Engine) bordersIn(ctx context.Context, tree fs.FS, dir string) ([]borde
 				return nil, err
 			}
 			for _, b := range below {
-				found = append(found, border{path.Join(entry.Name(), b.dir), b.leads})
+				found = append(found, border{path.Join(entry.Name(), b.dir), b.leads, b.imports})
 			}
-		case entry.Type().IsRegular() && path.Ext(name) == ".jsonnet":
-			own.leads = append(own.leads, engine)
+		case entry.Type().IsRegular() && isProgram(entry.Name()):
+			one, err := importsOf(tree, name)
+			if err != nil {
+				return nil, err
+			}
+			if one.dir = entry.Name(); len(one.leads)+len(one.imports) > 0 {
+				found = append(found, one)
+			}
+			if path.Ext(name) == ".jsonnet" {
+				own.leads = append(own.leads, engine)
+			}
 		case entry.Type().IsRegular() && isBorder(entry.Name()):
 			leads, err := leadsOf(tree, name)
 			if err != nil {
@@ -130,7 +148,7 @@ func prefetchBorders(ctx context.Context, tree fs.FS, dir string, entries []fs.D
 	}
 	var names []string
 	for _, entry := range entries {
-		if entry.Type().IsRegular() && isBorder(entry.Name()) {
+		if entry.Type().IsRegular() && (isBorder(entry.Name()) || isProgram(entry.Name())) {
 			names = append(names, path.Join(dir, entry.Name()))
 		}
 	}
@@ -150,6 +168,33 @@ const (
 	// maxLeads bounds how many paths of one file are followed.
 	maxLeads = 2000
 )
+
+// isProgram reports whether a file may import others for Jsonnet.
+func isProgram(name string) bool {
+	return strings.HasSuffix(name, ".jsonnet") || strings.HasSuffix(name, ".libsonnet")
+}
+
+// importsOf is the border of a Jsonnet file.
+func importsOf(tree fs.FS, name string) (border, error) {
+	data, err := manifest.ReadFile(tree, name)
+	if errors.Is(err, manifest.ErrBound) || errors.Is(err, fs.ErrNotExist) {
+		return border{}, nil // no renderer reads it either
+	}
+	if err != nil {
+		return border{}, err
+	}
+	imports, ok := jsonnet.Imports(data)
+	if !ok || len(imports) > maxLeads {
+		return border{leads: []string{everywhere}}, nil
+	}
+	return border{imports: imports}, nil
+}
+
+// matters reports whether an import may lead out of the folder that it is looked for in: by itself, or because nothing is known
+// of what the file in it imports.
+func matters(i jsonnet.Import) bool {
+	return strings.HasPrefix(path.Clean(i.Path), "..") || i.Code && !isProgram(i.Path)
+}
 
 // leadsOf lists every path in a file that leads out of its folder.
 func leadsOf(tree fs.FS, name string) ([]string, error) {
@@ -274,10 +319,8 @@ func (b *borders) below(dir string) []string {
 
 // around lists the files and folders outside of an Application's own folders that it may be rendered from, sorted.
 func (b *borders) around(tree fs.FS, app argocd.Application, urls []string) []string {
-	var own, open, out []string
-	inside := func(name string, dirs []string) bool {
-		return slices.ContainsFunc(dirs, func(dir string) bool { return dir == "." || name == dir || strings.HasPrefix(name, dir+"/") })
-	}
+	var own, open []string
+	var programs []argocd.Source
 	for _, s := range app.Sources {
 		if !holdsManifests(s, urls) {
 			open = append(open, lent(app, s, urls)...)
@@ -291,28 +334,148 @@ func (b *borders) around(tree fs.FS, app argocd.Application, urls []string) []st
 				}
 			}
 			open = append(open, named(app, s)...)
+			if s.Directory != nil && s.Directory.Jsonnet != nil {
+				programs = append(programs, s)
+			}
 		}
 	}
-	if len(b.dirs) == 0 && len(open) == 0 {
+	if len(b.dirs)+len(open)+len(programs) == 0 {
 		return nil
 	}
-	for _, dir := range own {
-		for _, at := range b.below(dir) {
-			open = append(open, b.leads[at]...)
+	f := &following{borders: b, tree: tree, own: own, libs: slices.Clone(own)}
+	f.add(open...)
+	for _, s := range programs {
+		f.libs = append(f.libs, libraries(s)...)
+	}
+	f.add(f.libs...)
+	for _, s := range programs {
+		f.variables(app, s)
+	}
+	for _, dir := range f.own {
+		f.below(dir)
+	}
+	for len(f.open) > 0 {
+		at := f.open[len(f.open)-1]
+		f.open = f.open[:len(f.open)-1]
+		if at.code && !isProgram(at.name) {
+			f.other(at.name)
+		}
+		if !inside(at.name, f.own) && !inside(at.name, f.out) {
+			f.out = append(f.out, at.name)
+			f.below(at.name)
 		}
 	}
-	for len(open) > 0 {
-		name := open[len(open)-1]
-		open = open[:len(open)-1]
-		if name == overridden || name == engine || inside(name, own) || inside(name, out) {
+	slices.Sort(f.out)
+	return f.out
+}
+
+// following is one way along the borders.
+type following struct {
+	*borders
+	tree fs.FS
+	own  []string // the Application's folders
+	libs []string // where its Jsonnet looks for imports, its own folders included; all of them are in own or out
+	open []step
+	out  []string
+	read map[string]bool
+}
+
+// step is a file or folder that is led to.
+type step struct {
+	name string
+	code bool // Jsonnet evaluates it
+}
+
+func inside(name string, dirs []string) bool {
+	return slices.ContainsFunc(dirs, func(dir string) bool { return dir == "." || name == dir || strings.HasPrefix(name, dir+"/") })
+}
+
+func (f *following) add(names ...string) {
+	for _, name := range names {
+		f.open = append(f.open, step{name: name})
+	}
+}
+
+// below adds where a folder, or a file, leads. Most imports of files in a folder stay in it, or in the libraries.
+func (f *following) below(dir string) {
+	for _, at := range f.borders.below(dir) {
+		for _, lead := range f.leads[at] {
+			if lead != overridden && lead != engine {
+				f.add(lead)
+			}
+		}
+		if at == dir {
 			continue
 		}
-		out = append(out, name)
-		for _, at := range b.below(name) {
-			open = append(open, b.leads[at]...)
+		for _, i := range f.imports[at] {
+			if matters(i) {
+				f.imported(at, i)
+			}
 		}
 	}
-	slices.Sort(out)
+	for _, i := range f.imports[dir] {
+		f.imported(dir, i)
+	}
+}
+
+// imported adds where an import may be found: beside the file, and in every library.
+func (f *following) imported(from string, i jsonnet.Import) {
+	for _, dir := range append([]string{path.Dir(from)}, f.libs...) {
+		f.open = append(f.open, step{fromRoot(dir, "./"+i.Path), i.Code})
+	}
+}
+
+// variables adds what the code in an Application's variables imports. It lies in no folder.
+func (f *following) variables(app argocd.Application, s argocd.Source) {
+	options, err := s.JsonnetOptions()
+	if err != nil {
+		return // fails the render
+	}
+	for _, v := range variablesOf(app, s, slices.Concat(options.TLAs, options.ExtVars)) {
+		if !v.Code {
+			continue
+		}
+		imports, ok := jsonnet.Imports([]byte(v.Value))
+		if !ok {
+			f.add(".")
+		}
+		for _, i := range imports {
+			for _, dir := range f.libs {
+				f.open = append(f.open, step{fromRoot(dir, "./"+i.Path), i.Code})
+			}
+		}
+	}
+}
+
+// other looks through a file that Jsonnet evaluates although its name does not say so.
+func (f *following) other(name string) {
+	if f.read[name] {
+		return
+	}
+	if f.read == nil {
+		f.read = map[string]bool{}
+	}
+	f.read[name] = true
+	one, err := importsOf(f.tree, name)
+	if err != nil || len(one.leads) > 0 {
+		f.add(".") // it cannot be followed
+		return
+	}
+	for _, i := range one.imports {
+		f.imported(name, i)
+	}
+}
+
+// libraries are the folders in which a source's Jsonnet files look for imports, its own excepted.
+func libraries(s argocd.Source) []string {
+	options, err := s.JsonnetOptions()
+	if err != nil {
+		return nil // fails the render
+	}
+	var out []string
+	for _, lib := range options.Libs {
+		out = append(out, fromRoot(".", "/"+lib))
+	}
 	return out
 }
 

@@ -154,6 +154,75 @@ func TestWhatLiesOutsideIsFollowed(t *testing.T) {
 	}
 }
 
+// TestWhatJsonnetImportsIsFollowed changes libraries outside of the folders of the Applications that import them.
+func TestWhatJsonnetImportsIsFollowed(t *testing.T) {
+	app := func(name, libs string) string {
+		return strings.NewReplacer("NAME", name, "path: PATH", "path: "+name+", directory: {jsonnet: {libs: ["+libs+"], tlas: [{name: who, value: $ARGOCD_APP_NAME}]}}").Replace(overlayApps)
+	}
+	const program = "{apiVersion: 'v1', kind: 'ConfigMap', metadata: {name: 'c'}, data: {v: VALUE}}"
+	imports := func(path string) string { return strings.Replace(program, "VALUE", path, 1) }
+	files := fstest.MapFS{}
+	for name, text := range map[string]string{
+		"apps/up.yaml": app("up", ""), "up/a.jsonnet": imports("import '../shared/x.libsonnet'"),
+		"shared/x.libsonnet": "(import 'y.libsonnet') + importstr 'z.txt'", "shared/y.libsonnet": "'1'", "shared/z.txt": "z", "shared/unused.libsonnet": "1",
+		"apps/lib.yaml": app("lib", "vendor"), "lib/a.jsonnet": imports("import 'k/main.libsonnet'"),
+		"vendor/k/main.libsonnet": "importstr '../../up-from-vendor.txt'", "up-from-vendor.txt": "1",
+		"apps/both.yaml": app("both", "/libs/one"), "both/sub/a.libsonnet": "import '../../beside.libsonnet'", "both/a.jsonnet": imports("import 'sub/a.libsonnet'"),
+		"libs/beside.libsonnet": "'from libs/one/../../libs? no'", "beside.libsonnet": "'1'",
+		"apps/odd.yaml": app("odd", ""), "odd/a.jsonnet": imports("import 'conf/c.json'"), "odd/conf/c.json": "import '../../far/away.txt'", "far/away.txt": "'1'",
+		"apps/code.yaml": strings.Replace(app("code", "vendor"), "value: $ARGOCD_APP_NAME", "code: true, value: \"import '../far/$ARGOCD_APP_NAME.txt'\"", 1),
+		"code/a.jsonnet": "function(who) " + imports("who"), "far/code.txt": "'1'",
+		"apps/none.yaml": app("none", ""), "none/a.jsonnet": imports("'1'"),
+	} {
+		files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	for name, c := range map[string]struct {
+		head fstest.MapFS
+		want []string
+	}{
+		"a library beside":                          {edited(files, "shared/x.libsonnet", "'y", "'./y"), nil}, // rendered, and the same
+		"a library that a library imports":          {edited(files, "shared/y.libsonnet", "1", "2"), []string{"argocd/up"}},
+		"a text that a library imports":             {edited(files, "shared/z.txt", "z", "y"), []string{"argocd/up"}},
+		"a file beside a library":                   {edited(files, "shared/unused.libsonnet", "1", "2"), nil},
+		"a folder of libraries":                     {edited(files, "vendor/k/main.libsonnet", "importstr", "'x' + importstr"), []string{"argocd/lib"}},
+		"a file that a library finds above":         {edited(files, "up-from-vendor.txt", "1", "2"), []string{"argocd/lib"}},
+		"a file that comes to be found":             {edited(files, "vendor/sub/a.libsonnet", "", "1"), nil},
+		"a file that comes before the library's":    {edited(files, "lib/k/main.libsonnet", "", "'2'"), []string{"argocd/lib"}},
+		"a file above a folder below":               {edited(files, "beside.libsonnet", "1", "2"), []string{"argocd/both"}},
+		"a file that JSON with code in it imports":  {edited(files, "far/away.txt", "1", "2"), []string{"argocd/odd"}},
+		"a file that an argument imports":           {edited(files, "far/code.txt", "1", "2"), []string{"argocd/code"}},
+		"an argument of an Application":             {edited(files, "apps/none.yaml", "value: $ARGOCD_APP_NAME", "value: x"), []string{"argocd/none"}},
+		"a program":                                 {edited(files, "none/a.jsonnet", "'1'", "'2'"), []string{"argocd/none"}},
+		"a library that goes away, and so fails it": {edited(files, "beside.libsonnet", "", ""), []string{"argocd/both"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, known := range []bool{true, false} {
+				var base, head fs.FS = files, c.head
+				if known {
+					base, head = newGitTree(files), newGitTree(c.head)
+				}
+				engine := newEngine(t)
+				got, err := engine.Compare(t.Context(), repository(base), repository(head), Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var apps []string
+				for _, app := range got.Apps {
+					apps = append(apps, app.Name)
+				}
+				if diff := cmp.Diff(c.want, apps); diff != "" {
+					t.Errorf("with ids %t (-want +got):\n%s", known, diff)
+				}
+				for _, app := range got.HeadSet.Applications {
+					if led := got.HeadSet.borders.around(head, app, []string{repoURL}); slices.Contains(led, ".") {
+						t.Errorf("%s is led everywhere: %q", app.Name, led)
+					}
+				}
+			}
+		})
+	}
+}
+
 func FuzzLeads(f *testing.F) {
 	for _, seed := range []string{"resources: [../a, /b]\n", "a: &a [../x]\nb: *a\n", "- $values/x\n", "a: |\n  ../x\n", "=../", "x: file://../y"} {
 		f.Add(seed)

@@ -1,12 +1,14 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	k8s "k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/worker"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
 	"github.com/lockkeeper/lockkeeper/render/finding"
 	"github.com/lockkeeper/lockkeeper/render/kro"
@@ -23,7 +26,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
-// What an Engine remembers at most, and how long one Application may take.
+// What an Engine remembers at most, and how long one Application may take: its sources, and then what is done with what they hold.
 const (
 	rememberedFolders      = 300_000
 	rememberedApplications = 200_000 // made by documents
@@ -32,16 +35,23 @@ const (
 	rememberedSources      = 2000
 	rememberedResults      = 2000
 	renderTimeout          = 30 * time.Second
+	finishTimeout          = 10 * time.Second
 )
 
 // Engine renders and remembers what it rendered, by content. It is safe for concurrent use; one per process is enough.
 type Engine struct {
+	// Workers run what cannot be interrupted, Jsonnet and kustomize, in processes that can be killed. They serve [Engines]. nil
+	// means that these run in this process: kustomizations one at a time, and nothing bounds the memory of a Jsonnet program. Set
+	// it before the Engine is used.
+	Workers *worker.Pool
 	// Remotes gets charts and other repositories; nil means that nothing outside of the repository is read. Set it before
 	// the Engine is used.
 	Remotes Remotes
 	// Fetch are URLs below which Remotes is asked for, beside those of [Options.Fetch]. Set it before the Engine is used.
 	Fetch []string
 
+	turns   chan struct{} // what is rendered at once
+	timeout time.Duration // of the sources of one Application
 	schemas *schema.Set
 	kro     *kro.Engine
 	index   *manifest.Index
@@ -61,6 +71,8 @@ func NewEngine() (*Engine, error) {
 		return nil, err
 	}
 	return &Engine{
+		turns:   make(chan struct{}, runtime.GOMAXPROCS(0)),
+		timeout: renderTimeout,
 		schemas: schemas,
 		kro:     kro.NewEngine(schemas, rememberedDefinitions),
 		index:   manifest.NewIndex(rememberedFolders),
@@ -174,8 +186,6 @@ func (e *Engine) Render(ctx context.Context, repo Repository, set Set, app argoc
 }
 
 func (e *Engine) render(ctx context.Context, repo Repository, set Set, app argocd.Application, fetch *fetching) Result {
-	ctx, cancel := context.WithTimeout(ctx, renderTimeout)
-	defer cancel()
 	r := &rendering{engine: e, repo: repo, set: set, app: app, fetch: fetch}
 	out := r.run(ctx)
 	out.Application = app
@@ -183,7 +193,10 @@ func (e *Engine) render(ctx context.Context, repo Repository, set Set, app argoc
 	return out
 }
 
-// placed gives every finding its Application, and those without a place in the repository the Application's own.
+// maxFindings is how many findings about one Application are kept: nobody reads more, and whoever writes them chooses how many.
+const maxFindings = 200
+
+// placed gives every finding its Application, and those without a place in the repository the Application's own. Of too many the worst stay.
 func placed(findings []Finding, app argocd.Application) []Finding {
 	out := slices.Clone(findings)
 	for i := range out {
@@ -199,7 +212,16 @@ func placed(findings []Finding, app argocd.Application) []Finding {
 			out[i].File, out[i].Line = app.Origin.File, app.Origin.Line
 		}
 	}
-	return finding.Sort(out)
+	out = finding.Sort(out)
+	if len(out) <= maxFindings {
+		return out
+	}
+	dropped := len(out) - maxFindings
+	slices.SortStableFunc(out, func(a, b Finding) int { return cmp.Compare(a.Severity, b.Severity) })
+	return finding.Sort(append(slices.Clip(out[:maxFindings]), Finding{
+		Severity: finding.Warning, Code: "more-findings", File: app.Origin.File, Line: app.Origin.Line, Application: app.Name,
+		Message: fmt.Sprintf("%d more findings about it are not shown", dropped), Remedy: "correct those that are",
+	}))
 }
 
 // rendering is one call of Render.
@@ -219,23 +241,41 @@ func (r *rendering) run(ctx context.Context) Result {
 	}
 	out := r.finish(ctx, source)
 	out.Key = key
-	if ctx.Err() == nil && !source.transient {
+	if ctx.Err() == nil && !source.transient && !out.late {
 		r.engine.results.Put(key, out, 1)
 	}
 	return out
 }
 
-// source renders the sources, or remembers having done so.
-func (r *rendering) source(ctx context.Context) sourceOutput {
-	s := &sourcing{repo: r.repo, app: r.app, cluster: capabilitiesOf(r.app, r.set.clusters), fetch: r.fetch}
+// find looks up where the sources are, which may take as long as rendering them.
+func (r *rendering) find(ctx context.Context, s *sourcing) {
+	ctx, cancel := context.WithTimeout(ctx, r.engine.timeout)
+	defer cancel()
 	s.find(ctx)
+}
+
+// source renders the sources, or remembers having done so. The time that this may take begins when it is their turn.
+func (r *rendering) source(ctx context.Context) sourceOutput {
+	s := &sourcing{
+		repo: r.repo, app: r.app, cluster: capabilitiesOf(r.app, r.set.clusters), fetch: r.fetch,
+		workers: workers{r.engine.Workers, r.engine.timeout},
+	}
+	r.find(ctx, s)
 	key := s.key(r.set.borders)
 	if known, ok := r.engine.sources.Get(key); ok {
 		return known
 	}
+	select {
+	case r.engine.turns <- struct{}{}:
+		defer func() { <-r.engine.turns }()
+	case <-ctx.Done():
+		return unrendered("render-timeout", ctx.Err())
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.engine.timeout)
+	defer cancel()
 	out := s.render(ctx)
 	out.key = key
-	if ctx.Err() == nil && !out.transient {
+	if out.transient = out.transient || ctx.Err() != nil; !out.transient {
 		r.engine.sources.Put(key, out, 1)
 	}
 	return out

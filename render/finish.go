@@ -20,6 +20,8 @@ import (
 
 // finish turns what the sources hold into what stands in the cluster: namespaces, kro's objects, hooks, duplicates.
 func (r *rendering) finish(ctx context.Context, source sourceOutput) Result {
+	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
+	defer cancel()
 	out := Result{Inputs: source.inputs, Findings: slices.Clone(source.findings), Failed: source.failed, Partial: source.partial}
 	if source.failed {
 		return out
@@ -44,7 +46,7 @@ func (r *rendering) finish(ctx context.Context, source sourceOutput) Result {
 	out.Objects = objects
 	out.Findings = append(out.Findings, findings...)
 	if err := ctx.Err(); err != nil {
-		out.Objects, out.Hooks, out.Failed = nil, nil, true
+		out.Objects, out.Hooks, out.Failed, out.late = nil, nil, true, true
 		out.Findings = append(out.Findings, Finding{Severity: finding.Error, Code: "render-timeout", Message: fmt.Sprintf("rendering did not end in time: %v", err)})
 	}
 	return out

@@ -83,7 +83,11 @@ func rewrite(t *testing.T, file string, archive *txtar.Archive, got string) {
 // outcome prints everything that a fresh Engine says about a repository.
 func outcome(t *testing.T, tree fs.FS) string {
 	t.Helper()
-	engine := newEngine(t)
+	return outcomeOf(t, newEngine(t), tree)
+}
+
+func outcomeOf(t *testing.T, engine *Engine, tree fs.FS) string {
+	t.Helper()
 	repo := Repository{Tree: tree, URLs: []string{repoURL}, Revision: "main"}
 	set, err := engine.Applications(t.Context(), repo, Options{})
 	if err != nil {

@@ -94,9 +94,9 @@ func (r *chartSource) request() (helm.Request, error) {
 	}
 	switch {
 	case len(options.ValuesObject) > 0 && string(options.ValuesObject) != "null":
-		req.Values = append(req.Values, helm.ValuesFile{Name: "valuesObject of the Application", Data: options.ValuesObject})
+		req.Values = append(req.Values, helm.ValuesFile{Name: inValuesObject, Data: options.ValuesObject})
 	case options.Values != "":
-		req.Values = append(req.Values, helm.ValuesFile{Name: "values of the Application", Data: []byte(options.Values)})
+		req.Values = append(req.Values, helm.ValuesFile{Name: inValues, Data: []byte(options.Values)})
 	}
 	variables := r.app.Variables(r.s)
 	for _, text := range []bool{false, true} { // as Argo CD orders --set and --set-string
@@ -353,6 +353,12 @@ func (r *chartSource) within(at string) string {
 	return ""
 }
 
+// Values that stand in the Application itself.
+const (
+	inValues       = "values of the Application"
+	inValuesObject = "valuesObject of the Application"
+)
+
 // located gives a problem its path in the repository. Values are named by theirs already.
 func (r *chartSource) located(err error) error {
 	problem, ok := errors.AsType[*manifest.Error](err)
@@ -360,9 +366,15 @@ func (r *chartSource) located(err error) error {
 		return err
 	}
 	placed := *problem
-	if inChart := path.Join(r.dir, problem.File); slices.Contains(r.tree.files(), inChart) {
+	inChart := path.Join(r.dir, problem.File)
+	_, missing := fs.Lstat(r.tree, inChart)
+	switch {
+	case problem.File == inValues || problem.File == inValuesObject:
+		placed.File, placed.Line, placed.Column = "", 0, 0
+		placed.Problem = problem.File + ": " + problem.Problem
+	case missing == nil:
 		placed.File = inChart
-	} else {
+	default:
 		placed.File = r.file(problem.File)
 	}
 	return &placed

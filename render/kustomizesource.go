@@ -2,6 +2,7 @@ package render
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strconv"
 
@@ -31,13 +32,18 @@ func (s *sourcing) kustomize(ctx context.Context, tree *reading, source argocd.S
 		Files: tree, Dir: at.dir, Override: override, Fetch: s.dependency(ctx),
 	}
 	req.Helm.KubeVersion, req.Helm.APIVersions = s.cluster.or(options.KubeVersion, options.APIVersions)
-	out := twice(func() sourceOutput { return build(ctx, req) })
+	out := twice(func() sourceOutput { return s.build(ctx, req, tree) })
 	out.transient = out.transient || s.floating
 	return out
 }
 
-func build(ctx context.Context, req kustomize.Request) sourceOutput {
-	made, err := kustomize.Build(ctx, req)
+func (s *sourcing) build(ctx context.Context, req kustomize.Request, tree *reading) sourceOutput {
+	made, err := s.workers.kustomize(ctx, req, tree)
+	if problem, ok := errors.AsType[*manifest.Error](err); ok && problem.File == "" && errors.Is(err, manifest.ErrBound) {
+		placed := *problem
+		placed.File = req.Dir
+		err = &placed
+	}
 	if err != nil {
 		return unrendered("kustomize-error", err)
 	}

@@ -1,8 +1,8 @@
 // Package render computes, offline, which Kubernetes objects a commit of a GitOps repository deploys.
 //
 // It finds Argo CD Applications and ApplicationSets and kro ResourceGraphDefinitions by their kind, makes the
-// Applications, renders their sources and expands kro instances. It reads nothing but the tree it is given: no cluster,
-// no network, no process. What only a cluster knows is marked in the objects ([object.Object.Unknown]). What is wrong is a
+// Applications, renders their sources and expands kro instances. It reads nothing but the tree it is given: no cluster, no
+// network, and no process but workers of this very program, for what could not be stopped otherwise. What only a cluster knows is marked in the objects ([object.Object.Unknown]). What is wrong is a
 // [Finding] with its place; one broken application does not keep the others from being rendered.
 //
 // It does not compare objects; that is render/diff. It does not decide what a finding means for a promotion.
@@ -84,6 +84,8 @@ type Result struct {
 	// Key is equal for equal inputs: the application's own fields, the content of its folders and the definitions that
 	// its objects use. Results with equal keys have equal objects.
 	Key string
+
+	late bool // it was not finished in time, so it may end otherwise another time
 }
 
 // AppComparison is one Application on two commits.

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/render/argocd"
 	"github.com/lockkeeper/lockkeeper/render/directory"
 	"github.com/lockkeeper/lockkeeper/render/finding"
+	"github.com/lockkeeper/lockkeeper/render/jsonnet"
 	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
@@ -109,13 +112,56 @@ func without(code, message, remedy string) sourceOutput {
 	return sourceOutput{findings: []Finding{{Severity: finding.Warning, Code: code, Message: message, Remedy: remedy}}, partial: true}
 }
 
-func renderDirectory(ctx context.Context, tree fs.FS, s argocd.Source) sourceOutput {
-	req := directory.Request{Tree: tree, Path: s.Path}
-	if s.Directory != nil {
-		req.Recurse, req.Include, req.Exclude = s.Directory.Recurse, s.Directory.Include, s.Directory.Exclude
+// notAFolder is the output of a source whose path is a file, or leads through a link. A path that does not exist is left to the
+// engine.
+func notAFolder(tree fs.FS, written string) (sourceOutput, bool) {
+	dir := path.Clean(written)
+	if !fs.ValidPath(dir) || dir == "." {
+		return sourceOutput{}, false
 	}
+	for i, c := range dir + "/" {
+		if c != '/' {
+			continue
+		}
+		info, err := fs.Lstat(tree, dir[:i])
+		switch {
+		case err != nil:
+			return sourceOutput{}, false
+		case info.Mode()&fs.ModeSymlink != 0:
+			return without("not-rendered-offline", fmt.Sprintf("%s is a symbolic link, which is not followed: what it deploys is not shown", dir[:i]), "give the path of the folder itself"), true
+		case !info.IsDir():
+			err := &manifest.Error{Problem: fmt.Sprintf("path %q is a file", dir[:i]), Remedy: "give the path of a folder"}
+			return sourceOutput{findings: finding.FromError("invalid-source", err), failed: true}, true
+		}
+	}
+	return sourceOutput{}, false
+}
+
+func (s *sourcing) directory(ctx context.Context, tree *reading, source argocd.Source) sourceOutput {
+	options, err := source.JsonnetOptions()
+	if err != nil {
+		return unrendered("invalid-source", err)
+	}
+	req := directory.Request{Tree: tree, Path: source.Path, Jsonnet: directory.Jsonnet{Libs: options.Libs}}
+	req.Jsonnet.Evaluate = func(ctx context.Context, req jsonnet.Request) (jsonnet.Output, error) {
+		return s.workers.jsonnet(ctx, req, tree)
+	}
+	if d := source.Directory; d != nil {
+		req.Recurse, req.Include, req.Exclude = d.Recurse, d.Include, d.Exclude
+	}
+	req.Jsonnet.TLAs, req.Jsonnet.ExtVars = variablesOf(s.app, source, options.TLAs), variablesOf(s.app, source, options.ExtVars)
 	result := directory.Render(ctx, req)
-	return sourceOutput{objects: result.Objects, findings: result.Findings, failed: result.Failed}
+	return sourceOutput{objects: result.Objects, findings: result.Findings, failed: result.Failed, partial: result.Partial}
+}
+
+// variablesOf puts the build environment into the values of Jsonnet's variables, as Argo CD does.
+func variablesOf(app argocd.Application, s argocd.Source, written []argocd.JsonnetVariable) []jsonnet.Variable {
+	var out []jsonnet.Variable
+	known := app.Variables(s)
+	for _, v := range written {
+		out = append(out, jsonnet.Variable{Name: v.Name, Value: os.Expand(v.Value, known), Code: v.Code})
+	}
+	return out
 }
 
 // sourceKind is the engine that renders a source.

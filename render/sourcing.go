@@ -20,6 +20,7 @@ type sourcing struct {
 	app     argocd.Application
 	cluster capabilities
 	fetch   *fetching
+	workers workers
 	places  []place // of the sources, in their order
 
 	floating bool // a chart was chosen by a range of versions, which is not in the key
@@ -167,6 +168,9 @@ func unplaced(source argocd.Source, at place) sourceOutput {
 
 // manifests renders the files of a source by what they are.
 func (s *sourcing) manifests(ctx context.Context, source argocd.Source, at place) sourceOutput {
+	if problem, ok := notAFolder(at.tree, at.dir); ok {
+		return problem
+	}
 	source, inputs, err := s.app.Override(at.tree, source)
 	if err != nil {
 		return sourceOutput{inputs: inputs, findings: finding.FromError("invalid-source-override", err), failed: true}
@@ -179,7 +183,7 @@ func (s *sourcing) manifests(ctx context.Context, source argocd.Source, at place
 	tree := &reading{FS: at.tree}
 	switch kind {
 	case plainDirectory:
-		out.add(renderDirectory(ctx, tree, source))
+		out.add(s.directory(ctx, tree, source))
 	case helmChart:
 		out.add(s.helm(ctx, tree, source, at))
 	case kustomization:

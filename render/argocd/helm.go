@@ -64,6 +64,20 @@ type KustomizeReplica struct {
 	Count intOrString `json:"count"`
 }
 
+// Jsonnet is what an Application gives to its Jsonnet files (spec.source.directory.jsonnet).
+type Jsonnet struct {
+	TLAs    []JsonnetVariable `json:"tlas"`
+	ExtVars []JsonnetVariable `json:"extVars"`
+	Libs    []string          `json:"libs"` // folders for imports, relative to the root of the repository
+}
+
+// JsonnetVariable is a top-level argument or an external variable.
+type JsonnetVariable struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Code  bool   `json:"code"` // Value is Jsonnet and not a text
+}
+
 // intOrString is a number that may be written as a text.
 type intOrString string
 
@@ -90,6 +104,15 @@ func (s Source) HelmOptions() (Helm, error) {
 func (s Source) KustomizeOptions() (Kustomize, error) {
 	var out Kustomize
 	return out, options("kustomize", s.Kustomize, &out)
+}
+
+// JsonnetOptions reads the block directory.jsonnet, as HelmOptions does.
+func (s Source) JsonnetOptions() (Jsonnet, error) {
+	var out Jsonnet
+	if s.Directory == nil {
+		return out, nil
+	}
+	return out, options("directory.jsonnet", s.Directory.Jsonnet, &out)
 }
 
 func options(block string, written map[string]any, into any) error {

@@ -1,7 +1,7 @@
 // Package directory renders a plain directory of manifests as Argo CD does.
 //
-// It owns which files count and how a file becomes objects. Namespaces, duplicates and the expansion of custom resources
-// are its caller's. Rules follow Argo CD 3.6: reposerver/repository findManifests.
+// It owns which files count and how a file, or what a Jsonnet program prints, becomes objects. Namespaces, duplicates and the
+// expansion of custom resources are its caller's. Rules follow Argo CD 3.6: reposerver/repository findManifests.
 package directory
 
 import (
@@ -11,12 +11,14 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/gobwas/glob"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 	"github.com/lockkeeper/lockkeeper/render/finding"
+	"github.com/lockkeeper/lockkeeper/render/jsonnet"
 	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
@@ -33,14 +35,25 @@ type Request struct {
 	Recurse bool
 	Include string // glob without separators: a star crosses slashes; "" includes everything
 	Exclude string
+	Jsonnet Jsonnet
+}
+
+// Jsonnet is how the directory's Jsonnet files are evaluated.
+type Jsonnet struct {
+	Libs    []string
+	TLAs    []jsonnet.Variable
+	ExtVars []jsonnet.Variable
+	// Evaluate is where they are evaluated; nil means in this process.
+	Evaluate func(context.Context, jsonnet.Request) (jsonnet.Output, error)
 }
 
 // Result is what a directory holds.
 type Result struct {
 	Objects  []object.Object // in the order of a lexical walk; empty when Failed
-	Inputs   []string        // files read, in that order
+	Inputs   []string        // files read, in that order, and then those that Jsonnet imports
 	Findings []finding.Finding
 	Failed   bool // Argo CD refuses to render the directory; the error findings say why
+	Partial  bool // objects of Jsonnet files are missing, because evaluating them was beyond a bound of ours
 }
 
 var manifestName = regexp.MustCompile(`\.(yaml|yml|json|jsonnet)$`)
@@ -54,16 +67,12 @@ func Render(ctx context.Context, req Request) Result {
 	if err == nil {
 		err = r.prefetch(ctx, files)
 	}
-	for _, file := range files {
-		if err != nil {
-			break
-		}
-		if err = ctx.Err(); err == nil {
-			err = r.file(file)
-		}
+	if err == nil {
+		err = r.all(ctx, files)
 	}
 	if err != nil {
-		r.out.Failed, r.out.Objects = true, nil
+		r.out.Partial = errors.Is(err, context.DeadlineExceeded) // of our time; Argo CD has its own
+		r.out.Failed, r.out.Objects = !r.out.Partial, nil
 		for _, f := range finding.FromError("invalid-manifest", err) {
 			if f.File == "" {
 				f.Code = "invalid-source"
@@ -79,6 +88,47 @@ type renderer struct {
 	include, exclude matcher
 	size             int
 	out              Result
+}
+
+// all reads the files, evaluates the programs among them, and puts together what they hold in the order of the walk.
+func (r *renderer) all(ctx context.Context, files []string) error {
+	var programs []string
+	objects := make([][]object.Object, len(files))
+	for i, file := range files {
+		if err := ctx.Err(); err != nil {
+			return tookTooLong(err)
+		}
+		data, err := r.read(file)
+		switch {
+		case err != nil:
+			return err
+		case strings.Contains(string(data), SkipMarker):
+		case isProgram(file):
+			programs = append(programs, file)
+		default:
+			if objects[i], err = parse(file, data); err != nil {
+				return err
+			}
+		}
+	}
+	if len(programs) > 0 {
+		made, err := r.programs(ctx, programs)
+		if err != nil {
+			return err
+		}
+		for i, file := range files {
+			objects[i] = append(objects[i], made[file]...)
+		}
+	}
+	r.out.Objects = slices.Concat(objects...)
+	return nil
+}
+
+func tookTooLong(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &manifest.Error{Problem: "reading the directory took too long and was ended", Remedy: "split the application", Cause: err}
 }
 
 // pattern compiles a glob. One that is no glob matches nothing, as in Argo CD, and is reported.
@@ -166,25 +216,18 @@ func (r *renderer) prefetch(ctx context.Context, files []string) error {
 	return nil
 }
 
-func (r *renderer) file(name string) error {
+// read reads a file. Programs do not count for the size that the manifests may have together, as in Argo CD.
+func (r *renderer) read(name string) ([]byte, error) {
 	data, err := manifest.ReadFile(r.req.Tree, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.out.Inputs = append(r.out.Inputs, name)
+	if isProgram(name) {
+		return data, nil
+	}
 	if r.size += len(data); r.size > MaxSize {
-		return &manifest.Error{File: name, Problem: fmt.Sprintf("with this file the directory's manifests have more than %d bytes together", MaxSize), Remedy: "split the application", Cause: manifest.ErrBound}
+		return nil, &manifest.Error{File: name, Problem: fmt.Sprintf("with this file the directory's manifests have more than %d bytes together", MaxSize), Remedy: "split the application", Cause: manifest.ErrBound}
 	}
-	if strings.Contains(string(data), SkipMarker) {
-		return nil
-	}
-	if strings.HasSuffix(name, ".jsonnet") {
-		r.out.Findings = append(r.out.Findings, finding.Finding{
-			Severity: finding.Warning, Code: "not-rendered-offline", File: name, Message: "Jsonnet cannot be rendered offline yet: what this file makes is not shown",
-		})
-		return nil
-	}
-	objects, err := parse(name, data)
-	r.out.Objects = append(r.out.Objects, objects...)
-	return err
+	return data, nil
 }

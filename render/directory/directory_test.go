@@ -27,6 +27,9 @@ func outcome(r Result) []string {
 	if r.Failed {
 		out = append(out, "failed")
 	}
+	if r.Partial {
+		out = append(out, "partial")
+	}
 	return out
 }
 
@@ -90,13 +93,49 @@ func TestContent(t *testing.T) {
 		{"several JSON objects", fstest.MapFS{"a.json": file(`{"kind": "A"} {"kind": "B"}`)}, []string{"a.json: error: holds several JSON objects; Argo CD takes only one per JSON file; use one file per object, or YAML [invalid-manifest]", "failed"}},
 		{"JSON that is no manifest", fstest.MapFS{"a.json": file(`{"a": 1}`)}, []string{"a.json: error: the object has no kind; add one, or exclude the file [invalid-manifest]", "failed"}},
 		{"a link", fstest.MapFS{"a.yaml": {Data: []byte("/etc/passwd"), Mode: fs.ModeSymlink}}, []string{"a.yaml: error: is a symbolic link, which is not followed; put the file itself here [invalid-manifest]", "failed"}},
-		{"jsonnet", fstest.MapFS{"a.jsonnet": file("{}")}, []string{"a.jsonnet: warning: Jsonnet cannot be rendered offline yet: what this file makes is not shown [not-rendered-offline]"}},
 		{"too much", fstest.MapFS{"a.yaml": file(strings.Repeat("#", 6<<20)), "b.yaml": file(strings.Repeat("#", 6<<20))}, []string{"b.yaml: error: with this file the directory's manifests have more than 10485760 bytes together; split the application [invalid-manifest]", "failed"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := outcome(Render(t.Context(), Request{Tree: test.tree, Path: "."}))
 			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("outcome (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestPrograms gives Jsonnet files to a directory. What evaluating them may end in is package jsonnet's to prove.
+func TestPrograms(t *testing.T) {
+	object := func(name string) string {
+		return "{apiVersion: 'v1', kind: 'ConfigMap', metadata: {name: '" + name + "'}}"
+	}
+	const refusal = "; join lists with +, or by std.flattenArrays [invalid-manifest]"
+	tests := []struct {
+		name string
+		tree fstest.MapFS
+		want []string
+	}{
+		{"one object, between manifests", fstest.MapFS{"a.yaml": file(configMap("a")), "b.jsonnet": file(object("b")), "c.yaml": file(configMap("c"))}, []string{"a.yaml:1 a", "b.jsonnet:0 b", "c.yaml:1 c"}},
+		{"a list, in which null is nothing", fstest.MapFS{"a.jsonnet": file("[" + object("a") + ", null, " + object("b") + "]")}, []string{"a.jsonnet:0 a", "a.jsonnet:0 b"}},
+		{"a Kubernetes list is flattened", fstest.MapFS{"a.jsonnet": file("{kind: 'List', apiVersion: 'v1', items: [" + object("a") + "]}")}, []string{"a.jsonnet:0 a"}},
+		{"nothing", fstest.MapFS{"a.jsonnet": file("null"), "b.jsonnet": file("[]")}, nil},
+		{"libraries are not evaluated", fstest.MapFS{"a.libsonnet": file("error 'no'")}, nil},
+		{"a marked program is passed over", fstest.MapFS{"a.jsonnet": file("// +argocd:skip-file-rendering\nerror 'no'")}, nil},
+		{"lists inside of a list", fstest.MapFS{"a.jsonnet": file("[[" + object("a") + "]]")}, []string{"a.jsonnet: error: value 1 of what the program makes is no object: Argo CD takes one object or a list of objects, without lists in it" + refusal, "failed"}},
+		{"a text", fstest.MapFS{"a.jsonnet": file("'a'")}, []string{"a.jsonnet: error: value 1 of what the program makes is no object: Argo CD takes one object or a list of objects, without lists in it" + refusal, "failed"}},
+		{"a map of objects", fstest.MapFS{"a.jsonnet": file("{a: " + object("a") + "}")}, []string{"a.jsonnet: error: object 1 of what the program makes has no kind; return Kubernetes objects; a map of them becomes a list by std.objectValues [invalid-manifest]", "failed"}},
+		{"a broken program fails the directory", fstest.MapFS{"a.yaml": file(configMap("a")), "b.jsonnet": file("{\n")}, []string{`b.jsonnet:2:1: error: Unexpected: end of file while parsing field definition [invalid-manifest]`, "failed"}},
+		{
+			"a program beyond a bound leaves the manifests",
+			fstest.MapFS{"a.yaml": file(configMap("a")), "b.jsonnet": file("local d(s, n) = if n == 0 then s else d(s + s, n - 1); d('x', 24)")},
+			[]string{"a.yaml:1 a", "b.jsonnet: warning: with this file the Jsonnet programs print more than 10485760 bytes: what it deploys is not shown; split the application [not-rendered-offline]", "partial"},
+		},
+		{"a long program does not count as a manifest", fstest.MapFS{"a.jsonnet": file(object("a") + strings.Repeat("\n", 6<<20)), "b.yaml": file(configMap("b") + strings.Repeat("#", 6<<20))}, []string{"a.jsonnet:0 a", "b.yaml:1 b"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, outcome(Render(t.Context(), Request{Tree: test.tree, Path: "."}))); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
 		})
@@ -131,4 +170,23 @@ func TestNumbersKeepTheirType(t *testing.T) {
 	if diff := cmp.Diff(want, result.Objects[0].Fields); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
 	}
+}
+
+// FuzzRender checks that hostile files end in objects or findings, the same ones every time. Programs are not among them: they
+// may take all memory, which package render bounds by where it evaluates them.
+func FuzzRender(f *testing.F) {
+	f.Add(configMap("a"), `{"kind": "A"}`, "*", "")
+	f.Add("a: &a [*a]\n---\nkind: List\nitems: [1, {kind: A}]\n", `[]`, "{a,b}*", "b.json")
+	f.Add("kind: A\nx: &x [1, 1]\ny: [*x, *x]\n---\n...\n%YAML 1.2\n---\nkind: B", `{"kind": "List", "items": null}`, "[!a]", "**")
+	f.Add("\ufeffkind: A\n---\n? {a: b}\n: c\n", `{"kind":1e999}`, "\\", "{{{{")
+	f.Fuzz(func(t *testing.T, manifest, json, include, exclude string) {
+		req := Request{Tree: fstest.MapFS{"a.yaml": file(manifest), "b.json": file(json)}, Path: ".", Include: include, Exclude: exclude}
+		first, again := Render(t.Context(), req), Render(t.Context(), req)
+		if diff := cmp.Diff(first, again); diff != "" {
+			t.Errorf("two renders differ:\n%s", diff)
+		}
+		if first.Failed && (len(first.Objects) > 0 || len(first.Findings) == 0) {
+			t.Errorf("it failed with %d objects and %v", len(first.Objects), first.Findings)
+		}
+	})
 }

@@ -19,11 +19,11 @@ import (
 
 // Request says what to build.
 type Request struct {
-	Files fs.FS  // required; nothing outside of its root is reached
+	Files fs.FS  `json:"-"` // required; nothing outside of its root is reached
 	Dir   string // required; the folder of the kustomization, relative to the root
 	Helm  HelmOptions
 	// Fetch gets a chart of helmCharts that is not in the tree from its repository; version may be a range. nil: nothing is fetched.
-	Fetch func(repository, name, version string) (fs.FS, error)
+	Fetch func(repository, name, version string) (fs.FS, error) `json:"-"`
 	// Override changes the kustomization in Dir before it is built; nil changes nothing.
 	Override *Override
 	// Limits that are zero have their defaults.
@@ -74,8 +74,7 @@ type Resource struct {
 	Namespace            string // as written, "" when there is none
 	Name                 string
 	YAML                 []byte // one document without markers, ending in a line break
-
-	clusterScoped bool
+	ClusterScoped        bool
 }
 
 // turn makes builds take turns: kustomize keeps the OpenAPI schema of a build in a global variable.
@@ -166,7 +165,7 @@ func resources(built resmap.ResMap, limit int) ([]Resource, error) {
 		gvk := r.GetGvk()
 		out = append(out, Resource{
 			Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind, Namespace: r.GetNamespace(), Name: r.GetName(),
-			YAML: data, clusterScoped: gvk.IsClusterScoped(),
+			YAML: data, ClusterScoped: gvk.IsClusterScoped(),
 		})
 	}
 	return out, nil
@@ -203,7 +202,7 @@ type File struct {
 func (o Output) Files(layout Layout) ([]File, error) {
 	var namespaces []string
 	for _, r := range o.Resources {
-		if namespace := r.effectiveNamespace(); !r.clusterScoped && !slices.Contains(namespaces, namespace) {
+		if namespace := r.effectiveNamespace(); !r.ClusterScoped && !slices.Contains(namespaces, namespace) {
 			namespaces = append(namespaces, namespace)
 		}
 	}
@@ -231,7 +230,7 @@ func (r Resource) fileName(layout Layout, several bool) string {
 	separator, parts := "-", []string{r.Namespace, r.Kind, r.Name}
 	if layout == LayoutKustomize {
 		separator, parts = "_", []string{r.Namespace, r.Group, r.Version, r.Kind, r.Name}
-		if !several || r.clusterScoped {
+		if !several || r.ClusterScoped {
 			parts[0] = ""
 		}
 	}

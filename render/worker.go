@@ -1,0 +1,110 @@
+package render
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/internal/worker"
+	"github.com/lockkeeper/lockkeeper/render/jsonnet"
+	"github.com/lockkeeper/lockkeeper/render/kustomize"
+)
+
+// The engines that run in workers.
+const (
+	jsonnetEngine   = "jsonnet"
+	kustomizeEngine = "kustomize"
+)
+
+// Engines are what the processes of [Engine.Workers] serve.
+func Engines() map[string]worker.Engine {
+	return map[string]worker.Engine{
+		jsonnetEngine: func(ctx context.Context, parent worker.Parent, request []byte) ([]byte, error) {
+			var req jsonnet.Request
+			if err := json.Unmarshal(request, &req); err != nil {
+				return nil, err
+			}
+			req.Tree = parent.Tree
+			out, err := jsonnet.Evaluate(ctx, req)
+			if err != nil {
+				return nil, err
+			}
+			return json.Marshal(out)
+		},
+		kustomizeEngine: func(ctx context.Context, parent worker.Parent, request []byte) ([]byte, error) {
+			var req kustomize.Request
+			if err := json.Unmarshal(request, &req); err != nil {
+				return nil, err
+			}
+			req.Fetch = func(repository, name, version string) (fs.FS, error) { return parent.Fetch(repository, name, version) }
+			req.Files, req.Limits.Time = parent.Tree, time.Hour // whoever waits for the worker ends it earlier
+			out, err := kustomize.Build(ctx, req)
+			if err != nil {
+				return nil, err
+			}
+			return json.Marshal(out)
+		},
+	}
+}
+
+// errHere says that there are no workers, so that the job is to be done in this process.
+var errHere = errors.New("no workers")
+
+// workers are where jobs are done: in this process when there is no pool.
+type workers struct {
+	pool *worker.Pool
+	time time.Duration // of one job
+}
+
+// do does a job in a worker. Tree notes which files the engine opened.
+func (w workers) do(ctx context.Context, job worker.Job, tree *reading, request, out any) error {
+	if w.pool == nil {
+		return errHere
+	}
+	var err error
+	if job.Request, err = json.Marshal(request); err != nil {
+		return fmt.Errorf("hand over to a worker: %w", err)
+	}
+	job.Tree, job.Time = tree.FS, w.time
+	answer, err := w.pool.Run(ctx, job)
+	if errors.Is(err, worker.ErrUnavailable) {
+		return errHere
+	}
+	for _, name := range answer.Read {
+		tree.note(name)
+	}
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(answer.Body, out)
+}
+
+// jsonnet is jsonnet.Evaluate.
+func (w workers) jsonnet(ctx context.Context, req jsonnet.Request, tree *reading) (out jsonnet.Output, err error) {
+	err = w.do(ctx, worker.Job{Engine: jsonnetEngine, Folder: req.Dir}, tree, req, &out)
+	if errors.Is(err, errHere) {
+		return jsonnet.Evaluate(ctx, req)
+	}
+	return out, err
+}
+
+// kustomize is kustomize.Build.
+func (w workers) kustomize(ctx context.Context, req kustomize.Request, tree *reading) (out kustomize.Output, err error) {
+	job := worker.Job{Engine: kustomizeEngine, Folder: req.Dir}
+	if req.Fetch != nil {
+		job.Fetch = func(what []string) (fs.FS, error) {
+			if len(what) != 3 {
+				return nil, fmt.Errorf("%q is no chart", what)
+			}
+			return req.Fetch(what[0], what[1], what[2])
+		}
+	}
+	err = w.do(ctx, job, tree, req, &out)
+	if errors.Is(err, errHere) {
+		return kustomize.Build(ctx, req)
+	}
+	return out, err
+}
