@@ -56,6 +56,9 @@ func (f *localFlags) within(ctx context.Context, env environment, use func(*chec
 		return err
 	}
 	c.progress = p
+	if c.engine.Workers = newWorkers(func(err error) { _, _ = fmt.Fprintf(env.err, "lockkeeper: warning: %v: %s\n", err, withoutWorkers) }); c.engine.Workers != nil {
+		defer c.engine.Workers.Close()
+	}
 	return use(c)
 }
 

@@ -22,6 +22,9 @@ import (
 var version = "dev"
 
 func main() {
+	if isWorker() {
+		os.Exit(work())
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, environment{args: os.Args[1:], getenv: os.Getenv, out: os.Stdout, err: os.Stderr})
 	stop()

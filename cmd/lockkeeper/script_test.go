@@ -15,8 +15,11 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files of the scenarios and of docs/reference.md")
 
-// TestMain makes this test binary the program lockkeeper of the scenarios.
+// TestMain makes this test binary the program lockkeeper of the scenarios, and a worker when it starts itself.
 func TestMain(m *testing.M) {
+	if isWorker() {
+		os.Exit(work())
+	}
 	testscript.Main(m, map[string]func(){"lockkeeper": main})
 }
 

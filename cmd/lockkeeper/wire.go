@@ -49,6 +49,7 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("renderer: %w", err)
 	}
+	renderer.Workers = newWorkers(func(err error) { log.Warn("no worker processes: "+withoutWorkers, "error", err) })
 	p := &parts{config: cfg, secrets: s, log: log, renderer: renderer}
 	p.registry, p.charts = registries(log, cacheDir(cfg, "registry"))
 	if p.argo, err = newArgo(cfg.ArgoCD, s); err != nil {
