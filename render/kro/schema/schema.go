@@ -19,14 +19,47 @@ import (
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
-// Version is the Kubernetes version that the description is of.
-const Version = "1.36"
+// Version is the newest Kubernetes version that is described.
+const Version = "1.37"
 
-//go:embed kubernetes-1.36.json.gz
+//go:generate go run ./generate 1.30.14 1.31.14 1.32.13 1.33.13 1.34.4 1.35.4 1.36.3 1.37.2
+
+//go:embed kubernetes.json.gz
 var description []byte
 
-// Set is the built-in kinds. It is safe for concurrent use.
+// Library is the descriptions of several versions. It is safe for concurrent use.
+type Library struct {
+	versions  []string // oldest first
+	schemas   map[string][]variant
+	resources []served
+
+	mu   sync.Mutex
+	sets map[string]*Set
+}
+
+// variant is one form of a schema, with a bit for each version that has it.
+type variant struct {
+	In     uint32          `json:"in"`
+	Schema json.RawMessage `json:"s"`
+}
+
+// served is how a kind is served, with a bit for each version that serves it so.
+type served struct {
+	Group      string `json:"g"`
+	Version    string `json:"v"`
+	Kind       string `json:"k"`
+	Plural     string `json:"r"`
+	Namespaced bool   `json:"n"`
+	In         uint32 `json:"in"`
+}
+
+func (r served) kind() k8s.GroupVersionKind {
+	return k8s.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
+}
+
+// Set is the built-in kinds of one version. It is safe for concurrent use.
 type Set struct {
+	version   string
 	schemas   map[string]*spec.Schema
 	names     map[k8s.GroupVersionKind]string
 	resources map[k8s.GroupVersionKind]Resource
@@ -41,19 +74,17 @@ type Resource struct {
 	Namespaced bool
 }
 
-type blob struct {
-	Schemas   map[string]*spec.Schema `json:"schemas"`
-	Resources []struct {
-		Group      string `json:"g"`
-		Version    string `json:"v"`
-		Kind       string `json:"k"`
-		Plural     string `json:"r"`
-		Namespaced bool   `json:"n"`
-	} `json:"resources"`
+// Load decodes the newest description. It takes some milliseconds: keep the Set.
+func Load() (*Set, error) {
+	library, err := Open()
+	if err != nil {
+		return nil, err
+	}
+	return library.At(Version)
 }
 
-// Load decodes the embedded description. It takes some milliseconds: keep the Set.
-func Load() (*Set, error) {
+// Open reads the embedded descriptions. Keep the Library: it decodes each version once, when it is asked for.
+func Open() (*Library, error) {
 	zipped, err := gzip.NewReader(bytes.NewReader(description))
 	if err != nil {
 		return nil, fmt.Errorf("unzip the Kubernetes description: %w", err)
@@ -62,26 +93,95 @@ func Load() (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unzip the Kubernetes description: %w", err)
 	}
-	var b blob
-	if err := json.Unmarshal(raw, &b); err != nil {
+	var blob struct {
+		Versions  []string             `json:"versions"`
+		Schemas   map[string][]variant `json:"schemas"`
+		Resources []served             `json:"resources"`
+	}
+	if err := json.Unmarshal(raw, &blob); err != nil {
 		return nil, fmt.Errorf("decode the Kubernetes description: %w", err)
 	}
+	return &Library{versions: blob.Versions, schemas: blob.Schemas, resources: blob.Resources, sets: map[string]*Set{}}, nil
+}
+
+// Versions lists the described versions, such as "1.36", oldest first.
+func (l *Library) Versions() []string { return slices.Clone(l.versions) }
+
+// Serving lists the described versions that serve a kind, oldest first.
+func (l *Library) Serving(gvk k8s.GroupVersionKind) []string {
+	var in uint32
+	for _, r := range l.resources {
+		if r.kind() == gvk {
+			in |= r.In
+		}
+	}
+	var out []string
+	for i, version := range l.versions {
+		if in&(1<<i) != 0 {
+			out = append(out, version)
+		}
+	}
+	return out
+}
+
+// At returns the kinds of one of the [Library.Versions]. Another version is an error.
+func (l *Library) At(version string) (*Set, error) {
+	i := slices.Index(l.versions, version)
+	if i < 0 {
+		return nil, fmt.Errorf("kubernetes %s is not described here", version)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known := l.sets[version]; known != nil {
+		return known, nil
+	}
+	set, err := l.decode(version, 1<<i)
+	if err == nil {
+		l.sets[version] = set
+	}
+	return set, err
+}
+
+func (l *Library) decode(version string, bit uint32) (*Set, error) {
 	s := &Set{
-		schemas:   b.Schemas,
+		version:   version,
+		schemas:   map[string]*spec.Schema{},
 		names:     map[k8s.GroupVersionKind]string{},
 		resources: map[k8s.GroupVersionKind]Resource{},
 		resolved:  map[k8s.GroupVersionKind]*spec.Schema{},
 	}
-	for _, r := range b.Resources {
-		s.resources[k8s.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}] = Resource{Plural: r.Plural, Namespaced: r.Namespaced}
+	for _, r := range l.resources {
+		if r.In&bit != 0 {
+			s.resources[r.kind()] = Resource{Plural: r.Plural, Namespaced: r.Namespaced}
+		}
 	}
-	for name, schema := range b.Schemas {
-		for _, gvk := range kindsOf(schema) {
-			s.names[gvk] = name
+	for name, variants := range l.schemas {
+		for _, v := range variants {
+			if v.In&bit == 0 {
+				continue
+			}
+			schema := &spec.Schema{}
+			if err := json.Unmarshal(v.Schema, schema); err != nil {
+				return nil, fmt.Errorf("decode the Kubernetes description: %s: %w", name, err)
+			}
+			s.schemas[name] = schema
+			for _, gvk := range kindsOf(schema) {
+				s.names[gvk] = name
+			}
 		}
 	}
 	return s, nil
 }
+
+// Version is the Kubernetes version that the Set is of, such as "1.36".
+func (s *Set) Version() string { return s.version }
+
+// Definition returns a schema by its name, such as "io.k8s.api.core.v1.Container", nil when there is none. References in it
+// are names behind "#/components/schemas/". It is shared and must not be changed.
+func (s *Set) Definition(name string) *spec.Schema { return s.schemas[name] }
+
+// Name returns the name of the schema of a kind, "" when Kubernetes does not serve it.
+func (s *Set) Name(gvk k8s.GroupVersionKind) string { return s.names[gvk] }
 
 // kindsOf reads the extension that names the kinds a schema describes.
 func kindsOf(schema *spec.Schema) []k8s.GroupVersionKind {

@@ -45,3 +45,46 @@ func TestSet(t *testing.T) {
 		t.Error("served groups are wrong")
 	}
 }
+
+func TestLibrary(t *testing.T) {
+	library, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := library.Versions(), []string{"1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37"}; !slices.Equal(got, want) || got[len(got)-1] != Version {
+		t.Errorf("versions %v, want %v, the last of them %s", got, want, Version)
+	}
+	for _, version := range library.Versions() {
+		set, err := library.At(version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if set.Version() != version || !set.Serves("apps") || set.Definition(set.Name(k8s.GroupVersionKind{Version: "v1", Kind: "Pod"})) == nil {
+			t.Errorf("%s lacks what every version has", version)
+		}
+	}
+	flow := k8s.GroupVersionKind{Group: "flowcontrol.apiserver.k8s.io", Version: "v1beta3", Kind: "FlowSchema"}
+	if got, want := library.Serving(flow), []string{"1.30", "1.31"}; !slices.Equal(got, want) {
+		t.Errorf("FlowSchema v1beta3 is served by %v, want %v", got, want)
+	}
+	if _, err := library.At("1.2"); err == nil {
+		t.Error("1.2 is described")
+	}
+	older, _ := library.At("1.30")
+	newer, _ := library.At("1.37")
+	const resources = "io.k8s.api.core.v1.PodSpec" // resources of a whole pod came with 1.32
+	if _, has := older.Definition(resources).Properties["resources"]; has {
+		t.Error("1.30 has resources of pods")
+	}
+	if _, has := newer.Definition(resources).Properties["resources"]; !has {
+		t.Error("1.37 has no resources of pods")
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	for b.Loop() {
+		if _, err := Load(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
