@@ -140,9 +140,16 @@ func (c *comparing) compare(ctx context.Context, p appPair) *AppComparison {
 		out.Head = new(c.engine.render(ctx, c.head, c.after, *p.head, c.fetch))
 		out.HeadCluster = argocd.ClusterOf(p.head.Destination, c.headClusters)
 	}
-	if out.Base != nil && out.Head != nil && sameResult(*out.Base, *out.Head) {
+	if out.Base == nil || out.Head == nil {
+		return out
+	}
+	if sameResult(*out.Base, *out.Head) {
 		return nil
 	}
+	if c.after.rules != nil && c.after.rules.AsksForOld() && !out.Base.Failed {
+		out.Head = new(c.engine.renderOver(ctx, &rendering{engine: c.engine, repo: c.head, set: c.after, app: *p.head, fetch: c.fetch}, out.Base))
+	}
+	out.Head.Findings = brought(*out.Base, *out.Head)
 	return out
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 	"github.com/lockkeeper/lockkeeper/internal/worker"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
+	"github.com/lockkeeper/lockkeeper/render/check"
 	"github.com/lockkeeper/lockkeeper/render/finding"
 	"github.com/lockkeeper/lockkeeper/render/kro"
 	"github.com/lockkeeper/lockkeeper/render/kro/schema"
@@ -53,12 +54,14 @@ type Engine struct {
 	turns   chan struct{} // what is rendered at once
 	timeout time.Duration // of the sources of one Application
 	schemas *schema.Set
+	checker *check.Checker
 	kro     *kro.Engine
 	index   *manifest.Index
 	made    *argocd.Memory
 	sets    *lru.Cache[string, Set]
 	sources *lru.Cache[string, sourceOutput]
 	results *lru.Cache[string, Result]
+	checked *lru.Cache[string, []Finding]
 	borders *lru.Cache[string, []border]
 
 	mentioned *lru.Cache[string, bool]
@@ -66,7 +69,15 @@ type Engine struct {
 
 // NewEngine returns an Engine with empty memory. It fails only when the binary's own data is broken.
 func NewEngine() (*Engine, error) {
-	schemas, err := schema.Load()
+	library, err := schema.Open()
+	if err != nil {
+		return nil, err
+	}
+	schemas, err := library.At(schema.Version)
+	if err != nil {
+		return nil, err
+	}
+	checker, err := check.NewChecker(library)
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +85,14 @@ func NewEngine() (*Engine, error) {
 		turns:   make(chan struct{}, runtime.GOMAXPROCS(0)),
 		timeout: renderTimeout,
 		schemas: schemas,
+		checker: checker,
 		kro:     kro.NewEngine(schemas, rememberedDefinitions),
 		index:   manifest.NewIndex(rememberedFolders),
 		made:    argocd.NewMemory(rememberedApplications),
 		sets:    lru.New[string, Set](rememberedInSets),
 		sources: lru.New[string, sourceOutput](rememberedSources),
 		results: lru.New[string, Result](rememberedResults),
+		checked: lru.New[string, []Finding](rememberedResults),
 		borders: lru.New[string, []border](rememberedFolders),
 
 		mentioned: lru.New[string, bool](rememberedFolders),
@@ -122,7 +135,8 @@ func (e *Engine) setKey(repo Repository, opts Options) string {
 	if err != nil || root == "" {
 		return ""
 	}
-	return digest(root, repo.Revision, digest(repo.URLs...), digest(opts.Applications...), digest(opts.Definitions...), fmt.Sprintf("%q", opts.Clusters), digest(e.Fetch...), digest(opts.Fetch...))
+	return digest(root, repo.Revision, digest(repo.URLs...), digest(opts.Applications...), digest(opts.Definitions...),
+		fmt.Sprintf("%q %+v", opts.Clusters, opts.Checks), digest(e.Fetch...), digest(opts.Fetch...))
 }
 
 func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (Set, error) {
@@ -130,11 +144,11 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 	if err != nil {
 		return Set{}, fmt.Errorf("find applications: %w", err)
 	}
-	definitionFiles, err := e.index.Scan(ctx, repo.Tree, manifest.Query{Kinds: manifest.Kro(), Paths: opts.Definitions})
+	definitionFiles, ruleDocuments, err := e.definitionsAndRules(ctx, repo, opts)
 	if err != nil {
-		return Set{}, fmt.Errorf("find definitions: %w", err)
+		return Set{}, err
 	}
-	return e.deepen(ctx, repo, opts, declared{applications: appFiles, definitions: definitionFiles})
+	return e.deepen(ctx, repo, opts, declared{applications: appFiles, definitions: definitionFiles, rules: ruleDocuments})
 }
 
 // assemble makes a Set of what is declared.
@@ -169,6 +183,16 @@ func (e *Engine) assemble(ctx context.Context, repo Repository, opts Options, d 
 		return Set{}, err
 	}
 	set.program = e.kro.Compile(ctx, set.Definitions)
+	rules, problems, err := e.checker.Rules(check.Sources{
+		Documents: d.rules, Options: opts.Checks,
+		Find:     func(kinds []manifest.Kind) ([]manifest.Document, error) { return e.documents(ctx, repo.Tree, kinds) },
+		Clusters: func(file string) []string { return clustersOf(file, set.Applications, repo, opts.Clusters) },
+	})
+	if err != nil {
+		return Set{}, err
+	}
+	set.rules = rules
+	set.Findings = append(set.Findings, problems...)
 	set.Applications = slices.Clip(set.Applications)
 	set.Definitions = slices.Clip(set.Definitions)
 	set.Findings = slices.Clip(finding.Sort(append(set.Findings, set.program.Findings()...)))
@@ -180,14 +204,22 @@ func (e *Engine) assemble(ctx context.Context, repo Repository, opts Options, d 
 	return set, ctx.Err()
 }
 
-// Render renders one Application of a Set of the same repository.
+// Render renders one Application of a Set of the same repository, and checks what it deploys.
 func (e *Engine) Render(ctx context.Context, repo Repository, set Set, app argocd.Application) Result {
 	return e.render(ctx, repo, set, app, e.fetching(set.fetch))
 }
 
 func (e *Engine) render(ctx context.Context, repo Repository, set Set, app argocd.Application, fetch *fetching) Result {
-	r := &rendering{engine: e, repo: repo, set: set, app: app, fetch: fetch}
+	return e.renderOver(ctx, &rendering{engine: e, repo: repo, set: set, app: app, fetch: fetch}, nil)
+}
+
+// renderOver renders an Application that replaces what base deploys; nil is not known.
+func (e *Engine) renderOver(ctx context.Context, r *rendering, base *Result) Result {
+	app := r.app
 	out := r.run(ctx)
+	ctx, cancel := context.WithTimeout(ctx, renderTimeout)
+	defer cancel()
+	out = r.checked(ctx, out, base)
 	out.Application = app
 	out.Findings = placed(out.Findings, app)
 	return out

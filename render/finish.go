@@ -220,11 +220,35 @@ func (r *rendering) severalServices(objects []object.Object) []Finding {
 // located finds the node of an object's field in the file that the object was written in. Files are read again only when
 // there is something to report.
 type located struct {
-	tree fs.FS
-	docs map[string][]manifest.Document
+	tree    fs.FS
+	docs    map[string][]manifest.Document
+	program *kro.Program
 }
 
 func (l *located) node(o object.Object, field string) *yaml.Node {
+	doc, ok := l.document(o)
+	if !ok {
+		return nil
+	}
+	for field != "" {
+		if _, value := doc.Find(field); value != nil {
+			return value
+		}
+		field = field[:max(0, strings.LastIndexAny(field, ".["))]
+	}
+	return nil
+}
+
+// root is the node of the whole object, nil when it is not found.
+func (l *located) root(o object.Object) *yaml.Node {
+	if doc, ok := l.document(o); ok {
+		return doc.Node
+	}
+	return nil
+}
+
+// document returns the document that an object is written in. An item of a list is none.
+func (l *located) document(o object.Object) (manifest.Document, bool) {
 	docs, ok := l.docs[o.Source.File]
 	if !ok {
 		if data, err := manifest.ReadFile(l.tree, o.Source.File); err == nil {
@@ -234,15 +258,9 @@ func (l *located) node(o object.Object, field string) *yaml.Node {
 	}
 	for _, doc := range docs {
 		end := doc.Line + bytes.Count(doc.Raw, []byte("\n"))
-		if o.Source.Line < doc.Line || o.Source.Line > end || doc.GroupKind().Kind != o.Kind() {
-			continue
-		}
-		for field != "" {
-			if _, value := doc.Find(field); value != nil {
-				return value
-			}
-			field = field[:max(0, strings.LastIndexAny(field, ".["))]
+		if o.Source.Line >= doc.Line && o.Source.Line <= end && doc.GroupKind().Kind == o.Kind() {
+			return doc, true
 		}
 	}
-	return nil
+	return manifest.Document{}, false
 }

@@ -13,7 +13,7 @@ import (
 // inputs compares what Applications of two commits are rendered from. Folders inside an equal one are not looked at, so
 // that it costs what changed. It is not safe for concurrent use.
 type inputs struct {
-	never      bool // different definitions, clusters, URLs or branches: nothing is known to be the same
+	never      bool // different definitions, clusters, checks, URLs or branches: nothing is known to be the same
 	urls       []string
 	base, head fs.FS
 	ours       map[string]bool // repository URLs seen
@@ -25,7 +25,7 @@ func (c *comparing) inputs() *inputs {
 	return &inputs{
 		borders: c.after.borders,
 		never: c.before.key != c.after.key || c.base.Revision != c.head.Revision || !slices.Equal(c.base.URLs, c.head.URLs) ||
-			!reflect.DeepEqual(c.before.clusters, c.after.clusters),
+			!reflect.DeepEqual(c.before.clusters, c.after.clusters) || ruleKey(c.before) != ruleKey(c.after),
 		urls: c.base.URLs, base: c.base.Tree, head: c.head.Tree,
 		ours: map[string]bool{}, parents: map[string]bool{},
 	}

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 
 	"github.com/lockkeeper/lockkeeper/render/argocd"
+	"github.com/lockkeeper/lockkeeper/render/check"
 	"github.com/lockkeeper/lockkeeper/render/finding"
 	"github.com/lockkeeper/lockkeeper/render/kro"
 	"github.com/lockkeeper/lockkeeper/render/object"
@@ -49,6 +50,7 @@ type Options struct {
 	Definitions  []string         // files and folders with ResourceGraphDefinitions; empty means everywhere
 	Clusters     []argocd.Cluster // that Argo CD knows, for clusters generators and charts; empty means that they are not known
 	Fetch        []string         // URLs below which charts and repositories may be fetched; empty means nowhere
+	Checks       check.Options    // what rendered objects are held against
 	Base         *Options         // what counts for the base of a comparison; nil means the same
 }
 
@@ -59,6 +61,7 @@ type Set struct {
 	Findings     []Finding // about the manifests of applications and definitions
 
 	program  *kro.Program
+	rules    *check.Rules // nil in a Set that was not found in a tree
 	projects map[string]argocd.Project
 	key      string                 // of all definitions
 	borders  *borders               // of the tree that it was found in
@@ -81,8 +84,8 @@ type Result struct {
 	// Partial says that objects are missing from Objects because one of the sources was not rendered, such as a Helm chart,
 	// or a kro instance could not be expanded; a finding says which. An object that is missing then is not deleted.
 	Partial bool
-	// Key is equal for equal inputs: the application's own fields, the content of its folders and the definitions that
-	// its objects use. Results with equal keys have equal objects.
+	// Key is equal for equal inputs: the application's own fields, the content of its folders, the definitions that its
+	// objects use and what they are checked by. Results with equal keys have equal objects and findings.
 	Key string
 
 	late bool // it was not finished in time, so it may end otherwise another time

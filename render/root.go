@@ -31,6 +31,7 @@ const (
 type declared struct {
 	applications []manifest.File
 	definitions  []manifest.File
+	rules        []manifest.Document // what objects are checked by, as it stands in the repository
 
 	rendered int                    // manifests that Applications render
 	roots    map[writtenAt][]string // the Applications that render what is written there
@@ -221,7 +222,7 @@ func moveTo(n *yaml.Node, line int) {
 // with adds what root applications declare, in place of the manifests that they are rendered from. The mark is equal for
 // equal roots.
 func (d declared) with(roots []root) (declared, string) {
-	out := declared{roots: map[writtenAt][]string{}, unknown: map[string]bool{}}
+	out := declared{rules: d.rules, roots: map[writtenAt][]string{}, unknown: map[string]bool{}}
 	replaced := map[string]bool{}
 	var prints []string
 	for _, r := range roots {
