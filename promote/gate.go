@@ -85,7 +85,7 @@ func (g Gates) Status() Status {
 // The names of the gates, in the order in which they are judged and shown.
 const (
 	GatePipeline    = "pipeline"    // the pipeline's files have no error
-	GateRender      = "render"      // every application that the change touches renders at its head
+	GateRender      = "render"      // every application that the change touches renders at its head and would be let in
 	GateFreight     = "freight"     // the freight is available to the stage: upstream verified it, and it soaked
 	GateDowngrade   = "downgrade"   // no version goes back, and the head is the proposed one
 	GateImage       = "image"       // the image exists in its registry, at the digest that was recorded
@@ -97,7 +97,7 @@ const (
 func GateNames() []Gate {
 	return []Gate{
 		{Name: GatePipeline, Reason: "the pipeline's files have no error"},
-		{Name: GateRender, Reason: "every application that the change touches renders at its head"},
+		{Name: GateRender, Reason: "every application that the change touches renders at its head, and brings nothing that its cluster would refuse"},
 		{Name: GateFreight, Reason: "the freight is available to the stage: verified upstream, and soaked"},
 		{Name: GateDowngrade, Reason: "no version goes back, in what steps write and in what is rendered, and nobody added commits to the proposal"},
 		{Name: GateImage, Reason: "each image exists in its registry at the digest that was recorded"},

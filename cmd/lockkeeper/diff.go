@@ -36,7 +36,7 @@ ApplicationSets, kro definitions and namespaces, as they would stand in the clus
 
 What can hurt stands first: data that is lost, fields that the cluster refuses to change, images without a version or with a
 lower one, pods that do not start because a ConfigMap or Secret lacks what they read, pods that go on with old values, kinds that
-nothing defines, and applications that move to another cluster.
+nothing defines, applications that move to another cluster, and what the API server or a policy would refuse (docs/checks.md).
 
 An object or application under another name is shown as renamed, with what that deletes. JSON, YAML, TOML and properties in
 ConfigMaps are compared by what they mean. What a new version of a chart writes everywhere takes one line, and what changes alike

@@ -29,7 +29,8 @@ func newLint(env environment) *cobra.Command {
 		Short: "Check pipelines, ApplicationSets and definitions",
 		Long: `Lint checks what a promotion would stumble over: the pipelines (Kargo), the applications and ApplicationSets (Argo CD), the
 definitions (kro) and lockkeeper.yaml; it renders every application, and checks that the parts fit together: that the files and
-keys which a stage writes exist, and that its applications exist and belong to it.
+keys which a stage writes exist, and that its applications exist and belong to it. Every rendered object is held against what the API
+server and admission policies would say of it, and against the policies of lockkeeper.yaml (docs/checks.md).
 
 Every finding says where, what and what to do, and ends with a code that does not change.
 

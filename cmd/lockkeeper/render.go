@@ -17,6 +17,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/render"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
+	"github.com/lockkeeper/lockkeeper/render/check"
 	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
@@ -165,11 +166,12 @@ func resultFindings(result render.Result) []promote.Finding {
 	return found
 }
 
-// failure is the error for applications that did not render, or not as they would be deployed.
+// failure is the error for applications that did not render, or not as they would be deployed. What a cluster would refuse is
+// rendered all the same; lint is there to judge it.
 func failure(results []render.Result) error {
 	var failed []string
 	for _, result := range results {
-		if result.Failed || slices.ContainsFunc(result.Findings, func(f render.Finding) bool { return f.Severity == render.Error }) {
+		if result.Failed || slices.ContainsFunc(result.Findings, func(f render.Finding) bool { return f.Severity == render.Error && !check.Is(f) }) {
 			failed = append(failed, result.Application.Name)
 		}
 	}

@@ -61,7 +61,7 @@ func (r *Reconciler) compare(ctx context.Context, key evidenceKey, target promot
 	}
 	var comparison render.Comparison
 	if target == r.memory.branch {
-		comparison, err = r.Renderer.Compare(ctx, base, head, CompareOptions(base.Tree, head.Tree))
+		comparison, err = r.Renderer.Compare(ctx, base, head, GateOptions(CompareOptions(base.Tree, head.Tree)))
 	} else {
 		base.Revision, head.Revision = string(target), string(target)
 		comparison, err = r.Renderer.CompareBranch(ctx, r.memory.repository.set, base, head)

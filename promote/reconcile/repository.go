@@ -161,7 +161,7 @@ func CompareOptions(base, head fs.FS) render.Options {
 
 // RenderOptions are what the settings say to the renderer.
 func (s Settings) RenderOptions() render.Options {
-	options := render.Options{Applications: s.Applications, Definitions: s.Definitions, Fetch: s.Fetch}
+	options := render.Options{Applications: s.Applications, Definitions: s.Definitions, Fetch: s.Fetch, Checks: s.checkOptions()}
 	for _, c := range s.Clusters {
 		options.Clusters = append(options.Clusters, argocd.Cluster(c))
 	}

@@ -38,6 +38,10 @@ type Settings struct {
 	Targets []TargetSettings `json:"targets"`
 	// Drift lists folders that should be alike, such as those of one component in several environments.
 	Drift []DriftSettings `json:"drift"`
+	// Checks says what rendered objects are held against before a merge. The default branch decides for every change.
+	Checks CheckSettings `json:"checks"`
+	// Policies are rules about rendered objects. Those of the default branch judge every change, also one to the policies.
+	Policies []PolicySettings `json:"policies"`
 
 	document manifest.Document // where it stands
 }
@@ -158,7 +162,7 @@ func readSettings(tree fs.FS) (Settings, error) {
 			problems = append(problems, err)
 		}
 	}
-	if err := errors.Join(append(problems, settings.checkDrift())...); err != nil {
+	if err := errors.Join(append(problems, settings.checkDrift(), settings.checkChecks())...); err != nil {
 		return Settings{}, err
 	}
 	return settings, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/render/check"
 )
 
 func TestProblemsOfSettingsHaveAPlace(t *testing.T) {
@@ -53,6 +54,23 @@ func TestProblemsOfSettingsHaveAPlace(t *testing.T) {
 			`lockkeeper.yaml:4:3: error: fetch[2]: the URL holds credentials; remove them: Lockkeeper has its own [settings]`,
 			`lockkeeper.yaml:5:3: error: fetch[3]: "https://example.com?x" has more than a path; end it at the path [settings]`,
 		}},
+		{"checks that are off, without quotes", "checks: {schema: off}\n", nil, nil},
+		{"checks that nobody knows", "checks: {schema: of}\n", nil, []string{
+			`lockkeeper.yaml:1:18: error: checks.schema: "of" is not known; did you mean "off"? [settings]`,
+		}},
+		{"policies that say too little", "policies:\n- rule: 'true'\n- {name: a, rule: 'true', severity: fatal}\n- {name: a, match: {kinds: ['[']}}\n", nil, []string{
+			`lockkeeper.yaml:2:3: error: policies[0]: the policy has no name; add one: it is told where the policy is broken [settings]`,
+			`lockkeeper.yaml:3:37: error: policies[1].severity: "fatal" is not known; write error or warning [settings]`,
+			`lockkeeper.yaml:4:10: error: policies[2].name: another policy is called "a"; rename one of them [settings]`,
+			`lockkeeper.yaml:4:29: error: policies[2].match.kinds[0]: "[" is no pattern; write a name, in which * stands for any part [settings]`,
+			`lockkeeper.yaml:4:3: error: policies[2]: the policy has no rule; write one such as object.spec.replicas >= 2 [settings]`,
+		}},
+		{"rules that are no CEL, at the place in them", "policies:\n- name: plain\n  rule: 1 == objekt.a\n- {name: quoted, rule: '1 == objekt.a'}\n- name: literal\n  rule: |\n    true &&\n    objekt.a\n- {name: folded, rule: 1 + 1}\n", nil, []string{
+			`lockkeeper.yaml:3:14: error: policies[0].rule: the rule is no CEL: undeclared reference to 'objekt'; it sees object and oldObject [settings]`,
+			`lockkeeper.yaml:4:30: error: policies[1].rule: the rule is no CEL: undeclared reference to 'objekt'; it sees object and oldObject [settings]`,
+			`lockkeeper.yaml:8: error: policies[2].rule: the rule is no CEL: undeclared reference to 'objekt'; it sees object and oldObject [settings]`,
+			`lockkeeper.yaml:9:24: error: policies[3].rule: the rule is int, not true or false; compare it with what it must be [settings]`,
+		}},
 		{"two documents", "stages: []\n---\nstages: []\n", nil, []string{
 			`lockkeeper.yaml:3: error: expected one YAML document, found 2; put them together in one [settings]`,
 		}},
@@ -94,5 +112,20 @@ func TestAListOfLostPathsIsNotEverywhere(t *testing.T) {
 	got := [][]string{settings.Pipelines, settings.Applications, settings.Definitions}
 	if diff := cmp.Diff([][]string{{SettingsFile}, {"kargo"}, nil}, got); diff != "" {
 		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+}
+
+func TestAChangeIsJudgedByTheChecksOfItsBase(t *testing.T) {
+	base := fstest.MapFS{SettingsFile: {Data: []byte("policies: [{name: two, rule: object.spec.replicas >= 2}]\n")}}
+	head := fstest.MapFS{SettingsFile: {Data: []byte("checks: {schema: off}\nclusters: [{name: eu, server: https://eu.example.com}]\n")}}
+	options := GateOptions(CompareOptions(base, head))
+	if diff := cmp.Diff(options.Base.Checks, options.Checks); diff != "" || len(options.Checks.Policies) != 1 {
+		t.Errorf("checks (-base +head):\n%s", diff)
+	}
+	if len(options.Clusters) != 1 {
+		t.Error("the clusters are not those of the head")
+	}
+	if local := CompareOptions(base, head); len(local.Checks.Policies) != 0 || local.Checks.Schema != check.ModeOff {
+		t.Errorf("on the command line the files count: %+v", local.Checks)
 	}
 }
