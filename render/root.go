@@ -114,7 +114,8 @@ func (e *Engine) roots(ctx context.Context, repo Repository, opts Options, set S
 			if err != nil || !declares {
 				return err
 			}
-			one, err := rootOf(e.render(groupCtx, repo, set, *app, fetch))
+			r := &rendering{engine: e, repo: repo, set: set, app: *app, fetch: fetch}
+			one, err := rootOf(app.Key(), r.run(groupCtx))
 			found[i] = one
 			return errors.Join(err, groupCtx.Err())
 		})
@@ -167,8 +168,8 @@ func (s *standing) source(source *argocd.Source) bool {
 }
 
 // rootOf takes what a result declares; nil when it is nothing.
-func rootOf(r Result) (*root, error) {
-	out := &root{key: r.Application.Key(), unknown: r.Failed || r.Partial}
+func rootOf(key string, r Result) (*root, error) {
+	out := &root{key: key, unknown: r.Failed || r.Partial}
 	for _, o := range r.Objects {
 		if !declares(o) {
 			continue

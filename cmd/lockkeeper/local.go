@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -121,6 +122,9 @@ func (c *checkout) revision(ctx context.Context, name string) (render.Remote, er
 		if commit, err = c.repo.Resolve(ctx, rev); err == nil {
 			break
 		}
+	}
+	if errors.Is(err, local.ErrUnknownRevision) {
+		return render.Remote{}, errors.New("this clone does not have it; git fetch brings what the server has")
 	}
 	if err != nil {
 		return render.Remote{}, err
