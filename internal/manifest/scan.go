@@ -32,12 +32,22 @@ func Kargo() []Kind {
 	return kinds
 }
 
-// ArgoCD lists the kinds that say what is deployed where, and that of Image Updater, which says what is updated there.
+// ArgoCD lists the kinds that say what is deployed where, that of Image Updater, which says what is updated there, and the
+// Secrets, sealed and external ones included, of which only those of clusters are found: see [ClusterSecretLabel].
 func ArgoCD() []Kind {
 	const group = "argoproj.io"
 	return []Kind{
 		{group, "Application"}, {group, "ApplicationSet"}, {group, "AppProject"}, {"argocd-image-updater." + group, "ImageUpdater"},
+		{"", "Secret"}, {"bitnami.com", "SealedSecret"}, {"external-secrets.io", "ExternalSecret"},
 	}
+}
+
+// ClusterSecretLabel is the label, with the value "cluster", of the Secrets that tell Argo CD of clusters.
+const ClusterSecretLabel = "argocd.argoproj.io/secret-type"
+
+// marks are the kinds of which a document is wanted only when it holds a text, because most of them say nothing to us.
+var marks = map[Kind]string{
+	{"", "Secret"}: ClusterSecretLabel, {"bitnami.com", "SealedSecret"}: ClusterSecretLabel, {"external-secrets.io", "ExternalSecret"}: ClusterSecretLabel,
 }
 
 // Kro lists the kinds that define other kinds by templates.
@@ -347,15 +357,16 @@ func ReadFile(fsys fs.FS, name string) ([]byte, error) {
 // matcher finds documents of wanted kinds, parsing only what can be one.
 type matcher struct {
 	kinds []Kind
+	marks []string // of the kinds, "" for one that needs none
 	key   string
 }
 
 func newMatcher(kinds []Kind) matcher {
-	m := matcher{kinds: slices.Clone(kinds)}
+	m := matcher{kinds: slices.Clone(kinds), marks: make([]string, len(kinds))}
 	slices.SortFunc(m.kinds, func(a, b Kind) int { return strings.Compare(a.String(), b.String()) })
 	names := make([]string, len(m.kinds))
 	for i, k := range m.kinds {
-		names[i] = k.String()
+		names[i], m.marks[i] = k.String(), marks[k]
 	}
 	m.key = strings.Join(names, ",")
 	return m
@@ -389,7 +400,7 @@ func (m matcher) find(name string, data []byte) File {
 			problems = append(problems, err)
 			continue
 		}
-		if m.wants(doc.GroupKind()) {
+		if kind := doc.GroupKind(); m.wants(kind) && bytes.Contains(doc.Raw, []byte(marks[kind])) {
 			f.Documents = append(f.Documents, doc)
 		}
 	}
@@ -400,11 +411,11 @@ func (m matcher) find(name string, data []byte) File {
 // mentions reports whether the bytes contain the group and the kind of any wanted kind at all.
 func (m matcher) mentions(data []byte) bool {
 	group, holds := "", true // a kind without a group may stand anywhere
-	for _, k := range m.kinds {
+	for i, k := range m.kinds {
 		if k.Group != group {
 			group, holds = k.Group, bytes.Contains(data, []byte(k.Group))
 		}
-		if holds && bytes.Contains(data, []byte(k.Kind)) {
+		if holds && bytes.Contains(data, []byte(m.marks[i])) && bytes.Contains(data, []byte(k.Kind)) {
 			return true
 		}
 	}

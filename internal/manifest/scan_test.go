@@ -88,6 +88,13 @@ func TestScan(t *testing.T) {
 		{"chart templates and .git are passed over", fstest.MapFS{
 			"c/Chart.yaml": {}, "c/templates/a.yaml": {Data: []byte(app + "x: {{ .y }}")}, "c/charts/d/a.yaml": {Data: []byte(app)}, ".git/a.yaml": {Data: []byte(app)}, "templates/a.yaml": {Data: []byte(app)},
 		}, nil, []string{"templates/a.yaml:1 Application"}},
+		{"of Secrets those of clusters", fstest.MapFS{
+			"plain.yaml":    {Data: []byte("apiVersion: v1\nkind: Secret\nmetadata: {labels: {argocd.argoproj.io/secret-type: cluster}}\n---\napiVersion: v1\nkind: Secret\n")},
+			"sealed.yaml":   {Data: []byte("apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nspec: {template: {metadata: {labels: {argocd.argoproj.io/secret-type: cluster}}}}\n")},
+			"external.yaml": {Data: []byte("apiVersion: external-secrets.io/v1\nkind: ExternalSecret\n---\n" + app)},
+			"template.yaml": {Data: []byte("apiVersion: v1\nkind: Secret\nmetadata: {labels: {argocd.argoproj.io/secret-type: cluster}}\n{{- if .x }}\n")},
+			"other.yaml":    {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {labels: {argocd.argoproj.io/secret-type: cluster}}\ndata: {for: Secret}\n")},
+		}, nil, []string{"external.yaml:4 Application", "plain.yaml:1 Secret", "sealed.yaml:1 SealedSecret"}},
 		{"links are not followed", fstest.MapFS{"x.yaml": {Data: []byte(app), Mode: fs.ModeSymlink}}, nil, nil},
 	}
 	for _, test := range tests {
