@@ -1,7 +1,6 @@
 package argocd
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -12,8 +11,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 )
 
-// fleet is a repository with a file for each cluster and a folder for each add-on.
-var fleet = map[string]string{
+// farmFiles is a repository with a file for each cluster and a folder for each add-on.
+var farmFiles = map[string]string{
 	"clusters/eu/one/config.json": `{"cluster": {"name": "eu-one", "server": "https://one"}, "size": 3}`,
 	"clusters/us/two/config.yaml": "cluster: {name: us-two, server: 'https://two'}\nsize: 1\n",
 	"clusters/list.yaml":          "- {cluster: {name: a}}\n- {cluster: {name: b}}\n",
@@ -32,7 +31,7 @@ var known = []Cluster{
 func madeOf(t *testing.T, spec string, clusters []Cluster) (apps, findings []string) {
 	t.Helper()
 	tree := fstest.MapFS{"apps.yaml": {Data: []byte(set(spec))}}
-	for name, text := range fleet {
+	for name, text := range farmFiles {
 		tree[name] = &fstest.MapFile{Data: []byte(text)}
 	}
 	files, err := manifest.Scan(t.Context(), tree, manifest.Query{Kinds: manifest.ArgoCD()})
@@ -195,57 +194,6 @@ func TestCombinedGenerators(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestPathspec(t *testing.T) {
-	for pattern, c := range map[string]struct{ yes, no string }{
-		"a/*.json":     {"a/x.json a/b/x.json a/.json", "a/x.yaml b/a/x.json a/x.jsonl"},
-		"a/**/x":       {"a/b/x a/b/c/x", "a/x a/b/x/below"},
-		"a":            {"a a/b a/b/c", "ab b/a"},
-		"a/":           {"a/b", "ab"},
-		"?.y":          {"a.y /.y", "aa.y"},
-		"[ab]c":        {"ac bc", "cc c"},
-		"[!ab]c":       {"cc", "ac bc"},
-		"a[":           {"a[", "a"},
-		`\*`:           {"*", "a"},
-		"a.b":          {"a.b", "axb"},
-		"env/*/c.yaml": {"env/x/c.yaml env/x/y/c.yaml", "env/c.yaml"},
-	} {
-		compiled, err := pathspec(pattern)
-		if err != nil {
-			t.Errorf("%q: %v", pattern, err)
-			continue
-		}
-		for name := range strings.FieldsSeq(c.yes) {
-			if !compiled.MatchString(name) {
-				t.Errorf("%q does not match %q", pattern, name)
-			}
-		}
-		for name := range strings.FieldsSeq(c.no) {
-			if compiled.MatchString(name) {
-				t.Errorf("%q matches %q", pattern, name)
-			}
-		}
-	}
-}
-
-func FuzzPathspec(f *testing.F) {
-	for _, seed := range [][2]string{{"a/*.json", "a/b.json"}, {"[!a]", "b"}, {"[]a]", "]"}, {`\`, `\`}, {"[a-", "a"}, {"a/", "a/b"}} {
-		f.Add(seed[0], seed[1])
-	}
-	f.Fuzz(func(t *testing.T, pattern, name string) {
-		compiled, err := pathspec(pattern)
-		if err != nil {
-			return
-		}
-		compiled.MatchString(name)
-		for _, dir := range stems([]string{pattern}) {
-			if compiled.MatchString(name) && dir != "." && !slices.Contains([]string{dir, strings.TrimSuffix(pattern, "/")}, name) &&
-				!strings.HasPrefix(name, dir+"/") && !strings.ContainsAny(pattern, "\\") && strings.ToValidUTF8(pattern, "") == pattern && !strings.Contains(pattern, "//") && !strings.Contains(pattern, "./") {
-				t.Errorf("%q matches %q, which is not below %q", pattern, name, dir)
-			}
-		}
-	})
 }
 
 func TestClusterOf(t *testing.T) {

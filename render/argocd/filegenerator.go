@@ -5,27 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 )
 
-// files returns the files that the patterns take, sorted. Patterns are Git's own for paths, as in git ls-files: a star crosses
-// slashes, and a folder stands for all that is below it (Argo CD's default globbing).
+// files returns the files that the patterns take, sorted.
 func (f *folders) files(ctx context.Context, p patterns) ([]string, error) {
-	include, err := pathspecs(p.include)
+	include, err := newFileMatcher(p.include, f.doublestar)
 	if err != nil {
 		return nil, err
 	}
-	exclude, err := pathspecs(p.exclude)
+	exclude, err := newFileMatcher(p.exclude, f.doublestar)
 	if err != nil {
 		return nil, err
 	}
 	var found []string
-	for _, dir := range stems(p.include) {
+	for _, dir := range include.stems() {
 		err := fs.WalkDir(f.tree, dir, func(name string, entry fs.DirEntry, err error) error {
 			switch {
 			case errors.Is(err, fs.ErrNotExist) && name == dir:
@@ -36,106 +34,25 @@ func (f *folders) files(ctx context.Context, p patterns) ([]string, error) {
 				return ctx.Err()
 			case entry.IsDir() && entry.Name() == ".git":
 				return fs.SkipDir
-			case entry.Type().IsRegular() && matchesAny(include, name) && !matchesAny(exclude, name):
+			case entry.IsDir() && f.doublestar && name != "." && include.matches(name):
+				return &templateError{
+					problem: fmt.Sprintf("the patterns take the folder %q too, which Argo CD cannot read as a file", name),
+					remedy:  "end the pattern with what only files are called, such as *.yaml",
+				}
+			case entry.Type().IsRegular() && include.matches(name) && !exclude.matches(name):
 				found = append(found, name)
 			}
 			return nil
 		})
+		if _, wrong := errors.AsType[*templateError](err); wrong {
+			return nil, err
+		}
 		if err != nil {
 			return nil, fmt.Errorf("look for files in %q: %w", dir, err)
 		}
 	}
 	slices.Sort(found)
 	return slices.Compact(found), nil
-}
-
-// stems are the folders in which everything is that the patterns can match, without those inside others.
-func stems(include []string) []string {
-	var dirs []string
-	for _, pattern := range include {
-		dir := path.Clean(pattern)
-		if strings.ContainsAny(pattern, `*?[\`) {
-			dir = stem(pattern)
-		}
-		if fs.ValidPath(dir) {
-			dirs = append(dirs, dir)
-		}
-	}
-	slices.Sort(dirs)
-	var out []string
-	for _, dir := range dirs {
-		if len(out) == 0 || out[len(out)-1] != "." && dir != out[len(out)-1] && !strings.HasPrefix(dir, out[len(out)-1]+"/") {
-			out = append(out, dir)
-		}
-	}
-	return out
-}
-
-func matchesAny(specs []*regexp.Regexp, name string) bool {
-	return slices.ContainsFunc(specs, func(r *regexp.Regexp) bool { return r.MatchString(name) })
-}
-
-func pathspecs(patterns []string) ([]*regexp.Regexp, error) {
-	out := make([]*regexp.Regexp, len(patterns))
-	for i, pattern := range patterns {
-		compiled, err := pathspec(pattern)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = compiled
-	}
-	return out, nil
-}
-
-// maxPathspec bounds a pattern.
-const maxPathspec = 1000
-
-// pathspec compiles one of Git's patterns for paths. One without wildcards stands for everything below it, too.
-func pathspec(pattern string) (*regexp.Regexp, error) {
-	if len(pattern) > maxPathspec {
-		return nil, fmt.Errorf("path has %d characters, at most %d", len(pattern), maxPathspec)
-	}
-	var b strings.Builder
-	b.WriteString(`^(?s:`)
-	rest := strings.TrimSuffix(pattern, "/")
-	for rest != "" {
-		c := rest[0]
-		switch {
-		case c == '*':
-			b.WriteString(`.*`)
-		case c == '?':
-			b.WriteString(`.`)
-		case c == '\\' && len(rest) > 1:
-			rest = rest[1:]
-			b.WriteString(regexp.QuoteMeta(rest[:1]))
-		case c == '[':
-			if end := strings.IndexByte(rest[min(2, len(rest)):], ']'); end >= 0 {
-				class := rest[1 : end+2]
-				negated := strings.HasPrefix(class, "!") || strings.HasPrefix(class, "^")
-				class = strings.NewReplacer(`\`, `\\`, `[`, `\[`, `^`, `\^`).Replace(strings.TrimLeft(class, "!^"))
-				if negated {
-					class = "^" + class
-				}
-				b.WriteString("[" + class + "]")
-				rest = rest[end+2:]
-				break
-			}
-			b.WriteString(`\[`)
-		default:
-			b.WriteString(regexp.QuoteMeta(rest[:1]))
-		}
-		rest = rest[1:]
-	}
-	b.WriteString(`)`)
-	if !strings.ContainsAny(pattern, `*?[`) {
-		b.WriteString(`(/.*)?`)
-	}
-	b.WriteString(`$`)
-	compiled, err := regexp.Compile(b.String())
-	if err != nil {
-		return nil, fmt.Errorf("path %q is not a pattern", pattern)
-	}
-	return compiled, nil
 }
 
 // How many files one generator, and all of an ApplicationSet together, may read, each time counted.
@@ -207,7 +124,35 @@ func (e *expansion) look(ctx context.Context, wanted patterns, names []string) (
 	return nil
 }
 
+// fileParams reads one file: the values of the generator may use what it holds. What is said of its path replaces what it says of
+// one itself.
 func (e *expansion) fileParams(ctx context.Context, name string, spec gitSpec) ([]params, error) {
+	contents, err := e.contentsOf(name)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]params, 0, len(contents))
+	for _, content := range contents {
+		own := e.dialect.pathParams(path.Dir(name), spec.PathParamPrefix)
+		e.dialect.addFile(own, name, spec.PathParamPrefix)
+		p := params(content)
+		if !e.dialect.goTemplate {
+			p = params{}
+			for key, text := range flatten("", content, map[string]string{}) {
+				p[key] = text
+			}
+		}
+		maps.Copy(p, own)
+		if err := e.dialect.addValues(ctx, p, spec.Values, e.around); err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// contentsOf reads a file as a mapping, or a list of some. One that holds nothing is an empty mapping.
+func (e *expansion) contentsOf(name string) ([]map[string]any, error) {
 	data, err := manifest.ReadFile(e.in.Tree, name)
 	if err != nil {
 		return nil, err
@@ -216,38 +161,26 @@ func (e *expansion) fileParams(ctx context.Context, name string, spec gitSpec) (
 	if err != nil {
 		return nil, err
 	}
-	contents := []any{map[string]any{}}
-	if len(docs) > 0 {
-		switch content := floats(manifest.Free(docs[0].Node)).(type) {
+	if len(docs) == 0 {
+		return []map[string]any{{}}, nil
+	}
+	items, isList := floats(manifest.Free(docs[0].Node)).([]any)
+	if !isList {
+		items = []any{floats(manifest.Free(docs[0].Node))}
+	}
+	out := make([]map[string]any, len(items))
+	for i, item := range items {
+		switch content := item.(type) {
 		case map[string]any:
-			contents = []any{content}
-		case []any:
-			contents = content
+			out[i] = content
+		case nil:
+			out[i] = map[string]any{}
 		default:
+			if isList {
+				return nil, &manifest.Error{File: name, Problem: "holds a list with something else than mappings", Remedy: "write a list of mappings"}
+			}
 			return nil, &manifest.Error{File: name, Problem: "is neither a mapping nor a list of mappings, so the git generator takes no parameters from it", Remedy: "write a mapping, or exclude the file"}
 		}
-	}
-	var out []params
-	for _, content := range contents {
-		tree, ok := content.(map[string]any)
-		if !ok {
-			return nil, &manifest.Error{File: name, Problem: "holds a list with something else than mappings", Remedy: "write a list of mappings"}
-		}
-		own, err := e.dialect.directoryParams(ctx, path.Dir(name), spec, e.around)
-		if err != nil {
-			return nil, err
-		}
-		e.dialect.addFile(own, name, spec.PathParamPrefix)
-		if e.dialect.goTemplate {
-			out = append(out, overlaid(tree, own))
-			continue
-		}
-		for key, text := range flatten("", tree, map[string]string{}) {
-			if _, taken := own[key]; !taken {
-				own[key] = text
-			}
-		}
-		out = append(out, own)
 	}
 	return out, nil
 }

@@ -15,9 +15,10 @@ import (
 
 // folders lists a tree's folders, each at most once.
 type folders struct {
-	tree   fs.FS
-	memory *Memory             // nil when nothing is remembered
-	listed map[string][]string // names of the folders in a folder, in lexical order
+	tree       fs.FS
+	memory     *Memory             // nil when nothing is remembered
+	listed     map[string][]string // names of the folders in a folder, in lexical order
+	doublestar bool                // patterns of files are doublestar's, not Git's
 }
 
 func newFolders(tree fs.FS, memory *Memory) *folders {

@@ -97,23 +97,32 @@ func listProblem(doc manifest.Document, n *yaml.Node, i int, problem string) err
 // directoryParams is what a git generator knows about one folder.
 func (d dialect) directoryParams(ctx context.Context, dir string, spec gitSpec, around params) (params, error) {
 	p := d.pathParams(dir, spec.PathParamPrefix)
-	values := map[string]any{}
-	for _, key := range sortedKeys(spec.Values) {
-		text, err := d.fill(ctx, spec.Values[key], overlaid(p, around), func(string) {})
+	return p, d.addValues(ctx, p, spec.Values, around)
+}
+
+// addValues adds a generator's own values to one of its sets. They may use the set itself and the sets around it in a matrix,
+// but not each other.
+func (d dialect) addValues(ctx context.Context, p params, values map[string]string, around params) error {
+	if len(values) == 0 {
+		return nil
+	}
+	filled := make(map[string]any, len(values))
+	known := overlaid(p, around)
+	for _, key := range sortedKeys(values) {
+		text, err := d.fill(ctx, values[key], known, func(string) {})
 		if err != nil {
-			return nil, fmt.Errorf("values.%s: %w", key, err)
+			return fmt.Errorf("values.%s: %w", key, err)
 		}
-		values[key] = text
+		filled[key] = text
 	}
-	for key, value := range values {
-		if !d.goTemplate {
-			p["values."+key] = value
-		}
+	if d.goTemplate {
+		p["values"] = filled
+		return nil
 	}
-	if d.goTemplate && len(values) > 0 {
-		p["values"] = values
+	for key, text := range filled {
+		p["values."+key] = text
 	}
-	return p, nil
+	return nil
 }
 
 func sortedKeys(m map[string]string) []string {
