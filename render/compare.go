@@ -30,7 +30,7 @@ func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Option
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := &comparing{engine: e, base: base, head: head, before: before, after: after, baseClusters: atBase.Clusters, headClusters: opts.Clusters, fetch: e.fetching(after.fetch), lostBy: map[string]int{}}
+	c := &comparing{engine: e, base: base, head: head, before: before, after: after, fetch: e.fetching(after.fetch), lostBy: map[string]int{}}
 	pairs, unchanged := c.pairs()
 	found := make([]*AppComparison, len(pairs))
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -59,9 +59,7 @@ type comparing struct {
 	engine        *Engine
 	base, head    Repository
 	before, after Set
-
-	baseClusters, headClusters []argocd.Cluster
-	fetch                      *fetching // what head's options allow, for both sides
+	fetch         *fetching // what head's options allow, for both sides
 
 	lostBy map[string]int // Applications of base of which nothing is known, by the root that deployed them
 }
@@ -134,11 +132,11 @@ func (c *comparing) compare(ctx context.Context, p appPair) *AppComparison {
 	out := &AppComparison{Name: p.name}
 	if p.base != nil {
 		out.Base = new(c.engine.render(ctx, c.base, c.before, *p.base, c.fetch))
-		out.BaseCluster = argocd.ClusterOf(p.base.Destination, c.baseClusters)
+		out.BaseCluster = argocd.ClusterOf(p.base.Destination, c.before.clusters)
 	}
 	if p.head != nil {
 		out.Head = new(c.engine.render(ctx, c.head, c.after, *p.head, c.fetch))
-		out.HeadCluster = argocd.ClusterOf(p.head.Destination, c.headClusters)
+		out.HeadCluster = argocd.ClusterOf(p.head.Destination, c.after.clusters)
 	}
 	if out.Base == nil || out.Head == nil {
 		return out

@@ -136,7 +136,7 @@ func (e *Engine) setKey(repo Repository, opts Options) string {
 		return ""
 	}
 	return digest(root, repo.Revision, digest(repo.URLs...), digest(opts.Applications...), digest(opts.Definitions...),
-		fmt.Sprintf("%q %+v", opts.Clusters, opts.Checks), digest(e.Fetch...), digest(opts.Fetch...))
+		fmt.Sprintf("%q %+v %q %t", opts.Clusters, opts.Checks, opts.Generators, opts.NewGitFileGlobbing), digest(e.Fetch...), digest(opts.Fetch...))
 }
 
 func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (Set, error) {
@@ -153,10 +153,13 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 
 // assemble makes a Set of what is declared.
 func (e *Engine) assemble(ctx context.Context, repo Repository, opts Options, d declared) (Set, error) {
-	set := Set{clusters: opts.Clusters, fetch: slices.Concat(e.Fetch, opts.Fetch), roots: d.roots, unknown: d.unknown}
+	set := Set{
+		clusters: argocd.KnownClusters(opts.Clusters, d.applications), fetch: slices.Concat(e.Fetch, opts.Fetch), roots: d.roots, unknown: d.unknown,
+	}
 	var err error
 	set.Applications, set.Findings, err = argocd.Applications(ctx, argocd.Input{
-		Tree: repo.Tree, Files: d.applications, RepoURLs: repo.URLs, Revision: repo.Revision, Clusters: opts.Clusters, Memory: e.made,
+		Tree: repo.Tree, Files: d.applications, RepoURLs: repo.URLs, Revision: repo.Revision, Memory: e.made,
+		Clusters: opts.Clusters, Fixtures: opts.Generators, NewGitFileGlobbing: opts.NewGitFileGlobbing,
 	})
 	if err != nil {
 		return Set{}, fmt.Errorf("make applications: %w", err)

@@ -48,10 +48,13 @@ type Repository struct {
 type Options struct {
 	Applications []string         // files and folders with Applications and ApplicationSets; empty means everywhere
 	Definitions  []string         // files and folders with ResourceGraphDefinitions; empty means everywhere
-	Clusters     []argocd.Cluster // that Argo CD knows, for clusters generators and charts; empty means that they are not known
+	Clusters     []argocd.Cluster // that Argo CD knows, for clusters generators and charts, beside those whose Secrets are in the repository
+	Generators   []argocd.Fixture // what generators are told that ask something outside of the repository
 	Fetch        []string         // URLs below which charts and repositories may be fetched; empty means nowhere
 	Checks       check.Options    // what rendered objects are held against
-	Base         *Options         // what counts for the base of a comparison; nil means the same
+	// NewGitFileGlobbing says that Argo CD runs with applicationsetcontroller.enable.new.git.file.globbing.
+	NewGitFileGlobbing bool
+	Base               *Options // what counts for the base of a comparison; nil means the same
 }
 
 // Set is what a commit deploys, before anything is rendered. Sets are shared and must not be changed.
@@ -67,8 +70,8 @@ type Set struct {
 	borders  *borders               // of the tree that it was found in
 	roots    map[writtenAt][]string // the Applications that deploy what is written there
 	unknown  map[string]bool        // Applications, by key, of which it is not known what they declare
-	clusters []argocd.Cluster
-	fetch    []string // Options.Fetch and Engine.Fetch
+	clusters []argocd.Cluster       // that are known
+	fetch    []string               // Options.Fetch and Engine.Fetch
 }
 
 // Result is what one Application deploys.

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -193,6 +194,10 @@ func rootOf(key string, r Result) (*root, error) {
 func declares(o object.Object) bool {
 	id := o.ID()
 	kind := manifest.Kind{Group: id.Group, Kind: id.Kind}
+	if mark := manifest.Mark(kind); mark != "" {
+		raw, err := json.Marshal(o.Fields)
+		return err == nil && bytes.Contains(raw, []byte(mark))
+	}
 	return slices.Contains(manifest.ArgoCD(), kind) || slices.Contains(manifest.Kro(), kind)
 }
 

@@ -53,6 +53,9 @@ var marks = map[Kind]string{
 // Kro lists the kinds that define other kinds by templates.
 func Kro() []Kind { return []Kind{{"kro.run", "ResourceGraphDefinition"}} }
 
+// Mark is the text that a document of a kind must hold to be found, "" for a kind of which every document is.
+func Mark(kind Kind) string { return marks[kind] }
+
 // Query says what a scan looks for.
 type Query struct {
 	Kinds []Kind   // required

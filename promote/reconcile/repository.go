@@ -161,7 +161,10 @@ func CompareOptions(base, head fs.FS) render.Options {
 
 // RenderOptions are what the settings say to the renderer.
 func (s Settings) RenderOptions() render.Options {
-	options := render.Options{Applications: s.Applications, Definitions: s.Definitions, Fetch: s.Fetch, Checks: s.checkOptions()}
+	options := render.Options{
+		Applications: s.Applications, Definitions: s.Definitions, Fetch: s.Fetch, Checks: s.checkOptions(),
+		Generators: s.fixtures(), NewGitFileGlobbing: s.ApplicationSets.NewGitFileGlobbing,
+	}
 	for _, c := range s.Clusters {
 		options.Clusters = append(options.Clusters, argocd.Cluster(c))
 	}

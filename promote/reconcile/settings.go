@@ -26,12 +26,17 @@ type Settings struct {
 	Applications []string `json:"applications"`
 	// Definitions lists the folders or files in which kro ResourceGraphDefinitions are looked for. Default: everywhere.
 	Definitions []string `json:"definitions"`
-	// Clusters lists the clusters that Argo CD knows, for ApplicationSets with a clusters generator.
+	// Clusters lists the clusters that Argo CD knows, for ApplicationSets with a clusters generator. Those whose Secrets are in
+	// the repository need no entry; one of the same name wins over the Secret in what it says.
 	Clusters []ClusterSettings `json:"clusters"`
 	// Fetch lists the places outside of the repository that applications may be rendered from: chart repositories, registries
 	// and repositories of Git, such as https://charts.example.com, oci://ghcr.io/acme or https://github.com/acme/bases. What lies
 	// below one is allowed, too. Default: none.
 	Fetch []string `json:"fetch"`
+	// Generators lists what ApplicationSets' generators are told that ask a forge, a plugin or a cluster, which are not asked here.
+	Generators []GeneratorSettings `json:"generators"`
+	// ApplicationSets says how Argo CD's ApplicationSet controller is set up.
+	ApplicationSets ApplicationSetSettings `json:"applicationSets"`
 	// Stages holds what differs from the default for some stages. The first entry that matches counts.
 	Stages []StageSettings `json:"stages"`
 	// Targets lists stages that are promoted to in many places, such as clusters, in waves.
@@ -157,6 +162,7 @@ func readSettings(tree fs.FS) (Settings, error) {
 	for i, place := range settings.Fetch {
 		problems = append(problems, settings.checkFetch(fmt.Sprintf("fetch[%d]", i), place)...)
 	}
+	problems = append(problems, settings.checkGenerators()...)
 	for i, target := range settings.Targets {
 		if err := settings.checkTarget(fmt.Sprintf("targets[%d]", i), target); err != nil {
 			problems = append(problems, err)

@@ -71,6 +71,21 @@ func TestProblemsOfSettingsHaveAPlace(t *testing.T) {
 			`lockkeeper.yaml:8: error: policies[2].rule: the rule is no CEL: undeclared reference to 'objekt'; it sees object and oldObject [settings]`,
 			`lockkeeper.yaml:9:24: error: policies[3].rule: the rule is int, not true or false; compare it with what it must be [settings]`,
 		}},
+		{
+			"what no generator is told",
+			"generators:\n- {applicationSet: '', kind: pullrequest}\n- applicationSet: s\n  kind: pullRequest\n  params: [{branch: 1.5, headsha: x}]\n- {applicationSet: s, kind: pullRequest}\napplicationSets: {newGitFileGlobbing: true}\n",
+			nil,
+			[]string{
+				`lockkeeper.yaml:2:20: error: generators[0].applicationSet: "" is no name of an ApplicationSet; write its metadata.name [settings]`,
+				`lockkeeper.yaml:2:30: error: generators[0].kind: "pullrequest" is no generator that has to be told its parameters; did you mean "pullRequest"? [settings]`,
+				`lockkeeper.yaml:5:21: error: generators[1].params[0].branch: is not a string; add quotes [settings]`,
+				`lockkeeper.yaml:5:35: error: generators[1].params[0].headsha: pullRequest has no such parameter; did you mean "head_sha"? [settings]`,
+				`lockkeeper.yaml:6:3: error: generators[2]: pullRequest of "s" is told in generators[1] already; put the params together in one entry [settings]`,
+			},
+		},
+		{"a mistyped key of what a generator is told", "generators: [{applicationset: s}]\n", nil, []string{
+			`lockkeeper.yaml:1:15: error: unknown key "applicationset" in generators[0]; did you mean "applicationSet"? [settings]`,
+		}},
 		{"two documents", "stages: []\n---\nstages: []\n", nil, []string{
 			`lockkeeper.yaml:3: error: expected one YAML document, found 2; put them together in one [settings]`,
 		}},

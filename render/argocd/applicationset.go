@@ -28,6 +28,7 @@ type applicationSetManifest struct {
 // expansion makes the Applications of one ApplicationSet.
 type expansion struct {
 	in       Input
+	fleet    fleet
 	folders  *folders
 	doc      manifest.Document
 	set      applicationSetManifest
@@ -44,7 +45,7 @@ type expansion struct {
 
 // expand fails only when the tree cannot be read, or with its context.
 func (r *reader) expand(ctx context.Context, doc manifest.Document, known *made) (*made, error) {
-	e := &expansion{in: r.in, folders: r.folders, doc: doc, known: known}
+	e := &expansion{in: r.in, fleet: r.fleet, folders: r.folders, doc: doc, known: known}
 	if err := e.run(ctx); err != nil {
 		return nil, err
 	}
@@ -145,12 +146,8 @@ func (e *expansion) evaluate(ctx context.Context, g *generator, kind string) err
 	}
 }
 
-// unknown reports a generator that is not evaluated.
+// unknown reports a generator that Argo CD does not know.
 func (e *expansion) unknown(kind, at string) {
-	if slices.Contains(generatorKinds, kind) {
-		e.report(finding.Warning, "not-evaluated-offline", at, "generator cannot be evaluated offline: "+kind, "its applications are not shown")
-		return
-	}
 	remedy := "known are " + strings.Join(generatorKinds, ", ")
 	if near := nearest.Of(kind, generatorKinds); near != "" {
 		remedy = fmt.Sprintf("did you mean %q?", near)
@@ -277,6 +274,7 @@ func (e *expansion) instantiate(ctx context.Context, b *blueprint, p params) ins
 		return out
 	}
 	app.Namespace = e.set.Metadata.Namespace
+	app.Destination = app.Destination.named()
 	app.Origin = Origin{File: e.doc.File, Line: e.doc.Node.Line, ApplicationSet: e.set.Metadata.Name}
 	e.apps = append(e.apps, app)
 	out.app = len(e.apps) - 1
@@ -367,6 +365,10 @@ func (f *filler) text(n *yaml.Node) string {
 		problem, remedy := missing(tag, f.params)
 		f.add(finding.Warning, "unknown-template-parameter", n, problem, remedy)
 	})
+	if name := knownOnlyThere(text); name != "" {
+		f.add(finding.Warning, "known-only-in-cluster", n, fmt.Sprintf("the server of cluster %q is not readable in this repository", name),
+			fmt.Sprintf("write {name: %s, server: …} in lockkeeper.yaml under clusters", name))
+	}
 	if err != nil {
 		f.failed = true
 		remedy := ""

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -30,7 +31,7 @@ var inCluster = Cluster{Name: "in-cluster", Server: "https://kubernetes.default.
 // ClusterOf returns the cluster that a destination means: its server where that is known, else its name.
 func ClusterOf(d Destination, known []Cluster) string {
 	if c, ok := FindCluster(d, known); ok {
-		return c.Server
+		return cmp.Or(c.Server, d.Name)
 	}
 	return cmp.Or(d.Name, d.Server)
 }
@@ -52,19 +53,20 @@ type clustersSpec struct {
 	Template any               `json:"template"`
 }
 
-// clusters evaluates a clusters generator over the clusters of the settings. Without a selector Argo CD's own cluster is one
-// of them.
+// clusters evaluates a clusters generator over the clusters of the settings and of the repository's Secrets. Without a selector
+// Argo CD's own cluster is one of them.
 func (e *expansion) clusters(ctx context.Context, node *yaml.Node, at string) ([]params, error) {
 	var spec clustersSpec
 	if err := decodeAt(e.doc, node, &spec); err != nil {
 		return nil, err
 	}
-	if len(e.in.Clusters) == 0 {
+	e.reportUnnamed(at)
+	if len(e.fleet.clusters) == 0 {
 		e.report(finding.Warning, "not-evaluated-offline", at, "generator cannot be evaluated offline: clusters are only known to Argo CD", "list them in lockkeeper.yaml under clusters")
 		return nil, errUnevaluated
 	}
-	known := make([]Cluster, len(e.in.Clusters))
-	for i, cluster := range e.in.Clusters {
+	known := make([]Cluster, len(e.fleet.clusters))
+	for i, cluster := range e.fleet.clusters {
 		known[i] = cluster.asSecret()
 	}
 	unrestricted := len(spec.Selector.MatchLabels)+len(spec.Selector.MatchExpressions) == 0
@@ -76,8 +78,8 @@ func (e *expansion) clusters(ctx context.Context, node *yaml.Node, at string) ([
 		if !unrestricted && !spec.Selector.matches(cluster.Labels) {
 			continue
 		}
-		p, err := e.dialect.clusterParams(ctx, cluster, spec.Values, e.around)
-		if err != nil {
+		p := e.dialect.clusterParams(cluster)
+		if err := e.dialect.addValues(ctx, p, spec.Values, e.around); err != nil {
 			return nil, err
 		}
 		out = append(out, p)
@@ -90,6 +92,19 @@ func (e *expansion) clusters(ctx context.Context, node *yaml.Node, at string) ([
 		list[i] = map[string]any(p)
 	}
 	return []params{{"clusters": list}}, nil
+}
+
+// reportUnnamed tells of the clusters that cannot be among the parameters.
+func (e *expansion) reportUnnamed(at string) {
+	severity := finding.Warning
+	if e.fleet.listed { // whoever listed clusters may have listed these
+		severity = finding.Info
+	}
+	for _, origin := range e.fleet.unnamed {
+		e.report(severity, "not-evaluated-offline", at,
+			fmt.Sprintf("%s:%d makes the Secret of a cluster whose name cannot be read: its applications are not shown", origin.File, origin.Line),
+			"write the name in the open, under data of the Secret's template, or list the cluster in lockkeeper.yaml under clusters")
+	}
 }
 
 // asSecret adds the label by which Argo CD knows the Secret of a cluster.
@@ -111,34 +126,50 @@ func has(clusters []Cluster, one Cluster) bool {
 	return false
 }
 
-func (d dialect) clusterParams(ctx context.Context, c Cluster, values map[string]string, around params) (params, error) {
-	p := params{"name": c.Name, "nameNormalized": SanitizeName(c.Name), "server": c.Server, "project": c.Project}
-	if d.goTemplate {
-		p["metadata"] = map[string]any{"labels": anyTexts(c.Labels), "annotations": anyTexts(c.Annotations)}
-	} else {
+// clusterParams are those of one cluster. Argo CD's own has no Secret and with it no metadata.
+func (d dialect) clusterParams(c Cluster) params {
+	p := params{"name": c.Name, "nameNormalized": SanitizeName(c.Name), "server": cmp.Or(c.Server, serverOf+c.Name+">"), "project": c.Project}
+	if !d.goTemplate {
 		for key, text := range c.Labels {
 			p["metadata.labels."+key] = text
 		}
 		for key, text := range c.Annotations {
 			p["metadata.annotations."+key] = text
 		}
+		return p
 	}
-	own := map[string]any{}
-	for _, key := range sortedKeys(values) {
-		text, err := d.fill(ctx, values[key], overlaid(p, around), func(string) {})
-		if err != nil {
-			return nil, fmt.Errorf("values.%s: %w", key, err)
-		}
-		own[key] = text
+	metadata := map[string]any{}
+	if len(c.Labels) > 0 {
+		metadata["labels"] = anyTexts(c.Labels)
 	}
-	if d.goTemplate && len(own) > 0 {
-		p["values"] = own
-		return p, nil
+	if len(c.Annotations) > 0 {
+		metadata["annotations"] = anyTexts(c.Annotations)
 	}
-	for key, text := range own {
-		p["values."+key] = text
+	if len(metadata) > 0 {
+		p["metadata"] = metadata
 	}
-	return p, nil
+	return p
+}
+
+// serverOf begins what stands for the server of a cluster that the repository does not tell; its name follows, and ">".
+const serverOf = "<server of cluster "
+
+// knownOnlyThere returns the cluster whose server a text holds without knowing it, "" when it holds none.
+func knownOnlyThere(text string) string {
+	_, rest, found := strings.Cut(text, serverOf)
+	if !found {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, ">")
+	return name
+}
+
+// named is a destination by the cluster's name where its server is not known.
+func (d Destination) named() Destination {
+	if name := knownOnlyThere(d.Server); name != "" && d.Server == serverOf+name+">" {
+		d.Server, d.Name = "", name
+	}
+	return d
 }
 
 func anyTexts(texts map[string]string) map[string]any {

@@ -111,6 +111,8 @@ func (e *expansion) setsOf(ctx context.Context, kind string, node *yaml.Node, at
 		out, err = e.matrix(ctx, node, at)
 	case "merge":
 		out, err = e.merge(ctx, node, at)
+	case "clusterDecisionResource", "plugin", "pullRequest", "scmProvider":
+		out, err = e.told(ctx, kind, node, at)
 	default:
 		e.unknown(kind, at)
 		err = errUnevaluated
@@ -212,7 +214,7 @@ func (f *filler) generator(n *yaml.Node, kind string) *yaml.Node {
 		below := kind
 		if n.Kind == yaml.MappingNode && i%2 == 1 {
 			below = n.Content[i-1].Value
-			if below == "values" && (kind == "git" || kind == "clusters") {
+			if below == "values" && valued(kind) {
 				out.Content[i] = child
 				continue
 			}
@@ -222,10 +224,18 @@ func (f *filler) generator(n *yaml.Node, kind string) *yaml.Node {
 	return &out
 }
 
-// joined is two parameter sets as one. In Go templates the first one wins; plain ones must not differ.
+// valued reports whether a generator has values of its own, which may use its parameters.
+func valued(kind string) bool {
+	return kind == "git" || kind == "clusters" || slices.Contains(FixtureKinds(), kind)
+}
+
+// joined is two parameter sets as one. In Go templates the first one wins, with what is not empty in it; plain ones must not
+// differ.
 func (d dialect) joined(a, b params) (params, error) {
 	if d.goTemplate {
-		return overlaid(b, a), nil
+		both := filled(a, b)
+		maps.DeleteFunc(both, func(_ string, v any) bool { return v == nil })
+		return both, nil
 	}
 	out := maps.Clone(b)
 	for key, value := range a {
@@ -235,6 +245,38 @@ func (d dialect) joined(a, b params) (params, error) {
 		out[key] = value
 	}
 	return out, nil
+}
+
+// filled is a tree of values with what is absent or empty in it taken from another one.
+func filled(first, second map[string]any) map[string]any {
+	out := maps.Clone(first)
+	if out == nil {
+		out = map[string]any{}
+	}
+	for key, value := range second {
+		own, isMap := out[key].(map[string]any)
+		inner, both := value.(map[string]any)
+		switch {
+		case isMap && both:
+			out[key] = filled(own, inner)
+		case value != nil && isEmpty(out[key]):
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// isEmpty reports whether mergo, by which Argo CD joins the sets, takes a value for none.
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return len(v) == 0
+	case float64:
+		return v == 0
+	case int:
+		return v == 0
+	}
+	return isZero(v) // of a list, a text, a truth or a whole number
 }
 
 // overlaid lays one tree of values over another: mappings are merged, everything else is replaced.

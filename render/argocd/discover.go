@@ -18,17 +18,13 @@ type Input struct {
 	Tree     fs.FS           // required; the repository at one commit
 	Files    []manifest.File // required; the files with documents of [manifest.ArgoCD]
 	RepoURLs []string        // required; the URLs by which Argo CD knows the repository
-	Clusters []Cluster       // that Argo CD knows; empty means that they are not known
+	Clusters []Cluster       // that Argo CD knows, beside those of the Secrets in Files
+	Fixtures []Fixture       // what generators are told that ask something outside of the repository
 	Revision string          // the branch that Tree stands for; "" means that every revision is served by Tree
-	Memory   *Memory         // what is remembered between calls; nil means nothing
-}
-
-// clusterKey is equal for equal clusters.
-func (in Input) clusterKey() string {
-	if len(in.Clusters) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%q", in.Clusters)
+	// NewGitFileGlobbing says that patterns of files are doublestar's, as Argo CD reads them when
+	// applicationsetcontroller.enable.new.git.file.globbing is on, and not Git's own.
+	NewGitFileGlobbing bool
+	Memory             *Memory // what is remembered between calls; nil means nothing
 }
 
 // Applications returns the Applications that the files hold and that their ApplicationSets make, in the order of the
@@ -36,9 +32,11 @@ func (in Input) clusterKey() string {
 // several Applications with one name in one namespace the first is kept. The error is a tree that could not be read, or the
 // context's. What the Applications hold is shared between calls with one Memory and must not be changed.
 func Applications(ctx context.Context, in Input) ([]Application, []finding.Finding, error) {
-	r := &reader{in: in, folders: newFolders(in.Tree, in.Memory)}
+	r := &reader{in: in, fleet: newFleet(in.Clusters, in.Files), folders: newFolders(in.Tree, in.Memory)}
+	r.folders.doublestar = in.NewGitFileGlobbing
+	r.asked = fmt.Sprintf("%q %t", in.Fixtures, in.NewGitFileGlobbing)
 	var parts []*made
-	var problems []finding.Finding
+	problems := r.fleet.findings
 	for _, file := range in.Files {
 		if file.Err != nil {
 			problems = append(problems, finding.FromError("invalid-manifest", file.Err)...)

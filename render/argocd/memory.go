@@ -1,6 +1,7 @@
 package argocd
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -120,6 +121,8 @@ func (m *made) weight() int {
 // reader makes the Applications of one tree.
 type reader struct {
 	in      Input
+	fleet   fleet
+	asked   string // all else that an ApplicationSet's generators are told
 	folders *folders
 	scratch []byte
 	keys    []byte // of all documents read, and what is wrong with their files
@@ -168,7 +171,15 @@ func (r *reader) key(doc manifest.Document) digest {
 		all = append(all, text...)
 	}
 	add(r.in.Revision)
-	add(r.in.clusterKey())
+	asked, clusters := "", ""
+	if mayHold(doc.Raw, "ApplicationSet") {
+		asked = r.asked
+		if mayHold(doc.Raw, "cluster") { // in clusters or clusterDecisionResource
+			clusters = r.fleet.key
+		}
+	}
+	add(asked)
+	add(clusters)
 	all = binary.AppendUvarint(all, uint64(len(r.in.RepoURLs)))
 	for _, url := range r.in.RepoURLs {
 		add(url)
@@ -178,6 +189,11 @@ func (r *reader) key(doc manifest.Document) digest {
 	all = append(all, doc.Raw...)
 	r.scratch = all
 	return sha256.Sum256(all)
+}
+
+// mayHold reports whether a document may hold a word: in quotes it may be written with escapes.
+func mayHold(raw []byte, word string) bool {
+	return bytes.Contains(raw, []byte(word)) || bytes.IndexByte(raw, '\\') >= 0
 }
 
 // whole returns what was put together before from the very same parts.

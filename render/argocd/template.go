@@ -244,6 +244,9 @@ func (w *boundedWriter) Write(p []byte) (int, error) {
 
 // missing describes a plain tag that has no parameter.
 func missing(tag string, p params) (problem, remedy string) {
+	if _, there := p[tag]; there {
+		return fmt.Sprintf("{{%s}} is not replaced: the parameter is no text", tag), "set goTemplate: true, whose templates print any value"
+	}
 	problem = fmt.Sprintf("{{%s}} is not replaced: there is no parameter %q", tag, tag)
 	names := make([]string, 0, len(p))
 	for name := range p {
