@@ -38,6 +38,9 @@ func (e *Engine) CompareBranch(ctx context.Context, set Set, base, head Reposito
 func deployedFrom(set Set, branch Repository) []argocd.Application {
 	var found []argocd.Application
 	for _, app := range set.Applications {
+		if hydrated, writes := app.Hydrated(branch.Revision); writes {
+			app = hydrated
+		}
 		for _, source := range app.Sources {
 			if source.TargetRevision == branch.Revision && source.Chart == "" && argocd.Ours(source.RepoURL, branch.URLs) {
 				found = append(found, app)

@@ -109,7 +109,7 @@ func (s *sourcing) key(b *borders) string {
 
 // render renders every source in order. One that fails fails the Application, as in Argo CD.
 func (s *sourcing) render(ctx context.Context) sourceOutput {
-	var out sourceOutput
+	out := sourceOutput{findings: hydration(s.app)}
 	for i, source := range s.app.Sources {
 		out.add(s.one(ctx, source, s.places[i]))
 	}

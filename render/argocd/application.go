@@ -22,7 +22,8 @@ type Application struct {
 	Project     string
 	Labels      map[string]string
 	Annotations map[string]string
-	Sources     []Source // at least one
+	Sources     []Source  // at least one
+	Hydrator    *Hydrator // nil for one that deploys its sources itself
 	Destination Destination
 	SyncPolicy  SyncPolicy
 	Origin      Origin
@@ -122,13 +123,9 @@ type applicationSpec struct {
 	Project        string          `json:"project"`
 	Source         *sourceSpec     `json:"source"`
 	Sources        []sourceSpec    `json:"sources"`
-	SourceHydrator *sourceHydrator `json:"sourceHydrator"`
+	SourceHydrator *hydratorSpec   `json:"sourceHydrator"`
 	Destination    destinationSpec `json:"destination"`
 	SyncPolicy     *syncPolicySpec `json:"syncPolicy"`
-}
-
-type sourceHydrator struct {
-	DrySource sourceSpec `json:"drySource"`
 }
 
 type sourceSpec struct {
@@ -182,6 +179,7 @@ func (m *applicationManifest) application(doc manifest.Document) (Application, e
 		Project:     m.Spec.Project,
 		Labels:      m.Metadata.Labels,
 		Annotations: m.Metadata.Annotations,
+		Hydrator:    m.Spec.SourceHydrator.hydrator(),
 		Destination: Destination(m.Spec.Destination),
 		Origin:      Origin{File: doc.File, Line: doc.Node.Line},
 	}

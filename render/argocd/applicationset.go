@@ -275,6 +275,7 @@ func (e *expansion) instantiate(ctx context.Context, b *blueprint, p params) ins
 	}
 	app.Namespace = e.set.Metadata.Namespace
 	app.Destination = app.Destination.named()
+	app = app.hydratedAt(e.in.Revision)
 	app.Origin = Origin{File: e.doc.File, Line: e.doc.Node.Line, ApplicationSet: e.set.Metadata.Name}
 	e.apps = append(e.apps, app)
 	out.app = len(e.apps) - 1

@@ -160,7 +160,14 @@ func (f filling) spec(s applicationSpec) applicationSpec {
 		s.Sources[i] = f.source(s.Sources[i])
 	}
 	if s.SourceHydrator != nil {
-		s.SourceHydrator = &sourceHydrator{DrySource: f.source(s.SourceHydrator.DrySource)}
+		hydrator := *s.SourceHydrator
+		hydrator.DrySource = f.source(hydrator.DrySource)
+		for _, text := range []*string{
+			&hydrator.SyncSource.RepoURL, &hydrator.SyncSource.TargetBranch, &hydrator.SyncSource.Path, &hydrator.HydrateTo.TargetBranch,
+		} {
+			*text = f.text(*text)
+		}
+		s.SourceHydrator = &hydrator
 	}
 	s.Destination = destinationSpec{
 		Server: f.text(s.Destination.Server), Name: f.text(s.Destination.Name), Namespace: f.text(s.Destination.Namespace),

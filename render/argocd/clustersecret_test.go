@@ -65,10 +65,7 @@ stringData: {name: other, server: "https://other"}
 
 func TestKnownClusters(t *testing.T) {
 	tree := fstest.MapFS{"clusters.yaml": {Data: []byte(clusterSecrets)}}
-	files, err := manifest.Scan(t.Context(), tree, manifest.Query{Kinds: manifest.ArgoCD()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := scanned(t, tree)
 	label := func(tier string) map[string]string {
 		labels := map[string]string{"argocd.argoproj.io/secret-type": "cluster"}
 		if tier != "" {
@@ -198,11 +195,17 @@ func TestClustersOfSecrets(t *testing.T) {
 // applicationsOf makes the Applications of a tree.
 func applicationsOf(t *testing.T, memory *Memory, tree fstest.MapFS) ([]Application, []string) {
 	t.Helper()
+	return applicationsIn(t, Input{Tree: tree, Files: scanned(t, tree), RepoURLs: []string{ours}, Revision: "main", Memory: memory})
+}
+
+// scanned finds the manifests of a tree.
+func scanned(t *testing.T, tree fstest.MapFS) []manifest.File {
+	t.Helper()
 	files, err := manifest.Scan(t.Context(), tree, manifest.Query{Kinds: manifest.ArgoCD()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return applicationsIn(t, Input{Tree: tree, Files: files, RepoURLs: []string{ours}, Revision: "main", Memory: memory})
+	return files
 }
 
 func applicationsIn(t *testing.T, in Input) (apps []Application, findings []string) {
@@ -252,11 +255,7 @@ func TestAMemoryKnowsWhatGeneratorsAreTold(t *testing.T) {
 	for _, step := range steps {
 		t.Run(step.name, func(t *testing.T) {
 			tree["secret.yaml"].Data = []byte(step.secret)
-			files, err := manifest.Scan(t.Context(), tree, manifest.Query{Kinds: manifest.ArgoCD()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			in := Input{Tree: tree, Files: files, RepoURLs: []string{ours}, Revision: "main"}
+			in := Input{Tree: tree, Files: scanned(t, tree), RepoURLs: []string{ours}, Revision: "main"}
 			step.change(&in)
 			wantApps, wantFindings := applicationsIn(t, in)
 			in.Memory = memory

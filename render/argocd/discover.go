@@ -75,6 +75,7 @@ func together(parts []*made, findings []finding.Finding) *whole {
 	for i := range kept {
 		findings = append(findings, stageFindings(&kept[i])...)
 	}
+	findings = append(findings, hydratorFindings(kept)...)
 	return &whole{parts: parts, apps: slices.Clip(kept), findings: finding.Sort(findings)}
 }
 

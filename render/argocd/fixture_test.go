@@ -6,8 +6,6 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/lockkeeper/lockkeeper/internal/manifest"
 )
 
 func TestFixtures(t *testing.T) {
@@ -142,10 +140,7 @@ func TestFixtures(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			tree := fstest.MapFS{"apps.yaml": {Data: []byte(set(test.spec))}}
-			files, err := manifest.Scan(t.Context(), tree, manifest.Query{Kinds: manifest.ArgoCD()})
-			if err != nil {
-				t.Fatal(err)
-			}
+			files := scanned(t, tree)
 			for _, name := range []string{"s", "argocd/s"} {
 				in := Input{Tree: tree, Files: files, RepoURLs: []string{ours}, Clusters: known, Fixtures: []Fixture{
 					{ApplicationSet: "other", Kind: test.kind, Params: []map[string]any{{"number": "wrong"}}},

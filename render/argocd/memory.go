@@ -154,7 +154,7 @@ func (r *reader) make(ctx context.Context, doc manifest.Document, known *made) (
 		if err != nil {
 			return &made{findings: finding.FromError("invalid-application", err)}, nil
 		}
-		only := []Application{app}
+		only := []Application{app.hydratedAt(r.in.Revision)}
 		return &made{apps: only, all: only}, nil
 	case "ApplicationSet":
 		return r.expand(ctx, doc, known)

@@ -183,7 +183,7 @@ func TestBlueprintsFillAsNodesDo(t *testing.T) {
 		{"a value of another type", `{metadata: {name: n}, spec: {source: {repoURL: r, directory: {recurse: '{{path}}'}}}}`},
 		{"a tag that is not closed", `{metadata: {name: 'n-{{path}}-{{'}, ` + source + `}`},
 		{"an alias", `{metadata: {name: &n 'n-{{path}}', labels: {a: *n}}, ` + source + `}`},
-		{"a hydrator", `{metadata: {name: n}, spec: {sourceHydrator: {drySource: {repoURL: r, path: '{{path}}'}}}}`},
+		{"a hydrator", `{metadata: {name: n}, spec: {sourceHydrator: {drySource: {repoURL: r, path: '{{path}}'}, syncSource: {repoURL: 'r/{{path}}', targetBranch: '{{path}}', path: 'p/{{path}}'}, hydrateTo: {targetBranch: 'n/{{path}}'}}}}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

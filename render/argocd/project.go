@@ -88,9 +88,9 @@ func (p Project) Check(app Application) []finding.Finding {
 			Remedy:  fmt.Sprintf("add %s to spec.%s of the AppProject (%s), or choose another project", value, key, p.Origin),
 		})
 	}
-	for _, s := range app.Sources {
-		if !p.permitsSource(s.RepoURL) {
-			refuse("take manifests from "+s.RepoURL, "sourceRepos", s.RepoURL)
+	for _, url := range app.repositories() {
+		if !p.permitsSource(url) {
+			refuse("take manifests from "+url, "sourceRepos", url)
 		}
 	}
 	if d := app.Destination; !p.permitsDestination(d) {

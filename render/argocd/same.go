@@ -10,7 +10,7 @@ import (
 // a block of an engine.
 func Same(a, b Application) bool {
 	return a.Name == b.Name && a.Namespace == b.Namespace && a.Project == b.Project && a.Destination == b.Destination &&
-		samePolicy(a.SyncPolicy, b.SyncPolicy) && slices.EqualFunc(a.Sources, b.Sources, sameSource) &&
+		samePolicy(a.SyncPolicy, b.SyncPolicy) && slices.EqualFunc(a.Sources, b.Sources, sameSource) && sameHydrator(a.Hydrator, b.Hydrator) &&
 		maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Annotations, b.Annotations)
 }
 
@@ -22,6 +22,13 @@ func sameSource(a, b Source) bool {
 	return a.RepoURL == b.RepoURL && a.Path == b.Path && a.TargetRevision == b.TargetRevision && a.Chart == b.Chart && a.Ref == b.Ref &&
 		sameDirectory(a.Directory, b.Directory) &&
 		sameBlock(a.Helm, b.Helm) && sameBlock(a.Kustomize, b.Kustomize) && sameBlock(a.Plugin, b.Plugin)
+}
+
+func sameHydrator(a, b *Hydrator) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return sameSource(a.Dry, b.Dry) && sameSource(a.Sync, b.Sync) && a.HydrateTo == b.HydrateTo && a.Deployed == b.Deployed
 }
 
 func sameDirectory(a, b *Directory) bool {
