@@ -167,11 +167,7 @@ func (e *Engine) assemble(ctx context.Context, repo Repository, opts Options, d 
 	projects, problems := argocd.Projects(d.applications)
 	set.Findings = append(set.Findings, problems...)
 	set.projects = projects
-	for i := range set.Applications {
-		if project, declared := projects[set.Applications[i].Project]; declared {
-			set.Findings = append(set.Findings, project.Check(set.Applications[i])...)
-		}
-	}
+	set.Findings = append(set.Findings, argocd.CheckProjects(set.Applications, projects, set.clusters)...)
 	for _, file := range d.definitions {
 		set.Findings = append(set.Findings, finding.FromError("invalid-manifest", file.Err)...)
 		for _, doc := range file.Documents {
@@ -328,7 +324,7 @@ func (r *rendering) key(source sourceOutput) string {
 		seen[gvk] = true
 	}
 	slices.Sort(used)
-	project := fmt.Sprintf("%+v", r.set.projects[r.app.Project])
+	project := fmt.Sprintf("%+v", r.set.projects[r.app.ProjectName()])
 	return digest(append([]string{source.key, project}, used...)...)
 }
 

@@ -54,7 +54,7 @@ func (r *rendering) finish(ctx context.Context, source sourceOutput) Result {
 
 // forbidden reports the kinds that the Application's project does not let it deploy.
 func (r *rendering) forbidden(objects []object.Object) []Finding {
-	project, declared := r.set.projects[r.app.Project]
+	project, declared := r.set.projects[r.app.ProjectName()]
 	if !declared {
 		return nil
 	}

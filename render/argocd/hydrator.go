@@ -88,7 +88,7 @@ func hydratorFindings(apps []Application) []finding.Finding {
 		case sync.TargetRevision == "":
 			report("invalid-application", fmt.Sprintf("sourceHydrator of %q has no syncSource.targetBranch", app.Name), "add one")
 		case twice:
-			report("hydrates-to-same-folder", fmt.Sprintf("sourceHydrator would write the manifests of %q to folder %q of branch %q, as that of %q (%s:%d) does", app.Name, folder, at.branch, other.Name, other.Origin.File, other.Origin.Line),
+			report("hydrates-to-same-folder", fmt.Sprintf("sourceHydrator would write the manifests of %q to folder %q of branch %q, as that of %q (%s) does", app.Name, folder, at.branch, other.Name, other.Origin),
 				"give each a folder of its own in spec.sourceHydrator.syncSource.path")
 		default:
 			first[at] = app

@@ -1,7 +1,6 @@
 package argocd
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +20,9 @@ type Project struct {
 	ClusterAllowed, ClusterDenied []ProjectKind
 	// NamespaceAllowed are the namespaced kinds that may be deployed; nil allows all.
 	NamespaceAllowed, NamespaceDenied []ProjectKind
+	Namespace                         string   // Argo CD's own, where the project lives, "" when not written
+	SourceNamespaces                  []string // patterns of other namespaces in which its Applications may live
+	OnlyOwnClusters                   bool     // they deploy only to clusters that are restricted to the project
 	Origin                            Origin
 }
 
@@ -46,7 +48,44 @@ type projectManifest struct {
 		ClusterResourceBlacklist   []ProjectKind        `json:"clusterResourceBlacklist"`
 		NamespaceResourceWhitelist []ProjectKind        `json:"namespaceResourceWhitelist"`
 		NamespaceResourceBlacklist []ProjectKind        `json:"namespaceResourceBlacklist"`
+
+		SourceNamespaces                []string       `json:"sourceNamespaces"`
+		PermitOnlyProjectScopedClusters bool           `json:"permitOnlyProjectScopedClusters"`
+		SignatureKeys                   []any          `json:"signatureKeys"`
+		SyncWindows                     []windowsEntry `json:"syncWindows"`
 	} `json:"spec"`
+}
+
+// windowsEntry is a time in which syncs are allowed or denied.
+type windowsEntry struct {
+	Kind         string   `json:"kind"`
+	Schedule     string   `json:"schedule"`
+	Duration     string   `json:"duration"`
+	Applications []string `json:"applications"`
+	ManualSync   bool     `json:"manualSync"`
+}
+
+// hints tell what of a project decides about syncs beside what is rendered: whoever merges may wonder.
+func (m *projectManifest) hints(doc manifest.Document) []finding.Finding {
+	var findings []finding.Finding
+	hint := func(code, path, message string) {
+		place := at(doc, path, message, "")
+		findings = append(findings, finding.Finding{Severity: finding.Info, Code: code, Message: message, File: place.File, Line: place.Line, Column: place.Column})
+	}
+	if len(m.Spec.SignatureKeys) > 0 {
+		hint("signed-commits-only", "spec.signatureKeys", fmt.Sprintf("Argo CD syncs the applications of project %q only from commits that are signed by one of its signatureKeys", m.Metadata.Name))
+	}
+	for i, w := range m.Spec.SyncWindows {
+		if w.Kind != "deny" || !slices.Contains(w.Applications, "*") {
+			continue
+		}
+		what := "syncs no application of project"
+		if w.ManualSync {
+			what = "syncs no application by itself of project"
+		}
+		hint("sync-window", fmt.Sprintf("spec.syncWindows[%d]", i), fmt.Sprintf("Argo CD %s %q for %s from each %q on", what, m.Metadata.Name, w.Duration, w.Schedule))
+	}
+	return findings
 }
 
 // Projects reads the AppProjects of the files, by name. The first of a name counts.
@@ -70,81 +109,13 @@ func Projects(files []manifest.File) (map[string]Project, []finding.Finding) {
 				Name: m.Metadata.Name, Sources: m.Spec.SourceRepos, Destinations: m.Spec.Destinations,
 				ClusterAllowed: m.Spec.ClusterResourceWhitelist, ClusterDenied: m.Spec.ClusterResourceBlacklist,
 				NamespaceAllowed: m.Spec.NamespaceResourceWhitelist, NamespaceDenied: m.Spec.NamespaceResourceBlacklist,
+				Namespace: m.Metadata.Namespace, SourceNamespaces: m.Spec.SourceNamespaces, OnlyOwnClusters: m.Spec.PermitOnlyProjectScopedClusters,
 				Origin: Origin{File: doc.File, Line: doc.Node.Line},
 			}
+			findings = append(findings, m.hints(doc)...)
 		}
 	}
 	return projects, findings
-}
-
-// Check reports what the project does not let the Application do: Argo CD refuses to sync it (pkg/apis/application/v1alpha1:
-// IsSourcePermitted, IsDestinationPermitted).
-func (p Project) Check(app Application) []finding.Finding {
-	var findings []finding.Finding
-	refuse := func(what, key, value string) {
-		findings = append(findings, finding.Finding{
-			Severity: finding.Error, Code: "not-permitted-by-project", Application: app.Name, File: app.Origin.File, Line: app.Origin.Line,
-			Message: fmt.Sprintf("project %q does not let %q %s", p.Name, app.Name, what),
-			Remedy:  fmt.Sprintf("add %s to spec.%s of the AppProject (%s), or choose another project", value, key, p.Origin),
-		})
-	}
-	for _, url := range app.repositories() {
-		if !p.permitsSource(url) {
-			refuse("take manifests from "+url, "sourceRepos", url)
-		}
-	}
-	if d := app.Destination; !p.permitsDestination(d) {
-		where := strings.TrimSpace(cmp.Or(d.Name, d.Server) + " " + d.Namespace)
-		refuse(fmt.Sprintf("deploy to namespace %q of %q", d.Namespace, cmp.Or(d.Name, d.Server)), "destinations", where)
-	}
-	return findings
-}
-
-func (p Project) permitsSource(url string) bool {
-	permitted := false
-	for _, pattern := range p.Sources {
-		if denied, negated := strings.CutPrefix(pattern, "!"); negated {
-			if matches(denied, url, '/') || Ours(url, []string{denied}) {
-				return false
-			}
-			continue
-		}
-		permitted = permitted || pattern == "*" || matches(pattern, url, '/') || Ours(url, []string{pattern})
-	}
-	return permitted
-}
-
-func (p Project) permitsDestination(d Destination) bool {
-	d = bothNames(d)
-	permitted := false
-	for _, item := range p.Destinations {
-		server, denyServer := strings.CutPrefix(item.Server, "!")
-		name, denyName := strings.CutPrefix(item.Name, "!")
-		namespace, denyNamespace := strings.CutPrefix(item.Namespace, "!")
-		inCluster := d.Server != "" && item.Server != "" && matches(server, d.Server) || d.Name != "" && item.Name != "" && matches(name, d.Name)
-		inNamespace := matches(namespace, d.Namespace)
-		switch {
-		case (denyServer || denyName) && inCluster && (namespace == "" || inNamespace || namespace == "*"):
-			return false
-		case denyNamespace && inNamespace && (denyServer || denyName || inCluster):
-			return false
-		case denyServer || denyName || denyNamespace:
-		case inCluster && inNamespace:
-			permitted = true
-		}
-	}
-	return permitted
-}
-
-// bothNames completes a destination in Argo CD's own cluster, which has a known name and a known address.
-func bothNames(d Destination) Destination {
-	if d.Name == inCluster.Name {
-		d.Server = inCluster.Server
-	}
-	if d.Server == inCluster.Server {
-		d.Name = inCluster.Name
-	}
-	return d
 }
 
 // PermitsKind reports whether the project lets its Applications deploy a kind.
