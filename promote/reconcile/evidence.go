@@ -113,6 +113,7 @@ func DiffApps(c render.Comparison) []diff.App {
 	apps := make([]diff.App, 0, len(c.Apps))
 	for _, app := range c.Apps {
 		one := diff.App{Name: app.Name, BaseCluster: app.BaseCluster, HeadCluster: app.HeadCluster, BaseMissing: app.Base == nil, HeadMissing: app.Head == nil}
+		one.BaseSays, one.HeadSays = says(app.Base), says(app.Head)
 		if app.Base != nil {
 			one.Base, one.BaseHooks, one.Namespace = app.Base.Objects, app.Base.Hooks, app.Base.Application.Destination.Namespace
 			one.Keeps = !app.Base.Application.SyncPolicy.Prune
@@ -129,6 +130,22 @@ func DiffApps(c render.Comparison) []diff.App {
 		apps = append(apps, one)
 	}
 	return apps
+}
+
+// says is what an Application says of itself, nothing when it is not there.
+func says(r *render.Result) diff.Says {
+	if r == nil {
+		return diff.Says{}
+	}
+	app := r.Application
+	out := diff.Says{
+		Project: app.ProjectName(), Namespace: app.Destination.Namespace, Options: app.SyncPolicy.Options,
+		Automated: app.SyncPolicy.Automated, Prune: app.SyncPolicy.Prune, SelfHeal: app.SyncPolicy.SelfHeal,
+	}
+	for _, s := range app.Sources {
+		out.Sources = append(out.Sources, diff.Source{Repository: s.RepoURL, Path: s.Path, Chart: s.Chart, Revision: s.TargetRevision})
+	}
+	return out
 }
 
 // known returns the objects of a render that can be compared with another one: all, unless the other is incomplete.

@@ -145,6 +145,7 @@ func (opts Options) appFacts(app AppChange, whole App, d definitions) []Fact {
 	c.findings(app.Findings)
 	c.moved(app)
 	c.renamedApp(app)
+	c.says(whole)
 	c.lacking(lacks(whole))
 	c.undefined(app, d)
 	c.unevictable(whole)

@@ -182,6 +182,7 @@ func pairApps(apps []App) []App {
 	}) {
 		was, is := apps[base[c.base]], &out[head[c.head]]
 		is.was, is.Base, is.BaseHooks, is.BaseMissing, is.BaseCluster = was.Name, was.Base, was.BaseHooks, false, was.BaseCluster
+		is.BaseSays = was.BaseSays
 		gone[base[c.base]] = true
 	}
 	at := -1

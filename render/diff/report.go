@@ -52,6 +52,7 @@ type App struct {
 
 	// The clusters that it deploys to, "" when unknown.
 	BaseCluster, HeadCluster string
+	BaseSays, HeadSays       Says // what the application itself says; the zero values say nothing
 
 	Findings []Finding // about head
 
@@ -80,6 +81,7 @@ type AppChange struct {
 
 	// From and To are the clusters of an application that moves to another one; what it deploys may be the same there.
 	From, To string
+	Restated bool // it says something else of itself, which the facts tell
 }
 
 // ObjectChange is what changes in one object.
@@ -129,9 +131,9 @@ func (r Report) Counts() (added, changed, removed int) {
 	return added, changed, removed
 }
 
-// Empty reports whether the application deploys the same to the same cluster at base and head.
+// Empty reports whether the application deploys the same to the same cluster in the same way at base and head.
 func (a AppChange) Empty() bool {
-	return len(a.Objects) == 0 && a.Kind == Changed && !a.moves() && a.Was == ""
+	return len(a.Objects) == 0 && a.Kind == Changed && !a.moves() && !a.Restated && a.Was == ""
 }
 
 func (a AppChange) moves() bool { return a.From != a.To }
@@ -223,6 +225,7 @@ func (opts Options) compareApp(app App, d definitions) AppChange {
 	if base, head := app.BaseCluster, app.HeadCluster; change.Kind == Changed && base != "" && head != "" && base != head {
 		change.From, change.To = Mask(base), Mask(head)
 	}
+	change.Restated = restated(app)
 	change.Facts = opts.appFacts(change, app, d)
 	return change
 }

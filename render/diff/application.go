@@ -1,0 +1,103 @@
+package diff
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+)
+
+// Says is what an Argo CD Application says beside the objects that it deploys: from where they come, and what is done with them.
+type Says struct {
+	Project   string
+	Namespace string // of the destination
+	Sources   []Source
+	Automated bool // Argo CD syncs by itself
+	Prune     bool // and deletes what is not there any more
+	SelfHeal  bool // and undoes what others change
+	Options   []string
+}
+
+// Source is where an Application takes manifests from.
+type Source struct{ Repository, Path, Chart, Revision string }
+
+// words names a source without its revision.
+func (s Source) words() string {
+	if s.Chart != "" {
+		return "chart " + s.Chart + " of " + s.Repository
+	}
+	return cmp.Or(s.Path, ".") + " of " + s.Repository
+}
+
+// restated reports whether the Application says something else at head. One that comes or goes does not.
+func restated(app App) bool {
+	return appKind(app) == Changed && !reflect.DeepEqual(app.BaseSays, app.HeadSays)
+}
+
+// says tells what an Application says at head and did not at base.
+func (c *collector) says(app App) {
+	if !restated(app) {
+		return
+	}
+	base, head := app.BaseSays, app.HeadSays
+	c.replaced("project ", base.Project, head.Project)
+	c.replaced("namespace ", base.Namespace, head.Namespace)
+	c.sources(base.Sources, head.Sources)
+	switch {
+	case base.Automated && !head.Automated:
+		c.danger(FactApplication, sentence("is not synced automatically any more: what is merged is deployed when somebody syncs it"))
+	case !base.Automated && head.Automated:
+		c.add(FactApplication, sentence("is synced automatically from now on"))
+	}
+	switch {
+	case base.Prune && !head.Prune && head.Automated:
+		c.add(FactApplication, sentence("does not prune any more: what it does not deploy any more stays"))
+	case !base.Prune && head.Prune:
+		c.danger(FactApplication, sentence("prunes from now on: what it does not deploy any more is deleted"))
+	}
+	switch {
+	case base.SelfHeal && !head.SelfHeal && head.Automated:
+		c.add(FactApplication, sentence("does not heal itself any more: what others change in the cluster stays"))
+	case !base.SelfHeal && head.SelfHeal:
+		c.add(FactApplication, sentence("heals itself from now on: what others change in the cluster is undone"))
+	}
+	for _, option := range base.Options {
+		if !slices.Contains(head.Options, option) {
+			c.add(FactApplication, sentence("sync option ", Mask(option), " is gone"))
+		}
+	}
+	for _, option := range head.Options {
+		if !slices.Contains(base.Options, option) {
+			c.add(FactApplication, sentence("sync option ", Mask(option), " is new"))
+		}
+	}
+}
+
+func (c *collector) replaced(what, before, after string) {
+	if before != after {
+		c.add(FactApplication, sentence(what, Mask(cmp.Or(before, "none")), " → ", Mask(cmp.Or(after, "none"))))
+	}
+}
+
+// sources tells of revisions where what they are of stays, else of the sources that come and go.
+func (c *collector) sources(base, head []Source) {
+	same := len(base) == len(head)
+	for i := range base {
+		same = same && base[i].words() == head[i].words()
+	}
+	if same {
+		for i, s := range head {
+			c.replaced("revision of "+Mask(s.words())+": ", base[i].Revision, s.Revision)
+		}
+		return
+	}
+	for _, s := range base {
+		if !slices.Contains(head, s) {
+			c.add(FactApplication, sentence("does not deploy ", Mask(s.words()), " at ", Mask(cmp.Or(s.Revision, "HEAD")), " any more"))
+		}
+	}
+	for _, s := range head {
+		if !slices.Contains(base, s) {
+			c.add(FactApplication, sentence("deploys ", Mask(s.words()), " at ", Mask(cmp.Or(s.Revision, "HEAD"))))
+		}
+	}
+}
