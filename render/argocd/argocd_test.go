@@ -218,28 +218,3 @@ func TestServes(t *testing.T) {
 		}
 	}
 }
-
-func TestOverride(t *testing.T) {
-	app := Application{Name: "shop"}
-	source := Source{RepoURL: ours, Path: "shop", TargetRevision: "HEAD", Directory: &Directory{Recurse: true, Include: "*"}}
-	tree := fstest.MapFS{
-		"shop/.argocd-source.yaml":       {Data: []byte("directory: {recurse: null, exclude: a}\npath: elsewhere\n")},
-		"shop/.argocd-source-shop.yaml":  {Data: []byte("directory: {exclude: b}\nhelm: {releaseName: x}\n")},
-		"shop/.argocd-source-other.yaml": {Data: []byte("directory: {exclude: c}\n")},
-	}
-	got, read, err := app.Override(tree, source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := Source{RepoURL: ours, Path: "shop", TargetRevision: "HEAD", Directory: &Directory{Include: "*", Exclude: "b"}, Helm: map[string]any{"releaseName": "x"}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("source (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{"shop/.argocd-source.yaml", "shop/.argocd-source-shop.yaml"}, read); diff != "" {
-		t.Errorf("read (-want +got):\n%s", diff)
-	}
-	tree["shop/.argocd-source.yaml"] = &fstest.MapFile{Data: []byte("directory: [1]\n")}
-	if _, _, err := app.Override(tree, source); err == nil {
-		t.Error("a patch of the wrong type is no error")
-	}
-}
