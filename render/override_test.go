@@ -1,6 +1,7 @@
 package render
 
 import (
+	"maps"
 	"testing"
 	"testing/fstest"
 
@@ -29,26 +30,36 @@ func TestOverridesOfSeveralSources(t *testing.T) {
 	}{
 		{"none", nil, []string{"one", "two"}, []string{"one/a.yaml", "two/b.yaml", "two/kustomization.yaml"}},
 		{
-			"of the second source", fstest.MapFS{"two/.argocd-source.yaml": {Data: []byte("kustomize: {namePrefix: x-}\n")}}, []string{"one", "x-two"},
+			"of the second source",
+			fstest.MapFS{"two/.argocd-source.yaml": {Data: []byte("kustomize: {namePrefix: x-}\n")}},
+			[]string{"one", "x-two"},
 			[]string{"one/a.yaml", "two/.argocd-source.yaml", "two/b.yaml", "two/kustomization.yaml"},
 		},
 		{
-			"of this application", fstest.MapFS{"two/.argocd-source.yaml": {Data: []byte("kustomize: {namePrefix: x-}\n")}, "two/.argocd-source-team_shop.yaml": {Data: []byte("kustomize: {namePrefix: y-}\n")}}, []string{"one", "y-two"},
+			"of this application",
+			fstest.MapFS{"two/.argocd-source.yaml": {Data: []byte("kustomize: {namePrefix: x-}\n")}, "two/.argocd-source-team_shop.yaml": {Data: []byte("kustomize: {namePrefix: y-}\n")}},
+			[]string{"one", "y-two"},
 			[]string{"one/a.yaml", "two/.argocd-source-team_shop.yaml", "two/.argocd-source.yaml", "two/b.yaml", "two/kustomization.yaml"},
 		},
 		{
-			"of another application", fstest.MapFS{"two/.argocd-source-other.yaml": {Data: []byte("kustomize: {namePrefix: z-}\n")}}, []string{"one", "two"},
+			"of another application",
+			fstest.MapFS{"two/.argocd-source-other.yaml": {Data: []byte("kustomize: {namePrefix: z-}\n")}},
+			[]string{"one", "two"},
 			[]string{"one/a.yaml", "two/b.yaml", "two/kustomization.yaml"},
 		},
 		{
-			"that leads outside", fstest.MapFS{"two/.argocd-source.yaml": {Data: []byte("kustomize: {components: [../shared/c]}\n")}}, []string{"one", "v1-two"},
+			"that leads outside",
+			fstest.MapFS{"two/.argocd-source.yaml": {Data: []byte("kustomize: {components: [../shared/c]}\n")}},
+			[]string{"one", "v1-two"},
 			[]string{"one/a.yaml", "shared/c/kustomization.yaml", "two/.argocd-source.yaml", "two/b.yaml", "two/kustomization.yaml"},
 		},
 		{
-			"and changes there", fstest.MapFS{
+			"and changes there",
+			fstest.MapFS{
 				"two/.argocd-source.yaml":     {Data: []byte("kustomize: {components: [../shared/c]}\n")},
 				"shared/c/kustomization.yaml": {Data: []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnamePrefix: v2-\n")},
-			}, []string{"one", "v2-two"},
+			},
+			[]string{"one", "v2-two"},
 			[]string{"one/a.yaml", "shared/c/kustomization.yaml", "two/.argocd-source.yaml", "two/b.yaml", "two/kustomization.yaml"},
 		},
 	}
@@ -56,9 +67,7 @@ func TestOverridesOfSeveralSources(t *testing.T) {
 		t.Run(step.name, func(t *testing.T) {
 			files := fstest.MapFS{}
 			for _, from := range []fstest.MapFS{base, step.files} {
-				for name, file := range from {
-					files[name] = file
-				}
+				maps.Copy(files, from)
 			}
 			repo := repository(newGitTree(files))
 			set, err := engine.Applications(t.Context(), repo, Options{})

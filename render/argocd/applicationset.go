@@ -40,6 +40,7 @@ type expansion struct {
 	lookups  []lookup
 	sum      int    // parameter sets made so far
 	read     int    // files read for them
+	nested   int    // generators of generators around the present one
 	around   params // of the generators around the present one, in a matrix
 }
 
@@ -102,6 +103,10 @@ func (e *expansion) reportError(path string, err error) {
 	}
 	if _, ok := errors.AsType[*manifest.Error](err); ok {
 		e.findings = append(e.findings, finding.FromError("invalid-generator", err)...)
+		return
+	}
+	if g, ok := errors.AsType[*generatorError](err); ok {
+		e.report(finding.Error, "invalid-generator", path, err.Error(), g.remedy)
 		return
 	}
 	e.report(finding.Error, "invalid-generator", path, err.Error(), "")

@@ -60,6 +60,9 @@ func (e *expansion) clusters(ctx context.Context, node *yaml.Node, at string) ([
 	if err := decodeAt(e.doc, node, &spec); err != nil {
 		return nil, err
 	}
+	if err := spec.Selector.check(); err != nil {
+		return nil, err
+	}
 	e.reportUnnamed(at)
 	if len(e.fleet.clusters) == 0 {
 		e.report(finding.Warning, "not-evaluated-offline", at, "generator cannot be evaluated offline: clusters are only known to Argo CD", "list them in lockkeeper.yaml under clusters")

@@ -270,7 +270,7 @@ func TestAMemoryKnowsWhatGeneratorsAreTold(t *testing.T) {
 }
 
 func FuzzClusterSecret(f *testing.F) {
-	for _, doc := range strings.Split(clusterSecrets, "---\n") {
+	for doc := range strings.SplitSeq(clusterSecrets, "---\n") {
 		f.Add(doc)
 	}
 	f.Add("kind: Secret\napiVersion: v1\nmetadata: {labels: {argocd.argoproj.io/secret-type: cluster}}\ndata: {name: [], server: 5}\n")

@@ -2,12 +2,10 @@ package argocd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -19,6 +17,9 @@ import (
 
 // maxSets is how many parameter sets the generators of one ApplicationSet may make together, those in between included.
 const maxSets = 50_000
+
+// maxNested is how deep generators of generators may stand in one another.
+const maxNested = 2
 
 // errUnevaluated says that a generator cannot be evaluated, which was reported.
 var errUnevaluated = errors.New("generator cannot be evaluated")
@@ -60,19 +61,31 @@ func (e *expansion) sets(ctx context.Context, entry *yaml.Node, path string) ([]
 		e.report(finding.Error, "invalid-generator", path, "a generator is a mapping with one of "+strings.Join(generatorKinds, ", "), "")
 		return nil, errUnevaluated
 	}
-	var out []params
+	var kind string
+	var node *yaml.Node
 	for i := 0; i+1 < len(entry.Content); i += 2 {
-		kind, node := entry.Content[i].Value, manifest.Resolve(entry.Content[i+1])
-		if kind == "selector" {
-			continue
+		switch name := entry.Content[i].Value; {
+		case name == "selector":
+		case kind != "":
+			e.report(finding.Error, "invalid-generator", path, fmt.Sprintf("an entry in a matrix or merge has one generator, and this one has %s and %s", kind, name), "make two entries of it")
+			return nil, errUnevaluated
+		default:
+			kind, node = name, manifest.Resolve(entry.Content[i+1])
 		}
-		found, err := e.selected(ctx, &generator{entry: entry, node: node, path: path, at: path + "." + kind}, kind)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, found...)
 	}
-	return out, nil
+	if kind == "" {
+		e.report(finding.Error, "invalid-generator", path, "an entry in a matrix or merge has one generator, and this one has none", "add one of "+strings.Join(generatorKinds, ", "))
+		return nil, errUnevaluated
+	}
+	return e.selected(ctx, &generator{entry: entry, node: node, path: path, at: path + "." + kind}, kind)
+}
+
+// nest goes one generator deeper, into a matrix or merge; false means that Argo CD does not go there, which is reported.
+func (e *expansion) nest(at string) bool {
+	if e.nested++; e.nested > maxNested {
+		e.report(finding.Error, "invalid-generator", at, "matrix and merge may stand in one another once, and this one stands deeper", "put what it makes into a list, or make two ApplicationSets")
+	}
+	return e.nested <= maxNested
 }
 
 // selected evaluates one generator and leaves out the sets that the selector beside it does not ask for.
@@ -107,10 +120,12 @@ func (e *expansion) setsOf(ctx context.Context, kind string, node *yaml.Node, at
 		if err = decodeAt(e.doc, node, &spec); err == nil {
 			out, err = e.gitSets(ctx, spec, at)
 		}
-	case "matrix":
-		out, err = e.matrix(ctx, node, at)
-	case "merge":
-		out, err = e.merge(ctx, node, at)
+	case "matrix", "merge":
+		err = errUnevaluated
+		if e.nest(at) {
+			out, err = e.combination(ctx, kind, node, at)
+		}
+		e.nested--
 	case "clusterDecisionResource", "plugin", "pullRequest", "scmProvider":
 		out, err = e.told(ctx, kind, node, at)
 	default:
@@ -154,6 +169,13 @@ func (e *expansion) gitSets(ctx context.Context, spec gitSpec, at string) ([]par
 	return out, nil
 }
 
+func (e *expansion) combination(ctx context.Context, kind string, node *yaml.Node, at string) ([]params, error) {
+	if kind == "matrix" {
+		return e.matrix(ctx, node, at)
+	}
+	return e.merge(ctx, node, at)
+}
+
 type combinedSpec struct {
 	Generators []yaml.Node `json:"generators"`
 	MergeKeys  []string    `json:"mergeKeys"`
@@ -178,7 +200,7 @@ func (e *expansion) matrix(ctx context.Context, node *yaml.Node, at string) ([]p
 	var out []params
 	for _, a := range first {
 		f := &filler{ctx: ctx, dialect: e.dialect, params: a, file: e.doc.File}
-		filled := f.generator(&spec.Generators[1], "")
+		filled := f.entry(&spec.Generators[1])
 		if f.failed {
 			e.findings = append(e.findings, f.findings...)
 			return nil, errUnevaluated
@@ -199,6 +221,20 @@ func (e *expansion) matrix(ctx context.Context, node *yaml.Node, at string) ([]p
 		}
 	}
 	return out, nil
+}
+
+// entry is generator for a whole entry, whose selector Argo CD reads as it is written.
+func (f *filler) entry(n *yaml.Node) *yaml.Node {
+	out := f.generator(n, "")
+	if out.Kind != yaml.MappingNode {
+		return out
+	}
+	for i := 0; i+1 < len(out.Content); i += 2 {
+		if written := manifest.Resolve(n); written.Content[i].Value == "selector" {
+			out.Content[i+1] = written.Content[i+1]
+		}
+	}
+	return out
 }
 
 // generator is node for a generator of the kind, without its own values, which are filled when its parameters are known too.
@@ -227,72 +263,6 @@ func (f *filler) generator(n *yaml.Node, kind string) *yaml.Node {
 // valued reports whether a generator has values of its own, which may use its parameters.
 func valued(kind string) bool {
 	return kind == "git" || kind == "clusters" || slices.Contains(FixtureKinds(), kind)
-}
-
-// joined is two parameter sets as one. In Go templates the first one wins, with what is not empty in it; plain ones must not
-// differ.
-func (d dialect) joined(a, b params) (params, error) {
-	if d.goTemplate {
-		both := filled(a, b)
-		maps.DeleteFunc(both, func(_ string, v any) bool { return v == nil })
-		return both, nil
-	}
-	out := maps.Clone(b)
-	for key, value := range a {
-		if other, twice := b[key]; twice && other != value {
-			return nil, fmt.Errorf("found duplicate key %s with different value, a: %v ,b: %v", key, value, other)
-		}
-		out[key] = value
-	}
-	return out, nil
-}
-
-// filled is a tree of values with what is absent or empty in it taken from another one.
-func filled(first, second map[string]any) map[string]any {
-	out := maps.Clone(first)
-	if out == nil {
-		out = map[string]any{}
-	}
-	for key, value := range second {
-		own, isMap := out[key].(map[string]any)
-		inner, both := value.(map[string]any)
-		switch {
-		case isMap && both:
-			out[key] = filled(own, inner)
-		case value != nil && isEmpty(out[key]):
-			out[key] = value
-		}
-	}
-	return out
-}
-
-// isEmpty reports whether mergo, by which Argo CD joins the sets, takes a value for none.
-func isEmpty(v any) bool {
-	switch v := v.(type) {
-	case map[string]any:
-		return len(v) == 0
-	case float64:
-		return v == 0
-	case int:
-		return v == 0
-	}
-	return isZero(v) // of a list, a text, a truth or a whole number
-}
-
-// overlaid lays one tree of values over another: mappings are merged, everything else is replaced.
-func overlaid(base, over map[string]any) map[string]any {
-	out := maps.Clone(base)
-	if out == nil {
-		out = map[string]any{}
-	}
-	for key, value := range over {
-		below, isMap := out[key].(map[string]any)
-		if inner, both := value.(map[string]any); both && isMap {
-			value = overlaid(below, inner)
-		}
-		out[key] = value
-	}
-	return out
 }
 
 // merge lays the sets of later generators over those of the first that have the same merge keys. Sets that the first
@@ -345,19 +315,6 @@ func (e *expansion) merge(ctx context.Context, node *yaml.Node, at string) ([]pa
 	return out, nil
 }
 
-// mergeKey writes the values of the keys of a set: those of a set without one of the keys are null.
-func mergeKey(p params, keys []string) string {
-	values := map[string]any{}
-	for _, key := range keys {
-		values[key] = p[key]
-	}
-	text, err := json.Marshal(values)
-	if err != nil {
-		return fmt.Sprint(values)
-	}
-	return string(text)
-}
-
 // combined evaluates a generator whose sets are not those of single folders, and makes an Application of each set.
 func (e *expansion) combined(ctx context.Context, g *generator, kind string) error {
 	sets, err := e.selected(ctx, g, kind)
@@ -371,49 +328,4 @@ func (e *expansion) combined(ctx context.Context, g *generator, kind string) err
 		e.findings = append(e.findings, e.instantiate(ctx, g.blueprint, p).findings...)
 	}
 	return nil
-}
-
-// patched applies the ApplicationSet's templatePatch to a filled template. Lists are replaced, and the project stays.
-func (e *expansion) patched(f *filler, filled *yaml.Node) *yaml.Node {
-	text, err := e.dialect.fill(f.ctx, e.set.Spec.TemplatePatch, f.params, func(string) {})
-	if err != nil {
-		f.failed = true
-		f.findings = append(f.findings, e.finding(finding.Error, "invalid-template", "spec.templatePatch", err.Error(), ""))
-		return filled
-	}
-	docs, err := manifest.Split(e.doc.File, []byte(text))
-	switch {
-	case err == nil && len(docs) == 0:
-		return filled
-	case err != nil || docs[0].Node.Kind != yaml.MappingNode:
-		f.failed = true
-		f.findings = append(f.findings, e.finding(finding.Error, "invalid-template", "spec.templatePatch", "templatePatch does not make a mapping", "write a patch of an Application"))
-		return filled
-	}
-	whole, _ := manifest.Free(filled).(map[string]any)
-	patch, _ := manifest.Free(docs[0].Node).(map[string]any)
-	project := projectOf(whole)
-	merged := mergePatch(whole, patch)
-	if spec, ok := merged["spec"].(map[string]any); ok && !reflect.DeepEqual(spec["project"], project) {
-		spec["project"] = project
-	}
-	var node yaml.Node
-	if err := node.Encode(merged); err != nil {
-		return filled
-	}
-	place(&node, filled.Line, filled.Column)
-	return &node
-}
-
-func projectOf(application map[string]any) any {
-	spec, _ := application["spec"].(map[string]any)
-	return spec["project"]
-}
-
-// place gives nodes that were made the place of what they were made of.
-func place(n *yaml.Node, line, column int) {
-	n.Line, n.Column = line, column
-	for _, child := range n.Content {
-		place(child, line, column)
-	}
 }

@@ -35,7 +35,7 @@ func (f *folders) files(ctx context.Context, p patterns) ([]string, error) {
 			case entry.IsDir() && entry.Name() == ".git":
 				return fs.SkipDir
 			case entry.IsDir() && f.doublestar && name != "." && include.matches(name):
-				return &templateError{
+				return &generatorError{
 					problem: fmt.Sprintf("the patterns take the folder %q too, which Argo CD cannot read as a file", name),
 					remedy:  "end the pattern with what only files are called, such as *.yaml",
 				}
@@ -44,7 +44,7 @@ func (f *folders) files(ctx context.Context, p patterns) ([]string, error) {
 			}
 			return nil
 		})
-		if _, wrong := errors.AsType[*templateError](err); wrong {
+		if _, wrong := errors.AsType[*generatorError](err); wrong {
 			return nil, err
 		}
 		if err != nil {

@@ -62,7 +62,9 @@ func TestFixtures(t *testing.T) {
 		},
 		{
 			"a filter of a selector counts",
-			"  generators: [{pullRequest: {}, selector: {matchLabels: {number: '7'}}}]" + template("{{number}}", "x"), "pullRequest", pulls, []string{"7 x"}, nil,
+			"  generators: [{pullRequest: {}, selector: {matchLabels: {number: '7'}}}]" + template("{{number}}", "x"), "pullRequest", pulls,
+			[]string{"7 x"},
+			nil,
 		},
 		{"no pull request is open", "  generators: [{pullRequest: {}}]" + template("{{number}}", "x"), "pullRequest", []map[string]any{}, nil, nil},
 		{
@@ -113,7 +115,9 @@ func TestFixtures(t *testing.T) {
 		{
 			"first in a matrix",
 			"  generators: [{matrix: {generators: [{pullRequest: {}}, {list: {elements: [{name: 'pr-{{number}}'}]}}]}}]" + template("{{name}}", "x"),
-			"pullRequest", pulls, []string{"pr-12 x", "pr-7 x"}, nil,
+			"pullRequest", pulls,
+			[]string{"pr-12 x", "pr-7 x"},
+			nil,
 		},
 		{
 			"inside a merge",

@@ -3,6 +3,7 @@ package argocd
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -15,6 +16,11 @@ import (
 
 // generatorKinds are the generators that Argo CD knows.
 var generatorKinds = []string{"clusterDecisionResource", "clusters", "git", "list", "matrix", "merge", "plugin", "pullRequest", "scmProvider"}
+
+// A generatorError says what is wrong with what a generator says and what to write instead.
+type generatorError struct{ problem, remedy string }
+
+func (e *generatorError) Error() string { return e.problem }
 
 type gitSpec struct {
 	RepoURL         string            `json:"repoURL"`
@@ -63,26 +69,24 @@ func (d dialect) listParams(doc manifest.Document, n *yaml.Node) ([]params, erro
 			return nil, listProblem(doc, n, i, "is not a mapping")
 		}
 		if d.goTemplate {
+			floats(values)
 			out = append(out, values)
 			continue
 		}
 		flat := params{}
-		for key, value := range values {
-			if inner, isMap := value.(map[string]any); isMap && key == "values" {
-				for k, v := range inner {
-					text, ok := v.(string)
-					if !ok {
-						return nil, listProblem(doc, n, i, fmt.Sprintf("has values.%s: %v, which is not a string", k, v))
-					}
-					flat["values."+k] = text
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			inner, isMap := values[key].(map[string]any)
+			if !isMap || key != "values" {
+				inner, key = map[string]any{key: values[key]}, ""
+			}
+			for _, name := range slices.Sorted(maps.Keys(inner)) {
+				text, ok := inner[name].(string)
+				at := strings.TrimPrefix(key+"."+name, ".")
+				if !ok {
+					return nil, listProblem(doc, n, i, fmt.Sprintf("has %s: %v, which is not a string", at, inner[name]))
 				}
-				continue
+				flat[at] = text
 			}
-			text, ok := value.(string)
-			if !ok {
-				return nil, listProblem(doc, n, i, fmt.Sprintf("has %s: %v, which is not a string", key, value))
-			}
-			flat[key] = text
 		}
 		out = append(out, flat)
 	}

@@ -66,7 +66,9 @@ func TestOverride(t *testing.T) {
 			"",
 		},
 		{
-			"a chart has none", "", Source{RepoURL: "r", Chart: "redis"}, map[string]string{".argocd-source.yaml": "helm: {releaseName: r}"},
+			"a chart has none", "",
+			Source{RepoURL: "r", Chart: "redis"},
+			map[string]string{".argocd-source.yaml": "helm: {releaseName: r}"},
 			Source{RepoURL: "r", Chart: "redis"},
 			nil,
 			"",
@@ -74,7 +76,10 @@ func TestOverride(t *testing.T) {
 		{"a path that leaves the repository has none", "", with(func(s *Source) { s.Path = "../x" }), nil, with(func(s *Source) { s.Path = "../x" }), nil, ""},
 		{"a folder of that name is none", "", base, map[string]string{"shop/.argocd-source.yaml/x": ""}, base, nil, ""},
 		{
-			"the wrong type", "", base, map[string]string{"shop/.argocd-source.yaml": "directory: [1]"}, base, []string{"shop/.argocd-source.yaml"},
+			"the wrong type", "", base,
+			map[string]string{"shop/.argocd-source.yaml": "directory: [1]"},
+			base,
+			[]string{"shop/.argocd-source.yaml"},
 			"shop/.argocd-source.yaml: not a patch of an Application's source: json: cannot unmarshal array into Go struct field sourceSpec.directory of type argocd.directorySpec",
 		},
 	}

@@ -52,16 +52,16 @@ func starredSpec(pattern string) (string, error) {
 func gitSpecOf(pattern string) (string, error) {
 	switch {
 	case strings.HasPrefix(pattern, ":"):
-		return "", &templateError{problem: fmt.Sprintf("path %q begins with a colon, which gives it a meaning of Git's own that is not known here", pattern), remedy: "write a path or a pattern"}
+		return "", &generatorError{problem: fmt.Sprintf("path %q begins with a colon, which gives it a meaning of Git's own that is not known here", pattern), remedy: "write a path or a pattern"}
 	case strings.HasPrefix(pattern, "/"):
-		return "", &templateError{problem: fmt.Sprintf("path %q is outside of the repository for Git", pattern), remedy: "write it without the slash in front"}
+		return "", &generatorError{problem: fmt.Sprintf("path %q is outside of the repository for Git", pattern), remedy: "write it without the slash in front"}
 	}
 	var parts []string
 	for part := range strings.SplitSeq(pattern, "/") {
 		switch {
 		case part == "" || part == ".":
 		case part == ".." && len(parts) == 0:
-			return "", &templateError{problem: fmt.Sprintf("path %q is outside of the repository", pattern), remedy: "write a path relative to its root"}
+			return "", &generatorError{problem: fmt.Sprintf("path %q is outside of the repository", pattern), remedy: "write a path relative to its root"}
 		case part == "..":
 			parts = parts[:len(parts)-1]
 		default:

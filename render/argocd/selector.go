@@ -2,9 +2,11 @@ package argocd
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 )
@@ -28,12 +30,44 @@ func parseSelector(doc manifest.Document, n *yaml.Node) (selectorSpec, error) {
 	if err := decodeAt(doc, n, &spec); err != nil {
 		return spec, err
 	}
-	for _, e := range spec.MatchExpressions {
-		if !slices.Contains([]string{"In", "NotIn", "Exists", "DoesNotExist"}, e.Operator) {
-			return spec, fmt.Errorf("selector operator %q is not one of In, NotIn, Exists, DoesNotExist", e.Operator)
+	return spec, spec.check()
+}
+
+// check reports what Argo CD does not take for a selector (applicationset/utils/selector.go).
+func (s selectorSpec) check() error {
+	for _, key := range sortedKeys(s.MatchLabels) {
+		if err := checkSelectorKey(key); err != nil {
+			return err
 		}
 	}
-	return spec, nil
+	for _, e := range s.MatchExpressions {
+		if err := checkSelectorKey(e.Key); err != nil {
+			return err
+		}
+		switch e.Operator {
+		case "In", "NotIn":
+			if len(e.Values) == 0 {
+				return &generatorError{problem: fmt.Sprintf("selector of %q has no values to be %s", e.Key, e.Operator), remedy: "add values"}
+			}
+		case "Exists", "DoesNotExist":
+			if len(e.Values) > 0 {
+				return &generatorError{problem: fmt.Sprintf("selector of %q has values, which %s has no use for", e.Key, e.Operator), remedy: "remove them, or write In"}
+			}
+		default:
+			return fmt.Errorf("selector operator %q is not one of In, NotIn, Exists, DoesNotExist", e.Operator)
+		}
+	}
+	return nil
+}
+
+func checkSelectorKey(key string) error {
+	if len(validation.IsQualifiedName(key)) > 0 {
+		return &generatorError{
+			problem: fmt.Sprintf("selector key %q is none: Argo CD takes only what a label could be called", key),
+			remedy:  "give the parameter another name by values of the generator, and select by that",
+		}
+	}
+	return nil
 }
 
 // selects reports whether a parameter set is one of those that the selector asks for.
@@ -73,11 +107,12 @@ func (s selectorSpec) matches(flat map[string]string) bool {
 func flatten(prefix string, v any, into map[string]string) map[string]string {
 	switch v := v.(type) {
 	case map[string]any:
-		for key, item := range v {
+		for _, key := range slices.Sorted(maps.Keys(v)) { // the last of two with one name wins, always the same
+			at := key
 			if prefix != "" {
-				key = prefix + "." + key
+				at = prefix + "." + key
 			}
-			flatten(key, item, into)
+			flatten(at, v[key], into)
 		}
 	case []any:
 		for i, item := range v {
