@@ -9,8 +9,12 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// maxPathspec bounds a pattern.
-const maxPathspec = 1000
+// The bounds of a pattern; alternatives multiply.
+const (
+	maxPathspec     = 1000 // bytes
+	maxBraces       = 4
+	maxAlternatives = 20
+)
 
 // fileMatcher takes the files of a git generator. The zero value takes nothing.
 type fileMatcher struct {
@@ -41,6 +45,9 @@ func newFileMatcher(patterns []string, doublestarred bool) (fileMatcher, error) 
 // starredSpec is a pattern of doublestar, joined to the repository's root as a path of the file system.
 func starredSpec(pattern string) (string, error) {
 	cleaned := strings.TrimPrefix(path.Clean("/"+pattern), "/")
+	if strings.Count(cleaned, "{") > maxBraces || strings.Count(cleaned, ",") > maxAlternatives {
+		return "", fmt.Errorf("path %q has too many alternatives: at most %d groups and %d in all are looked for", pattern, maxBraces, maxAlternatives)
+	}
 	if !doublestar.ValidatePattern(cleaned) {
 		return "", fmt.Errorf("path %q is not a pattern", pattern)
 	}

@@ -54,6 +54,7 @@ func TestFilePatterns(t *testing.T) {
 		{name: "new globbing: a slash in front is the root", doublestar: true, include: "/a/x.*", want: "a/x.json a/x.yaml"},
 		{name: "new globbing: excluded", doublestar: true, include: "a/**/*.yaml", exclude: "a/b/**", want: "a/.hidden.yaml a/x.yaml"},
 		{name: "new globbing: a folder cannot be read", doublestar: true, include: "a/*", want: `the patterns take the folder "a/b" too, which Argo CD cannot read as a file`},
+		{name: "new globbing: alternatives that multiply", doublestar: true, include: "{a,a}{a,a}{a,a}{a,a}{a,a}", want: `path "{a,a}{a,a}{a,a}{a,a}{a,a}" has too many alternatives: at most 4 groups and 20 in all are looked for`},
 		{name: "new globbing: no pattern", doublestar: true, include: "a/[", want: `path "a/[" is not a pattern`},
 	}
 	for _, test := range tests {
