@@ -237,6 +237,11 @@ func TestCompareCostsWhatChanged(t *testing.T) {
 			counts{},
 		},
 		{
+			"the Secret of a cluster", base.with("clusters/eu.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: eu, labels: {argocd.argoproj.io/secret-type: cluster}}\nstringData: {name: eu, server: 'https://eu'}\n"), 60, nil, nil,
+			counts{[]string{"clusters/eu.yaml"}, []string{".", "clusters"}},
+			counts{},
+		},
+		{
 			"another ApplicationSet", base.with("applications/staging.yaml", string(base.root.below["applications"].below["staging.yaml"].data)+"# a comment\n"), 60, nil,
 			farmKeys(base, "staging"),
 			counts{[]string{"applications/develop.yaml", "applications/production.yaml", "applications/staging.yaml"}, []string{".", "applications"}},

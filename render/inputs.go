@@ -25,10 +25,25 @@ func (c *comparing) inputs() *inputs {
 	return &inputs{
 		borders: c.after.borders,
 		never: c.before.key != c.after.key || c.base.Revision != c.head.Revision || !slices.Equal(c.base.URLs, c.head.URLs) ||
-			!reflect.DeepEqual(c.before.clusters, c.after.clusters) || ruleKey(c.before) != ruleKey(c.after),
+			!sameCapabilities(c.before.clusters, c.after.clusters) || ruleKey(c.before) != ruleKey(c.after),
 		urls: c.base.URLs, base: c.base.Tree, head: c.head.Tree,
 		ours: map[string]bool{}, parents: map[string]bool{},
 	}
+}
+
+// sameCapabilities reports whether the same is known of what clusters serve, which charts ask for. What else their Secrets say is in
+// the Applications that are made by it.
+func sameCapabilities(a, b []argocd.Cluster) bool {
+	telling := func(all []argocd.Cluster) []argocd.Cluster {
+		var out []argocd.Cluster
+		for _, c := range all {
+			if c.KubernetesVersion != "" || len(c.APIVersions) > 0 {
+				out = append(out, argocd.Cluster{Name: c.Name, Server: c.Server, KubernetesVersion: c.KubernetesVersion, APIVersions: c.APIVersions})
+			}
+		}
+		return out
+	}
+	return reflect.DeepEqual(telling(a), telling(b))
 }
 
 // same reports whether two Applications say the same, and their folders and what these lead to hold the same.

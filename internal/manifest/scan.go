@@ -37,8 +37,13 @@ func Kargo() []Kind {
 func ArgoCD() []Kind {
 	const group = "argoproj.io"
 	return []Kind{
-		{group, "Application"}, {group, "ApplicationSet"}, {group, "AppProject"}, {"argocd-image-updater." + group, "ImageUpdater"},
-		{"", "Secret"}, {"bitnami.com", "SealedSecret"}, {"external-secrets.io", "ExternalSecret"},
+		{group, "Application"},
+		{group, "ApplicationSet"},
+		{group, "AppProject"},
+		{"argocd-image-updater." + group, "ImageUpdater"},
+		{"", "Secret"},
+		{"bitnami.com", "SealedSecret"},
+		{"external-secrets.io", "ExternalSecret"},
 	}
 }
 

@@ -74,7 +74,7 @@ func (p Project) Check(app Application, known []Cluster) []finding.Finding {
 		where := strings.TrimSpace(cmp.Or(d.Name, d.Server) + " " + d.Namespace)
 		refuse(fmt.Sprintf("deploy to namespace %q of %q", d.Namespace, cmp.Or(d.Name, d.Server)), add(where, "destinations"))
 	}
-	if cluster, ok := clusterOf(d, known); ok && p.OnlyOwnClusters && cluster.Project != p.Name {
+	if cluster, ok := FindCluster(d, known); ok && p.OnlyOwnClusters && cluster.Project != p.Name {
 		refuse(fmt.Sprintf("deploy to cluster %q, which is not one of the project's own", cmp.Or(cluster.Name, cluster.Server)),
 			fmt.Sprintf("write project: %s for the cluster, or take permitOnlyProjectScopedClusters out of the AppProject (%s)", p.Name, p.Origin))
 	}
@@ -136,19 +136,9 @@ func (p Project) permitsNamespace(namespace string) bool {
 	})
 }
 
-// clusterOf finds the cluster that a destination names.
-func clusterOf(d Destination, known []Cluster) (Cluster, bool) {
-	for _, c := range append(slices.Clone(known), inCluster) {
-		if d.Name != "" && d.Name == c.Name || d.Name == "" && d.Server != "" && d.Server == c.Server {
-			return c, true
-		}
-	}
-	return Cluster{}, false
-}
-
 // bothNames completes a destination in a cluster that is known by its name and its address.
 func bothNames(d Destination, known []Cluster) Destination {
-	if c, ok := clusterOf(d, known); ok {
+	if c, ok := FindCluster(d, known); ok {
 		d.Server, d.Name = cmp.Or(c.Server, d.Server), cmp.Or(c.Name, d.Name)
 	}
 	return d
