@@ -20,13 +20,16 @@ type Says struct {
 // Source is where an Application takes manifests from.
 type Source struct{ Repository, Path, Chart, Revision string }
 
-// words names a source without its revision.
-func (s Source) words() string {
+// name is the chart or folder of a source.
+func (s Source) name() string {
 	if s.Chart != "" {
-		return "chart " + s.Chart + " of " + s.Repository
+		return "chart " + s.Chart
 	}
-	return cmp.Or(s.Path, ".") + " of " + s.Repository
+	return cmp.Or(s.Path, ".")
 }
+
+// words names a source without its revision.
+func (s Source) words() string { return s.name() + " of " + s.Repository }
 
 // restated reports whether the Application says something else at head. One that comes or goes does not.
 func restated(app App) bool {
@@ -86,7 +89,7 @@ func (c *collector) sources(base, head []Source) {
 	}
 	if same {
 		for i, s := range head {
-			c.replaced("revision of "+Mask(s.words())+": ", base[i].Revision, s.Revision)
+			c.replaced("revision of "+Mask(s.name())+": ", base[i].Revision, s.Revision)
 		}
 		return
 	}

@@ -33,7 +33,7 @@ func TestWhatAnApplicationSaysOfItself(t *testing.T) {
 			"does not prune any more: what it does not deploy any more stays", "does not heal itself any more: what others change in the cluster stays",
 		}},
 		{"options", func(a *diff.App) { a.HeadSays.Options = []string{"Replace=true", "ServerSideApply=true"} }, []string{"sync option CreateNamespace=true is gone", "sync option ServerSideApply=true is new"}},
-		{"another version of a chart", func(a *diff.App) { a.HeadSays.Sources[1].Revision = "1.3.0" }, []string{"revision of chart redis of https://charts.example.com: 1.2.3 → 1.3.0"}},
+		{"another version of a chart", func(a *diff.App) { a.HeadSays.Sources[1].Revision = "1.3.0" }, []string{"revision of chart redis: 1.2.3 → 1.3.0"}},
 		{"another folder", func(a *diff.App) { a.HeadSays.Sources[0].Path = "shop" }, []string{
 			"does not deploy web of https://git.example.com/deploy at HEAD any more", "deploys shop of https://git.example.com/deploy at HEAD",
 		}},
