@@ -136,7 +136,7 @@ func (e *Engine) setKey(repo Repository, opts Options) string {
 		return ""
 	}
 	return digest(root, repo.Revision, digest(repo.URLs...), digest(opts.Applications...), digest(opts.Definitions...),
-		fmt.Sprintf("%q %+v %q %t", opts.Clusters, opts.Checks, opts.Generators, opts.NewGitFileGlobbing), digest(e.Fetch...), digest(opts.Fetch...))
+		opts.Kro.String(), fmt.Sprintf("%q %+v %q %t", opts.Clusters, opts.Checks, opts.Generators, opts.NewGitFileGlobbing), digest(e.Fetch...), digest(opts.Fetch...))
 }
 
 func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (Set, error) {
@@ -181,7 +181,7 @@ func (e *Engine) assemble(ctx context.Context, repo Repository, opts Options, d 
 	if set.borders, err = e.bordersOf(ctx, repo.Tree); err != nil {
 		return Set{}, err
 	}
-	set.program = e.kro.Compile(ctx, set.Definitions)
+	set.program = e.kro.Compile(ctx, opts.Kro, set.Definitions)
 	rules, problems, err := e.checker.Rules(check.Sources{
 		Documents: d.rules, Options: opts.Checks,
 		Find:     func(kinds []manifest.Kind) ([]manifest.Document, error) { return e.documents(ctx, repo.Tree, kinds) },

@@ -52,6 +52,7 @@ type Options struct {
 	Generators   []argocd.Fixture // what generators are told that ask something outside of the repository
 	Fetch        []string         // URLs below which charts and repositories may be fetched; empty means nowhere
 	Checks       check.Options    // what rendered objects are held against
+	Kro          kro.Version      // whose rules count
 	// NewGitFileGlobbing says that Argo CD runs with applicationsetcontroller.enable.new.git.file.globbing.
 	NewGitFileGlobbing bool
 	Base               *Options // what counts for the base of a comparison; nil means the same

@@ -37,6 +37,8 @@ type Settings struct {
 	Generators []GeneratorSettings `json:"generators"`
 	// ApplicationSets says how Argo CD's ApplicationSet controller is set up.
 	ApplicationSets ApplicationSetSettings `json:"applicationSets"`
+	// Kro says what is known of kro in the clusters.
+	Kro KroSettings `json:"kro"`
 	// Stages holds what differs from the default for some stages. The first entry that matches counts.
 	Stages []StageSettings `json:"stages"`
 	// Targets lists stages that are promoted to in many places, such as clusters, in waves.
@@ -102,7 +104,7 @@ func LoadSettings(tree fs.FS) (Settings, []promote.Finding) {
 	if err != nil {
 		return settings, append(findings, settingsFindings(err)...)
 	}
-	return settings, findings
+	return settings, append(findings, settings.kroFindings()...)
 }
 
 // misnamed warns of files that were most likely meant as lockkeeper.yaml.
@@ -168,6 +170,7 @@ func readSettings(tree fs.FS) (Settings, error) {
 			problems = append(problems, err)
 		}
 	}
+	problems = append(problems, settings.checkKro()...)
 	if err := errors.Join(append(problems, settings.checkDrift(), settings.checkChecks())...); err != nil {
 		return Settings{}, err
 	}

@@ -29,6 +29,7 @@ type compiled struct {
 type compilation struct {
 	engine      *Engine
 	ctx         context.Context //nolint:containedctx // lives for one call of Compile
+	version     Version
 	definitions map[k8s.GroupVersionKind]Definition
 	order       []k8s.GroupVersionKind
 	done        map[k8s.GroupVersionKind]*compiled
@@ -46,30 +47,29 @@ func (c *compilation) compile(kind k8s.GroupVersionKind, open []k8s.GroupVersion
 		return one.reject("definition-cycle", fmt.Sprintf("definitions need each other: %s", kindNames(append(open[i:], kind))), "let one of them not use the other", "spec.resources")
 	}
 	defined := map[k8s.GroupVersionKind]*compiled{}
-	keys := []string{d.doc.File, strconv.Itoa(d.doc.Line), string(d.doc.Raw)}
+	keys := []string{c.version.text, d.doc.File, strconv.Itoa(d.doc.Line), string(d.doc.Raw)}
+	var broken []string
 	for _, used := range d.uses() {
 		if _, known := c.definitions[used]; !known {
 			continue
 		}
 		inner := c.compile(used, append(slices.Clone(open), kind))
 		if inner.broken != "" {
-			keys = append(keys, inner.broken)
-			one.reject("invalid-definition", fmt.Sprintf("it builds on %s, whose definition kro would reject: %s", used.Kind, inner.broken), "", "spec.resources")
+			broken = append(broken, fmt.Sprintf("it builds on %s, whose definition kro would reject: %s", used.Kind, inner.broken))
 			continue
 		}
 		defined[used] = inner
 		keys = append(keys, inner.key)
 	}
-	one.key = digest(keys...)
+	one.key = digest(append(keys, broken...)...)
 	if known, ok := c.engine.lookup(one.key); ok {
 		c.done[kind] = known
 		return known
 	}
 	c.done[kind] = one
-	for _, f := range one.findings {
-		if f.Severity == finding.Error && one.broken == "" {
-			one.broken = strings.TrimPrefix(f.Message, d.rejects())
-		}
+	one.read(c.version)
+	for _, why := range broken {
+		one.reject("invalid-definition", why, "", "spec.resources")
 	}
 	if one.broken != "" {
 		c.engine.remember(one)
@@ -80,6 +80,19 @@ func (c *compilation) compile(kind k8s.GroupVersionKind, open []k8s.GroupVersion
 	}
 	c.engine.remember(one)
 	return one
+}
+
+// read takes the definition as a version of kro reads it.
+func (c *compiled) read(v Version) {
+	d := c.definition.under(v)
+	d.findings = slices.Clone(d.findings)
+	d.checkFields(v)
+	c.definition, c.findings = d, d.findings
+	for _, f := range c.findings {
+		if f.Severity == finding.Error && c.broken == "" {
+			c.broken = strings.TrimPrefix(f.Message, d.rejects())
+		}
+	}
 }
 
 func kindNames(kinds []k8s.GroupVersionKind) string {
@@ -136,6 +149,9 @@ func (c *compilation) build(one *compiled, defined map[k8s.GroupVersionKind]*com
 		}
 	}
 	one.graph, one.nodes, one.instance = built.graph, built.nodes, built.instance
+	if c.version.before(withStrictTexts) {
+		one.rejectConditions(c.version)
+	}
 	for _, gvk := range sortedKinds(v.unknown) {
 		one.findings = append(one.findings, one.definition.finding(finding.Info, "no-schema",
 			fmt.Sprintf("no schema for %s %s: the types of its fields are not checked", gvk.GroupVersion(), gvk.Kind), "", one.definition.resourceOf(gvk)))

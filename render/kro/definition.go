@@ -8,6 +8,7 @@ import (
 	"github.com/kubernetes-sigs/kro/api/v1alpha1"
 	"github.com/kubernetes-sigs/kro/pkg/simpleschema"
 	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/runtime"
 	k8s "k8s.io/apimachinery/pkg/runtime/schema"
 	sigsyaml "sigs.k8s.io/yaml"
 
@@ -23,6 +24,8 @@ type Definition struct {
 
 	doc      manifest.Document
 	rgd      *v1alpha1.ResourceGraphDefinition
+	types    map[string]any    // spec.schema.types
+	typed    bool              // types is what is written there
 	findings []finding.Finding // from reading it; an error among them means that it cannot be compiled
 }
 
@@ -96,9 +99,8 @@ func Read(doc manifest.Document) (Definition, []finding.Finding, bool) {
 		d.findings = append(d.findings, d.finding(finding.Error, "invalid-definition", "spec.schema needs both kind and apiVersion", "add them", "spec.schema"))
 		return d, d.findings, false
 	}
-	if fields, ok := m.Spec.Schema.Types.(map[string]any); ok || m.Spec.Schema.Types == nil {
-		d.checkFields("spec.schema.spec", fields)
-	}
+	d.types, d.typed = m.Spec.Schema.Types.(map[string]any)
+	d.typed = d.typed || m.Spec.Schema.Types == nil
 	return d, nil, true
 }
 
@@ -131,10 +133,35 @@ func (d *Definition) finding(severity finding.Severity, code, message, remedy, p
 	return f
 }
 
+// again reports a definition of a kind that another one defines before it. A folder for every cluster, each with a copy of
+// its own, is one way to get there.
+func (d *Definition) again(first Definition) finding.Finding {
+	message := fmt.Sprintf("kind %s is already defined by ResourceGraphDefinition %q in %s:%d, which counts here", d.Kind.Kind, first.Name, first.doc.File, first.line())
+	if d.Name != first.Name {
+		message += "; in one cluster kro leaves the kind to whoever defined it first"
+	}
+	return d.finding(finding.Warning, "duplicate-definition", message, "remove one of them, or name the one that counts in lockkeeper.yaml `definitions`", "spec.schema.kind")
+}
+
 // checkFields tries every field of the instance schema by itself, so that each wrong one is reported at its own line. A
 // field without a type would let kro reject the whole definition, and everything that its instances deploy with it.
-func (d *Definition) checkFields(path string, types map[string]any) {
-	_, node := d.doc.Find(path)
+func (d *Definition) checkFields(v Version) {
+	if !d.typed {
+		return // kro's builder says what is wrong with them
+	}
+	change := func(text string) string { return text }
+	if v.before(withStrictTexts) {
+		change = trimmed
+	}
+	types := make(map[string]any, len(d.types))
+	for name, written := range d.types {
+		types[name] = changedTexts(runtime.DeepCopyJSONValue(written), change)
+	}
+	_, node := d.doc.Find("spec.schema.spec")
+	d.checkFieldsOf(node, "spec.schema.spec", types, change)
+}
+
+func (d *Definition) checkFieldsOf(node *yaml.Node, path string, types map[string]any, change func(string) string) {
 	if node == nil || node.Kind != yaml.MappingNode {
 		return
 	}
@@ -142,10 +169,10 @@ func (d *Definition) checkFields(path string, types map[string]any) {
 		key, value := node.Content[i], manifest.Resolve(node.Content[i+1])
 		at := path + "." + key.Value
 		if value.Kind == yaml.MappingNode {
-			d.checkFields(at, types)
+			d.checkFieldsOf(value, at, types, change)
 			continue
 		}
-		_, err := simpleschema.ToOpenAPISpec(map[string]any{key.Value: manifest.Free(value)}, types)
+		_, err := simpleschema.ToOpenAPISpec(map[string]any{key.Value: changedTexts(manifest.Free(value), change)}, types)
 		if err == nil {
 			continue
 		}

@@ -68,8 +68,13 @@ type problem struct {
 
 // admit changes an instance as the API server would (unknown fields dropped, defaults filled in) and says what it would
 // drop or refuse. written returns the node at a path as it stands in the file, nil when it does not.
-func (k *instanceKind) admit(ctx context.Context, fields map[string]any, written func(path string) *yaml.Node) []problem {
-	var out []problem
+func (k *instanceKind) admit(ctx context.Context, fields map[string]any, written func(path string) *yaml.Node) (out []problem) {
+	defer func() {
+		// Kubernetes' own code may panic on values that no API server would hand to it.
+		if r := recover(); r != nil {
+			out = append(out, problem{finding.Error, "invalid-instance", fmt.Sprintf("checking it ended abnormally: %v", r), "", ""})
+		}
+	}()
 	dropped := pruning.PruneWithOptions(fields, k.structural, true, structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
 	slices.Sort(dropped)
 	for _, path := range dropped {

@@ -12,7 +12,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"sync"
 
@@ -53,17 +52,18 @@ func NewEngine(schemas *schema.Set, limit int) *Engine {
 // Program is the compiled definitions of one commit.
 type Program struct {
 	kinds    map[k8s.GroupVersionKind]*compiled
+	order    []k8s.GroupVersionKind // of kinds, as they are written
 	findings []finding.Finding
 }
 
-// Compile compiles the definitions of one commit, those that others build on first. A definition that kro would reject is
-// a finding; its instances are reported when they are expanded. Of several definitions of one kind the first counts.
-func (e *Engine) Compile(ctx context.Context, definitions []Definition) *Program {
-	c := &compilation{engine: e, ctx: ctx, definitions: map[k8s.GroupVersionKind]Definition{}, done: map[k8s.GroupVersionKind]*compiled{}}
+// Compile compiles the definitions of one commit by the rules of a version of kro, those that others build on first. A
+// definition that kro would reject is a finding; its instances are reported when they are expanded. Of several definitions
+// of one kind the first counts.
+func (e *Engine) Compile(ctx context.Context, version Version, definitions []Definition) *Program {
+	c := &compilation{engine: e, ctx: ctx, version: version, definitions: map[k8s.GroupVersionKind]Definition{}, done: map[k8s.GroupVersionKind]*compiled{}}
 	for _, d := range definitions {
 		if first, twice := c.definitions[d.Kind]; twice {
-			c.findings = append(c.findings, d.finding(finding.Error, "duplicate-definition",
-				fmt.Sprintf("kind %s is already defined by ResourceGraphDefinition %q in %s:%d", d.Kind.Kind, first.Name, first.doc.File, first.line()), "remove one of them", "spec.schema.kind"))
+			c.findings = append(c.findings, d.again(first))
 			continue
 		}
 		c.definitions[d.Kind] = d
@@ -73,7 +73,7 @@ func (e *Engine) Compile(ctx context.Context, definitions []Definition) *Program
 		one := c.compile(kind, nil)
 		c.findings = append(c.findings, one.findings...)
 	}
-	return &Program{kinds: c.done, findings: finding.Sort(c.findings)}
+	return &Program{kinds: c.done, order: c.order, findings: finding.Sort(c.findings)}
 }
 
 // Findings lists what is wrong with the definitions.
@@ -81,9 +81,9 @@ func (p *Program) Findings() []finding.Finding { return p.findings }
 
 // Namespaced reports whether a defined kind lives in a namespace; known is false for kinds that no definition defines.
 func (p *Program) Namespaced(group, kind string) (namespaced, known bool) {
-	for gvk, c := range p.kinds {
+	for _, gvk := range p.order {
 		if gvk.Group == group && gvk.Kind == kind {
-			return c.definition.namespaced(), true
+			return p.kinds[gvk].definition.namespaced(), true
 		}
 	}
 	return false, false

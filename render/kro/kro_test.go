@@ -29,6 +29,11 @@ func testEngine(t testing.TB) *Engine {
 // compile reads every definition in text.
 func compile(t testing.TB, e *Engine, text string) (*Program, []string) {
 	t.Helper()
+	return compileAs(t, e, Version{}, text)
+}
+
+func compileAs(t testing.TB, e *Engine, version Version, text string) (*Program, []string) {
+	t.Helper()
 	docs, err := manifest.Split("rgd.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +49,7 @@ func compile(t testing.TB, e *Engine, text string) (*Program, []string) {
 			definitions = append(definitions, d)
 		}
 	}
-	program := e.Compile(t.Context(), definitions)
+	program := e.Compile(t.Context(), version, definitions)
 	for _, f := range program.Findings() {
 		findings = append(findings, f.String())
 	}
@@ -174,7 +179,7 @@ func TestFindings(t *testing.T) {
 		{"several broken resources: always the same one is named", rgd("name: string\n", configMap("one", "${nope.a}")+configMap("two", "${nope.b}")+configMap("three", "${schema.spec.name}")), nil, []string{`rgd.yaml:11:5: error: kro would reject ResourceGraphDefinition "thing": failed to build dependency graph: failed to extract dependencies: references unknown identifiers: [nope] [invalid-definition]`}},
 		{"an empty type", rgd("port: \"\"\n", configMap("one", "x")), nil, []string{`rgd.yaml:9:7: error: kro would reject ResourceGraphDefinition "thing": spec.schema.spec.port: field port: empty type; a field needs a type: write "port: string", or another of string, integer, boolean, float, object [invalid-schema-field]`}},
 		{"a definition that uses itself", rgd("name: string\n", "- id: self2\n  template: {apiVersion: kro.run/v1alpha1, kind: Thing, metadata: {name: x}}\n"), nil, []string{`rgd.yaml:10:3: error: kro would reject ResourceGraphDefinition "thing": it builds on Thing, whose definition kro would reject: definitions need each other: Thing -> Thing [invalid-definition]`}},
-		{"a kind defined twice", rgd("name: string\n", configMap("one", "x")) + "---\n" + rgd("name: string\n", configMap("two", "x")), map[string]any{}, []string{`rgd.yaml:25:5: error: kind Thing is already defined by ResourceGraphDefinition "thing" in rgd.yaml:1; remove one of them [duplicate-definition]`}},
+		{"a kind defined twice", rgd("name: string\n", configMap("one", "x")) + "---\n" + rgd("name: string\n", configMap("two", "x")), map[string]any{}, []string{`rgd.yaml:25:5: warning: kind Thing is already defined by ResourceGraphDefinition "thing" in rgd.yaml:1, which counts here; remove one of them, or name the one that counts in lockkeeper.yaml ` + "`definitions`" + ` [duplicate-definition]`}},
 		{"a wrong enum", rgd("size: string | enum=\"s,m\" default=s\n", configMap("one", "${schema.spec.size}")), map[string]any{"size": "xl"}, []string{`error: the API server would reject it: spec.size: Unsupported value: "xl": supported values: "s", "m" [invalid-instance]`}},
 		{"a validation rule", rgd("size: integer | validation=\"self > 3\"\n", configMap("one", "${string(schema.spec.size)}")), map[string]any{"size": int64(2)}, []string{`error: the API server would reject it: spec.size: Invalid value: 2: validation failed [invalid-instance]`}},
 		{"too many items", rgd("list: '[]string'\n", "- id: many\n  forEach:\n  - a: ${lists.range(100)}\n  - b: ${lists.range(100)}\n  template: {apiVersion: v1, kind: ConfigMap, metadata: {name: \"x-${string(a)}-${string(b)}\"}}\n"), map[string]any{}, []string{`error: resource "many" of ResourceGraphDefinition "thing": ${lists.range(100)}: collection size of 10000 is over the maximum collection size of 1000 [invalid-instance]`}},
@@ -287,11 +292,11 @@ func TestCompileStopsWithItsContext(t *testing.T) {
 	d, _, _ := Read(docs[0])
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	stopped := engine.Compile(ctx, []Definition{d})
+	stopped := engine.Compile(ctx, Version{}, []Definition{d})
 	if len(stopped.Findings()) > 1 {
 		t.Errorf("findings %v", stopped.Findings())
 	}
-	if again := engine.Compile(t.Context(), []Definition{d}); len(again.Findings()) > 0 {
+	if again := engine.Compile(t.Context(), Version{}, []Definition{d}); len(again.Findings()) > 0 {
 		t.Errorf("a compilation that was stopped is remembered: %v", again.Findings())
 	}
 }
@@ -330,7 +335,7 @@ func FuzzRender(f *testing.F) {
 				definitions = append(definitions, d)
 			}
 		}
-		program := NewEngine(schemas, 10).Compile(ctx, definitions)
+		program := NewEngine(schemas, 10).Compile(ctx, Version{}, definitions)
 		var fields map[string]any
 		if json.Unmarshal(spec, &fields) != nil {
 			return
