@@ -52,6 +52,7 @@ func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Option
 			out.Apps = append(out.Apps, *one)
 		}
 	}
+	out.Definitions = c.definitionFindings(out.Apps)
 	return out, ctx.Err()
 }
 

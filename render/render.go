@@ -106,9 +106,11 @@ type AppComparison struct {
 
 // Comparison is what a change does to what is deployed.
 type Comparison struct {
-	Apps      []AppComparison // those that may differ, sorted by name
-	Findings  []Finding       // about the manifests of applications and definitions at head
-	Unchanged int             // how many Applications deploy the same on both sides
-	BaseSet   Set             // what base deploys, as [Engine.Applications] says
-	HeadSet   Set             // what head deploys
+	Apps     []AppComparison // those that may differ, sorted by name
+	Findings []Finding       // about the manifests of applications and definitions at head
+	// Definitions says what of changed definitions kro or the API server refuses, and which instances keep an old default.
+	Definitions []Finding
+	Unchanged   int // how many Applications deploy the same on both sides
+	BaseSet     Set // what base deploys, as [Engine.Applications] says
+	HeadSet     Set // what head deploys
 }

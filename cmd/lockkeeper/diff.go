@@ -144,9 +144,10 @@ func (o *diffOptions) from(ctx context.Context, c *checkout, after string) (rend
 
 // compared is what a change does.
 type compared struct {
-	report   diff.Report
-	findings []promote.Finding
-	failed   int // applications that cannot be rendered after the change
+	report      diff.Report
+	findings    []promote.Finding
+	definitions []promote.Finding // those of the report that are about definitions
+	failed      int               // applications that cannot be rendered after the change
 }
 
 func (c *checkout) compare(ctx context.Context, base, head render.Repository) (compared, error) {
@@ -166,8 +167,7 @@ func (c *checkout) compare(ctx context.Context, base, head render.Repository) (c
 	found := slices.DeleteFunc(slices.Clone(content.Findings), func(f promote.Finding) bool { return f.Position.File != reconcile.SettingsFile })
 	found = append(found, toFindings(advised(comparison.Findings))...)
 	found = append(found, toFindings(c.elsewhere(content.Set, content.Set.Applications))...)
-	apps := reconcile.DiffApps(comparison)
-	report := diff.Compare(apps)
+	report := reconcile.DiffReport(comparison, diff.Options{})
 	report.Unchanged += comparison.Unchanged
 	failed := 0
 	for _, app := range comparison.Apps {
@@ -175,7 +175,7 @@ func (c *checkout) compare(ctx context.Context, base, head render.Repository) (c
 			failed++
 		}
 	}
-	return compared{report: report, findings: tidy(found), failed: failed}, nil
+	return compared{report: report, findings: tidy(found), definitions: toFindings(comparison.Definitions), failed: failed}, nil
 }
 
 // advised replaces the remedy for repositories elsewhere by one for the command line.
@@ -213,7 +213,8 @@ func (o *diffOptions) print(env environment, c compared, note string) error {
 		}
 		text = string(page)
 	case "patch":
-		text = diff.Patch(c.report)
+		text = diff.Patch(c.report) // which has no place for findings
+		c.findings = tidy(append(c.findings, c.definitions...))
 	default:
 		text = diff.Text(c.report, diff.TextOptions{Color: env.colored(env.out)})
 		findings = env.out

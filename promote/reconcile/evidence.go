@@ -70,7 +70,7 @@ func (r *Reconciler) compare(ctx context.Context, key evidenceKey, target promot
 		return evidence, fmt.Errorf("render %s and %s: %w", key.base.Short(), key.head.Short(), err)
 	}
 	evidence.Findings = headFindings(comparison)
-	report := diff.Options{Image: images}.Compare(DiffApps(comparison))
+	report := DiffReport(comparison, diff.Options{Image: images})
 	evidence.Rendered = renderedMoves(report)
 	evidence.Diff = diff.Markdown(report, diff.MarkdownOptions{})
 	return evidence, nil
@@ -104,7 +104,16 @@ func headFindings(c render.Comparison) []promote.Finding {
 			findings = append(findings, renderFinding(f))
 		}
 	}
+	for _, f := range c.Definitions {
+		findings = append(findings, renderFinding(f))
+	}
 	return findings
+}
+
+// DiffReport is what two renders differ in, and what a reviewer should know of changed definitions.
+func DiffReport(c render.Comparison, options diff.Options) diff.Report {
+	options.Findings = append(slices.Clip(options.Findings), diffFindings(c.Definitions)...)
+	return options.Compare(DiffApps(c))
 }
 
 // DiffApps hands the two renders of every application over to the differ. What could not be rendered on one side is neither

@@ -23,7 +23,7 @@ func TestKroSettings(t *testing.T) {
 		}},
 		{"a word", "kro: {version: latest}\n", "0.9.4", []string{`lockkeeper.yaml:1:16: error: kro.version: "latest" is no version; write it as "0.8" or "0.8.5" [settings]`}},
 		{"a number", "kro: {version: 0.8}\n", "0.9.4", []string{`lockkeeper.yaml:1:16: error: value 0.8 of kro.version is a number, not a string; add quotes: "0.8" [settings]`}},
-		{"a mistyped key", "kro: {versoin: \"0.8\"}\n", "0.9.4", []string{`lockkeeper.yaml:1:7: error: unknown key "versoin" in kro; did you mean "version"? [settings]`}},
+		{"a mistyped key", "kro: {versio: \"0.8\"}\n", "0.9.4", []string{`lockkeeper.yaml:1:7: error: unknown key "versio" in kro; did you mean "version"? [settings]`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			settings, found := LoadSettings(fstest.MapFS{SettingsFile: {Data: []byte(c.yaml)}})

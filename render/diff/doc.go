@@ -63,7 +63,7 @@
 // # JSON
 //
 // [JSON] writes one object with the keys empty, counts {added, changed, removed, renamed}, unchanged and unknown (applications),
-// facts and applications. A fact has kind, text, danger, grave, applications, links. An application has name, was (its name at
+// facts, findings [{severity, message, where}] and applications. A fact has kind, text, danger, grave, applications, links. An application has name, was (its name at
 // base, when another), namespace, stage, kind, partial, unchanged (objects), from and to (clusters, when it moves), findings and
 // objects; an object has id {group, kind, namespace, name}, kind (added, changed, removed, renamed), was (its id at base, when
 // renamed), source {file, line, via}, fields [{path, kind, before, after, only, noise}], base and head. only is "formatting"

@@ -23,6 +23,7 @@ type htmlReport struct {
 	Title, Headline string
 	Facts           []htmlFact
 	More            []htmlFact // that are folded
+	Findings        []string
 	Rows            []htmlRow
 	Groups          []htmlGroup
 	Renames         bool // some object is renamed
@@ -88,6 +89,9 @@ func HTML(r Report, o HTMLOptions) ([]byte, error) {
 	}
 	if n := len(page.Facts); n > openFacts {
 		page.Facts, page.More = page.Facts[:openFacts], page.Facts[openFacts:]
+	}
+	for _, f := range r.Findings {
+		page.Findings = append(page.Findings, Visible(findingText(f)))
 	}
 	all := groups(r.Apps)
 	for i, g := range all {

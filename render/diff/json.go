@@ -6,12 +6,13 @@ import (
 )
 
 type jsonReport struct {
-	Empty        bool       `json:"empty"`
-	Counts       jsonCounts `json:"counts"`
-	Unchanged    int        `json:"unchanged"`
-	Unknown      int        `json:"unknown,omitempty"`
-	Facts        []jsonFact `json:"facts"`
-	Applications []jsonApp  `json:"applications"`
+	Empty        bool          `json:"empty"`
+	Counts       jsonCounts    `json:"counts"`
+	Unchanged    int           `json:"unchanged"`
+	Unknown      int           `json:"unknown,omitempty"`
+	Facts        []jsonFact    `json:"facts"`
+	Findings     []jsonFinding `json:"findings,omitempty"`
+	Applications []jsonApp     `json:"applications"`
 }
 
 type jsonCounts struct {
@@ -84,7 +85,9 @@ type jsonField struct {
 
 // JSON returns the report as an indented JSON document with a newline at the end; the package comment says its shape.
 func JSON(r Report) ([]byte, error) {
-	out := jsonReport{Empty: r.Empty(), Unchanged: r.Unchanged, Unknown: r.Unknown, Facts: []jsonFact{}, Applications: []jsonApp{}}
+	out := jsonReport{
+		Empty: r.Empty(), Unchanged: r.Unchanged, Unknown: r.Unknown, Facts: []jsonFact{}, Findings: jsonFindings(r.Findings), Applications: []jsonApp{},
+	}
 	out.Counts.Added, out.Counts.Changed, out.Counts.Removed = r.Counts()
 	out.Counts.Renamed = r.Renamed()
 	for _, f := range r.Facts {
@@ -105,13 +108,7 @@ func JSON(r Report) ([]byte, error) {
 func jsonAppOf(app AppChange) jsonApp {
 	out := jsonApp{
 		Name: app.Name, Was: app.Was, Namespace: app.Namespace, Stage: app.Stage, Kind: app.Kind, Partial: app.Partial, Unchanged: app.Unchanged,
-		From: app.From, To: app.To, Objects: []jsonObject{},
-	}
-	for _, f := range app.Findings {
-		out.Findings = append(out.Findings, jsonFinding(f))
-		if f.Severity == "" {
-			out.Findings[len(out.Findings)-1].Severity = SeverityInfo
-		}
+		From: app.From, To: app.To, Objects: []jsonObject{}, Findings: jsonFindings(app.Findings),
 	}
 	for _, o := range app.Objects {
 		j := jsonObject{ID: jsonID(o.ID), Kind: o.Kind, Source: jsonSource(o.Source), Base: fieldsOf(o.Base), Head: fieldsOf(o.Head)}
@@ -122,6 +119,17 @@ func jsonAppOf(app AppChange) jsonApp {
 			j.Fields = append(j.Fields, jsonField{f.Path, f.Kind, f.Before, f.After, f.Only, f.Noise})
 		}
 		out.Objects = append(out.Objects, j)
+	}
+	return out
+}
+
+func jsonFindings(findings []Finding) []jsonFinding {
+	var out []jsonFinding
+	for _, f := range findings {
+		if f.Severity == "" {
+			f.Severity = SeverityInfo
+		}
+		out = append(out, jsonFinding(f))
 	}
 	return out
 }

@@ -79,7 +79,14 @@ func header(r Report, c caps) string {
 		}
 		b.WriteString("- " + factMarkdown(f, c) + "\n")
 	}
-	if len(r.Facts) > 0 {
+	for i, f := range r.Findings {
+		if i == c.facts {
+			fmt.Fprintf(&b, "- … and %d more\n", len(r.Findings)-i)
+			break
+		}
+		b.WriteString("- " + findingMarkdown(f, c) + "\n")
+	}
+	if len(r.Facts)+len(r.Findings) > 0 {
 		b.WriteByte('\n')
 	}
 	if r.Empty() {
@@ -145,6 +152,18 @@ func factMarkdown(f Fact, c caps) string {
 		b.WriteString(Code(app, c.name))
 	}
 	return b.String()
+}
+
+func findingMarkdown(f Finding, c caps) string {
+	text := Code(findingText(f), 5*c.name)
+	switch f.Severity {
+	case SeverityError:
+		return "⚠ **" + text + "**"
+	case SeverityWarning:
+		return "⚠ " + text
+	case SeverityInfo:
+	}
+	return text
 }
 
 // Code is text in a code span of at most n runes, on one line, where nothing in it acts.

@@ -28,7 +28,7 @@ const (
 	SeverityError   Severity = "error"
 )
 
-// Finding is something the renderer noticed about an application, such as a definition that kro would reject.
+// Finding is something the renderer noticed, such as an instance that kro would reject.
 type Finding struct {
 	Severity Severity // "" is SeverityInfo
 	Message  string   // what is wrong and what to do
@@ -63,6 +63,7 @@ type App struct {
 type Report struct {
 	Apps      []AppChange // by name; only applications that change or have findings
 	Facts     []Fact      // of all applications, equal ones merged, the most important first
+	Findings  []Finding   // about no application alone, such as a definition that many of them use
 	Unchanged int         // applications that deploy the same at base and head
 	Unknown   int         // applications of which no change was seen, and not everything
 }
@@ -178,6 +179,8 @@ func (a AppChange) Renamed() int {
 type Options struct {
 	// Image returns what is known of an image by its reference, such as ghcr.io/acme/web:1.2.0; nil knows nothing.
 	Image func(reference string) (Build, bool)
+	// Findings are about no application alone.
+	Findings []Finding
 }
 
 // Compare reports what changes from base to head in apps. It does not change apps and keeps no reference to their values.
@@ -189,7 +192,7 @@ func (opts Options) Compare(apps []App) Report {
 	slices.SortStableFunc(sorted, func(a, b App) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Stage, b.Stage))
 	})
-	var r Report
+	r := Report{Findings: maskedFindings(opts.Findings)}
 	sorted = pairApps(sorted)
 	definitions := defined(sorted)
 	for _, app := range sorted {
@@ -210,10 +213,7 @@ func (opts Options) Compare(apps []App) Report {
 
 func (opts Options) compareApp(app App, d definitions) AppChange {
 	change := AppChange{Name: app.Name, Was: app.was, Namespace: app.Namespace, Stage: app.Stage, Kind: appKind(app), Partial: app.Partial}
-	for _, f := range app.Findings {
-		f.Message, f.Where = Mask(f.Message), Mask(f.Where)
-		change.Findings = append(change.Findings, f)
-	}
+	change.Findings = maskedFindings(app.Findings)
 	for _, pair := range pairObjects(app) {
 		if o, differs := compareObject(pair); differs {
 			change.Objects = append(change.Objects, o)
@@ -228,6 +228,15 @@ func (opts Options) compareApp(app App, d definitions) AppChange {
 	change.Restated = restated(app)
 	change.Facts = opts.appFacts(change, app, d)
 	return change
+}
+
+func maskedFindings(findings []Finding) []Finding {
+	var out []Finding
+	for _, f := range findings {
+		f.Message, f.Where = Mask(f.Message), Mask(f.Where)
+		out = append(out, f)
+	}
+	return out
 }
 
 func appKind(app App) Kind {

@@ -23,7 +23,7 @@ const (
 	colorReset  = "\x1b[0m"
 )
 
-// Text writes the report for a terminal: the facts, one line per application, then the objects with their fields. Added
+// Text writes the report for a terminal: the facts and findings, one line per application, then the objects with their fields. Added
 // objects are shown as a whole. Control characters in values are written out, never sent to the terminal.
 func Text(r Report, o TextOptions) string {
 	w := textWriter{options: o}
@@ -37,6 +37,17 @@ func Text(r Report, o TextOptions) string {
 			color = colorRed
 		}
 		w.line(color, mark+f.withLinks()+" ("+listed(f.Apps, len(f.Apps))+")")
+	}
+	for _, f := range r.Findings {
+		color := ""
+		switch f.Severity {
+		case SeverityError:
+			color = colorRed
+		case SeverityWarning:
+			color = colorYellow
+		case SeverityInfo:
+		}
+		w.line(color, "  "+findingText(f))
 	}
 	w.table(r)
 	for _, g := range groups(r.Apps) {

@@ -68,33 +68,53 @@ type problem struct {
 
 // admit changes an instance as the API server would (unknown fields dropped, defaults filled in) and says what it would
 // drop or refuse. written returns the node at a path as it stands in the file, nil when it does not.
-func (k *instanceKind) admit(ctx context.Context, fields map[string]any, written func(path string) *yaml.Node) (out []problem) {
+func (k *instanceKind) admit(ctx context.Context, fields map[string]any, written func(path string) *yaml.Node) []problem {
+	var out []problem
+	err := contained(func() {
+		for _, path := range k.complete(fields) {
+			remedy := "add it to the definition's schema or remove it"
+			if near := nearest.Of(last(path), k.siblings(path)); near != "" {
+				remedy = fmt.Sprintf("did you mean %q?", near)
+			}
+			out = append(out, problem{finding.Warning, "unknown-instance-field", fmt.Sprintf("%s is not in the definition's schema: the API server drops it without a word", path), remedy, path})
+		}
+		for _, err := range k.validate(ctx, fields) {
+			out = append(out, problem{finding.Error, "invalid-instance", "the API server would reject it: " + err.Error(), k.remedy(err, written), strings.TrimPrefix(err.Field, ".")})
+		}
+	})
+	if err != nil {
+		out = append(out, problem{finding.Error, "invalid-instance", fmt.Sprintf("checking it %v", err), "", ""})
+	}
+	return out
+}
+
+// contained runs Kubernetes' own code, which may panic on values that no API server would hand to it.
+func contained(run func()) (err error) {
 	defer func() {
-		// Kubernetes' own code may panic on values that no API server would hand to it.
 		if r := recover(); r != nil {
-			out = append(out, problem{finding.Error, "invalid-instance", fmt.Sprintf("checking it ended abnormally: %v", r), "", ""})
+			err = fmt.Errorf("ended abnormally: %v", r)
 		}
 	}()
-	dropped := pruning.PruneWithOptions(fields, k.structural, true, structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
+	run()
+	return nil
+}
+
+// complete drops unknown fields, which it returns, and fills in defaults.
+func (k *instanceKind) complete(fields map[string]any) (dropped []string) {
+	dropped = pruning.PruneWithOptions(fields, k.structural, true, structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
 	slices.Sort(dropped)
-	for _, path := range dropped {
-		remedy := "add it to the definition's schema or remove it"
-		if near := nearest.Of(last(path), k.siblings(path)); near != "" {
-			remedy = fmt.Sprintf("did you mean %q?", near)
-		}
-		out = append(out, problem{finding.Warning, "unknown-instance-field", fmt.Sprintf("%s is not in the definition's schema: the API server drops it without a word", path), remedy, path})
-	}
 	defaulting.PruneNonNullableNullsWithoutDefaults(fields, k.structural)
 	defaulting.Default(fields, k.structural)
+	return dropped
+}
+
+func (k *instanceKind) validate(ctx context.Context, fields map[string]any) field.ErrorList {
 	errs := validation.ValidateCustomResource(nil, fields, k.validator)
 	if k.rules != nil && len(errs) == 0 {
 		ruleErrs, _ := k.rules.Validate(ctx, nil, k.structural, fields, nil, celconfig.RuntimeCELCostBudget)
 		errs = append(errs, ruleErrs...)
 	}
-	for _, err := range errs {
-		out = append(out, problem{finding.Error, "invalid-instance", "the API server would reject it: " + err.Error(), k.remedy(err, written), strings.TrimPrefix(err.Field, ".")})
-	}
-	return out
+	return errs
 }
 
 // remedy says how to write a value whose type is wrong.
