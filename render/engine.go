@@ -125,7 +125,7 @@ func (e *Engine) Applications(ctx context.Context, repo Repository, opts Options
 	return set, nil
 }
 
-// setKey is equal for equal content, looked at in the same way, and "" for a tree that does not know its object ids.
+// setKey is equal for equal content, looked at in the same way, and "" when a tree does not know what it holds.
 func (e *Engine) setKey(repo Repository, opts Options) string {
 	identifier, ok := repo.Tree.(manifest.Identifier)
 	if !ok {
@@ -135,8 +135,12 @@ func (e *Engine) setKey(repo Repository, opts Options) string {
 	if err != nil || root == "" {
 		return ""
 	}
+	trees, ok := treesKey(opts.DefinitionTrees)
+	if !ok {
+		return ""
+	}
 	return digest(root, repo.Revision, digest(repo.URLs...), digest(opts.Applications...), digest(opts.Definitions...),
-		opts.Kro.String(), fmt.Sprintf("%q %+v %q %t", opts.Clusters, opts.Checks, opts.Generators, opts.NewGitFileGlobbing), digest(e.Fetch...), digest(opts.Fetch...))
+		trees, opts.Kro.String(), fmt.Sprintf("%q %+v %q %t", opts.Clusters, opts.Checks, opts.Generators, opts.NewGitFileGlobbing), digest(e.Fetch...), digest(opts.Fetch...))
 }
 
 func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (Set, error) {
@@ -148,6 +152,11 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 	if err != nil {
 		return Set{}, err
 	}
+	inTrees, err := e.inTrees(ctx, opts.DefinitionTrees)
+	if err != nil {
+		return Set{}, err
+	}
+	definitionFiles = append(definitionFiles, inTrees...)
 	return e.deepen(ctx, repo, opts, declared{applications: appFiles, definitions: definitionFiles, rules: ruleDocuments})
 }
 
@@ -168,16 +177,9 @@ func (e *Engine) assemble(ctx context.Context, repo Repository, opts Options, d 
 	set.Findings = append(set.Findings, problems...)
 	set.projects = projects
 	set.Findings = append(set.Findings, argocd.CheckProjects(set.Applications, projects, set.clusters)...)
-	for _, file := range d.definitions {
-		set.Findings = append(set.Findings, finding.FromError("invalid-manifest", file.Err)...)
-		for _, doc := range file.Documents {
-			definition, problems, ok := kro.Read(doc)
-			set.Findings = append(set.Findings, problems...)
-			if ok {
-				set.Definitions = append(set.Definitions, definition)
-			}
-		}
-	}
+	definitions, problems := readDefinitions(d.definitions)
+	set.Definitions = definitions
+	set.Findings = append(set.Findings, problems...)
 	if set.borders, err = e.bordersOf(ctx, repo.Tree); err != nil {
 		return Set{}, err
 	}

@@ -63,6 +63,7 @@ Exit codes:
 		},
 	}
 	o.flags(cmd)
+	o.definitionFlags(cmd)
 	o.revisions(cmd)
 	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text, markdown, html, patch or json")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit 1 when something changes in the cluster")
@@ -157,10 +158,7 @@ func (c *checkout) compare(ctx context.Context, base, head render.Repository) (c
 		return compared{}, err
 	}
 	c.progress.step("comparing %s", count(len(content.Set.Applications), "application"))
-	options := reconcile.CompareOptions(base.Tree, head.Tree)
-	settings, _ := reconcile.LoadSettings(head.Tree) // c.load told what is wrong with them
-	options.Fetch = settings.Fetch                   // whoever runs this could allow it by --fetch as well
-	comparison, err := c.engine.Compare(ctx, base, head, options)
+	comparison, err := c.engine.Compare(ctx, base, head, c.compareOptions(base, head))
 	if err != nil {
 		return compared{}, fmt.Errorf("render: %w", err)
 	}
@@ -176,6 +174,15 @@ func (c *checkout) compare(ctx context.Context, base, head render.Repository) (c
 		}
 	}
 	return compared{report: report, findings: tidy(found), definitions: toFindings(comparison.Definitions), failed: failed}, nil
+}
+
+// compareOptions are those of the settings on both sides, with the definitions that are in neither.
+func (c *checkout) compareOptions(base, head render.Repository) render.Options {
+	options := reconcile.CompareOptions(base.Tree, head.Tree)
+	settings, _ := reconcile.LoadSettings(head.Tree) // c.load told what is wrong with them
+	options.Fetch = settings.Fetch                   // whoever runs this could allow it by --fetch as well
+	options.DefinitionTrees, options.Base.DefinitionTrees = c.definitions, c.definitions
+	return options
 }
 
 // advised replaces the remedy for repositories elsewhere by one for the command line.

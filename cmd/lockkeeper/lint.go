@@ -49,6 +49,7 @@ Exit codes:
 		},
 	}
 	o.flags(cmd)
+	o.definitionFlags(cmd)
 	cmd.Flags().StringVar(&o.rev, "rev", "", "revision to check (default: the files on disk)")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text or json")
 	cmd.Flags().BoolVar(&o.strict, "strict", false, "exit 1 on warnings too")

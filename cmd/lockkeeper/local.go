@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,10 +21,11 @@ import (
 
 // localFlags say which clone a command reads and how its manifests name it.
 type localFlags struct {
-	dir    string
-	urls   []string
-	branch string
-	fetch  []string
+	dir         string
+	urls        []string
+	branch      string
+	fetch       []string
+	definitions []string
 }
 
 func (f *localFlags) flags(cmd *cobra.Command) {
@@ -33,13 +36,19 @@ func (f *localFlags) flags(cmd *cobra.Command) {
 	flags.StringVar(&f.branch, "branch", "", "branch that Argo CD deploys (default: the default branch)")
 }
 
+// definitionFlags are for commands that render.
+func (f *localFlags) definitionFlags(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.definitions, "definitions", nil, "a folder outside of the clone with kro definitions; may be given several times")
+}
+
 // checkout is the clone that a command reads, and what a person is told meanwhile.
 type checkout struct {
-	repo     *local.Repository
-	engine   *render.Engine
-	urls     []string
-	branch   string // "" when there is no default branch
-	progress *progress
+	repo        *local.Repository
+	engine      *render.Engine
+	urls        []string
+	branch      string // "" when there is no default branch
+	definitions []render.DefinitionTree
+	progress    *progress
 }
 
 // within opens the clone for as long as use takes.
@@ -55,6 +64,18 @@ func (f *localFlags) within(ctx context.Context, env environment, use func(*chec
 	c, err := f.checkout(ctx, env, repo)
 	if err != nil {
 		return err
+	}
+	for _, dir := range f.definitions {
+		root, err := os.OpenRoot(dir) // links that lead out of it are not followed
+		if err != nil {
+			return fmt.Errorf("--definitions %s: %w: name a folder", shown(dir), err)
+		}
+		defer func() { _ = root.Close() }() // nothing was written
+		tree, err := render.NewDefinitionTree(ctx, filepath.ToSlash(filepath.Clean(dir)), root.FS())
+		if err != nil {
+			return fmt.Errorf("--definitions %s: %w", shown(dir), err)
+		}
+		c.definitions = append(c.definitions, tree)
 	}
 	c.progress = p
 	if c.engine.Workers = newWorkers(func(err error) { _, _ = fmt.Fprintf(env.err, "lockkeeper: warning: %v: %s\n", err, withoutWorkers) }); c.engine.Workers != nil {
@@ -135,7 +156,7 @@ func (c *checkout) revision(ctx context.Context, name string) (render.Remote, er
 
 // load reads what a tree says.
 func (c *checkout) load(ctx context.Context, repository render.Repository) (reconcile.Content, error) {
-	content, err := reconcile.Load(ctx, c.engine, repository)
+	content, err := reconcile.Load(ctx, c.engine, repository, c.definitions...)
 	if err != nil {
 		return content, fmt.Errorf("read the repository: %w", err)
 	}

@@ -53,6 +53,7 @@ Exit codes:
 		},
 	}
 	o.flags(cmd)
+	o.definitionFlags(cmd)
 	cmd.Flags().StringSliceVar(&o.apps, "app", nil, "application to print; may be given several times (default: all)")
 	cmd.Flags().StringVar(&o.rev, "rev", "", "revision to render (default: the files on disk)")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "yaml", "yaml or json")

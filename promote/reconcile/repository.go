@@ -76,8 +76,8 @@ type Content struct {
 }
 
 // Load reads a tree: its settings, pipelines, applications and definitions, and everything that is wrong with them. An error
-// is a tree that could not be read.
-func Load(ctx context.Context, engine *render.Engine, repository render.Repository) (Content, error) {
+// is a tree that could not be read. Definitions are looked for in the given trees, too.
+func Load(ctx context.Context, engine *render.Engine, repository render.Repository, definitions ...render.DefinitionTree) (Content, error) {
 	var content Content
 	tree := repository.Tree
 	settings, findings := LoadSettings(tree)
@@ -112,7 +112,9 @@ func Load(ctx context.Context, engine *render.Engine, repository render.Reposito
 	settings.apply(pipelines)
 	content.Findings = append(content.Findings, settings.unmatched(pipelines)...)
 	content.Pipelines = pipelines
-	content.Set, err = engine.Applications(ctx, repository, settings.RenderOptions())
+	options := settings.RenderOptions()
+	options.DefinitionTrees = definitions
+	content.Set, err = engine.Applications(ctx, repository, options)
 	if err != nil {
 		return content, fmt.Errorf("find applications: %w", err)
 	}

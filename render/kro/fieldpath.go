@@ -37,6 +37,7 @@ func schemaPath(change compat.Change) schemaField {
 		out = append(out, change.NewValue)
 	case compat.RequiredDefaultRemoved:
 		out = append(out, change.OldValue)
+	default: // the path is the field's own
 	}
 	return out
 }

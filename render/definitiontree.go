@@ -1,0 +1,107 @@
+package render
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/render/finding"
+	"github.com/lockkeeper/lockkeeper/render/kro"
+)
+
+// DefinitionTree is a tree of files beside the repository that holds ResourceGraphDefinitions, such as another folder or
+// another repository. All of it is looked through. A kind that the repository defines itself counts, not one of a tree; of
+// two trees the first.
+type DefinitionTree struct {
+	Name string // required; stands before the names of its files in findings, such as ../platform
+	Tree fs.FS  // required
+	// Key is equal for equal content. What is found with a tree without one is not remembered.
+	Key string
+}
+
+// NewDefinitionTree returns a tree whose Key is made of the definitions in it.
+func NewDefinitionTree(ctx context.Context, name string, tree fs.FS) (DefinitionTree, error) {
+	files, err := manifest.Scan(ctx, tree, manifest.Query{Kinds: manifest.Kro()})
+	if err != nil {
+		return DefinitionTree{}, fmt.Errorf("find definitions: %w", err)
+	}
+	parts := []string{name}
+	for _, file := range files {
+		parts = append(parts, file.Path, fmt.Sprint(file.Err))
+		for _, doc := range file.Documents {
+			parts = append(parts, fmt.Sprint(doc.Line), string(doc.Raw))
+		}
+	}
+	return DefinitionTree{Name: name, Tree: tree, Key: digest(parts...)}, nil
+}
+
+// place is a file of the tree as findings name it.
+func (t DefinitionTree) place(file string) string {
+	return strings.TrimSuffix(t.Name, "/") + "/" + file
+}
+
+// treesKey is equal for equal trees; it is false when one of them does not know what it holds.
+func treesKey(trees []DefinitionTree) (string, bool) {
+	var parts []string
+	for _, t := range trees {
+		if t.Key == "" {
+			return "", false
+		}
+		parts = append(parts, t.Name, t.Key)
+	}
+	return digest(parts...), true
+}
+
+// inTrees finds the definitions of the trees.
+func (e *Engine) inTrees(ctx context.Context, trees []DefinitionTree) ([]manifest.File, error) {
+	var files []manifest.File
+	for _, t := range trees {
+		found, err := e.index.Scan(ctx, t.Tree, manifest.Query{Kinds: manifest.Kro()})
+		if err != nil {
+			return nil, fmt.Errorf("find definitions in %s: %w", t.Name, err)
+		}
+		for _, file := range found {
+			files = append(files, t.named(file))
+		}
+	}
+	return files, nil
+}
+
+func readDefinitions(files []manifest.File) ([]kro.Definition, []Finding) {
+	var definitions []kro.Definition
+	var findings []Finding
+	for _, file := range files {
+		findings = append(findings, finding.FromError("invalid-manifest", file.Err)...)
+		for _, doc := range file.Documents {
+			definition, problems, ok := kro.Read(doc)
+			findings = append(findings, problems...)
+			if ok {
+				definitions = append(definitions, definition)
+			}
+		}
+	}
+	return definitions, findings
+}
+
+// named gives a file of the tree its name in findings. The file itself is remembered and stays as it is.
+func (t DefinitionTree) named(file manifest.File) manifest.File {
+	out := manifest.File{Path: t.place(file.Path)}
+	for _, doc := range file.Documents {
+		doc.File = t.place(doc.File)
+		out.Documents = append(out.Documents, doc)
+	}
+	if file.Err == nil {
+		return out
+	}
+	var problems []error
+	for _, problem := range manifest.Errors(file.Err) {
+		renamed := *problem
+		renamed.File = t.place(renamed.File)
+		problems = append(problems, &renamed)
+	}
+	out.Err = errors.Join(problems...)
+	return out
+}
