@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/render/argocd"
 	"github.com/lockkeeper/lockkeeper/render/finding"
 	"github.com/lockkeeper/lockkeeper/render/kro"
 	"github.com/lockkeeper/lockkeeper/render/object"
@@ -28,22 +29,26 @@ func (r *rendering) finish(ctx context.Context, source sourceOutput) Result {
 	}
 	files := &located{tree: r.repo.Tree, docs: map[string][]manifest.Document{}}
 	var all []object.Object
-	for _, o := range source.objects {
-		o = r.namespaced(o)
+	objects := make([]object.Object, len(source.objects))
+	for i, o := range source.objects {
+		objects[i] = r.namespaced(o)
+	}
+	beside := &neighbors{objects: objects}
+	for _, o := range objects {
 		if isHook(o) {
 			out.Hooks = append(out.Hooks, o)
 			continue
 		}
 		all = append(all, o)
-		expansion := r.expanded(ctx, o, files)
+		expansion := r.expanded(ctx, o, files, beside)
 		all = append(all, expansion.Objects...)
 		out.Findings = append(out.Findings, expansion.Findings...)
 		out.Partial = out.Partial || expansion.Incomplete
 	}
 	out.Findings = append(out.Findings, r.severalServices(source.objects)...)
 	out.Findings = append(out.Findings, r.forbidden(source.objects)...)
-	objects, findings := unique(all)
-	out.Objects = objects
+	kept, findings := unique(all)
+	out.Objects = kept
 	out.Findings = append(out.Findings, findings...)
 	if err := ctx.Err(); err != nil {
 		out.Objects, out.Hooks, out.Failed, out.late = nil, nil, true, true
@@ -130,11 +135,13 @@ var clusterScoped = map[string]bool{
 }
 
 // expanded returns what kro makes of an object, nothing for one that is no instance.
-func (r *rendering) expanded(ctx context.Context, o object.Object, files *located) kro.Expansion {
+func (r *rendering) expanded(ctx context.Context, o object.Object, files *located, beside *neighbors) kro.Expansion {
 	if r.set.program.Defines(o) {
+		id := o.ID()
 		return r.set.program.Expand(ctx, kro.Instance{
-			Object: o, Namespace: r.app.Destination.Namespace,
-			Written: func(path string) *yaml.Node { return files.node(o, path) },
+			Object: o, Namespace: r.app.Destination.Namespace, Neighbor: beside.find,
+			Annotations: map[string]string{argocd.TrackingKey: r.app.TrackingID(id.Group, id.Kind, id.Namespace, id.Name)},
+			Written:     func(path string) *yaml.Node { return files.node(o, path) },
 		})
 	}
 	if id := o.ID(); id.Group == kro.Group && id.Kind != "ResourceGraphDefinition" {
@@ -145,6 +152,25 @@ func (r *rendering) expanded(ctx context.Context, o object.Object, files *locate
 		}}}
 	}
 	return kro.Expansion{}
+}
+
+// neighbors are the objects of one Application's sources, by what they are. Most Applications never ask.
+type neighbors struct {
+	objects []object.Object
+	byID    map[object.ID]object.Object
+}
+
+func (n *neighbors) find(id object.ID) (object.Object, bool) {
+	if n.byID == nil {
+		n.byID = make(map[object.ID]object.Object, len(n.objects))
+		for _, o := range n.objects {
+			if !isHook(o) {
+				n.byID[o.ID()] = o
+			}
+		}
+	}
+	o, ok := n.byID[id]
+	return o, ok
 }
 
 func isHook(o object.Object) bool {

@@ -21,9 +21,11 @@ type compiled struct {
 	findings   []finding.Finding
 	broken     string // why kro would reject the definition, "" when it would not
 
-	graph    *graph.Graph
-	nodes    []*node // in the order in which kro applies them
-	instance *instanceKind
+	graph *graph.Graph
+	nodes []*node // in the order in which kro applies them
+
+	readsAnnotations bool // of the instance
+	instance         *instanceKind
 }
 
 type compilation struct {
@@ -148,7 +150,7 @@ func (c *compilation) build(one *compiled, defined map[k8s.GroupVersionKind]*com
 			return nil
 		}
 	}
-	one.graph, one.nodes, one.instance = built.graph, built.nodes, built.instance
+	one.graph, one.nodes, one.instance, one.readsAnnotations = built.graph, built.nodes, built.instance, built.readsAnnotations
 	if c.version.before(withStrictTexts) {
 		one.rejectConditions(c.version)
 	}
@@ -194,6 +196,7 @@ func (c *compiled) build(v *view) (err error) {
 		return err
 	}
 	c.nodes, err = newNodes(c.graph)
+	c.readsAnnotations = slices.ContainsFunc(c.nodes, (*node).readsAnnotations)
 	return err
 }
 

@@ -29,8 +29,9 @@ type made struct {
 
 // state is what is known of one resource while an instance is evaluated.
 type state struct {
-	ignored bool // an includeWhen is false here or in what it depends on
-	opaque  bool // nothing is known: it lives in the cluster, or how many there are is not known
+	ignored bool     // an includeWhen is false here or in what it depends on, so that it is not there
+	opaque  bool     // nothing is known: it lives in the cluster, or how many there are is not known
+	when    []string // conditions that only the cluster can answer, those of what it depends on first
 	objects []made
 	value   any // what expressions see, nil when opaque
 }
@@ -41,15 +42,18 @@ type evaluation struct {
 	of        *compiled
 	instance  map[string]any
 	namespace string
+	neighbor  func(object.ID) (object.Object, bool) // nil when nothing is known of what stands beside the instance
 	states    map[string]*state
 	vars      map[string]any
 	problems  []problem
 }
 
-func (c *compiled) evaluate(ctx context.Context, instance map[string]any, namespace string) *evaluation {
-	e := &evaluation{ctx: ctx, of: c, instance: instance, namespace: namespace, states: map[string]*state{}, vars: map[string]any{}}
-	visible := make(map[string]any, len(instance))
-	for key, value := range instance {
+// run evaluates every resource, in the order in which kro applies them.
+func (e *evaluation) run() {
+	c := e.of
+	e.states, e.vars = map[string]*state{}, map[string]any{}
+	visible := make(map[string]any, len(e.instance))
+	for key, value := range e.instance {
 		if key != "status" {
 			visible[key] = value
 		}
@@ -62,7 +66,6 @@ func (c *compiled) evaluate(ctx context.Context, instance map[string]any, namesp
 			e.vars[n.id] = s.value
 		}
 	}
-	return e
 }
 
 func wrap(fields map[string]any, schema *spec.Schema) any {
@@ -73,31 +76,56 @@ func wrap(fields map[string]any, schema *spec.Schema) any {
 }
 
 func (e *evaluation) fail(n *node, code string, expr *expression, err error) {
-	message := fmt.Sprintf("resource %q of ResourceGraphDefinition %q: %s: %v", n.id, e.of.definition.Name, expr.text, err)
-	remedy := ""
-	if code == "instance-never-ready" {
-		remedy = "set the field in the instance, or give it a default in the definition"
+	p := problem{severity: finding.Error, code: code}
+	if code == neverReady {
+		err = fmt.Errorf("the instance never becomes ready: %w", err)
+		p.remedy = "set the field in the instance, or give it a default in the definition"
+		p.path = e.absent(expr)
 	}
-	e.problems = append(e.problems, problem{severity: finding.Error, code: code, message: message, remedy: remedy})
+	p.message = fmt.Sprintf("resource %q of ResourceGraphDefinition %q: %s: %v", n.id, e.of.definition.Name, expr.text, err)
+	e.problems = append(e.problems, p)
+}
+
+// neverReady is the code of an instance that lacks a field for which kro waits forever.
+const neverReady = "instance-never-ready"
+
+// absent is the first field of the instance that an expression reads and that is not there.
+func (e *evaluation) absent(expr *expression) string {
+	for _, r := range expr.reads {
+		if r.root == graph.SchemaVarName && !present(e.instance, r.path) {
+			return strings.Join(r.path, ".")
+		}
+	}
+	return ""
 }
 
 func (e *evaluation) node(n *node) *state {
+	var when []string
 	for _, id := range n.depends {
-		if dep := e.states[id]; dep != nil && dep.ignored {
+		dep := e.states[id]
+		switch {
+		case dep == nil:
+		case dep.ignored:
 			return &state{ignored: true}
+		default:
+			when = append(when, dep.when...)
 		}
 	}
-	included, condition := e.included(n)
+	included, own := e.included(n)
 	if !included {
 		return &state{ignored: true}
 	}
+	when = unrepeated(append(when, own...))
 	if n.external() {
-		return &state{opaque: true}
+		s := e.outside(n)
+		s.when = when
+		return s
 	}
 	s := e.objects(n)
-	if condition != "" {
+	s.when = when
+	if len(when) > 0 {
 		for i := range s.objects {
-			s.objects[i].note = strings.TrimSpace(s.objects[i].note + " " + condition)
+			s.objects[i].note = strings.TrimSpace(s.objects[i].note + " if " + strings.Join(when, " and "))
 		}
 		s.opaque = true // whether it exists is not known, so nothing read from it is either
 	}
@@ -107,24 +135,49 @@ func (e *evaluation) node(n *node) *state {
 	return s
 }
 
-// included evaluates includeWhen. The condition is set when only the cluster knows.
-func (e *evaluation) included(n *node) (included bool, condition string) {
+// outside is what is known of an object that the definition only reads: what the instance's own application deploys. Of
+// those that a selector finds there may be more elsewhere.
+func (e *evaluation) outside(n *node) *state {
+	if e.neighbor == nil || n.kind != graph.NodeTypeExternal {
+		return &state{opaque: true}
+	}
+	ref := object.Object{Fields: e.object(n, nil, false).fields}
+	found, ok := e.neighbor(ref.ID())
+	if !ok || found.APIVersion() != ref.APIVersion() {
+		return &state{opaque: true}
+	}
+	objects := []made{{fields: found.Fields, unknown: found.Unknown}}
+	return &state{objects: objects, value: observed(n, objects)}
+}
+
+func unrepeated(texts []string) []string {
+	var out []string
+	for _, text := range texts {
+		if !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// included evaluates includeWhen. It returns those conditions that only the cluster can answer.
+func (e *evaluation) included(n *node) (included bool, when []string) {
 	for _, expr := range n.include {
 		if e.unknown(expr) {
-			condition = "if " + expr.text
+			when = append(when, expr.text)
 			continue
 		}
 		value, err := expr.eval(e.ctx, e.activation(expr, nil))
 		if err != nil {
-			e.fail(n, "expression-failed", expr, err)
-			condition = "if " + expr.text
+			e.fail(n, codeOf(err), expr, err)
+			when = append(when, expr.text)
 			continue
 		}
 		if truth, _ := value.(bool); !truth {
-			return false, ""
+			return false, nil
 		}
 	}
-	return true, condition
+	return true, when
 }
 
 func (e *evaluation) objects(n *node) *state {
@@ -188,7 +241,7 @@ func (e *evaluation) items(n *node) (items []map[string]any, known bool) {
 
 func codeOf(err error) string {
 	if isAbsent(err) {
-		return "instance-never-ready"
+		return neverReady
 	}
 	return "expression-failed"
 }
@@ -231,7 +284,7 @@ func (e *evaluation) value(n *node, expr *expression, iterators map[string]any, 
 		return value, true
 	}
 	if isAbsent(err) && e.readsOnlyInstance(expr, n) {
-		e.fail(n, "instance-never-ready", expr, fmt.Errorf("the instance never becomes ready: %w", err))
+		e.fail(n, neverReady, expr, err)
 	} else if !isAbsent(err) {
 		e.fail(n, "expression-failed", expr, err)
 	}

@@ -1,10 +1,13 @@
 package kro
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
+	"github.com/kubernetes-sigs/kro/api/v1alpha1"
 	"go.yaml.in/yaml/v3"
 	k8s "k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -16,6 +19,10 @@ import (
 type Instance struct {
 	Object    object.Object // required
 	Namespace string        // where the instance goes when it does not say so itself
+	// Annotations are those that whoever applies the instance adds to it, such as Argo CD's tracking id.
+	Annotations map[string]string
+	// Neighbor returns what is deployed beside the instance; nil when nothing is known of it.
+	Neighbor func(object.ID) (object.Object, bool)
 	// Written returns the node at a dotted path of the instance as it stands in its file, nil when there is none. It gives
 	// findings their line; nil when there is no file.
 	Written func(path string) *yaml.Node
@@ -84,8 +91,12 @@ func (x *expander) expand(in Instance, open []string) {
 		x.report(in, problem{severity: finding.Error, code: "invalid-definition", message: fmt.Sprintf("%s cannot be expanded: %s%s", in.Object.ID(), c.definition.rejects(), c.broken)})
 		x.out.Incomplete = true
 		return
-	case slices.Contains(open, id) || len(open) >= maxDepth:
-		x.report(in, problem{severity: finding.Error, code: "definition-cycle", message: fmt.Sprintf("%s stands more than %d definitions deep, or inside itself: it is not expanded", in.Object.ID(), maxDepth)})
+	case slices.Contains(open, id):
+		x.report(in, problem{severity: finding.Error, code: "definition-cycle", message: fmt.Sprintf("%s stands inside itself: it is not expanded", in.Object.ID())})
+		x.out.Incomplete = true
+		return
+	case len(open) >= maxDepth:
+		x.report(in, problem{severity: finding.Error, code: "definitions-too-deep", message: fmt.Sprintf("%s stands more than %d definitions deep: it is not expanded", in.Object.ID(), maxDepth)})
 		x.out.Incomplete = true
 		return
 	}
@@ -97,8 +108,13 @@ func (x *expander) expand(in Instance, open []string) {
 	for _, pr := range e.problems {
 		x.report(in, pr)
 	}
+	x.suspended(in)
 	for _, n := range c.nodes {
+		if n.external() {
+			continue // read, not applied
+		}
 		for _, one := range e.states[n.id].objects {
+			x.copied(in, c, n, one)
 			if len(x.out.Objects) >= maxObjects {
 				x.report(in, problem{severity: finding.Error, code: "too-many-objects", message: fmt.Sprintf("%s makes more than %d objects: the rest is not shown", in.Object.ID(), maxObjects)})
 				x.out.Incomplete = true
@@ -107,10 +123,40 @@ func (x *expander) expand(in Instance, open []string) {
 			child := object.Object{Fields: one.fields, Unknown: one.unknown, Source: object.Source{File: in.Object.Source.File, Line: in.Object.Source.Line, Via: via(in, c, n, one)}}
 			x.out.Objects = append(x.out.Objects, child)
 			if x.program.Defines(child) {
-				x.expand(Instance{Object: child, Namespace: e.namespace}, append(slices.Clone(open), id))
+				x.expand(Instance{Object: child, Namespace: e.namespace, Neighbor: in.Neighbor}, append(slices.Clone(open), id))
 			}
 		}
 	}
+}
+
+// suspended says that what an instance makes stays as it is for now.
+func (x *expander) suspended(in Instance) {
+	if value := annotations(in.Object.Fields)[v1alpha1.InstanceReconcileAnnotation]; value != nil {
+		if text, ok := value.(string); ok && v1alpha1.IsReconcileSuspended(text) {
+			x.report(in, problem{
+				severity: finding.Info, code: "suspended-instance", path: "metadata.annotations",
+				message: fmt.Sprintf("%s is suspended: kro changes nothing of what it makes, whatever is shown", in.Object.ID()),
+				remedy:  "remove the annotation " + v1alpha1.InstanceReconcileAnnotation + " when it shall go on",
+			})
+		}
+	}
+}
+
+// copied warns of objects that get annotations which somebody else wrote on the instance for its own use.
+func (x *expander) copied(in Instance, c *compiled, n *node, one made) {
+	for _, key := range slices.Sorted(maps.Keys(in.Annotations)) {
+		if annotations(one.fields)[key] == in.Annotations[key] {
+			x.out.Findings = append(x.out.Findings, c.definition.finding(finding.Warning, "copied-annotation",
+				fmt.Sprintf("resource %q of ResourceGraphDefinition %q copies all annotations of its instance, also %s, which speaks of the instance alone", n.id, c.definition.Name, key),
+				"copy those that are meant by their names", fmt.Sprintf("spec.resources[%d]", c.indexOf(n.id))))
+		}
+	}
+}
+
+func annotations(fields map[string]any) map[string]any {
+	metadata, _ := fields["metadata"].(map[string]any)
+	out, _ := metadata["annotations"].(map[string]any)
+	return out
 }
 
 func via(in Instance, c *compiled, n *node, one made) string {
@@ -150,21 +196,27 @@ func (x *expander) admitted(c *compiled, in Instance) (*evaluation, bool) {
 	if refused {
 		return nil, false
 	}
-	e, err := x.evaluate(c, fields, namespace)
-	if err != nil {
+	if c.readsAnnotations {
+		annotate(metadata, in.Annotations)
+	}
+	e := &evaluation{ctx: x.ctx, of: c, instance: fields, namespace: namespace, neighbor: in.Neighbor}
+	if err := cmp.Or(contained(e.run), x.ctx.Err()); err != nil {
 		x.report(in, problem{severity: finding.Error, code: "render-timeout", message: fmt.Sprintf("%s was not expanded: %v", in.Object.ID(), err)})
 		return nil, false
 	}
 	return e, true
 }
 
-// evaluate runs an evaluation, contained: kro's resolver and CEL's libraries may panic on values that nobody foresaw.
-func (x *expander) evaluate(c *compiled, fields map[string]any, namespace string) (e *evaluation, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("evaluating it ended abnormally: %v", r)
+// annotate adds what others write on an instance, unless it says so itself.
+func annotate(metadata map[string]any, more map[string]string) {
+	all, ok := metadata["annotations"].(map[string]any)
+	if !ok && len(more) > 0 {
+		all = map[string]any{}
+		metadata["annotations"] = all
+	}
+	for key, value := range more {
+		if _, written := all[key]; !written {
+			all[key] = value
 		}
-	}()
-	e = c.evaluate(x.ctx, fields, namespace)
-	return e, x.ctx.Err()
+	}
 }

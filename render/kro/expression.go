@@ -37,7 +37,11 @@ func environment(g *graph.Graph, iterators []string) (*cel.Env, error) {
 	for id := range g.Nodes {
 		names = append(names, id)
 	}
-	return krocel.DefaultEnvironment(krocel.WithResourceIDs(names))
+	env, err := krocel.DefaultEnvironment(krocel.WithResourceIDs(names))
+	if err != nil {
+		return nil, err
+	}
+	return env.Extend(orderedFunction())
 }
 
 func newExpression(env *cel.Env, e *krocel.Expression) (*expression, error) {
@@ -48,10 +52,6 @@ func newExpression(env *cel.Env, e *krocel.Expression) (*expression, error) {
 	out := &expression{original: e.Original, text: e.OriginalTemplate, refs: e.References, reads: readsOf(parsed.NativeRep().Expr())}
 	if out.text == "" {
 		out.text = "${" + e.Original + "}"
-	}
-	var err error
-	if out.program, err = program(env, parsed); err != nil {
-		return nil, fmt.Errorf("plan %q: %w", e.UserExpression(), err)
 	}
 	for _, arg := range rangeArguments(parsed.NativeRep()) {
 		text, err := parser.Unparse(arg, parsed.NativeRep().SourceInfo())
@@ -67,6 +67,10 @@ func newExpression(env *cel.Env, e *krocel.Expression) (*expression, error) {
 			return nil, fmt.Errorf("plan the argument of lists.range in %q: %w", e.UserExpression(), err)
 		}
 		out.ranges = append(out.ranges, p)
+	}
+	var err error
+	if out.program, err = program(env, parsed); err != nil {
+		return nil, fmt.Errorf("plan %q: %w", e.UserExpression(), err)
 	}
 	return out, nil
 }

@@ -88,7 +88,7 @@ func (k *instanceKind) admit(ctx context.Context, fields map[string]any, written
 	return out
 }
 
-// contained runs Kubernetes' own code, which may panic on values that no API server would hand to it.
+// contained runs code of Kubernetes or kro, which may panic on values that no API server would hand to it.
 func contained(run func()) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -133,7 +133,7 @@ func (k *instanceKind) remedy(err *field.Error, written func(path string) *yaml.
 		return fmt.Sprintf("must be a string: add quotes: %s: %q", last(err.Field), node.Value)
 	case (at.Type == "integer" || at.Type == "number" || at.Type == "boolean") && quoted:
 		return fmt.Sprintf("must be of type %s: remove the quotes: %s: %s", at.Type, last(err.Field), node.Value)
-	case at.Type != "":
+	case at.Type != "" && err.Type == field.ErrorTypeTypeInvalid:
 		return "must be of type " + at.Type
 	}
 	return ""

@@ -2,6 +2,7 @@ package kro
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/cel-go/cel"
 	"github.com/kubernetes-sigs/kro/pkg/graph"
@@ -93,6 +94,14 @@ func (n *node) external() bool {
 }
 
 func (n *node) collection() bool { return n.kind == graph.NodeTypeCollection }
+
+// readsAnnotations reports whether a field reads the annotations of the instance, or all that is around them.
+func (n *node) readsAnnotations() bool {
+	path := []string{"metadata", "annotations"}
+	return slices.ContainsFunc(n.fields, func(f fieldExpression) bool {
+		return slices.ContainsFunc(f.reads, func(r read) bool { return r.root == graph.SchemaVarName && overlap(path, r.path) })
+	})
+}
 
 // segments splits a path as kro writes it into names and anyIndex-like index elements.
 func segments(path string) []string {
