@@ -59,8 +59,8 @@ func TestDefinitionsMayLiveElsewhere(t *testing.T) {
 			"../platform/web/rgd.yaml:8:5: warning: kind FrontendAppV2 is already defined by ResourceGraphDefinition \"frontend-app-v2\" in rgd.yaml:1, which counts here; remove one of them, or name the one that counts in lockkeeper.yaml `definitions` [duplicate-definition]",
 			"backend-dev-app: 1×", "frontend-dev-app: 1×",
 		}},
-		{"broken", repo, with(strings.Replace(definition, "kind: FrontendAppV2", "kind: FrontendAppV2\n    kind: Twice", 1)), []string{
-			`../platform/web/rgd.yaml:9:5: error: key "kind" stands twice in spec.schema, first in line 8; remove one of them [invalid-definition]`, "backend-dev-app: ", "frontend-dev-app: ",
+		{"broken", repo, with(strings.Replace(definition, "kind: FrontendAppV2", "kind: FrontendAppV2\n    knid: X", 1)), []string{
+			`../platform/web/rgd.yaml:9:5: error: unknown key "knid" in spec.schema; did you mean "kind"? [invalid-definition]`, "backend-dev-app: ", "frontend-dev-app: ",
 		}},
 		{"no YAML", repo, with("kind: ResourceGraphDefinition\napiVersion: kro.run/v1alpha1\nspec: [\n"), []string{
 			`../platform/web/rgd.yaml:3: error: not YAML: did not find expected node content [invalid-manifest]`, "backend-dev-app: ", "frontend-dev-app: ",

@@ -169,7 +169,10 @@ func (d *decoder) duplicates(n *yaml.Node, path string) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if line, twice := first[key.Value]; twice && key.Tag != "!!merge" {
-			d.report(key, join(path, key.Value), fmt.Sprintf("key %q stands twice in %s, first in line %d", key.Value, name(path), line), "remove one of them")
+			d.problems = append(d.problems, &Error{
+				File: d.file, Line: key.Line, Column: key.Column, Path: join(path, key.Value), Cause: ErrTwice,
+				Problem: fmt.Sprintf("key %q stands twice in %s, first in line %d", key.Value, name(path), line), Remedy: "remove one of them",
+			})
 			continue
 		}
 		first[key.Value] = key.Line

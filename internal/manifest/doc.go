@@ -25,6 +25,9 @@ const (
 // ErrBound is the cause of an [Error] that reports one of the package's bounds.
 var ErrBound = errors.New("manifest is beyond a bound")
 
+// ErrTwice is the cause of an [Error] about a key that stands twice. Most readers of YAML take the last one without a word.
+var ErrTwice = errors.New("key stands twice")
+
 // ErrElsewhere is the cause of an [Error] about something that would have to be fetched: what is written may be right.
 var ErrElsewhere = errors.New("not in this repository")
 

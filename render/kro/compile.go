@@ -25,6 +25,7 @@ type compiled struct {
 	nodes []*node // in the order in which kro applies them
 
 	readsAnnotations bool // of the instance
+	unchecked        bool // it uses kinds without a schema, or what uses them
 	instance         *instanceKind
 }
 
@@ -153,6 +154,10 @@ func (c *compilation) build(one *compiled, defined map[k8s.GroupVersionKind]*com
 	one.graph, one.nodes, one.instance, one.readsAnnotations = built.graph, built.nodes, built.instance, built.readsAnnotations
 	if c.version.before(withStrictTexts) {
 		one.rejectConditions(c.version)
+	}
+	one.unchecked = len(v.unknown) > 0
+	for _, inner := range defined {
+		one.unchecked = one.unchecked || inner.unchecked
 	}
 	for _, gvk := range sortedKinds(v.unknown) {
 		one.findings = append(one.findings, one.definition.finding(finding.Info, "no-schema",

@@ -2,6 +2,7 @@ package kro
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -68,8 +69,13 @@ func Read(doc manifest.Document) (Definition, []finding.Finding, bool) {
 		return d, []finding.Finding{d.finding(finding.Error, "invalid-definition", fmt.Sprintf("the definition has more than %d bytes", maxDefinition), "split it", "")}, false
 	}
 	problems := manifest.Decode(doc, &m)
-	if problems != nil {
-		d.findings = append(d.findings, finding.FromError("invalid-definition", problems)...)
+	for _, problem := range manifest.Errors(problems) {
+		d.findings = append(d.findings, finding.FromError("invalid-definition", problem)...)
+		if errors.Is(problem, manifest.ErrTwice) {
+			twice := &d.findings[len(d.findings)-1]
+			twice.Severity = finding.Warning // as for Argo CD and kubectl
+			twice.Message += ": the last one counts"
+		}
 	}
 	d.Name = m.Metadata.Name
 	if m.Spec.Schema == nil {

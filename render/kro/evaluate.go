@@ -41,6 +41,7 @@ type evaluation struct {
 	ctx       context.Context //nolint:containedctx // lives for one expansion
 	of        *compiled
 	instance  map[string]any
+	unknowns  [][]string // fields of the instance with placeholders
 	namespace string
 	neighbor  func(object.ID) (object.Object, bool) // nil when nothing is known of what stands beside the instance
 	states    map[string]*state

@@ -200,6 +200,9 @@ func (x *expander) admitted(c *compiled, in Instance) (*evaluation, bool) {
 		annotate(metadata, in.Annotations)
 	}
 	e := &evaluation{ctx: x.ctx, of: c, instance: fields, namespace: namespace, neighbor: in.Neighbor}
+	for _, path := range in.Object.Unknown {
+		e.unknowns = append(e.unknowns, segments(path))
+	}
 	if err := cmp.Or(contained(e.run), x.ctx.Err()); err != nil {
 		x.report(in, problem{severity: finding.Error, code: "render-timeout", message: fmt.Sprintf("%s was not expanded: %v", in.Object.ID(), err)})
 		return nil, false

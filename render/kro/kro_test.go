@@ -106,6 +106,10 @@ func TestValues(t *testing.T) {
 		{"a written field", "${string(service.spec.ports[0].port)}", "80"},
 		{"a loop over a written list", `'${service.spec.ports.map(p, string(p.port)).join(",")}'`, "80,81"},
 		{"a loop over a list that reads what the server fills in", `'${service.spec.ports.map(p, p.protocol).join(",")}'`, `?${service.spec.ports.map(p, p.protocol).join(",")}`},
+		{"how many of what is partly unknown", "${string(partly.spec.ports.size())}", "2"},
+		{"a loop over what is partly unknown", `'${partly.spec.ports.map(p, p.name).join(",")}'`, "a,b"},
+		{"a loop over what is unknown", `'${partly.spec.ports.map(p, string(p.nodePort)).join(",")}'`, `?${partly.spec.ports.map(p, string(p.nodePort)).join(",")}`},
+		{"items of what is partly unknown", `'${json.marshal(partly.spec.ports.map(p, p))}'`, `?${json.marshal(partly.spec.ports.map(p, p))}`},
 		{"a bound status", `'${cel.bind(s, service.status, s.loadBalancer.hostname)}'`, ""},
 		{"the whole object", "${json.marshal(service)}", "?${json.marshal(service)}"},
 		{"lists and macros", `'${schema.spec.list.map(x, x + "!").join(",")}'`, "a!,b!"},
@@ -124,6 +128,7 @@ func TestValues(t *testing.T) {
 			text := rgd("name: string\ncount: integer\nlist: '[]string'\nmap: map[string]string\ndefaulted: string | default=d\ndeep:\n  inner: integer | default=7\n",
 				configMap("other", "here")+
 					"- id: service\n  template: {apiVersion: v1, kind: Service, metadata: {name: service}, spec: {ports: [{port: 80}, {port: 81}]}}\n"+
+					"- id: partly\n  template: {apiVersion: v1, kind: Service, metadata: {name: partly}, spec: {ports: [{name: a, port: 80, nodePort: '${service.status.loadBalancer.ingress.size()}'}, {name: b, port: 81, nodePort: 3}]}}\n"+
 					configMap("subject", test.expr))
 			program, findings := compile(t, engine, text)
 			if test.want == "" {

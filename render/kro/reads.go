@@ -12,8 +12,9 @@ import (
 // read is one place that an expression reads: a variable and the path below it. The element anyIndex stands for any list
 // index or computed key; the path ends where it can no longer be told without evaluating.
 type read struct {
-	root string
-	path []string
+	root  string
+	path  []string
+	count bool // only how many items or which keys there are, not what they hold
 }
 
 const anyIndex = "[*]"
@@ -35,7 +36,9 @@ func (r *reader) walk(e celast.Expr, scope map[string]read) {
 	switch e.Kind() {
 	case celast.CallKind:
 		call := e.AsCall()
-		if call.IsMemberFunction() {
+		if call.IsMemberFunction() && call.FunctionName() == "size" {
+			r.counted(call.Target(), scope)
+		} else if call.IsMemberFunction() {
 			r.walk(call.Target(), scope)
 		}
 		for _, arg := range call.Args() {
@@ -62,16 +65,27 @@ func (r *reader) walk(e celast.Expr, scope map[string]read) {
 	}
 }
 
+// counted reads a list or map without what it holds.
+func (r *reader) counted(e celast.Expr, scope map[string]read) {
+	found, ok := r.chain(e, scope)
+	if !ok {
+		r.walk(e, scope)
+		return
+	}
+	found.count = true
+	r.reads = append(r.reads, found)
+}
+
 // comprehension binds the loop's variables to the items of what it loops over.
 func (r *reader) comprehension(c celast.ComprehensionExpr, scope map[string]read) {
-	r.walk(c.IterRange(), scope)
+	r.counted(c.IterRange(), scope)
 	r.walk(c.AccuInit(), scope)
 	inner := make(map[string]read, len(scope)+3)
 	maps.Copy(inner, scope)
 	inner[c.AccuVar()] = read{}
 	item, known := r.chain(c.IterRange(), scope)
 	if known && item.root != "" {
-		item = read{item.root, append(slices.Clone(item.path), anyIndex)}
+		item = read{root: item.root, path: append(slices.Clone(item.path), anyIndex)}
 	}
 	if c.HasIterVar2() {
 		inner[c.IterVar()], inner[c.IterVar2()] = read{}, item
@@ -131,5 +145,5 @@ func (r *reader) below(operand celast.Expr, name string, scope map[string]read) 
 	if found.root == "" {
 		return read{}, true
 	}
-	return read{found.root, append(slices.Clone(found.path), name)}, true
+	return read{root: found.root, path: append(slices.Clone(found.path), name)}, true
 }

@@ -89,6 +89,10 @@ func (c *compiled) objectSchema(builtin *schema.Set) (*spec.Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("convert the generated schema of %s: %w", c.definition.Kind, err)
 	}
+	if status, ok := out.Properties["status"]; ok && c.unchecked {
+		loosen(&status)
+		out.Properties["status"] = status
+	}
 	metadata, err := builtin.ObjectMeta()
 	if err != nil {
 		return nil, err
@@ -101,4 +105,22 @@ func (c *compiled) objectSchema(builtin *schema.Set) (*spec.Schema, error) {
 	}
 	out.Properties = properties
 	return out, nil
+}
+
+// loosen lets fields of a status be of any type when nobody knows their type, as where they come from a kind without a schema.
+// CEL has no other way to say so than that a field is a number or a text.
+func loosen(s *spec.Schema) {
+	if preserved, _ := s.Extensions.GetBool("x-kubernetes-preserve-unknown-fields"); preserved && len(s.Type) == 0 {
+		s.AddExtension("x-kubernetes-int-or-string", true)
+	}
+	for name, property := range s.Properties {
+		loosen(&property)
+		s.Properties[name] = property
+	}
+	if s.Items != nil && s.Items.Schema != nil {
+		loosen(s.Items.Schema)
+	}
+	if s.AdditionalProperties != nil && s.AdditionalProperties.Schema != nil {
+		loosen(s.AdditionalProperties.Schema)
+	}
 }

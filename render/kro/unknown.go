@@ -23,7 +23,7 @@ func setByServer(path []string) bool {
 
 func (e *evaluation) unknownRead(r read) bool {
 	if r.root == graph.SchemaVarName {
-		return setByServer(r.path)
+		return setByServer(r.path) || slices.ContainsFunc(e.unknowns, func(u []string) bool { return r.touches(r.path, u) })
 	}
 	s, isNode := e.states[r.root]
 	if !isNode {
@@ -36,7 +36,7 @@ func (e *evaluation) unknownRead(r read) bool {
 	i := slices.IndexFunc(e.of.nodes, func(n *node) bool { return n.id == r.root })
 	if i >= 0 && e.of.nodes[i].collection() {
 		if len(path) == 0 {
-			return slices.ContainsFunc(s.objects, func(o made) bool { return len(o.unknown) > 0 })
+			return !r.count && slices.ContainsFunc(s.objects, func(o made) bool { return len(o.unknown) > 0 })
 		}
 		path = path[1:]
 		if len(path) == 0 {
@@ -47,11 +47,16 @@ func (e *evaluation) unknownRead(r read) bool {
 		return true
 	}
 	for _, o := range s.objects {
-		if slices.ContainsFunc(o.unknown, func(u string) bool { return overlap(path, segments(u)) }) || completedByServer(o.fields, path) {
+		if slices.ContainsFunc(o.unknown, func(u string) bool { return r.touches(path, segments(u)) }) || completedByServer(o.fields, path) {
 			return true
 		}
 	}
 	return false
+}
+
+// touches reports whether a placeholder is part of what is read at a path.
+func (r read) touches(path, placeholder []string) bool {
+	return overlap(path, placeholder) && (!r.count || len(placeholder) <= len(path))
 }
 
 // overlap reports whether one path leads to or through the other.
