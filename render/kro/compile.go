@@ -1,6 +1,7 @@
 package kro
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -19,7 +20,8 @@ type compiled struct {
 	key        string
 	definition Definition
 	findings   []finding.Finding
-	broken     string // why kro would reject the definition, "" when it would not
+	broken     string    // why kro would reject the definition, "" when it would not
+	root       *compiled // the broken one that it builds on, nil when there is none
 
 	graph *graph.Graph
 	nodes []*node // in the order in which kro applies them
@@ -49,6 +51,9 @@ func (c *compilation) compile(kind k8s.GroupVersionKind, open []k8s.GroupVersion
 	if i := slices.Index(open, kind); i >= 0 {
 		return one.reject("definition-cycle", fmt.Sprintf("definitions need each other: %s", kindNames(append(open[i:], kind))), "let one of them not use the other", "spec.resources")
 	}
+	if len(open) >= maxChain {
+		return one.reject("definitions-too-deep", fmt.Sprintf("more than %d definitions build on one another", maxChain), "let them build on fewer", "spec.resources")
+	}
 	defined := map[k8s.GroupVersionKind]*compiled{}
 	keys := []string{c.version.text, d.doc.File, strconv.Itoa(d.doc.Line), string(d.doc.Raw)}
 	var broken []string
@@ -58,7 +63,12 @@ func (c *compilation) compile(kind k8s.GroupVersionKind, open []k8s.GroupVersion
 		}
 		inner := c.compile(used, append(slices.Clone(open), kind))
 		if inner.broken != "" {
-			broken = append(broken, fmt.Sprintf("it builds on %s, whose definition kro would reject: %s", used.Kind, inner.broken))
+			one.root = cmp.Or(inner.root, inner)
+			through := ""
+			if one.root != inner {
+				through = ", and that in the end on " + one.root.definition.Kind.Kind
+			}
+			broken = append(broken, fmt.Sprintf("it builds on %s%s, whose definition kro would reject: %s", used.Kind, through, one.root.broken))
 			continue
 		}
 		defined[used] = inner
@@ -138,13 +148,15 @@ func (d *Definition) uses() []k8s.GroupVersionKind {
 // be remembered.
 func (c *compilation) build(one *compiled, defined map[k8s.GroupVersionKind]*compiled) error {
 	v := &view{builtin: c.engine.schemas, defined: defined, unknown: map[k8s.GroupVersionKind]bool{}}
+	ctx, cancel := context.WithTimeout(c.ctx, compileTimeout)
+	defer cancel()
 	done := make(chan *rejection, 1)
 	built := &compiled{definition: one.definition}
 	go func() { done <- built.buildOrExplain(v) }()
 	select {
-	case <-c.ctx.Done():
-		one.reject("definition-timeout", fmt.Sprintf("compiling it did not end in time: %v", c.ctx.Err()), "", "")
-		return c.ctx.Err()
+	case <-ctx.Done():
+		one.reject("definition-timeout", fmt.Sprintf("compiling it did not end in time: %v", ctx.Err()), "make it smaller", "")
+		return ctx.Err()
 	case rejected := <-done:
 		if rejected != nil {
 			one.reject("invalid-definition", rejected.text, "", rejected.place())

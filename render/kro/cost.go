@@ -2,22 +2,34 @@ package kro
 
 import (
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/operators"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
 	"github.com/google/cel-go/interpreter"
 )
 
+// mapInsert is what the macros of CEL call that make a map entry by entry.
+const mapInsert = "cel.@mapInsert"
+
 // costs charges every call for the size of what it returns. CEL's own costs do so only where it knows the types.
 type costs struct{}
 
-// CallCost returns 1 plus a tenth of the result's weight. What loops over a value pays for it anyway.
-func (costs) CallCost(function, _ string, _ []ref.Val, result ref.Val) *uint64 {
-	if function == orderedName {
-		return new(uint64(1))
-	}
+// CallCost returns 1 plus a tenth of the result's weight, for what adds to a list or map that of what is added. What loops
+// over a value pays for it anyway.
+func (costs) CallCost(function, _ string, args []ref.Val, result ref.Val) *uint64 {
 	budget := maxResult
-	weighValue(result, &budget)
+	switch _, list := result.(traits.Lister); {
+	case function == orderedName:
+	case function == operators.Add && list && len(args) == 2:
+		weighValue(args[1], &budget)
+	case function == mapInsert && len(args) > 1:
+		for _, added := range args[1:] {
+			weighValue(added, &budget)
+		}
+	default:
+		weighValue(result, &budget)
+	}
 	if budget < 0 {
 		return new(uint64(maxExpressionCost + 1))
 	}
@@ -88,5 +100,6 @@ func weighConstructors(i interpreter.InterpretableV2) (interpreter.Interpretable
 // program plans an expression with every bound that there is. It changes the expression.
 func program(env *cel.Env, ast *cel.Ast) (cel.Program, error) {
 	orderLoops(ast.NativeRep())
+	guardCalls(ast.NativeRep())
 	return env.Program(ast, cel.CostLimit(maxExpressionCost), cel.CostTracking(costs{}), cel.InterruptCheckFrequency(100), cel.CustomDecoratorV2(weighConstructors))
 }

@@ -7,14 +7,10 @@ import (
 	"strings"
 
 	"github.com/kubernetes-sigs/kro/api/v1alpha1"
-	"github.com/kubernetes-sigs/kro/pkg/simpleschema"
-	"go.yaml.in/yaml/v3"
-	"k8s.io/apimachinery/pkg/runtime"
 	k8s "k8s.io/apimachinery/pkg/runtime/schema"
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
-	"github.com/lockkeeper/lockkeeper/internal/nearest"
 	"github.com/lockkeeper/lockkeeper/render/finding"
 )
 
@@ -105,6 +101,10 @@ func Read(doc manifest.Document) (Definition, []finding.Finding, bool) {
 		d.findings = append(d.findings, d.finding(finding.Error, "invalid-definition", "spec.schema needs both kind and apiVersion", "add them", "spec.schema"))
 		return d, d.findings, false
 	}
+	if n := len(m.Spec.Resources); n > maxResources {
+		d.findings = append(d.findings, d.finding(finding.Error, "definition-too-large",
+			fmt.Sprintf("%sit has %d resources, more than the %d that are looked at", d.rejects(), n, maxResources), "split it", "spec.resources"))
+	}
 	d.types, d.typed = m.Spec.Schema.Types.(map[string]any)
 	d.typed = d.typed || m.Spec.Schema.Types == nil
 	return d, nil, true
@@ -147,72 +147,4 @@ func (d *Definition) again(first Definition) finding.Finding {
 		message += "; in one cluster kro leaves the kind to whoever defined it first"
 	}
 	return d.finding(finding.Warning, "duplicate-definition", message, "remove one of them, or name the one that counts in lockkeeper.yaml `definitions`", "spec.schema.kind")
-}
-
-// checkFields tries every field of the instance schema by itself, so that each wrong one is reported at its own line. A
-// field without a type would let kro reject the whole definition, and everything that its instances deploy with it.
-func (d *Definition) checkFields(v Version) {
-	if !d.typed {
-		return // kro's builder says what is wrong with them
-	}
-	change := func(text string) string { return text }
-	if v.before(withStrictTexts) {
-		change = trimmed
-	}
-	types := make(map[string]any, len(d.types))
-	for name, written := range d.types {
-		types[name] = changedTexts(runtime.DeepCopyJSONValue(written), change)
-	}
-	_, node := d.doc.Find("spec.schema.spec")
-	d.checkFieldsOf(node, "spec.schema.spec", types, change)
-}
-
-func (d *Definition) checkFieldsOf(node *yaml.Node, path string, types map[string]any, change func(string) string) {
-	if node == nil || node.Kind != yaml.MappingNode {
-		return
-	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		key, value := node.Content[i], manifest.Resolve(node.Content[i+1])
-		at := path + "." + key.Value
-		if value.Kind == yaml.MappingNode {
-			d.checkFieldsOf(value, at, types, change)
-			continue
-		}
-		_, err := simpleschema.ToOpenAPISpec(map[string]any{key.Value: changedTexts(manifest.Free(value), change)}, types)
-		if err == nil {
-			continue
-		}
-		f := d.finding(finding.Error, "invalid-schema-field", fmt.Sprintf("%s%s: %v", d.rejects(), at, err), remedyForField(key.Value, value, types), "")
-		f.Line, f.Column = key.Line, key.Column
-		d.findings = append(d.findings, f)
-	}
-}
-
-var builtinTypes = []string{"string", "integer", "boolean", "float", "object"}
-
-func remedyForField(name string, value *yaml.Node, types map[string]any) string {
-	if value.Kind == yaml.ScalarNode && value.Tag == "!!str" && value.Value != "" {
-		written, _, _ := strings.Cut(value.Value, "|")
-		known := append([]string{}, builtinTypes...)
-		for t := range types {
-			known = append(known, t)
-		}
-		if near := nearest.Of(strings.TrimSpace(written), known); near != "" && near != strings.TrimSpace(written) {
-			return fmt.Sprintf("did you mean %q?", near)
-		}
-		return `write it as "type | marker=value"; types are ` + strings.Join(builtinTypes, ", ")
-	}
-	return fmt.Sprintf("a field needs a type: write %q, or another of %s", name+": "+guessType(value), strings.Join(builtinTypes, ", "))
-}
-
-func guessType(value *yaml.Node) string {
-	switch value.Tag {
-	case "!!int":
-		return "integer | default=" + value.Value
-	case "!!float":
-		return "float | default=" + value.Value
-	case "!!bool":
-		return "boolean | default=" + value.Value
-	}
-	return "string"
 }

@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"sync"
+	"time"
 
 	k8s "k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -27,13 +28,19 @@ const Group = "kro.run"
 // The bounds of one definition and one expansion.
 const (
 	maxDefinition     = 1 << 20   // bytes of one definition; etcd takes no more either
-	maxDepth          = 8         // definitions inside definitions
+	maxFields         = 10_000    // fields of a definition's schema
+	maxResources      = 1000      // resources of one definition
+	maxDepth          = 8         // instances inside instances
+	maxChain          = 100       // definitions that build on one another
 	maxObjects        = 5000      // objects of one instance, those of inner instances included
 	maxCollection     = 1000      // items of one forEach; kro's default
 	maxDimensions     = 10        // forEach dimensions; kro's default
 	maxExpressionCost = 1_000_000 // CEL cost units of one evaluation, about 0.1 s
 	maxResult         = 1 << 20   // bytes and values of one expression's result
 )
+
+// compileTimeout is how long the definition may take that takes longest. Nothing can stop kro's library in the middle.
+const compileTimeout = 30 * time.Second
 
 // Engine compiles definitions and remembers them. It is safe for concurrent use.
 type Engine struct {

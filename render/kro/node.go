@@ -36,9 +36,13 @@ type dimension struct {
 
 // newNodes compiles the resources of a graph, in the order in which kro applies them.
 func newNodes(g *graph.Graph) ([]*node, error) {
+	shared, err := environment(g, nil)
+	if err != nil {
+		return nil, err
+	}
 	var nodes []*node
 	for _, id := range g.TopologicalOrder {
-		n, err := newNode(g, id)
+		n, err := newNode(g, shared, id)
 		if err != nil {
 			return nil, fmt.Errorf("resource %q: %w", id, err)
 		}
@@ -47,7 +51,7 @@ func newNodes(g *graph.Graph) ([]*node, error) {
 	return nodes, nil
 }
 
-func newNode(g *graph.Graph, id string) (*node, error) {
+func newNode(g *graph.Graph, env *cel.Env, id string) (*node, error) {
 	from := g.Nodes[id]
 	n := &node{
 		id: id, kind: from.Meta.Type, namespaced: from.Meta.Namespaced, depends: from.Meta.Dependencies,
@@ -57,9 +61,11 @@ func newNode(g *graph.Graph, id string) (*node, error) {
 	for _, d := range from.ForEach {
 		iterators = append(iterators, d.Name)
 	}
-	env, err := environment(g, iterators)
-	if err != nil {
-		return nil, err
+	if len(iterators) > 0 {
+		var err error
+		if env, err = environment(g, iterators); err != nil {
+			return nil, err
+		}
 	}
 	for _, v := range from.Variables {
 		e, err := newExpression(env, v.Expression)
