@@ -70,20 +70,39 @@ func (e *Engine) inTrees(ctx context.Context, trees []DefinitionTree) ([]manifes
 	return files, nil
 }
 
-func readDefinitions(files []manifest.File) ([]kro.Definition, []Finding) {
+func (e *Engine) readDefinitions(files []manifest.File) ([]kro.Definition, []Finding) {
 	var definitions []kro.Definition
 	var findings []Finding
 	for _, file := range files {
 		findings = append(findings, finding.FromError("invalid-manifest", file.Err)...)
 		for _, doc := range file.Documents {
-			definition, problems, ok := kro.Read(doc)
-			findings = append(findings, problems...)
-			if ok {
-				definitions = append(definitions, definition)
+			one := e.definition(doc)
+			findings = append(findings, one.findings...)
+			if one.ok {
+				definitions = append(definitions, one.definition)
 			}
 		}
 	}
 	return definitions, findings
+}
+
+// readDefinition is what reading a document came to.
+type readDefinition struct {
+	definition kro.Definition
+	findings   []Finding
+	ok         bool
+}
+
+// definition reads a document, or remembers having done so.
+func (e *Engine) definition(doc manifest.Document) readDefinition {
+	key := digest(doc.File, fmt.Sprint(doc.Line), string(doc.Raw))
+	if known, ok := e.read.Get(key); ok {
+		return known
+	}
+	var one readDefinition
+	one.definition, one.findings, one.ok = kro.Read(doc)
+	e.read.Put(key, one, 1)
+	return one
 }
 
 // named gives a file of the tree its name in findings. The file itself is remembered and stays as it is.

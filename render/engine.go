@@ -33,6 +33,8 @@ const (
 	rememberedApplications = 200_000 // made by documents
 	rememberedInSets       = 200_000 // the same Applications, listed once more for every commit
 	rememberedDefinitions  = 1000
+	rememberedRead         = 5000    // definitions as they are written
+	rememberedKinds        = 200_000 // of sources: the kinds that they hold
 	rememberedSources      = 2000
 	rememberedResults      = 2000
 	renderTimeout          = 30 * time.Second
@@ -63,6 +65,8 @@ type Engine struct {
 	results *lru.Cache[string, Result]
 	checked *lru.Cache[string, []Finding]
 	borders *lru.Cache[string, []border]
+	read    *lru.Cache[string, readDefinition]
+	kinds   *lru.Cache[string, []kindID]
 
 	mentioned *lru.Cache[string, bool]
 }
@@ -94,6 +98,8 @@ func NewEngine() (*Engine, error) {
 		results: lru.New[string, Result](rememberedResults),
 		checked: lru.New[string, []Finding](rememberedResults),
 		borders: lru.New[string, []border](rememberedFolders),
+		read:    lru.New[string, readDefinition](rememberedRead),
+		kinds:   lru.New[string, []kindID](rememberedKinds),
 
 		mentioned: lru.New[string, bool](rememberedFolders),
 	}, nil
@@ -156,8 +162,7 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 	if err != nil {
 		return Set{}, err
 	}
-	definitionFiles = append(definitionFiles, inTrees...)
-	return e.deepen(ctx, repo, opts, declared{applications: appFiles, definitions: definitionFiles, rules: ruleDocuments})
+	return e.deepen(ctx, repo, opts, declared{applications: appFiles, definitions: slices.Concat(definitionFiles, inTrees), rules: ruleDocuments})
 }
 
 // assemble makes a Set of what is declared.
@@ -177,7 +182,7 @@ func (e *Engine) assemble(ctx context.Context, repo Repository, opts Options, d 
 	set.Findings = append(set.Findings, problems...)
 	set.projects = projects
 	set.Findings = append(set.Findings, argocd.CheckProjects(set.Applications, projects, set.clusters)...)
-	definitions, problems := readDefinitions(d.definitions)
+	definitions, problems := e.readDefinitions(d.definitions)
 	set.Definitions = definitions
 	set.Findings = append(set.Findings, problems...)
 	if set.borders, err = e.bordersOf(ctx, repo.Tree); err != nil {
@@ -197,11 +202,11 @@ func (e *Engine) assemble(ctx context.Context, repo Repository, opts Options, d 
 	set.Applications = slices.Clip(set.Applications)
 	set.Definitions = slices.Clip(set.Definitions)
 	set.Findings = slices.Clip(finding.Sort(append(set.Findings, set.program.Findings()...)))
-	var keys []string
+	set.definitions = map[k8s.GroupVersionKind]string{}
 	for _, d := range set.Definitions {
-		keys = append(keys, set.program.Key(d.Kind))
+		set.definitions[d.Kind] = set.program.Key(d.Kind)
 	}
-	set.key = digest(append(keys, fmt.Sprintf("%+v", projects))...)
+	set.projectsKey = fmt.Sprintf("%+v", projects)
 	return set, ctx.Err()
 }
 
@@ -310,6 +315,8 @@ func (r *rendering) source(ctx context.Context) sourceOutput {
 	out.key = key
 	if out.transient = out.transient || ctx.Err() != nil; !out.transient {
 		r.engine.sources.Put(key, out, 1)
+		kinds := kindsOf(out.objects)
+		r.engine.kinds.Put(key, kinds, 1+len(kinds))
 	}
 	return out
 }

@@ -13,7 +13,9 @@ import (
 // inputs compares what Applications of two commits are rendered from. Folders inside an equal one are not looked at, so
 // that it costs what changed. It is not safe for concurrent use.
 type inputs struct {
-	never      bool // different definitions, clusters, checks, URLs or branches: nothing is known to be the same
+	never      bool            // different projects, clusters, checks, URLs or branches: nothing is known to be the same
+	changed    map[kindID]bool // kinds whose definitions are others
+	kinds      func(app *argocd.Application) ([]kindID, bool)
 	urls       []string
 	base, head fs.FS
 	ours       map[string]bool // repository URLs seen
@@ -23,8 +25,10 @@ type inputs struct {
 
 func (c *comparing) inputs() *inputs {
 	return &inputs{
+		changed: changedKinds(c.before, c.after),
+		kinds:   c.kinds,
 		borders: c.after.borders,
-		never: c.before.key != c.after.key || c.base.Revision != c.head.Revision || !slices.Equal(c.base.URLs, c.head.URLs) ||
+		never: c.before.projectsKey != c.after.projectsKey || c.base.Revision != c.head.Revision || !slices.Equal(c.base.URLs, c.head.URLs) ||
 			!sameCapabilities(c.before.clusters, c.after.clusters) || ruleKey(c.before) != ruleKey(c.after),
 		urls: c.base.URLs, base: c.base.Tree, head: c.head.Tree,
 		ours: map[string]bool{}, parents: map[string]bool{},
@@ -63,7 +67,14 @@ func (in *inputs) same(base, head *argocd.Application) bool {
 			return false
 		}
 	}
-	return true
+	return len(in.changed) == 0 || in.usesNone(head)
+}
+
+// usesNone reports whether an Application is known to hold no instance of a changed definition. What a definition builds on is
+// part of its own key.
+func (in *inputs) usesNone(app *argocd.Application) bool {
+	kinds, known := in.kinds(app)
+	return known && !slices.ContainsFunc(kinds, func(kind kindID) bool { return in.changed[kind] })
 }
 
 func (in *inputs) isOurs(url string) bool {

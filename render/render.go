@@ -12,6 +12,8 @@ import (
 	"context"
 	"io/fs"
 
+	k8s "k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/lockkeeper/lockkeeper/render/argocd"
 	"github.com/lockkeeper/lockkeeper/render/check"
 	"github.com/lockkeeper/lockkeeper/render/finding"
@@ -69,12 +71,14 @@ type Set struct {
 	program  *kro.Program
 	rules    *check.Rules // nil in a Set that was not found in a tree
 	projects map[string]argocd.Project
-	key      string                 // of all definitions
 	borders  *borders               // of the tree that it was found in
 	roots    map[writtenAt][]string // the Applications that deploy what is written there
 	unknown  map[string]bool        // Applications, by key, of which it is not known what they declare
 	clusters []argocd.Cluster       // that are known
 	fetch    []string               // Options.Fetch and Engine.Fetch
+
+	definitions map[k8s.GroupVersionKind]string // what was defined, by [kro.Program.Key]
+	projectsKey string
 }
 
 // Result is what one Application deploys.
