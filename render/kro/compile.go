@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubernetes-sigs/kro/pkg/graph"
 	k8s "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/cel/common"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 	"github.com/lockkeeper/lockkeeper/render/finding"
@@ -26,8 +27,9 @@ type compiled struct {
 	graph *graph.Graph
 	nodes []*node // in the order in which kro applies them
 
-	readsAnnotations bool // of the instance
-	unchecked        bool // it uses kinds without a schema, or what uses them
+	schema           common.Schema // of instances, as expressions see them
+	readsAnnotations bool          // of the instance
+	unchecked        bool          // it uses kinds without a schema, or what uses them
 	instance         *instanceKind
 }
 
@@ -163,7 +165,7 @@ func (c *compilation) build(one *compiled, defined map[k8s.GroupVersionKind]*com
 			return nil
 		}
 	}
-	one.graph, one.nodes, one.instance, one.readsAnnotations = built.graph, built.nodes, built.instance, built.readsAnnotations
+	one.graph, one.nodes, one.schema, one.instance, one.readsAnnotations = built.graph, built.nodes, built.schema, built.instance, built.readsAnnotations
 	if c.version.before(withStrictTexts) {
 		one.rejectConditions(c.version)
 	}
@@ -212,6 +214,7 @@ func (c *compiled) build(v *view) (err error) {
 	if c.instance, err = newInstanceKind(c.graph.CRD); err != nil {
 		return err
 	}
+	c.schema = newFastSchema(c.graph.ResourceSchemas[graph.SchemaVarName])
 	c.nodes, err = newNodes(c.graph)
 	c.readsAnnotations = slices.ContainsFunc(c.nodes, (*node).readsAnnotations)
 	return err

@@ -13,8 +13,7 @@ import (
 	"github.com/kubernetes-sigs/kro/pkg/graph/variable"
 	"github.com/kubernetes-sigs/kro/pkg/runtime/resolver"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apiserver/pkg/cel/openapi"
-	"k8s.io/kube-openapi/pkg/validation/spec"
+	"k8s.io/apiserver/pkg/cel/common"
 
 	"github.com/lockkeeper/lockkeeper/render/finding"
 	"github.com/lockkeeper/lockkeeper/render/object"
@@ -59,7 +58,7 @@ func (e *evaluation) run() {
 			visible[key] = value
 		}
 	}
-	e.vars[graph.SchemaVarName] = wrap(visible, c.graph.ResourceSchemas[graph.SchemaVarName])
+	e.vars[graph.SchemaVarName] = wrap(visible, c.schema)
 	for _, n := range c.nodes {
 		s := e.node(n)
 		e.states[n.id] = s
@@ -69,11 +68,11 @@ func (e *evaluation) run() {
 	}
 }
 
-func wrap(fields map[string]any, schema *spec.Schema) any {
+func wrap(fields map[string]any, schema common.Schema) any {
 	if schema == nil {
 		return fields
 	}
-	return celunstructured.UnstructuredToVal(fields, &openapi.Schema{Schema: schema})
+	return celunstructured.UnstructuredToVal(fields, schema)
 }
 
 func (e *evaluation) fail(n *node, code string, expr *expression, err error) {

@@ -8,7 +8,7 @@ import (
 	"github.com/kubernetes-sigs/kro/pkg/graph"
 	"github.com/kubernetes-sigs/kro/pkg/graph/fieldpath"
 	"github.com/kubernetes-sigs/kro/pkg/graph/variable"
-	"k8s.io/kube-openapi/pkg/validation/spec"
+	"k8s.io/apiserver/pkg/cel/common"
 )
 
 // node is one resource of a definition with its expressions compiled.
@@ -18,7 +18,7 @@ type node struct {
 	namespaced bool
 	depends    []string
 	template   map[string]any
-	schema     *spec.Schema
+	schema     common.Schema
 	fields     []fieldExpression
 	include    []*expression
 	forEach    []dimension
@@ -55,7 +55,7 @@ func newNode(g *graph.Graph, env *cel.Env, id string) (*node, error) {
 	from := g.Nodes[id]
 	n := &node{
 		id: id, kind: from.Meta.Type, namespaced: from.Meta.Namespaced, depends: from.Meta.Dependencies,
-		template: from.Template.Object, schema: g.ResourceSchemas[id],
+		template: from.Template.Object, schema: newFastSchema(g.ResourceSchemas[id]),
 	}
 	var iterators []string
 	for _, d := range from.ForEach {
