@@ -14,6 +14,8 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
+	k8s "k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
 )
@@ -144,12 +146,24 @@ type words []string
 // declaring are those of what says what is deployed.
 var declaring = []words{{"argoproj.io/v1alpha1", "Application"}, {"argoproj.io/v1alpha1", "AppProject"}, {"kro.run/", "ResourceGraphDefinition"}}
 
-// made are those of the kinds that kro makes such things from.
+// made are those of the kinds that kro makes such things from, in one step or in several.
 func (s Set) made() []words {
+	declares := map[k8s.GroupKind]bool{}
+	for _, kind := range slices.Concat(manifest.ArgoCD(), manifest.Kro()) {
+		declares[k8s.GroupKind(kind)] = true
+	}
+	makes := make([][]k8s.GroupVersionKind, len(s.Definitions))
+	for i, d := range s.Definitions {
+		makes[i] = d.Makes()
+	}
 	var out []words
-	for _, d := range s.Definitions {
-		if contains(d.Raw(), declaring) {
-			out = append(out, words{d.Kind.Group + "/", d.Kind.Kind})
+	for found := true; found; {
+		found = false
+		for i, d := range s.Definitions {
+			if kind := d.Kind.GroupKind(); !declares[kind] && slices.ContainsFunc(makes[i], func(made k8s.GroupVersionKind) bool { return declares[made.GroupKind()] }) {
+				declares[kind], found = true, true
+				out = append(out, words{kind.Group + "/", kind.Kind})
+			}
 		}
 	}
 	return out

@@ -26,8 +26,8 @@ type Definition struct {
 	findings []finding.Finding // from reading it; an error among them means that it cannot be compiled
 }
 
-// Raw is the document as it is written.
-func (d Definition) Raw() []byte { return d.doc.Raw }
+// Makes lists the kinds of its resources.
+func (d Definition) Makes() []k8s.GroupVersionKind { return d.uses() }
 
 type definitionManifest struct {
 	manifest.Envelope

@@ -341,6 +341,9 @@ func FuzzRender(f *testing.F) {
 			}
 		}
 		program := NewEngine(schemas, 10).Compile(ctx, Version{}, definitions)
+		if ctx.Err() != nil {
+			t.Errorf("compiling did not end in time")
+		}
 		var fields map[string]any
 		if json.Unmarshal(spec, &fields) != nil {
 			return
