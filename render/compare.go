@@ -18,7 +18,8 @@ import (
 // its object ids not even a file is read for it. A changed definition is followed into every Application that uses it.
 func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Options) (Comparison, error) {
 	// Whoever compares has mostly looked at head before.
-	after, err := e.Applications(ctx, head, opts)
+	fetch := e.fetching(slices.Concat(e.Fetch, opts.Fetch))
+	after, err := e.applications(ctx, head, opts, fetch)
 	if err != nil {
 		return Comparison{}, err
 	}
@@ -26,11 +27,11 @@ func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Option
 	if opts.Base != nil {
 		atBase = *opts.Base
 	}
-	before, err := e.Applications(ctx, base, atBase)
+	before, err := e.applications(ctx, base, atBase, fetch)
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := &comparing{engine: e, base: base, head: head, before: before, after: after, fetch: e.fetching(after.fetch), lostBy: map[string]int{}}
+	c := &comparing{engine: e, base: base, head: head, before: before, after: after, fetch: fetch, lostBy: map[string]int{}}
 	pairs, unchanged := c.pairs()
 	found := make([]*AppComparison, len(pairs))
 	group, groupCtx := errgroup.WithContext(ctx)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
@@ -41,6 +43,40 @@ func NewDefinitionTree(ctx context.Context, name string, tree fs.FS) (Definition
 // place is a file of the tree as findings name it.
 func (t DefinitionTree) place(file string) string {
 	return strings.TrimSuffix(t.Name, "/") + "/" + file
+}
+
+// DefinitionRepository is another repository that holds ResourceGraphDefinitions, in a folder of it.
+type DefinitionRepository struct {
+	URL      string // required; below one of [Options.Fetch]
+	Revision string // branch, tag or commit; "" is the default branch
+	Path     string // "" is all of it
+}
+
+// definitions adds the trees of the repositories to the options, and says which are not there.
+func (f *fetching) definitions(ctx context.Context, opts Options) (Options, []Finding) {
+	var findings []Finding
+	opts.DefinitionTrees = slices.Clone(opts.DefinitionTrees)
+	for _, r := range opts.DefinitionRepositories {
+		remote, err := f.repository(ctx, r.URL, r.Revision)
+		dir := path.Join(".", r.Path)
+		if err == nil {
+			remote.Tree, err = fs.Sub(remote.Tree, dir)
+		}
+		if err != nil {
+			for _, one := range finding.FromError("definitions-not-fetched", err) {
+				one.Message = "definitions: " + one.Message
+				if errors.Is(err, manifest.ErrElsewhere) {
+					one.Severity = finding.Warning
+				}
+				findings = append(findings, one)
+			}
+			continue
+		}
+		opts.DefinitionTrees = append(opts.DefinitionTrees, DefinitionTree{
+			Name: path.Join(repositoryName(r.URL), dir), Tree: remote.Tree, Key: remote.ID + " " + dir,
+		})
+	}
+	return opts, findings
 }
 
 // treesKey is equal for equal trees; it is false when one of them does not know what it holds.

@@ -117,15 +117,21 @@ func (e *Engine) Manifests(ctx context.Context, tree fs.FS, query manifest.Query
 // Of a tree that knows its object ids an equal one is not looked at again; of another one only what differs is read, and
 // only Applications that are new or whose ApplicationSet was rewritten are made.
 func (e *Engine) Applications(ctx context.Context, repo Repository, opts Options) (Set, error) {
+	return e.applications(ctx, repo, opts, e.fetching(slices.Concat(e.Fetch, opts.Fetch)))
+}
+
+func (e *Engine) applications(ctx context.Context, repo Repository, opts Options, fetch *fetching) (Set, error) {
+	opts, problems := fetch.definitions(ctx, opts)
 	key := e.setKey(repo, opts)
 	if known, ok := e.sets.Get(key); ok && key != "" {
 		return known, ctx.Err()
 	}
-	set, err := e.evaluate(ctx, repo, opts)
+	set, err := e.evaluate(ctx, repo, opts, fetch)
 	if err != nil {
 		return Set{}, err
 	}
-	if key != "" {
+	set.Findings = slices.Concat(set.Findings, problems)
+	if key != "" && !fetch.missed.Load() {
 		e.sets.Put(key, set, 1+len(set.Applications)+len(set.Findings)+len(set.Definitions))
 	}
 	return set, nil
@@ -149,7 +155,7 @@ func (e *Engine) setKey(repo Repository, opts Options) string {
 		trees, opts.Kro.String(), fmt.Sprintf("%q %+v %q %t", opts.Clusters, opts.Checks, opts.Generators, opts.NewGitFileGlobbing), digest(e.Fetch...), digest(opts.Fetch...))
 }
 
-func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (Set, error) {
+func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options, fetch *fetching) (Set, error) {
 	appFiles, err := e.index.Scan(ctx, repo.Tree, manifest.Query{Kinds: manifest.ArgoCD(), Paths: opts.Applications})
 	if err != nil {
 		return Set{}, fmt.Errorf("find applications: %w", err)
@@ -162,7 +168,7 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options) (S
 	if err != nil {
 		return Set{}, err
 	}
-	return e.deepen(ctx, repo, opts, declared{applications: appFiles, definitions: slices.Concat(definitionFiles, inTrees), rules: ruleDocuments})
+	return e.deepen(ctx, repo, opts, fetch, declared{applications: appFiles, definitions: slices.Concat(definitionFiles, inTrees), rules: ruleDocuments})
 }
 
 // assemble makes a Set of what is declared.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
@@ -38,6 +39,7 @@ type fetching struct {
 	allowed []string // Set.fetch
 	mu      sync.Mutex
 	known   map[string]func() (Remote, error)
+	missed  atomic.Bool // something could not be had that may be there the next time
 }
 
 func (e *Engine) fetching(allowed []string) *fetching {
@@ -67,7 +69,7 @@ func (f *fetching) chart(ctx context.Context, repoURL, name, version string) (Re
 		return Remote{}, err
 	}
 	remote, err := f.once("chart\x00"+repoURL+"\x00"+name+"\x00"+version, func() (Remote, error) { return f.remotes.Chart(ctx, repoURL, name, version) })
-	return remote, unfetched(what, err)
+	return remote, f.unfetched(what, err)
 }
 
 // repository gets a Git repository.
@@ -77,7 +79,7 @@ func (f *fetching) repository(ctx context.Context, url, revision string) (Remote
 		return Remote{}, err
 	}
 	remote, err := f.once("git\x00"+url+"\x00"+revision, func() (Remote, error) { return f.remotes.Repository(ctx, url, revision) })
-	return remote, unfetched(what, err)
+	return remote, f.unfetched(what, err)
 }
 
 // revision gets the repository itself at another revision.
@@ -90,7 +92,7 @@ func (f *fetching) revision(ctx context.Context, repo Repository, revision strin
 	if errors.Is(err, fs.ErrNotExist) {
 		return remote, &manifest.Error{Problem: fmt.Sprintf("revision %q is not there: %v", revision, err), Remedy: "correct targetRevision, or push the branch or tag", Cause: fs.ErrNotExist}
 	}
-	return remote, unfetched(what+", which", err)
+	return remote, f.unfetched(what+", which", err)
 }
 
 // chartURL writes the scheme that Argo CD leaves out for charts in OCI registries.
@@ -120,13 +122,14 @@ func allows(allowed []string, url string) bool {
 }
 
 // unfetched words why a thing could not be got.
-func unfetched(what string, err error) error {
+func (f *fetching) unfetched(what string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		return &manifest.Error{Problem: err.Error(), Remedy: "correct repoURL, chart or targetRevision", Cause: fs.ErrNotExist}
 	default:
+		f.missed.Store(true)
 		return &manifest.Error{Problem: fmt.Sprintf("%s could not be fetched: %v", what, err), Cause: errors.Join(manifest.ErrElsewhere, errTransient)}
 	}
 }

@@ -330,6 +330,34 @@ func TestValuesOfThisRepositoryForAChart(t *testing.T) {
 	}
 }
 
+func TestDefinitionsOfAnotherRepository(t *testing.T) {
+	engine, elsewhere := newEngine(t), elsewhereShelf()
+	engine.Remotes = elsewhere
+	definition := func(value string) string {
+		return "apiVersion: kro.run/v1alpha1\nkind: ResourceGraphDefinition\nmetadata: {name: web}\nspec:\n  schema: {apiVersion: v1alpha1, kind: Web, spec: {name: string}}\n  resources:\n  - id: map\n    template: {apiVersion: v1, kind: ConfigMap, metadata: {name: \"${schema.spec.name}\"}, data: {a: " + value + "}}\n"
+	}
+	elsewhere.trees["https://gitlab.com/your-name/platform.git v1"] = remote("p1", "p1", "rgd/web.yaml", definition("one"))
+	elsewhere.trees["https://gitlab.com/your-name/platform.git v2"] = remote("p2", "p2", "rgd/web.yaml", definition("two"))
+	at := func(revision string) Options {
+		return Options{Fetch: allowed, DefinitionRepositories: []DefinitionRepository{{URL: "https://gitlab.com/your-name/platform.git", Revision: revision, Path: "rgd"}}}
+	}
+	repo := repository(newGitTree(elsewhereApp("  source: {repoURL: "+repoURL+", path: shop}\n", "shop/web.yaml", "apiVersion: kro.run/v1alpha1\nkind: Web\nmetadata: {name: x}\nspec: {name: x}\n")))
+	base, head := at("v1"), at("v2")
+	head.Base = &base
+	got, err := engine.Compare(t.Context(), repo, repo, head)
+	if err != nil || len(got.Apps) != 1 {
+		t.Fatal(len(got.Apps), got.Findings, err)
+	}
+	if change := fmt.Sprint(got.Apps[0].Base.Objects[1].Fields["data"], " → ", got.Apps[0].Head.Objects[1].Fields["data"]); change != "map[a:one] → map[a:two]" {
+		t.Errorf("change %s", change)
+	}
+	gone := at("v3")
+	set, err := engine.Applications(t.Context(), repo, gone)
+	if err != nil || len(set.Findings) != 1 || set.Findings[0].Code != "definitions-not-fetched" || set.Findings[0].Severity != Error {
+		t.Errorf("findings %v: %v", set.Findings, err)
+	}
+}
+
 func TestWhatIsNotThereNowIsAskedForAgain(t *testing.T) {
 	engine, elsewhere := newEngine(t), elsewhereShelf()
 	engine.Remotes = elsewhere

@@ -55,8 +55,9 @@ type Options struct {
 	Fetch        []string         // URLs below which charts and repositories may be fetched; empty means nowhere
 	Checks       check.Options    // what rendered objects are held against
 	Kro          kro.Version      // whose rules count
-	// DefinitionTrees hold definitions that are not in the repository.
-	DefinitionTrees []DefinitionTree
+	// DefinitionTrees hold definitions that are not in the repository, and DefinitionRepositories those of which Remotes is asked.
+	DefinitionTrees        []DefinitionTree
+	DefinitionRepositories []DefinitionRepository
 	// NewGitFileGlobbing says that Argo CD runs with applicationsetcontroller.enable.new.git.file.globbing.
 	NewGitFileGlobbing bool
 	Base               *Options // what counts for the base of a comparison; nil means the same

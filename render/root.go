@@ -51,14 +51,14 @@ func (s Set) rootsOf(app *argocd.Application) []string {
 }
 
 // deepen adds what Applications render that says what else is deployed, until there is nothing new.
-func (e *Engine) deepen(ctx context.Context, repo Repository, opts Options, standing declared) (Set, error) {
+func (e *Engine) deepen(ctx context.Context, repo Repository, opts Options, fetch *fetching, standing declared) (Set, error) {
 	set, err := e.assemble(ctx, repo, opts, standing)
 	if err != nil {
 		return Set{}, err
 	}
 	_, last := standing.with(nil)
 	for round := 0; ; round++ {
-		roots, err := e.roots(ctx, repo, opts, set)
+		roots, err := e.roots(ctx, repo, opts, fetch, set)
 		if err != nil {
 			return Set{}, err
 		}
@@ -94,8 +94,7 @@ type root struct {
 }
 
 // roots renders the Applications that may deploy what says what else is deployed, and no others.
-func (e *Engine) roots(ctx context.Context, repo Repository, opts Options, set Set) ([]root, error) {
-	fetch := e.fetching(set.fetch)
+func (e *Engine) roots(ctx context.Context, repo Repository, opts Options, fetch *fetching, set Set) ([]root, error) {
 	found := make([]*root, len(set.Applications))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))

@@ -165,7 +165,7 @@ func CompareOptions(base, head fs.FS) render.Options {
 func (s Settings) RenderOptions() render.Options {
 	options := render.Options{
 		Applications: s.Applications, Definitions: s.Definitions, Fetch: s.Fetch, Checks: s.checkOptions(),
-		Generators: s.fixtures(), NewGitFileGlobbing: s.ApplicationSets.NewGitFileGlobbing, Kro: s.kroVersion(),
+		Generators: s.fixtures(), NewGitFileGlobbing: s.ApplicationSets.NewGitFileGlobbing, Kro: s.kroVersion(), DefinitionRepositories: s.definitionRepositories(),
 	}
 	for _, c := range s.Clusters {
 		options.Clusters = append(options.Clusters, argocd.Cluster(c))
