@@ -29,7 +29,7 @@ func (s *sourcing) kustomize(ctx context.Context, tree *reading, source argocd.S
 		return unrendered("invalid-source", err)
 	}
 	req := kustomize.Request{
-		Files: tree, Dir: at.dir, Override: override, Fetch: s.dependency(ctx),
+		Files: tree, Dir: at.dir, Override: override, Fetch: s.elsewhere(ctx),
 	}
 	req.Helm.KubeVersion, req.Helm.APIVersions = s.cluster.or(options.KubeVersion, options.APIVersions)
 	out := twice(func() sourceOutput { return s.build(ctx, req, tree) })

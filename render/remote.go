@@ -24,6 +24,8 @@ type Remotes interface {
 	Chart(ctx context.Context, repoURL, name, version string) (Remote, error)
 	// Repository returns a Git repository at a branch, a tag or a commit; "" and HEAD are its default branch.
 	Repository(ctx context.Context, url, revision string) (Remote, error)
+	// File returns a tree that holds the file at a URL alone, by the last part of its path.
+	File(ctx context.Context, url string) (Remote, error)
 }
 
 // Remote is files from elsewhere.
@@ -79,6 +81,16 @@ func (f *fetching) repository(ctx context.Context, url, revision string) (Remote
 		return Remote{}, err
 	}
 	remote, err := f.once("git\x00"+url+"\x00"+revision, func() (Remote, error) { return f.remotes.Repository(ctx, url, revision) })
+	return remote, f.unfetched(what, err)
+}
+
+// file gets the file at a URL.
+func (f *fetching) file(ctx context.Context, url string) (Remote, error) {
+	what := "file " + shownURL(url)
+	if err := f.permits(what, url); err != nil {
+		return Remote{}, err
+	}
+	remote, err := f.once("file\x00"+url, func() (Remote, error) { return f.remotes.File(ctx, url) })
 	return remote, f.unfetched(what, err)
 }
 

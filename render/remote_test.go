@@ -48,6 +48,9 @@ func (s *shelf) Repository(_ context.Context, url, revision string) (Remote, err
 	return s.take(url + " " + revision)
 }
 
+// File implements Remotes.
+func (s *shelf) File(_ context.Context, url string) (Remote, error) { return s.take(url) }
+
 // remote is a chart or repository of a shelf.
 func remote(id, version string, files ...string) Remote {
 	tree := fstest.MapFS{}
@@ -74,6 +77,11 @@ func elsewhereShelf() *shelf {
 			"Chart.yaml", "apiVersion: v2\nname: broken\nversion: 1.0.0\n", "templates/a.yaml", "kind: {{ .Values.a.b.c }}\n"),
 		"oci://registry.example.com/manifests latest": remote("manifests", "latest",
 			"eu/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: eu}\ndata: {region: eu}\n"),
+		"https://gitlab.com/your-name/bases main": remote("bases-1", "0123456789012345678901234567890123456789",
+			"web/kustomization.yaml", "resources: [map.yaml]\nnamePrefix: base-\n", "web/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {from: bases}\n"),
+		"git@gitlab.com:your-name/bases.git main": remote("bases-1", "0123456789012345678901234567890123456789",
+			"labelled/kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\ncommonAnnotations: {by: component}\n"),
+		"https://charts.example.com/files/install.yaml": remote("installed", "", "install.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: installed}\n"),
 		"https://gitlab.com/your-name/bases.git main": remote("bases-1", "0123456789012345678901234567890123456789",
 			"web/kustomization.yaml", "resources: [map.yaml]\nnamePrefix: base-\n", "web/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {from: bases}\n",
 			"values/redis.yaml", "size: huge\n"),
@@ -150,9 +158,27 @@ func TestSourcesFromElsewhere(t *testing.T) {
 			[]string{"read shop/Chart.lock shop/Chart.yaml", "ConfigMap shop/web map[size:small version:1.0.0] shop/charts/redis/templates/map.yaml"},
 		},
 		{
+			"a chart of the old kind",
+			elsewhereApp("  source: {repoURL: "+repoURL+", path: shop}\n", "shop/Chart.yaml", "apiVersion: v1\nname: shop\nversion: 0.1.0\n", "shop/requirements.yaml", umbrella[strings.Index(umbrella, "dependencies"):], "shop/requirements.lock", "dependencies: [{name: redis, version: 1.0.0, repository: \"https://charts.example.com\"}]\n"), allowed,
+			[]string{"read shop/Chart.yaml shop/requirements.lock shop/requirements.yaml", "ConfigMap shop/web map[size:small version:1.0.0] shop/charts/redis/templates/map.yaml"},
+		},
+		{
 			"a chart of a kustomization",
 			elsewhereApp("  source: {repoURL: "+repoURL+", path: k}\n", "k/kustomization.yaml", "helmCharts: [{name: redis, repo: \"https://charts.example.com\", version: 1.0.0, releaseName: r, valuesInline: {size: inline}}]\n"), allowed,
 			[]string{"read k/kustomization.yaml", "ConfigMap shop/r map[size:inline version:1.0.0] k"},
+		},
+		{
+			"a base, a file and a component from elsewhere",
+			elsewhereApp("  source: {repoURL: "+repoURL+", path: k/dev}\n", "k/dev/kustomization.yaml", "resources:\n- https://gitlab.com/your-name/bases//web?ref=main\n- https://charts.example.com/files/install.yaml\n- ../own.yaml\ncomponents: [\"git@gitlab.com:your-name/bases.git//labelled?ref=main\"]\n", "k/own.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own}\n"), allowed,
+			[]string{
+				"read k/dev/kustomization.yaml k/own.yaml", "ConfigMap shop/base-web map[from:bases] k/dev",
+				"ConfigMap shop/installed <nil> k/dev", "ConfigMap shop/own <nil> k/dev",
+			},
+		},
+		{
+			"a base that is not allowed",
+			elsewhereApp("  source: {repoURL: "+repoURL+", path: k}\n", "k/kustomization.yaml", "resources: [\"github.com/acme/bases/web?ref=v1\"]\n"), allowed,
+			[]string{"partial", "read k/kustomization.yaml", `k/kustomization.yaml:1:13: warning: application "web": repository https://github.com/acme/bases is not fetched: what it deploys is not shown; allow it in lockkeeper.yaml of the default branch, as in fetch: ["https://github.com/acme/bases"], or copy it into the repository and name the copy [not-rendered-offline]`},
 		},
 		{
 			"a repository that is not allowed",

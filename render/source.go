@@ -19,6 +19,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/render/directory"
 	"github.com/lockkeeper/lockkeeper/render/finding"
 	"github.com/lockkeeper/lockkeeper/render/jsonnet"
+	"github.com/lockkeeper/lockkeeper/render/kro/schema"
 	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
@@ -46,12 +47,12 @@ func capabilitiesOf(app argocd.Application, known []argocd.Cluster) capabilities
 	return capabilities{cluster.KubernetesVersion, cluster.APIVersions}
 }
 
-// or returns what a source says itself, and these where it says nothing.
+// or returns what a source says itself, and these where it says nothing. A cluster of which nothing is known is a new one.
 func (c capabilities) or(kubeVersion string, apiVersions []string) (version string, versions []string) {
 	if len(apiVersions) == 0 {
 		apiVersions = c.apiVersions
 	}
-	return cmp.Or(kubeVersion, c.kubeVersion), apiVersions
+	return cmp.Or(kubeVersion, c.kubeVersion, schema.Version), apiVersions
 }
 
 // contentID is equal for folders that hold the same. A tree that does not know its object ids is read for it.

@@ -12,6 +12,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
 	"github.com/lockkeeper/lockkeeper/render/finding"
+	"github.com/lockkeeper/lockkeeper/render/kustomize"
 )
 
 // sourcing renders the sources of one Application.
@@ -150,6 +151,25 @@ func (s *sourcing) dependency(ctx context.Context) func(repository, name, versio
 		remote, err := s.fetch.chart(ctx, repository, name, version)
 		s.floating = s.floating || err != nil || remote.Version != version
 		return remote.Tree, err
+	}
+}
+
+// elsewhere returns what gets what kustomizations take from elsewhere. A branch or a tag may be another commit the next time.
+func (s *sourcing) elsewhere(ctx context.Context) func(kustomize.Elsewhere) (fs.FS, error) {
+	return func(what kustomize.Elsewhere) (fs.FS, error) {
+		switch what.Kind {
+		case kustomize.ElsewhereChart:
+			return s.dependency(ctx)(what.URL, what.Name, what.Version)
+		case kustomize.ElsewhereRepository:
+			remote, err := s.fetch.repository(ctx, what.URL, what.Version)
+			s.floating = s.floating || err != nil || remote.Version != what.Version
+			return remote.Tree, err
+		case kustomize.ElsewhereFile:
+			s.floating = true
+			remote, err := s.fetch.file(ctx, what.URL)
+			return remote.Tree, err
+		}
+		return nil, fmt.Errorf("%q is nothing that is fetched", what.Kind)
 	}
 }
 

@@ -39,7 +39,9 @@ func Engines() map[string]worker.Engine {
 			if err := json.Unmarshal(request, &req); err != nil {
 				return nil, err
 			}
-			req.Fetch = func(repository, name, version string) (fs.FS, error) { return parent.Fetch(repository, name, version) }
+			req.Fetch = func(what kustomize.Elsewhere) (fs.FS, error) {
+				return parent.Fetch(string(what.Kind), what.URL, what.Name, what.Version)
+			}
 			req.Files, req.Limits.Time = parent.Tree, time.Hour // whoever waits for the worker ends it earlier
 			out, err := kustomize.Build(ctx, req)
 			if err != nil {
@@ -96,10 +98,10 @@ func (w workers) kustomize(ctx context.Context, req kustomize.Request, tree *rea
 	job := worker.Job{Engine: kustomizeEngine, Folder: req.Dir}
 	if req.Fetch != nil {
 		job.Fetch = func(what []string) (fs.FS, error) {
-			if len(what) != 3 {
-				return nil, fmt.Errorf("%q is no chart", what)
+			if len(what) != 4 {
+				return nil, fmt.Errorf("%q names nothing that is fetched", what)
 			}
-			return req.Fetch(what[0], what[1], what[2])
+			return req.Fetch(kustomize.Elsewhere{Kind: kustomize.ElsewhereKind(what[0]), URL: what[1], Name: what[2], Version: what[3]})
 		}
 	}
 	err = w.do(ctx, job, tree, req, &out)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -150,7 +151,7 @@ func newCloneSources(env environment, own []string) *discover.Sources {
 func cloneRemotes(env environment, own []string) *remotes {
 	_, charts := registries(slog.New(slog.DiscardHandler), cacheDir(serverConfig{}, "registry"))
 	open := opener(env, own)
-	return newRemotes(charts, func(url string) (*git.Repository, error) { return open(url, false) })
+	return newRemotes(charts, http.DefaultClient, func(url string) (*git.Repository, error) { return open(url, false) })
 }
 
 // opener opens repositories, the clone's own with the credentials that the environment holds.

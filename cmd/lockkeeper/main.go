@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -22,6 +23,7 @@ import (
 var version = "dev"
 
 func main() {
+	log.SetOutput(io.Discard) // libraries talk there; what a person should know is a finding, or in our own log
 	if isWorker() {
 		os.Exit(work())
 	}

@@ -2,12 +2,19 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
+	"net/url"
+	"path"
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/archive"
 	"github.com/lockkeeper/lockkeeper/internal/git"
@@ -24,14 +31,15 @@ const rememberedArchives = 256 << 20
 type remotes struct {
 	charts *discover.Charts
 	open   func(url string) (*git.Repository, error)
+	client *http.Client                      // of files
 	trees  *lru.Cache[string, *archive.Tree] // by digest
 
 	mu     sync.Mutex
 	opened map[string]*git.Repository // by URL
 }
 
-func newRemotes(charts *discover.Charts, open func(url string) (*git.Repository, error)) *remotes {
-	return &remotes{charts: charts, open: open, trees: lru.New[string, *archive.Tree](rememberedArchives), opened: map[string]*git.Repository{}}
+func newRemotes(charts *discover.Charts, client *http.Client, open func(url string) (*git.Repository, error)) *remotes {
+	return &remotes{charts: charts, client: client, open: open, trees: lru.New[string, *archive.Tree](rememberedArchives), opened: map[string]*git.Repository{}}
 }
 
 // absentError is an error that is fs.ErrNotExist, too.
@@ -74,6 +82,45 @@ func (r *remotes) Repository(ctx context.Context, url, revision string) (render.
 		err = absentError{err}
 	}
 	return remote, err
+}
+
+// maxDownload is how many bytes a file may have.
+const maxDownload = 10 << 20
+
+// File implements render.Remotes.
+func (r *remotes) File(ctx context.Context, address string) (render.Remote, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return render.Remote{}, errors.New("the address cannot be asked")
+	}
+	req.Header.Set("User-Agent", "lockkeeper/"+version)
+	res, err := r.client.Do(req)
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		err = outer.Err // the URL is said anyway
+	}
+	if err != nil {
+		return render.Remote{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	switch {
+	case res.StatusCode == http.StatusNotFound:
+		return render.Remote{}, absentError{fmt.Errorf("there is no file at %s", address)}
+	case res.StatusCode != http.StatusOK:
+		return render.Remote{}, fmt.Errorf("HTTP %s", res.Status)
+	}
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxDownload+1))
+	if err != nil {
+		return render.Remote{}, err
+	}
+	if len(data) > maxDownload {
+		return render.Remote{}, fmt.Errorf("it has more than %d MiB", maxDownload>>20)
+	}
+	sum := sha256.Sum256(data)
+	id := hex.EncodeToString(sum[:])
+	tree, err := archive.Single(path.Base(req.URL.Path), data, id)
+	return render.Remote{Tree: tree, ID: id}, err
 }
 
 // repository opens a repository once.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -142,7 +144,9 @@ type service interface {
 // serveBot serves until ctx ends: then it takes no more webhooks, and after that lets runs come to an end. When nothing works
 // off the queue any more, or nobody can be answered, it ends with the error.
 func serveBot(ctx context.Context, b service, listener net.Listener) error {
-	server := &http.Server{Handler: b.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
+	server := &http.Server{
+		Handler: b.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, ErrorLog: log.New(os.Stderr, "", log.LstdFlags),
+	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	stopped := make(chan error, 1)

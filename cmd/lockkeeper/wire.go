@@ -61,7 +61,7 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 	if p.outside, err = newOutside(cfg, s); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	renderer.Remotes = newRemotes(p.charts, func(url string) (*git.Repository, error) { return p.outside.watched(url, false) })
+	renderer.Remotes = newRemotes(p.charts, p.outside.client, func(url string) (*git.Repository, error) { return p.outside.watched(url, false) })
 	return p, nil
 }
 

@@ -56,6 +56,15 @@ func Open(data []byte, options Options) (*Tree, error) {
 	return t, nil
 }
 
+// Single is a tree of one file. The id is equal for equal content.
+func Single(name string, data []byte, id string) (*Tree, error) {
+	if !fs.ValidPath(name) || strings.Contains(name, "/") || name == "." {
+		return nil, fmt.Errorf("%q is no name of a file", name)
+	}
+	t := &Tree{id: id, nodes: map[string]*node{".": {name: "."}}}
+	return t, t.add(name, data)
+}
+
 // Tree is an unpacked archive. It implements [fs.FS] and may be read by many at once.
 type Tree struct {
 	id    string

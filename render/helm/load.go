@@ -74,7 +74,7 @@ func (r *reader) local(charts localCharts, prefix, at string, nesting int) error
 	if charts == nil {
 		return nil
 	}
-	written := r.dependencies(prefix + "Chart.yaml")
+	written := r.dependencies(prefix+"Chart.yaml", prefix+"requirements.yaml")
 	for _, d := range written {
 		where, isLocal := strings.CutPrefix(d.Repository, "file://")
 		folder := prefix + "charts/" + d.Name
@@ -107,16 +107,19 @@ type dependency struct {
 	Repository string `json:"repository"`
 }
 
-// dependencies reads those that a file names. What is wrong with the file the loader says.
-func (r *reader) dependencies(file string) []dependency {
-	var written struct {
-		Dependencies []dependency `json:"dependencies"`
+// dependencies reads those that files name: charts of apiVersion v1 have them in requirements.yaml. What is wrong with a file
+// the loader says.
+func (r *reader) dependencies(files ...string) []dependency {
+	var all []dependency
+	for _, f := range r.files {
+		var written struct {
+			Dependencies []dependency `json:"dependencies"`
+		}
+		if slices.Contains(files, f.Name) && yaml.Unmarshal(f.Data, &written) == nil {
+			all = append(all, written.Dependencies...)
+		}
 	}
-	i := slices.IndexFunc(r.files, func(f *archive.BufferedFile) bool { return f.Name == file })
-	if i < 0 || yaml.Unmarshal(r.files[i].Data, &written) != nil {
-		return nil
-	}
-	return written.Dependencies
+	return all
 }
 
 // vendors reports whether a subchart's folder or archive is among the files.
@@ -132,8 +135,8 @@ func (r *reader) fetched(fetch func(repository, name, version string) (fs.FS, er
 	if fetch == nil {
 		return nil
 	}
-	locked := r.dependencies("Chart.lock")
-	for _, d := range r.dependencies("Chart.yaml") {
+	locked := r.dependencies("Chart.lock", "requirements.lock")
+	for _, d := range r.dependencies("Chart.yaml", "requirements.yaml") {
 		folder := "charts/" + d.Name
 		if !strings.HasPrefix(d.Repository, "https://") && !strings.HasPrefix(d.Repository, "http://") && !strings.HasPrefix(d.Repository, "oci://") || r.vendors(folder) {
 			continue

@@ -22,8 +22,8 @@ type Request struct {
 	Files fs.FS  `json:"-"` // required; nothing outside of its root is reached
 	Dir   string // required; the folder of the kustomization, relative to the root
 	Helm  HelmOptions
-	// Fetch gets a chart of helmCharts that is not in the tree from its repository; version may be a range. nil: nothing is fetched.
-	Fetch func(repository, name, version string) (fs.FS, error) `json:"-"`
+	// Fetch gets what is not in the tree: charts of helmCharts, remote bases and files. nil: nothing is fetched.
+	Fetch func(Elsewhere) (fs.FS, error) `json:"-"`
 	// Override changes the kustomization in Dir before it is built; nil changes nothing.
 	Override *Override
 	// Limits that are zero have their defaults.

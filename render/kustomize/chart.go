@@ -124,7 +124,7 @@ func (f *files) chartTree(c *check, home, folder string, chart types.HelmChart) 
 	case f.failed != nil:
 		return nil, f.failed
 	case f.fetch != nil && chart.Repo != "":
-		tree, err := f.fetch(chart.Repo, chart.Name, chart.Version)
+		tree, err := f.fetch(Elsewhere{Kind: ElsewhereChart, URL: chart.Repo, Name: chart.Name, Version: chart.Version})
 		if err != nil {
 			return nil, f.fail(err)
 		}

@@ -24,7 +24,7 @@ type files struct {
 	tree   fs.FS
 	root   string // the folder that is built
 	helm   HelmOptions
-	fetch  func(repository, name, version string) (fs.FS, error)
+	fetch  func(Elsewhere) (fs.FS, error)
 	limits Limits
 
 	override *Override // of the kustomization in root
@@ -128,7 +128,9 @@ func (f *files) ReadFile(name string) ([]byte, error) {
 	if f.bytes += len(data); f.bytes > f.limits.InputBytes {
 		return nil, f.fail(&manifest.Error{File: name, Problem: fmt.Sprintf("with this file more than %d bytes were read", f.limits.InputBytes), Remedy: "look for bases that repeat each other", Cause: manifest.ErrBound})
 	}
-	f.read[name] = true
+	if !strings.HasPrefix(name, elsewhereFolder+"/") {
+		f.read[name] = true
+	}
 	if err := bounded(name, data); err != nil {
 		return nil, f.fail(err)
 	}

@@ -31,6 +31,10 @@ func (f *files) kustomization(name string, data []byte) ([]byte, error) {
 		}
 	}
 	c := &check{files: f, name: name, data: data}
+	mounted, err := f.mount(c, &k)
+	if err != nil {
+		return nil, err
+	}
 	if err := c.all(&k); err != nil {
 		return nil, err
 	}
@@ -41,7 +45,7 @@ func (f *files) kustomization(name string, data []byte) ([]byte, error) {
 	switch {
 	case charts:
 		return f.inflate(c, &k)
-	case overridden:
+	case overridden, mounted:
 		return sigsyaml.Marshal(&k)
 	}
 	return data, nil
