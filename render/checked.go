@@ -126,7 +126,7 @@ func (r *rendering) checked(ctx context.Context, out Result, base *Result) Resul
 		if err := ctx.Err(); err != nil {
 			found = append(found, Finding{Severity: finding.Info, Code: check.CodeUnchecked, Message: fmt.Sprintf("checking what it deploys did not end in time: %v", err)})
 		} else {
-			r.engine.checked.Put(key, found, 1)
+			r.engine.checked.Put(key, found, 1+len(found))
 		}
 	}
 	out.Findings = slices.Concat(out.Findings, found)

@@ -33,10 +33,11 @@ const (
 	rememberedApplications = 200_000 // made by documents
 	rememberedInSets       = 200_000 // the same Applications, listed once more for every commit
 	rememberedDefinitions  = 1000
-	rememberedRead         = 5000    // definitions as they are written
-	rememberedKinds        = 200_000 // of sources: the kinds that they hold
-	rememberedSources      = 2000
-	rememberedResults      = 2000
+	rememberedRead         = 5000      // definitions as they are written
+	rememberedKinds        = 200_000   // of sources: the kinds that they hold
+	rememberedSources      = 192 << 20 // bytes of the objects, about
+	rememberedResults      = 192 << 20 // bytes, many of which are those of the sources
+	rememberedChecks       = 20_000    // findings and results
 	renderTimeout          = 30 * time.Second
 	finishTimeout          = 10 * time.Second
 )
@@ -96,7 +97,7 @@ func NewEngine() (*Engine, error) {
 		sets:    lru.New[string, Set](rememberedInSets),
 		sources: lru.New[string, sourceOutput](rememberedSources),
 		results: lru.New[string, Result](rememberedResults),
-		checked: lru.New[string, []Finding](rememberedResults),
+		checked: lru.New[string, []Finding](rememberedChecks),
 		borders: lru.New[string, []border](rememberedFolders),
 		read:    lru.New[string, readDefinition](rememberedRead),
 		kinds:   lru.New[string, []kindID](rememberedKinds),
@@ -286,7 +287,7 @@ func (r *rendering) run(ctx context.Context) Result {
 	out := r.finish(ctx, source)
 	out.Key = key
 	if ctx.Err() == nil && !source.transient && !out.late {
-		r.engine.results.Put(key, out, 1)
+		r.engine.results.Put(key, out, weight(out.Objects, out.Hooks))
 	}
 	return out
 }
@@ -320,7 +321,7 @@ func (r *rendering) source(ctx context.Context) sourceOutput {
 	out := s.render(ctx)
 	out.key = key
 	if out.transient = out.transient || ctx.Err() != nil; !out.transient {
-		r.engine.sources.Put(key, out, 1)
+		r.engine.sources.Put(key, out, weight(out.objects))
 		kinds := kindsOf(out.objects)
 		r.engine.kinds.Put(key, kinds, 1+len(kinds))
 	}
@@ -366,4 +367,16 @@ func digest(parts ...string) string {
 	}
 	sum := sha256.Sum256(all)
 	return hex.EncodeToString(sum[:])
+}
+
+// weight is about how many bytes it takes to remember objects.
+func weight(lists ...[]object.Object) int {
+	const least = 1 << 10
+	total := least
+	for _, objects := range lists {
+		for _, o := range objects {
+			total += o.Size()
+		}
+	}
+	return total
 }

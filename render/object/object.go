@@ -90,6 +90,33 @@ func text(m map[string]any, key string) string {
 	return s
 }
 
+// Size is about how many bytes an object holds in memory, for those who remember many.
+func (o Object) Size() int {
+	return size(o.Fields) + len(o.Source.File) + len(o.Source.Via)
+}
+
+func size(v any) int {
+	const header = 16 // of an interface, and of a text beside its bytes
+	switch v := v.(type) {
+	case string:
+		return header + len(v)
+	case map[string]any:
+		total := 3 * header
+		for key, item := range v {
+			total += 2*header + len(key) + size(item)
+		}
+		return total
+	case []any:
+		total := 2 * header
+		for _, item := range v {
+			total += size(item)
+		}
+		return total
+	default:
+		return header
+	}
+}
+
 // Copy returns a deep copy of o's fields, for those who want to change them.
 func (o Object) Copy() Object {
 	o.Fields, _ = copyValue(o.Fields).(map[string]any)
