@@ -50,7 +50,15 @@ type bed struct {
 }
 
 // engine is shared by the beds: it remembers by content only.
-var engine = sync.OnceValues(render.NewEngine)
+var engine = sync.OnceValues(func() (*render.Engine, error) {
+	e, err := render.NewEngine()
+	if err == nil {
+		e.Remotes = newRemotes(discover.NewCharts(discover.ChartConfig{}), http.DefaultClient, func(url string) (*git.Repository, error) {
+			return git.Open(git.Config{URL: url})
+		})
+	}
+	return e, err
+})
 
 // newBed starts a world whose registry holds 1.0.0 and 1.0.1.
 func newBed(t testing.TB) *bed {
