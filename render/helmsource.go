@@ -47,6 +47,7 @@ func (s *sourcing) helm(ctx context.Context, tree *reading, source argocd.Source
 	out.transient = out.transient || r.floating
 	for _, lent := range r.lent {
 		out.inputs = append(out.inputs, lent.files()...)
+		out.transient = out.transient || lent.isBroken()
 	}
 	return out
 }

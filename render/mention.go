@@ -61,6 +61,10 @@ func (e *Engine) sourceMentions(ctx context.Context, s *sourcing, source argocd.
 		return false, nil // it is said when it is rendered
 	}
 	found, err := e.mentions(ctx, at, at.dir, look)
+	if err != nil && at.label != "" && ctx.Err() == nil {
+		s.fetch.missed.Store(true) // another repository that cannot be read does not keep this one from being looked at
+		return false, nil
+	}
 	if err == nil && key != "" {
 		e.mentioned.Put(key, found, 1)
 	}

@@ -2,6 +2,7 @@ package render
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"maps"
 	"slices"
@@ -10,18 +11,29 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 )
 
-// reading is a tree that remembers which of its files were opened.
+// reading is a tree that remembers which of its files were opened, and whether it could be read at all.
 type reading struct {
 	fs.FS
-	mu   sync.Mutex
-	read map[string]bool
+	mu     sync.Mutex
+	read   map[string]bool
+	broken bool // something failed that is not for the files to say: it may be there the next time
+}
+
+// failed takes note of an error and returns it.
+func (r *reading) failed(err error) error {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.broken = true
+	}
+	return err
 }
 
 // Open implements fs.FS.
 func (r *reading) Open(name string) (fs.File, error) {
 	file, err := r.FS.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, r.failed(err)
 	}
 	if info, err := file.Stat(); err == nil && !info.IsDir() {
 		r.note(name)
@@ -35,7 +47,7 @@ func (r *reading) ReadFile(name string) ([]byte, error) {
 	if err == nil {
 		r.note(name)
 	}
-	return data, err
+	return data, r.failed(err)
 }
 
 // ReadDir implements fs.ReadDirFS.
@@ -53,7 +65,7 @@ func (r *reading) ReadLink(name string) (string, error) { return fs.ReadLink(r.F
 // Prefetch implements manifest.Prefetcher.
 func (r *reading) Prefetch(ctx context.Context, names ...string) error {
 	if tree, ok := r.FS.(manifest.Prefetcher); ok {
-		return tree.Prefetch(ctx, names...)
+		return r.failed(tree.Prefetch(ctx, names...))
 	}
 	return nil
 }
@@ -71,4 +83,10 @@ func (r *reading) files() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Sorted(maps.Keys(r.read))
+}
+
+func (r *reading) isBroken() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.broken
 }

@@ -2,12 +2,14 @@ package render
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
@@ -381,6 +383,51 @@ func TestDefinitionsOfAnotherRepository(t *testing.T) {
 	set, err := engine.Applications(t.Context(), repo, gone)
 	if err != nil || len(set.Findings) != 1 || set.Findings[0].Code != "definitions-not-fetched" || set.Findings[0].Severity != Error {
 		t.Errorf("findings %v: %v", set.Findings, err)
+	}
+}
+
+// flaky is a tree whose files cannot be read as long as it is down.
+type flaky struct {
+	*gitTree
+	down *atomic.Bool
+}
+
+func (f flaky) Open(name string) (fs.File, error) {
+	if f.down.Load() && strings.HasPrefix(name, "shop/") {
+		return nil, errors.New("connection reset by peer")
+	}
+	return f.gitTree.Open(name)
+}
+
+func (f flaky) ReadFile(name string) ([]byte, error) {
+	if _, err := f.Open(name); err != nil {
+		return nil, err
+	}
+	return f.gitTree.ReadFile(name)
+}
+
+func TestWhatCouldNotBeReadIsReadAgain(t *testing.T) {
+	for name, files := range map[string][]string{
+		"a plain directory": {"shop/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"},
+		"a chart":           {"shop/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n", "shop/templates/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"},
+		"a kustomization":   {"shop/kustomization.yaml", "configMapGenerator: [{name: x, literals: [a=b]}]\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engine := newEngine(t)
+			tree := flaky{newGitTree(elsewhereApp("  source: {repoURL: "+repoURL+", path: shop}\n", files...)), &atomic.Bool{}}
+			set, err := engine.Applications(t.Context(), repository(tree), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tree.down.Store(true)
+			if got := engine.Render(t.Context(), repository(tree), set, set.Applications[0]); len(got.Findings) == 0 {
+				t.Errorf("nothing is said: %v", told(got))
+			}
+			tree.down.Store(false)
+			if got := engine.Render(t.Context(), repository(tree), set, set.Applications[0]); got.Failed || len(got.Objects) != 1 {
+				t.Errorf("once it can be read: %v", told(got))
+			}
+		})
 	}
 }
 

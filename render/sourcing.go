@@ -214,5 +214,6 @@ func (s *sourcing) manifests(ctx context.Context, source argocd.Source, at place
 	if at.label == "" {
 		out.inputs = slices.Concat(out.inputs, inputs, tree.files())
 	}
+	out.transient = out.transient || tree.isBroken()
 	return out
 }
