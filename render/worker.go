@@ -70,8 +70,10 @@ func (w workers) do(ctx context.Context, job worker.Job, tree *reading, request,
 	if job.Request, err = json.Marshal(request); err != nil {
 		return fmt.Errorf("hand over to a worker: %w", err)
 	}
-	job.Tree, job.Time = tree.FS, w.time
+	sent := &reading{FS: tree.FS} // a folder is sent as a whole, whatever of it the engine reads
+	job.Tree, job.Time = sent, w.time
 	answer, err := w.pool.Run(ctx, job)
+	tree.broken = tree.broken || sent.isBroken()
 	if errors.Is(err, worker.ErrUnavailable) {
 		return errHere
 	}
