@@ -124,7 +124,11 @@ func (r *rendering) checked(ctx context.Context, out Result, base *Result) Resul
 	if !known {
 		found = r.set.rules.Check(ctx, subject)
 		if err := ctx.Err(); err != nil {
-			found = append(found, Finding{Severity: finding.Info, Code: check.CodeUnchecked, Message: fmt.Sprintf("checking what it deploys did not end in time: %v", err)})
+			// An error: otherwise a change passes that brings a policy which takes too long.
+			found = append(found, Finding{
+				Severity: finding.Error, Code: check.CodeUnchecked, Message: fmt.Sprintf("checking what it deploys did not end in time: %v", err),
+				Remedy: "make its policies cheaper, or the application smaller",
+			})
 		} else {
 			r.engine.checked.Put(key, found, 1+len(found))
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -152,5 +153,24 @@ func TestAPolicyOfOneClusterIsNotAskedInAnother(t *testing.T) {
 				t.Errorf("%s: %v", folder, got)
 			}
 		}
+	}
+}
+
+func TestWhatCannotBeCheckedInTimeIsAnError(t *testing.T) {
+	options := Options{Checks: check.Options{Policies: []check.Policy{{Name: "small", Rule: "false"}}}}
+	engine, repo := newEngine(t), repository(newGitTree(shop(1)))
+	engine.checks = time.Nanosecond
+	set, err := engine.Applications(t.Context(), repo, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := engine.Render(t.Context(), repo, set, set.Applications[0]).Findings
+	if len(late) != 1 || late[0].Severity != Error || late[0].Code != check.CodeUnchecked || late[0].Remedy == "" {
+		t.Errorf("checked too late: %v", late)
+	}
+	engine.checks = renderTimeout
+	again := engine.Render(t.Context(), repo, set, set.Applications[0]).Findings
+	if len(again) != 1 || again[0].Code != check.CodePolicy {
+		t.Errorf("checked again: %v", again)
 	}
 }

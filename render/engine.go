@@ -56,6 +56,7 @@ type Engine struct {
 
 	turns   chan struct{} // what is rendered at once
 	timeout time.Duration // of the sources of one Application
+	checks  time.Duration // that checking what one Application deploys may take
 	schemas *schema.Set
 	checker *check.Checker
 	kro     *kro.Engine
@@ -89,6 +90,7 @@ func NewEngine() (*Engine, error) {
 	return &Engine{
 		turns:   make(chan struct{}, runtime.GOMAXPROCS(0)),
 		timeout: renderTimeout,
+		checks:  renderTimeout,
 		schemas: schemas,
 		checker: checker,
 		kro:     kro.NewEngine(schemas, rememberedDefinitions),
@@ -230,7 +232,7 @@ func (e *Engine) render(ctx context.Context, repo Repository, set Set, app argoc
 func (e *Engine) renderOver(ctx context.Context, r *rendering, base *Result) Result {
 	app := r.app
 	out := r.run(ctx)
-	ctx, cancel := context.WithTimeout(ctx, renderTimeout)
+	ctx, cancel := context.WithTimeout(ctx, e.checks)
 	defer cancel()
 	out = r.checked(ctx, out, base)
 	out.Application = app
