@@ -8,6 +8,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -72,7 +73,7 @@ const (
 	rememberedKinds    = 500
 	rememberedPolicies = 500
 	maxProblems        = 20
-	maxFindings        = 1000 // of one Application
+	maxFindings        = 1000 // errors of one Application, and as many that are none
 	maxMessage         = 1000 // bytes
 )
 
@@ -123,28 +124,30 @@ type problem struct {
 	path                  Path
 }
 
-// Check returns everything that the rules hold against the objects, in order. It ends early when the context does.
+// Check returns what the rules hold against the objects, in order. It ends early when the context does, and of too much that is
+// no error the rest is left out: whoever writes warnings must not keep errors from being found.
 func (r *Rules) Check(ctx context.Context, s Subject) []finding.Finding {
 	run := &run{
 		rules: r, subject: s, target: r.checker.target(s.Cluster.Version), own: definitionsIn(s.Objects), spaces: spacesIn(s.Objects),
 		params: map[v1.ParamKind][]object.Object{}, told: map[string]bool{},
 	}
-	var found []finding.Finding
 	for _, o := range s.Objects {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || run.errors >= maxFindings {
 			break
 		}
-		if len(found) >= maxFindings {
-			found = append(found, finding.Finding{
-				Severity: finding.Info, Code: CodeUnchecked, Message: fmt.Sprintf("more than %d problems were found: the other objects were not checked", maxFindings), Remedy: "correct these first",
-			})
-			break
-		}
-		for _, p := range run.object(ctx, o) {
-			found = append(found, run.finding(o, p))
-		}
+		run.object(ctx, o)
 	}
-	return finding.Sort(found)
+	switch {
+	case run.errors >= maxFindings:
+		run.found = append(run.found, finding.Finding{
+			Severity: finding.Error, Code: CodeUnchecked, Message: fmt.Sprintf("%d errors were found: the other objects were not checked", maxFindings), Remedy: "correct these first",
+		})
+	case run.left > 0:
+		run.found = append(run.found, finding.Finding{
+			Severity: finding.Info, Code: CodeUnchecked, Message: fmt.Sprintf("%d more warnings and notes are not told", run.left), Remedy: "correct the others first",
+		})
+	}
+	return finding.Sort(run.found)
 }
 
 // run is one call of Check.
@@ -156,31 +159,64 @@ type run struct {
 	spaces  map[string]map[string]any       // metadata of the Namespaces among the objects
 	params  map[v1.ParamKind][]object.Object
 	told    map[string]bool // policies of which it was told that they cannot be decided
+	found   []finding.Finding
+	errors  int // among found
+	left    int // what is no error and was not kept
 }
 
-func (r *run) object(ctx context.Context, o object.Object) (found []problem) {
+func (r *run) object(ctx context.Context, o object.Object) {
+	r.guarded(o, finding.Info, func() { r.report(o, r.fits(ctx, o)...) })
+	r.guarded(o, finding.Error, func() { r.admission(ctx, o) })
+	r.guarded(o, finding.Error, func() { r.report(o, r.policies(ctx, o)...) })
+}
+
+// guarded runs one of the checks of an object. The libraries that play the API server may panic on what nobody foresaw: the other
+// checks go on.
+func (r *run) guarded(o object.Object, severity finding.Severity, check func()) {
 	defer func() {
-		// The libraries that play the API server may panic on what nobody foresaw.
 		if err := recover(); err != nil {
-			found = append(found, problem{severity: finding.Info, code: CodeUnchecked, message: fmt.Sprintf("checking it ended abnormally: %v (%s)", err, panicked())})
+			r.report(o, problem{severity: severity, code: CodeUnchecked, message: fmt.Sprintf("checking it ended abnormally: %v (%s)", err, panicked())})
 		}
 	}()
-	mode := r.rules.options.Schema
-	if mode != ModeOff && (r.subject.Elsewhere == nil || !r.subject.Elsewhere(o)) {
-		found = r.schema(ctx, o)
-		if extra := len(found) - maxProblems; extra > 0 {
-			found = append(found[:maxProblems], problem{
-				severity: found[maxProblems].severity, code: found[maxProblems].code, message: fmt.Sprintf("has %d more problems", extra), remedy: "correct the others first",
-			})
+	check()
+}
+
+// report keeps what was found, as far as it is not too much.
+func (r *run) report(o object.Object, found ...problem) {
+	for _, p := range found {
+		isError := p.severity == finding.Error
+		switch {
+		case isError && r.errors >= maxFindings:
+			return
+		case isError:
+			r.errors++
+		case len(r.found)-r.errors >= maxFindings:
+			r.left++
+			continue
 		}
+		r.found = append(r.found, r.finding(o, p))
+	}
+}
+
+// fits holds an object against its kind. Of many problems the worst are told.
+func (r *run) fits(ctx context.Context, o object.Object) []problem {
+	mode := r.rules.options.Schema
+	if mode == ModeOff || r.subject.Elsewhere != nil && r.subject.Elsewhere(o) {
+		return nil
+	}
+	found := r.schema(ctx, o)
+	if extra := len(found) - maxProblems; extra > 0 {
+		slices.SortStableFunc(found, func(a, b problem) int { return cmp.Compare(a.severity, b.severity) })
+		found = append(found[:maxProblems], problem{
+			severity: found[maxProblems].severity, code: found[maxProblems].code, message: fmt.Sprintf("has %d more problems", extra), remedy: "correct the others first",
+		})
 	}
 	if mode == ModeWarning {
 		for i := range found {
 			found[i].severity = max(found[i].severity, finding.Warning)
 		}
 	}
-	found = append(found, r.admission(ctx, o)...)
-	return append(found, r.policies(ctx, o)...)
+	return found
 }
 
 // panicked is where a panic happened: the first function above the runtime.

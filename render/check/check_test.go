@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -297,6 +298,41 @@ func TestNotMoreIsSaidThanPeopleRead(t *testing.T) {
 	found := rules.Check(t.Context(), Subject{Objects: objects(t, with("image:", "env: ["+env.String()+"]\n          image:"))})
 	if len(found) != maxProblems+1 || !strings.Contains(strings.Join(said(found), "\n"), "has 80 more problems; correct the others first") {
 		t.Errorf("%d findings, the first %v", len(found), said(found)[0])
+	}
+}
+
+func TestWarningsHideNoErrors(t *testing.T) {
+	var fields, many strings.Builder
+	for i := range maxProblems + 5 {
+		fmt.Fprintf(&fields, "a%d: 1\n  ", i)
+	}
+	for i := range maxFindings + 2 {
+		fmt.Fprintf(&many, "---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: c%d, namespace: shop}, nothing: 1}\n", i)
+	}
+	rules, _ := rulesOf(t, "", Options{Policies: []Policy{{Name: "named", Rule: fmt.Sprintf("object.metadata.name != 'c%d'", maxFindings+1)}}})
+	for _, c := range []struct {
+		name, manifests string
+		want            []string
+	}{
+		{"of one object", with("replicas: 2", fields.String()+"replicas: two"), []string{
+			"error: Deployment shop/web: spec.replicas is a string: the API server refuses it, it must be a whole number [schema-type]",
+		}},
+		{"of many objects", many.String(), []string{
+			`error: ConfigMap shop/c1001: policy "named": it must be true that object.metadata.name != 'c1001'; change the object, or the policy in lockkeeper.yaml [repository-policy]`,
+			`info: 2 more warnings and notes are not told; correct the others first [unchecked]`,
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			found := rules.Check(t.Context(), Subject{Objects: objects(t, c.manifests)})
+			if len(found) > maxFindings+2 {
+				t.Errorf("%d findings", len(found))
+			}
+			got := said(slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Severity == finding.Warning }))
+			slices.Sort(got)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -72,23 +72,21 @@ func policiesSkip(id object.ID) bool {
 }
 
 // admission holds an object against the ValidatingAdmissionPolicies that are in force in its cluster.
-func (r *run) admission(ctx context.Context, o object.Object) []problem {
+func (r *run) admission(ctx context.Context, o object.Object) {
 	id := o.ID()
 	if policiesSkip(id) {
-		return nil
+		return
 	}
-	var out []problem
 	for _, p := range r.rules.admissions {
 		if !in(r.subject.Cluster, p.clusters) {
 			continue
 		}
 		for _, b := range p.bindings {
 			if ctx.Err() == nil && in(r.subject.Cluster, b.clusters) {
-				out = append(out, r.bound(ctx, o, p, b)...)
+				r.bound(ctx, o, p, b)
 			}
 		}
 	}
-	return out
 }
 
 func in(cluster Cluster, clusters []string) bool {
@@ -96,7 +94,7 @@ func in(cluster Cluster, clusters []string) bool {
 }
 
 // bound holds an object against a policy, as one binding puts it into force.
-func (r *run) bound(ctx context.Context, o object.Object, p *admissionPolicy, b binding) []problem {
+func (r *run) bound(ctx context.Context, o object.Object, p *admissionPolicy, b binding) {
 	q := r.request(o)
 	m := matching{request: q, labels: labelsOf(o.Fields)}
 	if old, ok := r.old(o); ok {
@@ -104,25 +102,25 @@ func (r *run) bound(ctx context.Context, o object.Object, p *admissionPolicy, b 
 	}
 	constraints, resources := m.matches(p.spec.MatchConstraints), m.matches(b.spec.MatchResources)
 	if constraints == no || resources == no {
-		return nil
+		return
 	}
 	if constraints == untold || resources == untold {
-		return r.untold(p, fmt.Sprintf("the labels of namespace %q are not in this repository", o.ID().Namespace))
+		r.report(o, r.untold(p, fmt.Sprintf("the labels of namespace %q are not in this repository", o.ID().Namespace))...)
+		return
 	}
 	params, missing := r.paramsOf(o, p, b)
 	if missing != "" {
-		return r.untold(p, missing)
+		r.report(o, r.untold(p, missing)...)
+		return
 	}
-	var out []problem
 	for _, param := range params {
 		q.params = param
 		for _, d := range p.evaluate(ctx, q) {
 			if ctx.Err() == nil {
-				out = append(out, r.decided(o, p, b, d)...)
+				r.report(o, r.decided(o, p, b, d)...)
 			}
 		}
 	}
-	return out
 }
 
 // untold says that a policy cannot be decided here, and why.
