@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -26,8 +27,10 @@ var (
 	namespaceKind = manifest.Kind{Kind: "Namespace"}
 )
 
-// maxExpressions bounds how many expressions of one policy are compiled.
-const maxExpressions = 500
+const (
+	maxExpressions = 500                                // of one policy that are compiled
+	maxCost        = 2 * celconfig.RuntimeCELCostBudget // of asking one policy about what one Application deploys: some seconds
+)
 
 // admissionPolicy is a ValidatingAdmissionPolicy with the bindings that put it into force.
 type admissionPolicy struct {
@@ -53,7 +56,7 @@ type program struct {
 	messages    cel.ConditionEvaluator
 	wrong       []wrongExpression
 	asks        [][]string // for each validation, what it asks for that is not known offline
-	asksAlways  []string   // what its conditions ask for
+	asksFirst   [][]string // the same for each condition
 }
 
 // wrongExpression is one that does not compile.
@@ -165,7 +168,7 @@ func (p *program) compile() {
 	var conditions, validations, messages []cel.ExpressionAccessor
 	for _, c := range p.spec.MatchConditions {
 		conditions = append(conditions, expression{c.Name, c.Expression, []*celgo.Type{celgo.BoolType}})
-		p.asksAlways = append(p.asksAlways, unanswered(c.Expression, asks)...)
+		p.asksFirst = append(p.asksFirst, unanswered(c.Expression, asks))
 	}
 	for _, v := range p.spec.Validations {
 		validations = append(validations, expression{"", v.Expression, []*celgo.Type{celgo.BoolType}})
@@ -246,23 +249,23 @@ type decision struct {
 	unknown string
 }
 
-// evaluate runs the validations of a policy on one request.
-func (p *admissionPolicy) evaluate(ctx context.Context, q request) []decision {
+// evaluate runs the validations of a policy on one request, and returns what that cost.
+func (p *admissionPolicy) evaluate(ctx context.Context, q request) (out []decision, cost int64) {
 	optional := cel.OptionalVariableBindings{VersionedParams: q.params, Authorizer: nobody{}}
-	matched, why := p.conditionsHold(ctx, q, optional)
+	matched, why, cost := p.conditionsHold(ctx, q, optional)
 	if why != nil {
-		return []decision{*why}
+		return []decision{*why}, cost
 	}
 	if !matched {
-		return nil
+		return nil, cost
 	}
 	results, left, err := p.validations.ForInput(ctx, q.attributes, q.admission, optional, q.namespace, celconfig.RuntimeCELCostBudget)
 	if err != nil {
-		return []decision{{message: err.Error(), failed: true}}
+		return []decision{{message: err.Error(), failed: true}}, cost + celconfig.RuntimeCELCostBudget
 	}
 	optional.Authorizer = nil
-	messages, _, _ := p.messages.ForInput(ctx, q.attributes, q.admission, optional, q.namespace, left) // without, the policy's fixed message is told
-	var out []decision
+	messages, left, _ := p.messages.ForInput(ctx, q.attributes, q.admission, optional, q.namespace, left) // without, the policy's fixed message is told
+	cost += celconfig.RuntimeCELCostBudget - max(left, 0)
 	for i, result := range results {
 		validation := p.spec.Validations[i]
 		if result.Error == nil && result.EvalResult == types.True {
@@ -287,28 +290,26 @@ func (p *admissionPolicy) evaluate(ctx context.Context, q request) []decision {
 		}
 		out = append(out, d)
 	}
-	return out
+	return out, cost
 }
 
 // conditionsHold evaluates the match conditions: one that is false leaves the object alone, whatever the others say.
-func (p *admissionPolicy) conditionsHold(ctx context.Context, q request, optional cel.OptionalVariableBindings) (bool, *decision) {
-	results, _, err := p.conditions.ForInput(ctx, q.attributes, q.admission, optional, q.namespace, celconfig.RuntimeCELCostBudget)
+func (p *admissionPolicy) conditionsHold(ctx context.Context, q request, optional cel.OptionalVariableBindings) (hold bool, why *decision, cost int64) {
+	results, left, err := p.conditions.ForInput(ctx, q.attributes, q.admission, optional, q.namespace, celconfig.RuntimeCELCostBudget)
 	if err != nil {
-		return false, &decision{message: err.Error(), failed: true}
+		return false, &decision{message: err.Error(), failed: true}, celconfig.RuntimeCELCostBudget
 	}
-	var failed *decision
-	for _, result := range results {
-		switch {
+	cost = celconfig.RuntimeCELCostBudget - max(left, 0)
+	var failed, unknown *decision
+	for i, result := range results {
+		switch ask := q.unknown(p.asksFirst[i]); {
+		case ask != "":
+			unknown = &decision{unknown: ask}
 		case result.Error != nil:
 			failed = &decision{message: celProblem(result.Error), failed: true}
 		case result.EvalResult != types.True:
-			if q.unknown(p.asksAlways) == "" {
-				return false, nil
-			}
+			return false, nil, cost
 		}
 	}
-	if ask := q.unknown(p.asksAlways); ask != "" && len(results) > 0 {
-		return false, &decision{unknown: ask}
-	}
-	return failed == nil, failed
+	return failed == nil && unknown == nil, cmp.Or(unknown, failed), cost
 }

@@ -129,7 +129,7 @@ type problem struct {
 func (r *Rules) Check(ctx context.Context, s Subject) []finding.Finding {
 	run := &run{
 		rules: r, subject: s, target: r.checker.target(s.Cluster.Version), own: definitionsIn(s.Objects), spaces: spacesIn(s.Objects),
-		params: map[v1.ParamKind][]object.Object{}, told: map[string]bool{},
+		params: map[v1.ParamKind][]object.Object{}, told: map[string]bool{}, spent: map[*admissionPolicy]int64{},
 	}
 	for _, o := range s.Objects {
 		if ctx.Err() != nil || run.errors >= maxFindings {
@@ -158,7 +158,8 @@ type run struct {
 	own     map[k8s.GroupKind][]*definition // CustomResourceDefinitions among the objects
 	spaces  map[string]map[string]any       // metadata of the Namespaces among the objects
 	params  map[v1.ParamKind][]object.Object
-	told    map[string]bool // policies of which it was told that they cannot be decided
+	told    map[string]bool            // policies of which it was told that they cannot be decided
+	spent   map[*admissionPolicy]int64 // what asking them cost
 	found   []finding.Finding
 	errors  int // among found
 	left    int // what is no error and was not kept

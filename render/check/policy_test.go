@@ -2,6 +2,8 @@ package check
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -213,6 +215,47 @@ func TestARuleThatNeverEndsIsEnded(t *testing.T) {
 	want := []string{`error: Deployment shop/web: policy "long": no: operation cancelled: actual cost limit exceeded; let the rule ask with has(…) for what may be missing [repository-policy]`}
 	if diff := cmp.Diff(want, said(rules.Check(t.Context(), Subject{Objects: objects(t, deployment)}))); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+func TestAPolicyThatCostsTooMuchIsNotAskedForever(t *testing.T) {
+	numbers := "[" + strings.Repeat("0, ", 99) + "0]"
+	all := numbers + ".all(a, " + numbers + ".all(b, a + b >= 0))"
+	var validations, many strings.Builder
+	for range 50 {
+		fmt.Fprintf(&validations, "    - expression: %q\n", all)
+	}
+	for i := range 20 {
+		many.WriteString("---\n" + strings.Replace(deployment, "name: web", fmt.Sprintf("name: web-%d", i), 1))
+	}
+	rules, _ := rulesOf(t, strings.Replace(admissionText("true"), "  validations:\n", "  validations:\n"+validations.String(), 1)+bindingText("Audit"), Options{
+		Policies: []Policy{{Name: "last", Rule: `object.metadata.name != "web-19"`}},
+	})
+	want := []string{
+		"error: Deployment shop/web-N: ValidatingAdmissionPolicy replicas is not asked about this and what follows: it costs too much to ask it about all objects; make the expressions of rules.yaml:2 cheaper, or its matchConstraints narrower [unchecked]",
+		`error: Deployment shop/web-19: policy "last": it must be true that object.metadata.name != "web-19"; change the object, or the policy in lockkeeper.yaml [repository-policy]`,
+	}
+	got := said(rules.Check(t.Context(), Subject{Objects: objects(t, many.String())}))
+	if len(got) == len(want) { // which object is the first depends on what the library calls expensive
+		got[0] = regexp.MustCompile(`web-\d+:`).ReplaceAllString(got[0], "web-N:")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+func TestConditionsAreDecidedOneByOne(t *testing.T) {
+	const asked = `matchConditions: [{name: who, expression: "request.userInfo.username != 'ci'"}, {name: what, expression: %q}]`
+	for expression, want := range map[string][]string{
+		"object.metadata.name == 'other'": nil,
+		"object.metadata.name == 'web'": {
+			"info: Deployment shop/web: ValidatingAdmissionPolicy replicas cannot be decided here: it asks for who applies it [policy-undecided]",
+		},
+	} {
+		rules, _ := rulesOf(t, admissionText("false", fmt.Sprintf(asked, expression))+bindingText("Deny"), Options{})
+		if diff := cmp.Diff(want, said(rules.Check(t.Context(), Subject{Objects: objects(t, deployment)}))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", expression, diff)
+		}
 	}
 }
 

@@ -114,8 +114,14 @@ func (r *run) bound(ctx context.Context, o object.Object, p *admissionPolicy, b 
 		return
 	}
 	for _, param := range params {
+		if r.spent[p] >= maxCost {
+			r.report(o, r.tooCostly(p)...)
+			return
+		}
 		q.params = param
-		for _, d := range p.evaluate(ctx, q) {
+		decisions, cost := p.evaluate(ctx, q)
+		r.spent[p] += cost
+		for _, d := range decisions {
 			if ctx.Err() == nil {
 				r.report(o, r.decided(o, p, b, d)...)
 			}
@@ -129,6 +135,16 @@ func (r *run) untold(p *admissionPolicy, why string) []problem {
 		return []problem{wrong}
 	}
 	return nil
+}
+
+// tooCostly says that a policy is not asked any more. It is an error because what it would have refused would pass.
+func (r *run) tooCostly(p *admissionPolicy) []problem {
+	wrong, ok := r.undecided(p.name+" costs", fmt.Sprintf("ValidatingAdmissionPolicy %s is not asked about this and what follows: it costs too much to ask it about all objects", p.name))
+	if !ok {
+		return nil
+	}
+	wrong.severity, wrong.code, wrong.remedy = finding.Error, CodeUnchecked, fmt.Sprintf("make the expressions of %s:%d cheaper, or its matchConstraints narrower", p.file, p.line)
+	return []problem{wrong}
 }
 
 // decided turns a decision into what the binding's actions make of it.
