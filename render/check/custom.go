@@ -36,10 +36,15 @@ type definition struct {
 
 var definitionKind = manifest.Kind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
 
+// definitionVersion is what a definition is written in. One in v1beta1 has its versions elsewhere, and no cluster since
+// Kubernetes 1.22 takes it: it defines nothing.
+const definitionVersion = "apiextensions.k8s.io/v1"
+
 func definitionOf(doc *manifest.Document) (*definition, bool) {
 	_, group := doc.Find("spec.group")
 	_, kind := doc.Find("spec.names.kind")
-	if group == nil || kind == nil || doc.GroupKind() != definitionKind {
+	_, version := doc.Find("apiVersion")
+	if group == nil || kind == nil || doc.GroupKind() != definitionKind || version == nil || version.Value != definitionVersion {
 		return nil, false
 	}
 	return &definition{kind: k8s.GroupKind{Group: group.Value, Kind: kind.Value}, key: digest(doc.Raw), doc: doc}, true
@@ -49,7 +54,7 @@ func definitionOf(doc *manifest.Document) (*definition, bool) {
 func definitionsIn(objects []object.Object) map[k8s.GroupKind][]*definition {
 	found := map[k8s.GroupKind][]*definition{}
 	for _, o := range objects {
-		if id := o.ID(); id.Group != definitionKind.Group || id.Kind != definitionKind.Kind {
+		if o.APIVersion() != definitionVersion || o.Kind() != definitionKind.Kind {
 			continue
 		}
 		spec, _ := o.Fields["spec"].(map[string]any)

@@ -137,6 +137,20 @@ spec:
 	}
 }
 
+func TestADefinitionOfFormerTimesDefinesNothing(t *testing.T) {
+	const former = "apiVersion: apiextensions.k8s.io/v1beta1\nkind: CustomResourceDefinition\nmetadata: {name: widgets.example.com}\n" +
+		"spec: {group: example.com, names: {kind: Widget, plural: widgets}, scope: Namespaced, version: v1}\n"
+	rules, _ := rulesOf(t, former, Options{})
+	if got := said(rules.Check(t.Context(), Subject{Objects: objects(t, widget("size: 3"))})); len(got) > 0 {
+		t.Errorf("it lies in the repository: %v", got)
+	}
+	rules, _ = rulesOf(t, "", Options{})
+	got := rules.Check(t.Context(), Subject{Objects: objects(t, former+"---\n"+widget("size: 3"))})
+	if len(got) != 1 || got[0].Code != CodeRemoved {
+		t.Errorf("the application deploys it: %v", got)
+	}
+}
+
 func TestKeysTellApartWhatMatters(t *testing.T) {
 	none, _ := rulesOf(t, "", Options{})
 	some, _ := rulesOf(t, widgets, Options{})
