@@ -259,12 +259,12 @@ func (p *admissionPolicy) evaluate(ctx context.Context, q request) (out []decisi
 	if !matched {
 		return nil, cost
 	}
-	results, left, err := p.validations.ForInput(ctx, q.attributes, q.admission, optional, q.namespace, celconfig.RuntimeCELCostBudget)
+	results, left, err := p.validations.ForInput(ctx, q.attributes, q.admission, optional, q.namespaceObject(), celconfig.RuntimeCELCostBudget)
 	if err != nil {
 		return []decision{{message: err.Error(), failed: true}}, cost + celconfig.RuntimeCELCostBudget
 	}
 	optional.Authorizer = nil
-	messages, left, _ := p.messages.ForInput(ctx, q.attributes, q.admission, optional, q.namespace, left) // without, the policy's fixed message is told
+	messages, left, _ := p.messages.ForInput(ctx, q.attributes, q.admission, optional, q.namespaceObject(), left) // without, the policy's fixed message is told
 	cost += celconfig.RuntimeCELCostBudget - max(left, 0)
 	for i, result := range results {
 		validation := p.spec.Validations[i]
@@ -295,7 +295,7 @@ func (p *admissionPolicy) evaluate(ctx context.Context, q request) (out []decisi
 
 // conditionsHold evaluates the match conditions: one that is false leaves the object alone, whatever the others say.
 func (p *admissionPolicy) conditionsHold(ctx context.Context, q request, optional cel.OptionalVariableBindings) (hold bool, why *decision, cost int64) {
-	results, left, err := p.conditions.ForInput(ctx, q.attributes, q.admission, optional, q.namespace, celconfig.RuntimeCELCostBudget)
+	results, left, err := p.conditions.ForInput(ctx, q.attributes, q.admission, optional, q.namespaceObject(), celconfig.RuntimeCELCostBudget)
 	if err != nil {
 		return false, &decision{message: err.Error(), failed: true}, celconfig.RuntimeCELCostBudget
 	}

@@ -127,6 +127,7 @@ func (m matching) scope(scope *v1.ScopeType) bool {
 	if scope == nil || *scope == v1.AllScopes {
 		return true
 	}
-	inside := m.request.attributes.GetNamespace() != ""
+	a := m.request.attributes
+	inside := a.GetNamespace() != "" && !isNamespace(a.GetKind())
 	return inside == (*scope == v1.NamespacedScope)
 }

@@ -244,6 +244,28 @@ func TestAPolicyThatCostsTooMuchIsNotAskedForever(t *testing.T) {
 	}
 }
 
+func TestANamespaceIsInNoNamespace(t *testing.T) {
+	const space = "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {tier: prod}}}\n"
+	policy := func(scope string) string {
+		rules := "[{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [namespaces], scope: " + scope + "}]"
+		text := admissionText(`namespaceObject == null && request.namespace == "shop" && false`)
+		return strings.Replace(text, "[{apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments]}]", rules+"\n    namespaceSelector: {matchLabels: {tier: prod}}", 1) + bindingText("Deny")
+	}
+	for scope, want := range map[string][]string{
+		"Namespaced": nil,
+		"Cluster":    {"error: Namespace shop: ValidatingAdmissionPolicy replicas refuses it: two replicas, please; change the object, or the policy in rules.yaml:2 [admission-policy]"},
+	} {
+		rules, _ := rulesOf(t, policy(scope), Options{})
+		if diff := cmp.Diff(want, said(rules.Check(t.Context(), Subject{Objects: objects(t, space)}))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", scope, diff)
+		}
+		holds, _ := rulesOf(t, strings.Replace(policy(scope), "&& false", "", 1), Options{})
+		if got := said(holds.Check(t.Context(), Subject{Objects: objects(t, space)})); len(got) > 0 {
+			t.Errorf("%s: it holds, but %v", scope, got)
+		}
+	}
+}
+
 func TestConditionsAreDecidedOneByOne(t *testing.T) {
 	const asked = `matchConditions: [{name: who, expression: "request.userInfo.username != 'ci'"}, {name: what, expression: %q}]`
 	for expression, want := range map[string][]string{

@@ -30,7 +30,7 @@ import (
 type request struct {
 	attributes *admission.VersionedAttributes
 	admission  *admissionv1.AdmissionRequest
-	namespace  *corev1.Namespace // nil for what is in none
+	namespace  *corev1.Namespace // whose labels selectors look at, for a Namespace its own; nil for what is in none
 	params     runtime.Object    // nil when the policy has none
 	noSpace    bool              // the namespace is not in the repository: only its name is known
 }
@@ -51,6 +51,18 @@ func (q request) unknown(asked []string) string {
 		}
 	}
 	return ""
+}
+
+// namespaceObject is the namespace as expressions see it: a Namespace itself is in none (apiserver's validating dispatcher).
+func (q request) namespaceObject() *corev1.Namespace {
+	if isNamespace(q.attributes.GetKind()) {
+		return nil
+	}
+	return q.namespace
+}
+
+func isNamespace(kind k8s.GroupVersionKind) bool {
+	return kind.Group == namespaceKind.Group && kind.Kind == namespaceKind.Kind
 }
 
 // decodeInto reads a manifest as the API server does, without refusing what it does not know.
@@ -192,7 +204,10 @@ func (r *run) request(o object.Object) request {
 		before = &unstructured.Unstructured{Object: old.Fields}
 	}
 	space := id.Namespace
-	if !namespaced {
+	switch {
+	case isNamespace(kind):
+		space = id.Name // the API server has it so
+	case !namespaced:
 		space = ""
 	}
 	attributes := admission.NewAttributesRecord(current, before, kind, space, id.Name, resource, "", operation, options, false, &user.DefaultInfo{})
@@ -202,7 +217,7 @@ func (r *run) request(o object.Object) request {
 	}
 	q.admission = cel.CreateAdmissionRequest(attributes, metav1.GroupVersionResource(resource), metav1.GroupVersionKind(kind))
 	switch {
-	case kind.Group == "" && kind.Kind == "Namespace":
+	case isNamespace(kind):
 		q.namespace = namespaceFrom(id.Name, metadataOf(o.Fields))
 	case namespaced && space != "":
 		metadata, known := r.namespace(space)
