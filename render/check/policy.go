@@ -93,15 +93,20 @@ func (r *run) policies(ctx context.Context, o object.Object) []problem {
 func (p *policy) matches(s Subject, o object.Object) bool {
 	id := o.ID()
 	return anyMatches(p.Kinds, strings.TrimPrefix(id.Group+"/"+id.Kind, "/")) && anyMatches(p.Applications, s.Application) &&
-		anyMatches(p.Clusters, s.Cluster.Name, s.Cluster.ID) && anyMatches(p.Namespaces, id.Namespace)
+		p.InCluster(s.Cluster.Name, s.Cluster.ID) && anyMatches(p.Namespaces, id.Namespace)
 }
 
-// anyMatches reports whether one of the globs fits one of the names. No glob fits all.
+// InCluster reports whether the rule is about what is deployed to a cluster with one of these names or servers.
+func (p Policy) InCluster(names ...string) bool { return anyMatches(p.Clusters, names...) }
+
+// anyMatches reports whether one of the globs fits one of the names. No glob fits all. To a star a slash is like any other letter:
+// servers have many.
 func anyMatches(globs []string, names ...string) bool {
+	plain := strings.NewReplacer("/", "\x00")
 	return len(globs) == 0 || slices.ContainsFunc(globs, func(glob string) bool {
 		return slices.ContainsFunc(names, func(name string) bool {
-			ok, err := path.Match(glob, name)
-			return glob == "*" || err == nil && ok
+			ok, err := path.Match(plain.Replace(glob), plain.Replace(name))
+			return err == nil && ok
 		})
 	})
 }

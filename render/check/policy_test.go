@@ -165,6 +165,8 @@ func TestRepositoryPolicies(t *testing.T) {
 		{"of another kind", Policy{Rule: "false", Kinds: []string{"Service"}}, nil},
 		{"of another application", Policy{Rule: "false", Applications: []string{"*-production"}}, nil},
 		{"of the cluster", Policy{Rule: "false", Clusters: []string{"eu-*"}, Message: "no"}, []string{"error: " + web + "no" + remedy}},
+		{"of the cluster's server", Policy{Rule: "false", Clusters: []string{"*eu*"}, Message: "no"}, []string{"error: " + web + "no" + remedy}},
+		{"of a part of the kind", Policy{Rule: "false", Kinds: []string{"*Deployment"}, Message: "no"}, []string{"error: " + web + "no" + remedy}},
 		{"of another namespace", Policy{Rule: "false", Namespaces: []string{"other"}}, nil},
 		{
 			"what is missing",
@@ -181,7 +183,7 @@ func TestRepositoryPolicies(t *testing.T) {
 				t.Fatal(err)
 			}
 			rules, _ := rulesOf(t, "", Options{Policies: []Policy{c.policy}})
-			got := said(rules.Check(t.Context(), Subject{Application: "web", Objects: objects(t, deployment), Cluster: Cluster{ID: "https://eu", Name: "eu-1"}}))
+			got := said(rules.Check(t.Context(), Subject{Application: "web", Objects: objects(t, deployment), Cluster: Cluster{ID: "https://rancher/eu/1", Name: "eu-1"}}))
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
