@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -168,9 +169,27 @@ func (p PolicySettings) policy() check.Policy {
 func (s Settings) checkOptions() check.Options {
 	options := check.Options{Schema: schemaModes[s.Checks.Schema.text]}
 	for _, p := range s.Policies {
-		options.Policies = append(options.Policies, p.policy())
+		policy := p.policy()
+		policy.Clusters = s.inAllNames(policy)
+		options.Policies = append(options.Policies, policy)
 	}
 	return options
+}
+
+// inAllNames returns the patterns of the clusters that a policy is about, with both the name and the server of each that these
+// settings know. So a change that gives a cluster another name, or none, does not get out of the policies of its base.
+func (s Settings) inAllNames(p check.Policy) []string {
+	out := slices.Clone(p.Clusters)
+	if len(out) == 0 {
+		return nil
+	}
+	literal := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
+	for _, c := range s.Clusters {
+		if p.InCluster(c.Name, c.Server) {
+			out = append(out, literal.Replace(c.Name), literal.Replace(c.Server))
+		}
+	}
+	return slices.DeleteFunc(out, func(glob string) bool { return glob == "" })
 }
 
 // GateOptions are [CompareOptions] for judging a change: it is checked by what the base says, so that no change switches off

@@ -130,6 +130,19 @@ func TestAListOfLostPathsIsNotEverywhere(t *testing.T) {
 	}
 }
 
+func TestAChangeDoesNotRenameAClusterOutOfAPolicy(t *testing.T) {
+	base := fstest.MapFS{SettingsFile: {Data: []byte("clusters: [{name: production, server: \"https://[::1]:6443\"}]\n" +
+		"policies: [{name: named, match: {clusters: [prod*]}, rule: \"true\"}, {name: everywhere, rule: \"true\"}]\n")}}
+	head := fstest.MapFS{SettingsFile: {Data: []byte("clusters: [{name: other, server: \"https://[::1]:6443\"}]\n")}}
+	policies := GateOptions(CompareOptions(base, head)).Checks.Policies
+	if !policies[0].InCluster("other", "https://[::1]:6443") || policies[0].InCluster("other", "https://other.example.com") {
+		t.Errorf("the policy is about %q", policies[0].Clusters)
+	}
+	if policies[1].Clusters != nil {
+		t.Errorf("the policy about all clusters is about %q", policies[1].Clusters)
+	}
+}
+
 func TestAChangeIsJudgedByTheChecksOfItsBase(t *testing.T) {
 	base := fstest.MapFS{SettingsFile: {Data: []byte("policies: [{name: two, rule: object.spec.replicas >= 2}]\n")}}
 	head := fstest.MapFS{SettingsFile: {Data: []byte("checks: {schema: off}\nclusters: [{name: eu, server: https://eu.example.com}]\n")}}
