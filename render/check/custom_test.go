@@ -154,6 +154,11 @@ func TestADefinitionOfFormerTimesDefinesNothing(t *testing.T) {
 func TestKeysTellApartWhatMatters(t *testing.T) {
 	none, _ := rulesOf(t, "", Options{})
 	some, _ := rulesOf(t, widgets, Options{})
+	here, _ := rulesOf(t, admissionText("true"), Options{})
+	below, _ := rulesOf(t, "# a line more\n"+admissionText("true"), Options{})
+	if here.Key() == below.Key() {
+		t.Error("a policy that stands elsewhere in its file does not change the rules: remedies name its line")
+	}
 	if none.Key() == some.Key() {
 		t.Error("a definition more does not change the rules")
 	}

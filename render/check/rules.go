@@ -104,7 +104,7 @@ func (r *Rules) find(s Sources) ([]manifest.Document, error) {
 func (r *Rules) digest(docs []manifest.Document, clusters func(string) []string) string {
 	parts := [][]byte{fmt.Appendf(nil, "%+v", r.options)}
 	for _, doc := range docs {
-		parts = append(parts, []byte(doc.File), doc.Raw)
+		parts = append(parts, fmt.Appendf(nil, "%s:%d", doc.File, doc.Line), doc.Raw) // remedies name the place
 		if clusters != nil {
 			parts = append(parts, fmt.Appendf(nil, "%q", clusters(doc.File)))
 		}
