@@ -140,6 +140,10 @@ func compileAdmission(doc *manifest.Document) (p *program) {
 		return p
 	}
 	p.name, p.spec = policy.Name, policy.Spec
+	if match := p.spec.MatchConstraints; match == nil || len(match.ResourceRules) == 0 { // ValidateValidatingAdmissionPolicy
+		p.wrong = append(p.wrong, wrongExpression{"spec.matchConstraints", "it has no matchConstraints.resourceRules, which say what it is about"})
+		return p
+	}
 	if len(p.spec.Validations)+len(p.spec.Variables)+len(p.spec.MatchConditions) > maxExpressions {
 		p.wrong = append(p.wrong, wrongExpression{"spec", fmt.Sprintf("it has more than %d expressions", maxExpressions)})
 		return p

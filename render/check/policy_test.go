@@ -150,6 +150,17 @@ func TestAPolicyThatIsNoneIsToldAtItsPlace(t *testing.T) {
 	}
 }
 
+func TestAPolicyAboutNothingIsNone(t *testing.T) {
+	text := strings.Replace(admissionText("false"), "    resourceRules:", "    excludeResourceRules:", 1)
+	rules, found := rulesOf(t, text+bindingText("Deny"), Options{})
+	if len(found) != 1 || found[0].Code != CodeInvalidPolicy || found[0].Line != 6 && found[0].Line != 7 {
+		t.Errorf("findings: %v", found)
+	}
+	if got := rules.Check(t.Context(), Subject{Objects: objects(t, deployment)}); len(got) > 0 {
+		t.Errorf("it is asked: %v", got)
+	}
+}
+
 func TestRepositoryPolicies(t *testing.T) {
 	const web = `Deployment shop/web: policy "two": `
 	const remedy = "; change the object, or the policy in lockkeeper.yaml [repository-policy]"
