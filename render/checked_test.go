@@ -174,3 +174,31 @@ func TestWhatCannotBeCheckedInTimeIsAnError(t *testing.T) {
 		t.Errorf("checked again: %v", again)
 	}
 }
+
+// TestWhatIsNewIsToldAmongManyOldProblems: what the base has is taken away before the findings are bounded.
+func TestWhatIsNewIsToldAmongManyOldProblems(t *testing.T) {
+	objects := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "---\napiVersion: v1\nkind: Service\nmetadata: {name: s%03d}\nspec: {ports: [{port: wrong}]}\n", i)
+		}
+		return b.String()
+	}
+	tree := func(text string) *gitTree {
+		return newGitTree(elsewhereApp("  source: {repoURL: "+repoURL+", path: shop}\n", "shop/all.yaml", text))
+	}
+	got, err := newEngine(t).Compare(t.Context(), repository(tree(objects(300))), repository(tree(objects(301))), Options{})
+	if err != nil || len(got.Apps) != 1 {
+		t.Fatal(len(got.Apps), err)
+	}
+	var told []string
+	for _, f := range got.Apps[0].Head.Findings {
+		told = append(told, f.Code+" "+f.Message)
+	}
+	if len(told) != 2 || !strings.Contains(strings.Join(told, "\n"), "s300") || !strings.Contains(strings.Join(told, "\n"), "300 problems of what it deploys were there before") {
+		t.Errorf("findings:\n%s", strings.Join(told, "\n"))
+	}
+	if n := len(got.Apps[0].Base.Findings); n != maxFindings+1 {
+		t.Errorf("the base has %d findings", n)
+	}
+}

@@ -131,6 +131,20 @@ func finder(apps []argocd.Application) func(i int, key appKey) (int, bool) {
 
 // compare returns nil for an Application that deploys the same on both sides.
 func (c *comparing) compare(ctx context.Context, p appPair) *AppComparison {
+	out := c.rendered(ctx, p)
+	if out == nil {
+		return nil
+	}
+	for _, side := range []*Result{out.Base, out.Head} {
+		if side != nil {
+			side.Findings = bounded(side.Findings, side.Application)
+		}
+	}
+	return out
+}
+
+// rendered is compare with all findings, however many.
+func (c *comparing) rendered(ctx context.Context, p appPair) *AppComparison {
 	out := &AppComparison{Name: p.name}
 	if p.base != nil {
 		out.Base = new(c.engine.render(ctx, c.base, c.before, *p.base, c.fetch))

@@ -221,7 +221,9 @@ func (e *Engine) assemble(ctx context.Context, repo Repository, opts Options, d 
 
 // Render renders one Application of a Set of the same repository, and checks what it deploys.
 func (e *Engine) Render(ctx context.Context, repo Repository, set Set, app argocd.Application) Result {
-	return e.render(ctx, repo, set, app, e.fetching(set.fetch))
+	out := e.render(ctx, repo, set, app, e.fetching(set.fetch))
+	out.Findings = bounded(out.Findings, app)
+	return out
 }
 
 func (e *Engine) render(ctx context.Context, repo Repository, set Set, app argocd.Application, fetch *fetching) Result {
@@ -243,7 +245,7 @@ func (e *Engine) renderOver(ctx context.Context, r *rendering, base *Result) Res
 // maxFindings is how many findings about one Application are kept: nobody reads more, and whoever writes them chooses how many.
 const maxFindings = 200
 
-// placed gives every finding its Application, and those without a place in the repository the Application's own. Of too many the worst stay.
+// placed gives every finding its Application, and those without a place in the repository the Application's own.
 func placed(findings []Finding, app argocd.Application) []Finding {
 	out := slices.Clone(findings)
 	for i := range out {
@@ -259,10 +261,15 @@ func placed(findings []Finding, app argocd.Application) []Finding {
 			out[i].File, out[i].Line = app.Origin.File, app.Origin.Line
 		}
 	}
-	out = finding.Sort(out)
-	if len(out) <= maxFindings {
-		return out
+	return finding.Sort(out)
+}
+
+// bounded keeps the worst of too many findings about an Application.
+func bounded(found []Finding, app argocd.Application) []Finding {
+	if len(found) <= maxFindings {
+		return found
 	}
+	out := slices.Clone(found)
 	dropped := len(out) - maxFindings
 	slices.SortStableFunc(out, func(a, b Finding) int { return cmp.Compare(a.Severity, b.Severity) })
 	return finding.Sort(append(slices.Clip(out[:maxFindings]), Finding{
