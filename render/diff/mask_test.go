@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/render/diff"
 	"github.com/lockkeeper/lockkeeper/render/object"
@@ -259,5 +260,17 @@ func TestReadableValuesStayReadable(t *testing.T) {
 		if !strings.Contains(got, v) {
 			t.Errorf("%q is not shown:\n%s", v, got)
 		}
+	}
+}
+
+// TestMaskingTakesNoTimeOfItsOwn looks at texts that a search for names and values could read again for each of its names.
+func TestMaskingTakesNoTimeOfItsOwn(t *testing.T) {
+	const size = 300_000
+	start := time.Now()
+	for _, piece := range []string{"a:", " a:#", "  b: |\n", `a:"`, `a:\"`, " a:{", "token:{", "token:\n", "-a ", "a://b:c "} {
+		diff.Mask("token\n" + strings.Repeat(piece, size/len(piece)))
+	}
+	if took := time.Since(start); took > 30*time.Second {
+		t.Errorf("took %s", took)
 	}
 }

@@ -31,11 +31,21 @@ var tokenForms = []*regexp.Regexp{
 	regexp.MustCompile(`([^\s:@/"']+:[^\s/"']+)@(?:tcp|udp|unix)\(`),
 }
 
-// assignments give a value to a name; the first group is the name, the second the value. The first form takes a YAML
-// block or the rest of the line and is for texts of several lines, the second takes one word or quoted text.
-var assignments = [...]*regexp.Regexp{
-	regexp.MustCompile(`(?m)^[ \t-]*(?:export[ \t]+)?["']?([\w.-]+)["']?[ \t]*[:=][ \t]*([|>][-+0-9]*[ \t]*(?:\n(?:[ \t]+[^\n]*|[ \t]*$))+|[^\s][^\n]*)`),
-	regexp.MustCompile(`([\w.-]+)\\?["']?[ \t]*[:=][ \t]*(\\"(?:[^"\\\n]|\\[^"\n])*\\?"?|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"',;&}\])]+)`),
+// assignment is how a text gives a value to a name, which is the first group of name and stands right before the value. They are
+// apart because only the values of secrets are read: a text of names without end would be read again for each of them.
+type assignment struct{ name, value *regexp.Regexp }
+
+// assignments: the first form takes a YAML block or the rest of the line and is for texts of several lines, the second takes one
+// word or quoted text.
+var assignments = [...]assignment{
+	{
+		regexp.MustCompile(`(?m)^[ \t-]*(?:export[ \t]+)?["']?([\w.-]+)["']?[ \t]*[:=][ \t]*`),
+		regexp.MustCompile(`(?m)\A(?:[|>][-+0-9]*[ \t]*(?:\n(?:[ \t]+[^\n]*|[ \t]*$))+|[^\s][^\n]*)`),
+	},
+	{
+		regexp.MustCompile(`([\w.-]+)\\?["']?[ \t]*[:=][ \t]*`),
+		regexp.MustCompile(`\A(?:\\"(?:[^"\\\n]|\\[^"\n])*\\?"?|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"',;&}\])]+)`),
+	},
 }
 
 // address finds what follows the scheme of a URL.
@@ -74,24 +84,28 @@ func assigned(found []span, text string) []span {
 	}
 	for _, form := range forms {
 		for from := 0; from < len(text); {
-			at := form.FindStringSubmatchIndex(text[from:])
+			at := form.name.FindStringSubmatchIndex(text[from:])
 			if at == nil {
 				break
 			}
-			name, value := text[from+at[2]:from+at[3]], text[from+at[4]:from+at[5]]
-			next := from + at[3]
-			if isSecretName(name) && !referenceName.MatchString(name) && !isFlag(strings.Trim(value, `"'`)) {
-				found = append(found, span{from + at[4], from + at[5]})
-				next = from + at[5]
+			name, begin := text[from+at[2]:from+at[3]], from+at[1]
+			from += at[3]
+			if !isSecretName(name) || referenceName.MatchString(name) {
+				continue
 			}
-			from = next
+			value := form.value.FindString(text[begin:])
+			if value != "" && !isFlag(strings.Trim(value, `"'`)) {
+				found = append(found, span{begin, begin + len(value)})
+				from = begin + len(value)
+			}
 		}
 	}
 	return found
 }
 
-// nestedName begins a map or list: a name with nothing but a bracket behind it, or nothing at all.
-var nestedName = regexp.MustCompile(`(?m)(?:^|[ \t{,])\\?["']?([\w.-]+)\\?["']?[ \t]*[:=][ \t]*(?:([\[{])|(?:#[^\n]*)?\r?$)`)
+// nestedName begins a map or list: a name with nothing but a bracket or a comment behind it, or nothing
+// at all.
+var nestedName = regexp.MustCompile(`(?m)(?:^|[ \t{,])\\?["']?([\w.-]+)\\?["']?[ \t]*[:=][ \t]*(?:([\[{])|#|\r?$)`)
 
 // nested finds the maps and lists of secrets in texts that no reader understands as a whole.
 func nested(found []span, text string) []span {
