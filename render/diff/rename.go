@@ -90,12 +90,12 @@ func regenerated(pairs []objectPair, base, head []int, join func(b, h int)) {
 func alike(base, head object.ID, before, after sketch) float64 {
 	score, least := before.resemblance(after), alikeOfKind
 	switch {
+	case !exchanged(base, head):
+		return 0
 	case base.Kind != head.Kind || base.Group != head.Group:
 		least = alikeOfKinds
-		if base.Name == head.Name && base.Kind == head.Kind {
-			least = alikeByName // the kind moved to another group
-		} else if base.Name == head.Name && workloads[base.Kind] && workloads[head.Kind] {
-			least = alikeByName
+		if base.Name == head.Name && (base.Kind == head.Kind || workloads[base.Kind] && workloads[head.Kind]) {
+			least = alikeByName // the kind moved to another group, or one workload became another
 		}
 	case base.Name == head.Name:
 		least = alikeByName
@@ -111,6 +111,19 @@ func alike(base, head object.ID, before, after sketch) float64 {
 	}
 	return score
 }
+
+// exchanged reports whether an object of one kind may become one of the other.
+func exchanged(base, head object.ID) bool {
+	switch b, h := base.Kind, head.Kind; {
+	case b == h, workloads[b] && workloads[h], configurations[b] && configurations[h]:
+		return true
+	default:
+		return b == "Cluster"+h || h == "Cluster"+b // such as a Role
+	}
+}
+
+// configurations are the kinds that hold configuration for pods.
+var configurations = map[string]bool{"ConfigMap": true, "Secret": true}
 
 // workloads are the kinds that run pods for long and are exchanged for each other.
 var workloads = map[string]bool{"Deployment": true, "StatefulSet": true, "DaemonSet": true, "ReplicaSet": true, "Rollout": true}
@@ -129,14 +142,15 @@ func entrants(pairs []objectPair, side []int, head bool) []entrant {
 	return out
 }
 
-// described is what an object says beyond who it is.
+// described is what an object says beyond who it is and what it is marked with: a chart marks all of its objects in the same way.
 func described(o *object.Object) map[string]any {
 	fields := normalise(o)
 	delete(fields, "apiVersion")
 	delete(fields, "kind")
 	if metadata, ok := fields["metadata"].(map[string]any); ok { // normalise made it a copy
-		delete(metadata, "name")
-		delete(metadata, "namespace")
+		for _, key := range []string{"name", "namespace", "labels", "annotations"} {
+			delete(metadata, key)
+		}
 	}
 	return fields
 }

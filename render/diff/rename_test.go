@@ -36,6 +36,9 @@ func TestRenamedObjects(t *testing.T) {
 	config := func(name, data string) string {
 		return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}\ndata: {" + data + "}"
 	}
+	charted := func(kind, name, more string) string {
+		return "apiVersion: v1\nkind: " + kind + "\nmetadata: {name: " + name + ", labels: {helm.sh/chart: c-1, app.kubernetes.io/name: c, app.kubernetes.io/managed-by: Helm, tier: web}}\n" + more
+	}
 	tests := []struct {
 		name, base, head string
 		want             []string // nil: nothing is renamed
@@ -55,6 +58,10 @@ func TestRenamedObjects(t *testing.T) {
 		}},
 		{"little in common", config("a", "A: '1', B: '2'"), config("b", "C: '1', D: '2'"), nil},
 		{"nothing in either", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: b}", nil},
+		{"the labels of a chart on objects of one kind", charted("ConfigMap", "a", "data: {A: '1'}"), charted("ConfigMap", "b", "data: {B: '2'}"), nil},
+		{"and of two kinds", charted("ServiceAccount", "a", ""), charted("ConfigMap", "b", "data: {B: '2'}"), nil},
+		{"the same values in kinds that do not become each other", charted("Service", "a", "spec: {selector: {app: x}, type: y}"), charted("NetworkPolicy", "a", "spec: {selector: {app: x}, type: y}"), nil},
+		{"for all of the cluster", charted("Role", "a", "rules: [{verbs: [get], resources: [pods]}]"), charted("ClusterRole", "a", "rules: [{verbs: [get], resources: [pods]}]"), []string{"renamed ClusterRole a from Role a"}},
 		{"kinds that have nothing to do with each other", config("a", "A: '1', B: '2'"), "apiVersion: v1\nkind: Secret\nmetadata: {name: b}\nstringData: {C: '1'}", nil},
 	}
 	for _, tt := range tests {
