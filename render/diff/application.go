@@ -2,7 +2,6 @@ package diff
 
 import (
 	"cmp"
-	"reflect"
 	"slices"
 )
 
@@ -31,17 +30,17 @@ func (s Source) name() string {
 // words names a source without its revision.
 func (s Source) words() string { return s.name() + " of " + s.Repository }
 
-// restated reports whether the Application says something else at head. One that comes or goes does not.
-func restated(app App) bool {
-	return appKind(app) == Changed && !reflect.DeepEqual(app.BaseSays, app.HeadSays)
+// says tells what an Application says at head and did not at base, and reports whether there is anything. One that comes or goes
+// says nothing new.
+func (c *collector) says(app App) bool {
+	told := len(c.facts)
+	if appKind(app) == Changed {
+		c.restated(app.BaseSays, app.HeadSays)
+	}
+	return len(c.facts) > told
 }
 
-// says tells what an Application says at head and did not at base.
-func (c *collector) says(app App) {
-	if !restated(app) {
-		return
-	}
-	base, head := app.BaseSays, app.HeadSays
+func (c *collector) restated(base, head Says) {
 	c.replaced("project ", base.Project, head.Project)
 	c.replaced("namespace ", base.Namespace, head.Namespace)
 	c.sources(base.Sources, head.Sources)
@@ -81,6 +80,13 @@ func (c *collector) replaced(what, before, after string) {
 	}
 }
 
+// revision tells that a source is taken at another one.
+func (c *collector) revision(s Source, before string) {
+	if before, after := cmp.Or(before, "HEAD"), cmp.Or(s.Revision, "HEAD"); before != after {
+		c.add(FactApplication, sentence("revision of ", Mask(s.name()), ": ", Mask(before), " → ", Mask(after)))
+	}
+}
+
 // sources tells of revisions where what they are of stays, else of the sources that come and go.
 func (c *collector) sources(base, head []Source) {
 	same := len(base) == len(head)
@@ -89,7 +95,7 @@ func (c *collector) sources(base, head []Source) {
 	}
 	if same {
 		for i, s := range head {
-			c.replaced("revision of "+Mask(s.name())+": ", base[i].Revision, s.Revision)
+			c.revision(s, base[i].Revision)
 		}
 		return
 	}

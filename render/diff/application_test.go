@@ -1,6 +1,7 @@
 package diff_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,8 @@ func TestWhatAnApplicationSaysOfItself(t *testing.T) {
 		}},
 		{"options", func(a *diff.App) { a.HeadSays.Options = []string{"Replace=true", "ServerSideApply=true"} }, []string{"sync option CreateNamespace=true is gone", "sync option ServerSideApply=true is new"}},
 		{"another version of a chart", func(a *diff.App) { a.HeadSays.Sources[1].Revision = "1.3.0" }, []string{"revision of chart redis: 1.2.3 → 1.3.0"}},
+		{"the standard revision, written out", func(a *diff.App) { a.BaseSays.Sources[0].Revision = "" }, nil},
+		{"options in another order", func(a *diff.App) { slices.Reverse(a.HeadSays.Options) }, nil},
 		{"another folder", func(a *diff.App) { a.HeadSays.Sources[0].Path = "shop" }, []string{
 			"does not deploy web of https://git.example.com/deploy at HEAD any more", "deploys shop of https://git.example.com/deploy at HEAD",
 		}},
@@ -68,5 +71,18 @@ func TestWhatAnApplicationSaysOfItself(t *testing.T) {
 				t.Errorf("empty is %t", report.Empty())
 			}
 		})
+	}
+}
+
+func TestWhatAnApplicationSaysDoesNotAct(t *testing.T) {
+	const hostile = "</details> @all <img src=x> [x](https://example.com) **bold"
+	says := diff.Says{
+		Project: hostile, Namespace: hostile, Options: []string{hostile}, Sources: []diff.Source{{Repository: hostile, Path: hostile, Revision: hostile}},
+	}
+	moved := says
+	moved.Sources = []diff.Source{{Repository: hostile, Path: hostile, Revision: "v2"}}
+	for _, pair := range [][2]diff.Says{{{}, says}, {says, {}}, {says, moved}} {
+		text := diff.Markdown(diff.Compare([]diff.App{{Name: "a", BaseSays: pair[0], HeadSays: pair[1]}}), diff.MarkdownOptions{})
+		checkHTML(t, render(t, text), "@all", "<img", "[x](", "**bold")
 	}
 }

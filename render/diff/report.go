@@ -225,7 +225,7 @@ func (opts Options) compareApp(app App, d definitions) AppChange {
 	if base, head := app.BaseCluster, app.HeadCluster; change.Kind == Changed && base != "" && head != "" && base != head {
 		change.From, change.To = Mask(base), Mask(head)
 	}
-	change.Restated = restated(app)
+	change.Restated = (&collector{}).says(app)
 	change.Facts = opts.appFacts(change, app, d)
 	return change
 }
