@@ -166,7 +166,6 @@ func (c *checkout) compare(ctx context.Context, base, head render.Repository) (c
 	found = append(found, toFindings(advised(comparison.Findings))...)
 	found = append(found, toFindings(c.elsewhere(content.Set, content.Set.Applications))...)
 	report := reconcile.DiffReport(comparison, diff.Options{})
-	report.Unchanged += comparison.Unchanged
 	failed := 0
 	for _, app := range comparison.Apps {
 		if app.Head != nil && app.Head.Failed {

@@ -113,6 +113,7 @@ func headFindings(c render.Comparison) []promote.Finding {
 // DiffReport is what two renders differ in, and what a reviewer should know of changed definitions.
 func DiffReport(c render.Comparison, options diff.Options) diff.Report {
 	options.Findings = append(slices.Clip(options.Findings), diffFindings(c.Definitions)...)
+	options.Unchanged += c.Unchanged
 	return options.Compare(DiffApps(c))
 }
 
@@ -132,7 +133,7 @@ func DiffApps(c render.Comparison) []diff.App {
 			one.Keeps = !app.Head.Application.SyncPolicy.Prune
 			one.Findings, one.Partial = diffFindings(app.Head.Findings), app.Head.Partial || app.Head.Failed
 		}
-		one.Partial = one.Partial || app.Base != nil && app.Head != nil && app.Base.Failed
+		one.Partial = one.Partial || app.Base != nil && app.Head != nil && (app.Base.Failed || app.Base.Partial)
 		if app.Base != nil && app.Head != nil {
 			one.Base, one.Head = known(app.Base, app.Head), known(app.Head, app.Base)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/render"
 	"github.com/lockkeeper/lockkeeper/render/diff"
+	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
 func TestWhatIsRefusedOfDefinitionsCountsForTheGate(t *testing.T) {
@@ -24,5 +25,15 @@ func TestWhatIsRefusedOfDefinitionsCountsForTheGate(t *testing.T) {
 	}
 	if report := DiffReport(comparison, diff.Options{}); len(report.Findings) != 1 || report.Findings[0].Where != "rgd.yaml:3" {
 		t.Errorf("findings of the report: %v", report.Findings)
+	}
+}
+
+func TestWhatIsNotKnownOfTheBaseIsSaid(t *testing.T) {
+	one := object.Object{Fields: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "one"}}}
+	for name, base := range map[string]*render.Result{"without a chart": {Partial: true}, "failed": {Failed: true}} {
+		comparison := render.Comparison{Apps: []render.AppComparison{{Name: "web", Base: base, Head: &render.Result{Objects: []object.Object{one}}}}}
+		if report := DiffReport(comparison, diff.Options{}); report.Unknown != 1 || report.Unchanged != 0 {
+			t.Errorf("%s: %d applications unknown, %d unchanged", name, report.Unknown, report.Unchanged)
+		}
 	}
 }

@@ -16,14 +16,18 @@ type definition struct {
 // definitions are those of all applications, by the group and kind that they define.
 type definitions struct {
 	base, head map[groupKind]definition
-	groups     map[string]bool   // that something at head defines
-	users      map[groupKind]int // at head: how many objects of it are deployed
-	partial    bool              // there may be more at head than is known
+	groups     map[string]bool    // that something at head defines
+	users      map[groupKind]int  // at head: how many objects of it are deployed
+	had        map[groupKind]bool // an object of it is deployed at base
+	partial    bool               // there may be more at head than is known
 }
 
-// defined collects what all applications define and use.
-func defined(apps []App) definitions {
-	d := definitions{base: map[groupKind]definition{}, head: map[groupKind]definition{}, groups: map[string]bool{}, users: map[groupKind]int{}}
+// defined collects what all applications define and use. Those that deploy the same as before may be left out of apps.
+func (opts Options) defined(apps []App) definitions {
+	d := definitions{
+		base: map[groupKind]definition{}, head: map[groupKind]definition{}, groups: map[string]bool{}, users: map[groupKind]int{},
+		had: map[groupKind]bool{}, partial: opts.Unchanged > 0,
+	}
 	for _, app := range apps {
 		d.partial = d.partial || app.Partial
 		for _, o := range app.Base {
@@ -46,8 +50,17 @@ func defined(apps []App) definitions {
 			id := o.ID()
 			d.users[groupKind{id.Group, id.Kind}]++
 		}
+		for _, o := range app.Base {
+			id := o.ID()
+			d.had[groupKind{id.Group, id.Kind}] = true
+		}
 	}
 	return d
+}
+
+// broughtAlong are the kinds that are there wherever this is read: Argo CD's own. Its other projects share their group.
+var broughtAlong = map[groupKind]bool{
+	{"argoproj.io", "Application"}: true, {"argoproj.io", "ApplicationSet"}: true, {"argoproj.io", "AppProject"}: true,
 }
 
 // kroGroup is the group of what kro itself brings, and of the kinds of every definition that names no other.
@@ -83,6 +96,7 @@ func wave(o object.Object) int {
 }
 
 // undefined tells of objects whose kind the cluster does not know when they are applied, and of those that go with their kind.
+// A kind that nothing defines and that was deployed before is defined from elsewhere.
 func (c *collector) undefined(app AppChange, d definitions) {
 	said := map[groupKind]bool{}
 	for _, o := range app.Objects {
@@ -95,7 +109,7 @@ func (c *collector) undefined(app AppChange, d definitions) {
 		said[kind] = true
 		what := kind.kind + " (" + kind.group + ")"
 		switch {
-		case known && defined:
+		case known && defined, !known && d.had[kind], broughtAlong[kind]:
 		case !defined && d.groups[kind.group] && !d.partial:
 			c.danger(FactObject, sentence("nothing defines ", what, ", which is deployed: the sync fails unless the cluster has its CustomResourceDefinition from elsewhere"))
 		case defined && at.app == app.Name && at.wave > wave(*o.Head):

@@ -79,6 +79,8 @@ func TestWhatWillHurt(t *testing.T) {
 			"!nothing defines Thing (x.example), which is deployed: the sync fails unless the cluster has its CustomResourceDefinition from elsewhere", "new x.example/Thing t",
 		}},
 		{"the same of a render that is not whole", other, some(other, thing+"}"), diff.App{Partial: true}, []string{"new x.example/Thing t"}},
+		{"a second object of a kind that is defined from elsewhere", some(other, thing+"}"), some(other, thing+"}", thing+"2}"), diff.App{}, []string{"new x.example/Thing t2"}},
+		{"an Application beside the definitions of Rollouts", strings.ReplaceAll(other, "x.example", "argoproj.io"), some(strings.ReplaceAll(other, "x.example", "argoproj.io"), "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}"), diff.App{}, []string{"new argoproj.io/Application a"}},
 		{"a definition in a later wave", "", some(crd+", annotations: {argocd.argoproj.io/sync-wave: '1'}"+defs, thing+"}"), diff.App{}, []string{
 			"!x.example/Thing t is applied in wave 0, before the CustomResourceDefinition of its kind in wave 1: the sync fails", "new apiextensions.k8s.io/CustomResourceDefinition things.x.example", "new x.example/Thing t",
 		}},
@@ -123,6 +125,14 @@ func TestWhatWillHurt(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+func TestADefinitionMayBeInAnApplicationThatIsNotSeen(t *testing.T) {
+	app := diff.App{Name: "a", Base: parse(t, other), Head: parse(t, some(other, thing+"}"))}
+	report := diff.Options{Unchanged: 1}.Compare([]diff.App{app})
+	if d := cmp.Diff([]string{"new x.example/Thing t"}, marked(report)); d != "" || report.Unchanged != 1 {
+		t.Errorf("%d unchanged (-want +got):\n%s", report.Unchanged, d)
 	}
 }
 

@@ -47,7 +47,7 @@ type App struct {
 
 	BaseMissing bool // the application does not exist at base: it is new
 	HeadMissing bool // the application does not exist at head: it is removed
-	Partial     bool // head is not rendered in full: what it deploys beyond Head is not known
+	Partial     bool // base or head is not rendered in full: what is deployed beyond Base and Head is not known
 	Keeps       bool // it does not prune by itself: what it does not deploy any more stays until somebody prunes it
 
 	// The clusters that it deploys to, "" when unknown.
@@ -181,6 +181,9 @@ type Options struct {
 	Image func(reference string) (Build, bool)
 	// Findings are about no application alone.
 	Findings []Finding
+	// Unchanged is how many applications deploy the same at base and head and are not among those that are compared: what
+	// they deploy is not known.
+	Unchanged int
 }
 
 // Compare reports what changes from base to head in apps. It does not change apps and keeps no reference to their values.
@@ -192,9 +195,9 @@ func (opts Options) Compare(apps []App) Report {
 	slices.SortStableFunc(sorted, func(a, b App) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Stage, b.Stage))
 	})
-	r := Report{Findings: maskedFindings(opts.Findings)}
+	r := Report{Findings: maskedFindings(opts.Findings), Unchanged: opts.Unchanged}
 	sorted = pairApps(sorted)
-	definitions := defined(sorted)
+	definitions := opts.defined(sorted)
 	for _, app := range sorted {
 		change := opts.compareApp(app, definitions)
 		switch {
