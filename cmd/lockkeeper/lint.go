@@ -13,6 +13,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/reconcile"
 	"github.com/lockkeeper/lockkeeper/render"
+	"github.com/lockkeeper/lockkeeper/render/diff"
 )
 
 type lintOptions struct {
@@ -212,7 +213,7 @@ func (r lintReport) document() lintDocument {
 	for _, f := range tidy(r.findings) {
 		one := findingDocument{
 			Severity: f.Severity, Code: f.Code, File: f.Position.File, Line: f.Position.Line, Column: f.Position.Column,
-			Message: f.Message, Remedy: f.Remedy, Project: f.Project,
+			Message: diff.MaskSentence(f.Message), Remedy: diff.MaskSentence(f.Remedy), Project: f.Project,
 		}
 		for _, same := range r.findings {
 			stage := same.Stage.String()

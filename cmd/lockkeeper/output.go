@@ -14,6 +14,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/render"
+	"github.com/lockkeeper/lockkeeper/render/diff"
 )
 
 // isTerminal reports whether a person looks at what is written to w.
@@ -91,11 +92,11 @@ const (
 	ansiReset  = "\x1b[0m"
 )
 
-// printFindings writes one line for each finding.
+// printFindings writes one line for each finding, without the secrets that a sentence may cite.
 func printFindings(w io.Writer, findings []promote.Finding, color bool) error {
 	var b strings.Builder
 	for _, f := range findings {
-		text := visible(f.String())
+		text := visible(diff.MaskSentence(f.String()))
 		if color {
 			tint := map[promote.Severity]string{promote.SeverityError: ansiRed, promote.SeverityWarning: ansiYellow, promote.SeverityInfo: ansiDim}[f.Severity]
 			word := " " + f.Severity.String() + ":"

@@ -101,13 +101,19 @@ func headFindings(c render.Comparison) []promote.Finding {
 			continue
 		}
 		for _, f := range app.Head.Findings {
-			findings = append(findings, renderFinding(f))
+			findings = append(findings, shownFinding(f))
 		}
 	}
 	for _, f := range c.Definitions {
-		findings = append(findings, renderFinding(f))
+		findings = append(findings, shownFinding(f))
 	}
 	return findings
+}
+
+// shownFinding is a finding as it may stand in a comment: what a check refuses may be a secret.
+func shownFinding(f render.Finding) promote.Finding {
+	f.Message, f.Remedy = diff.MaskSentence(f.Message), diff.MaskSentence(f.Remedy)
+	return renderFinding(f)
 }
 
 // DiffReport is what two renders differ in, and what a reviewer should know of changed definitions.

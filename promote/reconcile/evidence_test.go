@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,6 +26,15 @@ func TestWhatIsRefusedOfDefinitionsCountsForTheGate(t *testing.T) {
 	}
 	if report := DiffReport(comparison, diff.Options{}); len(report.Findings) != 1 || report.Findings[0].Where != "rgd.yaml:3" {
 		t.Errorf("findings of the report: %v", report.Findings)
+	}
+}
+
+func TestFindingsOfTheGateAreMasked(t *testing.T) {
+	refused := render.Finding{Message: `spec.password: Invalid value: "hunter2": too short`, Remedy: `add quotes: token: "12345"`}
+	for _, f := range headFindings(render.Comparison{Apps: []render.AppComparison{{Head: &render.Result{Findings: []render.Finding{refused}}}}, Definitions: []render.Finding{refused}}) {
+		if text := f.String(); strings.Contains(text, "hunter2") || strings.Contains(text, "12345") || !strings.Contains(text, "too short") {
+			t.Error(text)
+		}
 	}
 }
 

@@ -174,6 +174,12 @@ func Mask(text string) string {
 	return maskAs(text, func(string) state { return isHidden })
 }
 
+// MaskSentence masks the secrets in a sentence about a file, such as what a check says. It leaves words alone that only stand
+// behind the name of a secret, which [Mask] hides.
+func MaskSentence(text string) string {
+	return replaceSpans(text, inSentence(text), func(string) state { return isHidden })
+}
+
 // maskTexts masks the secrets in two versions of a text. Texts that differ still differ when they are masked.
 func maskTexts(base, head string) (string, string) {
 	if base == head {

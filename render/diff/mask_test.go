@@ -1,6 +1,7 @@
 package diff_test
 
 import (
+	"cmp"
 	"encoding/base64"
 	"maps"
 	"strings"
@@ -247,6 +248,27 @@ func TestSecretsWhoseShapeChangesStayHidden(t *testing.T) {
 func TestFindingsAreMasked(t *testing.T) {
 	finding := diff.Finding{Severity: diff.SeverityError, Message: "cannot fetch https://bot:" + canary + "@example.com/chart", Where: "token=" + canary}
 	checkHidden(t, "finding", diff.Compare([]diff.App{{Name: "app", Findings: []diff.Finding{finding}}}))
+}
+
+func TestRefusedValuesAreMasked(t *testing.T) {
+	for _, test := range []struct{ text, mask, sentence string }{
+		{`spec.password: Invalid value: "my \"word": should match '^x$'`, `spec.password: Invalid value: <secret>: should match '^x$'`, ""},
+		{`spec.env["token"]: Unsupported value: 12345: supported values: "a"`, `spec.env["token"]: Unsupported value: <secret>: supported values: "a"`, ""},
+		{`spec.token: Invalid value: 12345`, `spec.token: Invalid value: <secret>`, ""},
+		{`spec.db: Invalid value: {"password":"x y"}: bad`, `spec.db: Invalid value: {"password":<secret>}: bad`, ""},
+		{`spec.password: Too long: may not be more than 5 bytes`, `spec.password: Too long: may not be more than 5 bytes`, ""},
+		{`spec.password: Required value`, `spec.password: Required value`, ""},
+		{`add quotes: token: "12345"`, `add quotes: token: <secret>`, ""},
+		{`generator reads https://bot:abc@example.com/x.git, which`, `generator reads https://<secret>@example.com/x.git, which`, ""},
+		{`secretGenerator: key is taken`, `secretGenerator: <secret> is taken`, `secretGenerator: key is taken`},
+	} {
+		if got := diff.Mask(test.text); got != test.mask {
+			t.Errorf("Mask: got %s, want %s", got, test.mask)
+		}
+		if got := diff.MaskSentence(test.text); got != cmp.Or(test.sentence, test.mask) {
+			t.Errorf("MaskSentence: got %s, want %s", got, cmp.Or(test.sentence, test.mask))
+		}
+	}
 }
 
 func TestReadableValuesStayReadable(t *testing.T) {

@@ -60,6 +60,15 @@ func secretsIn(text string) []span {
 	if !slices.ContainsFunc(stems, func(stem string) bool { return strings.Contains(lower, stem) }) {
 		return nil
 	}
+	found := complained(evident(text), text)
+	if isSecretName(lower) {
+		found = nested(assigned(found, text), text)
+	}
+	return merge(found)
+}
+
+// evident returns what gives itself away as a secret, whatever stands before it: tokens, and credentials in URLs.
+func evident(text string) []span {
 	var found []span
 	for _, form := range tokenForms {
 		for _, at := range form.FindAllStringSubmatchIndex(text, -1) {
@@ -71,10 +80,38 @@ func secretsIn(text string) []span {
 			found = append(found, span{at[2], at[2] + n})
 		}
 	}
-	if isSecretName(lower) {
-		found = nested(assigned(found, text), text)
+	return found
+}
+
+// inSentence returns the secrets in a sentence about a file: those that are evident, were refused, or stand in quotes behind their name.
+// Other words behind the name of a secret are what the sentence says about it.
+func inSentence(text string) []span {
+	found := complained(evident(text), text)
+	for _, at := range assigned(nil, text) {
+		if text[at.from] == '"' {
+			found = append(found, at)
+		}
 	}
 	return merge(found)
+}
+
+// complaint is how the API server refuses a value (apimachinery: field.Error): the name of the field, what is wrong, and for some
+// wrongs the value.
+var (
+	complaint = regexp.MustCompile(`([\w.-]+)["'\])]*: (?:(?:Invalid|Unsupported|Duplicate) value|Not found): `)
+	refused   = regexp.MustCompile(`(?m)\A(?:"(?:[^"\\]|\\.)*"?|[^\n"][^\n]*?(?:: |$))`)
+	wrong     = regexp.MustCompile(`\A(?:(?:Invalid|Unsupported|Duplicate) value:|Not found:|Forbidden:|Too (?:long|many|few):|Required value)`)
+)
+
+// complained finds the values of secrets that were refused.
+func complained(found []span, text string) []span {
+	for _, at := range complaint.FindAllStringSubmatchIndex(text, -1) {
+		if isSecretName(text[at[2]:at[3]]) {
+			value := strings.TrimSuffix(refused.FindString(text[at[1]:]), ": ")
+			found = append(found, span{at[1], at[1] + len(value)})
+		}
+	}
+	return found
 }
 
 func assigned(found []span, text string) []span {
@@ -90,7 +127,7 @@ func assigned(found []span, text string) []span {
 			}
 			name, begin := text[from+at[2]:from+at[3]], from+at[1]
 			from += at[3]
-			if !isSecretName(name) || referenceName.MatchString(name) {
+			if !isSecretName(name) || referenceName.MatchString(name) || wrong.MatchString(text[begin:]) {
 				continue
 			}
 			value := form.value.FindString(text[begin:])
