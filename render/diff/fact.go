@@ -187,7 +187,7 @@ func (c *collector) danger(kind FactKind, parts []Part) {
 
 // moved is about an application that gets another cluster: Argo CD forgets what runs on the old one and never prunes it.
 func (c *collector) moved(app AppChange) {
-	if app.moves() {
+	if app.moves() && app.Was == "" {
 		c.danger(FactApplication, sentence("moves from cluster ", app.From, " to ", app.To, ": everything is deployed anew there, and what runs on the old cluster stays there until somebody deletes it"))
 		c.facts[len(c.facts)-1].Grave = true
 	}

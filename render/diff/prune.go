@@ -95,7 +95,13 @@ func (c *collector) renamed(o ObjectChange) {
 // renamedApp is about one application under another name. Argo CD deletes what the old one deployed when it has the finalizer for
 // it, and does not ask who deploys the same now.
 func (c *collector) renamedApp(app AppChange) {
-	if app.Was == "" {
+	switch {
+	case app.Was == "":
+		return
+	case app.moves():
+		c.danger(FactApplication, sentence("renamed from ", app.Was, ", and moves from cluster ", app.From, " to ", app.To,
+			": everything is deployed anew there, and what runs on the old cluster goes with the old application, or stays when that has no finalizer"))
+		c.facts[len(c.facts)-1].Grave = true
 		return
 	}
 	c.danger(FactApplication, sentence("renamed from ", app.Was, ": when Argo CD deletes the old application and it prunes, what both deploy is deleted and made anew"))

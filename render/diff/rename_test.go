@@ -105,6 +105,15 @@ func TestRenamedApplications(t *testing.T) {
 	}
 }
 
+func TestAnApplicationThatIsRenamedAndMovesIsOneFact(t *testing.T) {
+	objects := parse(t, settings+"data: {a: '1', b: '2', c: '3'}")
+	report := diff.Compare([]diff.App{{Name: "old", Base: objects, HeadMissing: true, BaseCluster: "c"}, {Name: "new", Head: objects, BaseMissing: true, HeadCluster: "d"}})
+	want := []string{"!!renamed from old, and moves from cluster c to d: everything is deployed anew there, and what runs on the old cluster goes with the old application, or stays when that has no finalizer"}
+	if d := cmp.Diff(want, marked(report)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 // TestManyObjectsArePairedInLittleTime renames thousands of objects that are all much alike: a search for the most alike among
 // all of them would take minutes.
 func TestManyObjectsArePairedInLittleTime(t *testing.T) {
