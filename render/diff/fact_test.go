@@ -48,6 +48,10 @@ func TestFacts(t *testing.T) {
 			[]string{"image r/web 1 → 2 in Deployment web, StatefulSet db", "restarts 1 pod of Deployment web, 1 pod of StatefulSet db"},
 		},
 		{
+			"an image with its tag beside it has one", instance + "{a: 1}", instance + "{a: 1, worker: {name: w, image: r/w, tag: '1'}, other: {name: o, image: r/o}}",
+			[]string{"!image r/o has no tag, so the version that runs is not fixed, in kro.run/App web"},
+		},
+		{
 			"a registry with a port is not a tag", deployment + container("h:5000/web:1"), deployment + container("h:5000/web:2"),
 			[]string{"image h:5000/web 1 → 2 in Deployment web", "restarts 1 pod of Deployment web"},
 		},

@@ -178,12 +178,12 @@ func lookup(v any, steps []step) any {
 	return v
 }
 
-// loose looks in v for containers whose image has no fixed tag.
+// loose looks in v for containers whose image has no fixed tag. One that has its tag beside it is not the whole reference.
 func (c *collector) loose(v any, id object.ID) {
 	switch v := v.(type) {
 	case map[string]any:
 		if image, ok := v["image"].(string); ok && v["name"] != nil && !strings.Contains(image, object.UnknownPrefix) {
-			if ref := parseImage(image); ref.loose() {
+			if ref := parseImage(image); ref.loose() && v["tag"] == nil && v["imageTag"] == nil && v["version"] == nil && v["digest"] == nil {
 				c.looseImage(ref, id)
 			}
 		}
