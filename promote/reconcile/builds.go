@@ -44,9 +44,11 @@ func knownBuilds(history promote.History, project string) map[string]diff.Build 
 		for _, image := range freight.Images {
 			build := diff.Build{Source: image.Annotations[sourceAnnotation], Revision: image.Annotations[revisionAnnotation]}
 			for _, version := range []string{image.Tag, image.Digest} {
-				if key := buildKey(image.RepoURL, version); build.Source == "" || build.Revision == "" {
+				switch key := buildKey(image.RepoURL, version); {
+				case version == "": // an image without a digest is not the one without a tag
+				case build.Source == "" || build.Revision == "":
 					delete(known, key)
-				} else {
+				default:
 					known[key] = build
 				}
 			}
