@@ -23,14 +23,14 @@ const digestTTL = time.Minute
 // maxEvidence bounds how many heads are remembered.
 const maxEvidence = 256
 
-// evidence finds out everything that the gates want to know about a proposed head. What the two commits say is remembered,
+// evidence finds out everything that the gates want to know about a proposed head. What the commits say is remembered,
 // because it cannot change; what registries and Argo CD say is asked anew.
 func (r *Reconciler) evidence(ctx context.Context, state promote.State, p promote.Promotion, head promote.Commit) (promote.Evidence, error) {
-	key := evidenceKey{base: p.Base, head: head}
+	key := r.evidenceKey(p, head)
 	evidence, known := r.memory.evidence[key]
 	if !known {
 		var err error
-		if evidence, err = r.compare(ctx, key, p.Target, builds(state.History, p.Stage.Project)); err != nil {
+		if evidence, err = r.compare(ctx, key, builds(state.History, p.Stage.Project)); err != nil {
 			return evidence, err
 		}
 		if len(r.memory.evidence) >= maxEvidence {
@@ -48,8 +48,16 @@ func (r *Reconciler) evidence(ctx context.Context, state promote.State, p promot
 	return evidence, nil
 }
 
+func (r *Reconciler) evidenceKey(p promote.Promotion, head promote.Commit) evidenceKey {
+	key := evidenceKey{base: p.Base, head: head, target: p.Target}
+	if p.Target != r.memory.branch {
+		key.declared = r.memory.repository.head
+	}
+	return key
+}
+
 // compare renders both commits and writes down the difference, with what is known of the images.
-func (r *Reconciler) compare(ctx context.Context, key evidenceKey, target promote.Branch, images func(string) (diff.Build, bool)) (promote.Evidence, error) {
+func (r *Reconciler) compare(ctx context.Context, key evidenceKey, images func(string) (diff.Build, bool)) (promote.Evidence, error) {
 	evidence := promote.Evidence{Head: key.head, Base: key.base}
 	base, err := r.repository(ctx, key.base)
 	if err != nil {
@@ -60,10 +68,10 @@ func (r *Reconciler) compare(ctx context.Context, key evidenceKey, target promot
 		return evidence, err
 	}
 	var comparison render.Comparison
-	if target == r.memory.branch {
+	if key.target == r.memory.branch {
 		comparison, err = r.Renderer.Compare(ctx, base, head, GateOptions(CompareOptions(base.Tree, head.Tree)))
 	} else {
-		base.Revision, head.Revision = string(target), string(target)
+		base.Revision, head.Revision = string(key.target), string(key.target)
 		comparison, err = r.Renderer.CompareBranch(ctx, r.memory.repository.set, base, head)
 	}
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/render"
 	"github.com/lockkeeper/lockkeeper/render/diff"
 	"github.com/lockkeeper/lockkeeper/render/object"
@@ -26,6 +27,24 @@ func TestWhatIsRefusedOfDefinitionsCountsForTheGate(t *testing.T) {
 	}
 	if report := DiffReport(comparison, diff.Options{}); len(report.Findings) != 1 || report.Findings[0].Where != "rgd.yaml:3" {
 		t.Errorf("findings of the report: %v", report.Findings)
+	}
+}
+
+func TestEvidenceOfAnotherBranchIsThatOfWhatDeclaresIt(t *testing.T) {
+	r := &Reconciler{memory: newMemory()}
+	r.memory.branch = "main"
+	keys := func(target promote.Branch) (before, after evidenceKey) {
+		p := promote.Promotion{Base: "b", Target: target}
+		r.memory.repository = &snapshot{head: "1"}
+		before = r.evidenceKey(p, "h")
+		r.memory.repository = &snapshot{head: "2"}
+		return before, r.evidenceKey(p, "h")
+	}
+	if before, after := keys("main"); before != after {
+		t.Errorf("what two commits of the deployed branch say changes with its head: %v, %v", before, after)
+	}
+	if before, after := keys("env/prod"); before == after {
+		t.Errorf("the Applications of another branch are remembered: %v", before)
 	}
 }
 

@@ -237,7 +237,13 @@ func (m *memory) keepStatus(head promote.Commit, status *promote.Status) {
 	m.statuses[head] = status
 }
 
-type evidenceKey struct{ base, head promote.Commit }
+// evidenceKey is all that two commits of a branch are compared by. A branch other than the one that Argo CD deploys has its
+// Applications declared on that one, at its head.
+type evidenceKey struct {
+	base, head promote.Commit
+	target     promote.Branch
+	declared   promote.Commit // "" when the target declares them itself
+}
 
 type digestAt struct {
 	digest, problem string
