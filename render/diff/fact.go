@@ -235,10 +235,16 @@ func (c *collector) tell() {
 		kind                                       FactKind
 		words, what, before, after, name, from, to string
 	}
+	type place struct {
+		key
+		where string
+	}
 	where := make(map[key][]string)
+	known := make(map[place]bool)
 	var order []key
+	strong := c.strong()
 	for _, t := range c.told {
-		if t.weak && slices.ContainsFunc(c.told, func(o told) bool { return !o.weak && t.repeats(o) }) {
+		if t.weak && slices.ContainsFunc(strong[t.values()], func(what string) bool { return strings.HasSuffix(what, t.what) }) {
 			continue
 		}
 		k := key{kind: t.kind, words: t.words, what: t.what, before: t.before, after: t.after, from: t.from, to: t.to}
@@ -248,7 +254,8 @@ func (c *collector) tell() {
 		if where[k] == nil {
 			order = append(order, k)
 		}
-		if !slices.Contains(where[k], t.where) {
+		if at := (place{k, t.where}); !known[at] {
+			known[at] = true
 			where[k] = append(where[k], t.where)
 		}
 	}
@@ -264,9 +271,27 @@ func (c *collector) tell() {
 	}
 }
 
-// repeats reports whether t says no more than o.
-func (t told) repeats(o told) bool {
-	return t.kind == o.kind && t.before == o.before && t.after == o.after && (t.what == "" || strings.HasSuffix(o.what, t.what))
+// toldValues are what is told, without what it belongs to.
+type toldValues struct {
+	kind          FactKind
+	before, after string
+}
+
+func (t told) values() toldValues { return toldValues{t.kind, t.before, t.after} }
+
+// strong is what those that are not weak belong to: a weak one with the same values says no more than they do when it belongs to
+// the end of that.
+func (c *collector) strong() map[toldValues][]string {
+	out := make(map[toldValues][]string)
+	known := make(map[told]bool)
+	for _, t := range c.told {
+		one := told{kind: t.kind, what: t.what, before: t.before, after: t.after}
+		if !t.weak && !known[one] {
+			known[one] = true
+			out[t.values()] = append(out[t.values()], t.what)
+		}
+	}
+	return out
 }
 
 // in lists up to three objects.

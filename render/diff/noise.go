@@ -103,6 +103,7 @@ func (a AppChange) folded() []string {
 	for _, noise := range noises {
 		objects := 0
 		var what []string
+		known := map[string]bool{}
 		for _, o := range a.Objects {
 			found := false
 			for _, f := range o.Fields {
@@ -110,7 +111,8 @@ func (a AppChange) folded() []string {
 					continue
 				}
 				found = true
-				if text := f.steps[len(f.steps)-1].key + " " + orUnset(f.Before) + " → " + orUnset(f.After); !slices.Contains(what, text) {
+				if text := f.steps[len(f.steps)-1].key + " " + orUnset(f.Before) + " → " + orUnset(f.After); !known[text] {
+					known[text] = true
 					what = append(what, text)
 				}
 			}

@@ -33,6 +33,7 @@ func lacks(app App) []lack {
 		before[r] = true
 	}
 	var out []lack
+	said := map[lack]bool{} // it may be read in several ways
 	for _, r := range reads(slices.Concat(app.Head, app.HeadHooks)) {
 		config, deployed := head[r.config]
 		_, was := base[r.config]
@@ -47,7 +48,8 @@ func lacks(app App) []lack {
 		default:
 			found.key = r.key
 		}
-		if !slices.Contains(out, found) { // it may be read in several ways
+		if !said[found] {
+			said[found] = true
 			out = append(out, found)
 		}
 	}
@@ -206,18 +208,16 @@ func (c *collector) lacking(all []lack) {
 
 // stale tells of pods that go on with old values: what they read once has changed, and nothing restarts them.
 func (c *collector) stale(objects []ObjectChange, all []read) {
-	changed := map[object.ID]ObjectChange{}
+	restarts, touched := map[object.ID]bool{}, map[object.ID]touch{}
 	for _, o := range objects {
 		if o.Kind == Changed {
-			changed[o.ID] = o
+			restarts[o.ID], touched[o.ID] = o.restarts(), touchOf(o)
 		}
 	}
 	said := map[read]bool{}
 	for _, r := range all {
 		pair := read{workload: r.workload, config: r.config}
-		config, differs := changed[r.config]
-		workload, touched := changed[r.workload]
-		if !r.once || !differs || r.workload.Kind == "Job" || r.workload.Kind == "CronJob" || touched && workload.restarts() || !config.touches(r.key) || said[pair] {
+		if !r.once || r.workload.Kind == "Job" || r.workload.Kind == "CronJob" || restarts[r.workload] || !touched[r.config].has(r.key) || said[pair] {
 			continue
 		}
 		said[pair] = true
@@ -230,10 +230,28 @@ func (o ObjectChange) restarts() bool {
 	return slices.ContainsFunc(o.Fields, func(f FieldChange) bool { return within(f.Path, "spec.template") })
 }
 
-// touches reports whether the change of a ConfigMap or Secret is about a key, or about any when key is "".
-func (o ObjectChange) touches(key string) bool {
-	return slices.ContainsFunc(o.Fields, func(f FieldChange) bool {
-		data := f.steps[0].key == "data" || f.steps[0].key == "binaryData"
-		return data && (key == "" || len(f.steps) < 2 || f.steps[1].key == key)
-	})
+// touch is which keys of a ConfigMap or Secret change; the zero value is none.
+type touch struct {
+	keys map[string]bool
+	all  bool // all of them come or go
 }
+
+func touchOf(o ObjectChange) touch {
+	var t touch
+	for _, f := range o.Fields {
+		switch {
+		case f.steps[0].key != "data" && f.steps[0].key != "binaryData":
+		case len(f.steps) < 2:
+			t.all = true
+		default:
+			if t.keys == nil {
+				t.keys = map[string]bool{}
+			}
+			t.keys[f.steps[1].key] = true
+		}
+	}
+	return t
+}
+
+// has reports whether a key changes, or any when key is "".
+func (t touch) has(key string) bool { return t.all || t.keys[key] || key == "" && len(t.keys) > 0 }

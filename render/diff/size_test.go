@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/render/diff"
+	"github.com/lockkeeper/lockkeeper/render/object"
 )
 
 // TestThreeThousandApplications writes reports of a size that no comment holds, for the limits of the forges: GitLab takes a
@@ -82,5 +84,36 @@ func TestTheCostGrowsWithTheObjects(t *testing.T) {
 		if small, large := cost(200), cost(800); large > 5*small {
 			t.Errorf("%s: four times as many cost %.1f times as much", name, large/small)
 		}
+	}
+}
+
+// TestLargeObjectsTakeLittleTime compares objects of a size that nobody writes: whatever is looked for among all that was found
+// before would take minutes.
+func TestLargeObjectsTakeLittleTime(t *testing.T) {
+	const n = 40_000
+	large := func(side int) []object.Object {
+		data, spec, env := map[string]any{}, map[string]any{}, []any{}
+		for i := range n {
+			data[fmt.Sprint("key-", i)] = fmt.Sprint(side)
+			spec[fmt.Sprint("part-", i)] = map[string]any{"replicas": int64(i + side), "image": fmt.Sprint("image-", i), "tag": fmt.Sprint(i + side)}
+			env = append(env, map[string]any{"name": fmt.Sprint("E", i), "valueFrom": map[string]any{
+				"configMapKeyRef": map[string]any{"name": "settings", "key": fmt.Sprint("missing-", side, i)},
+			}})
+		}
+		return []object.Object{
+			configMap("settings", data),
+			{Fields: map[string]any{"apiVersion": "x.example/v1", "kind": "X", "metadata": map[string]any{"name": "x"}, "spec": spec}},
+			{Fields: map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": "p", "namespace": "develop"}, "spec": map[string]any{
+				"containers": []any{map[string]any{"name": "c", "env": env}},
+			}}},
+		}
+	}
+	start := time.Now()
+	report := diff.Compare([]diff.App{{Name: "a", Base: large(1), Head: large(2)}})
+	if took := time.Since(start); took > 30*time.Second {
+		t.Errorf("took %s", took)
+	}
+	if len(report.Facts) < 3*n {
+		t.Errorf("%d facts", len(report.Facts))
 	}
 }

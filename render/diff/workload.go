@@ -248,6 +248,7 @@ func (c *collector) config(o ObjectChange) {
 		return
 	}
 	keys := map[Kind][]string{}
+	known := map[string]bool{}
 	for _, f := range o.Fields {
 		if len(f.steps) < 2 || f.steps[0].key != "data" && f.steps[0].key != "binaryData" {
 			continue
@@ -256,7 +257,8 @@ func (c *collector) config(o ObjectChange) {
 		if len(f.steps) > 2 {
 			kind = Changed
 		}
-		if !slices.Contains(keys[kind], key) {
+		if at := string(kind) + " " + key; !known[at] {
+			known[at] = true
 			keys[kind] = append(keys[kind], key)
 		}
 	}
