@@ -2,6 +2,7 @@ package diff
 
 import (
 	"math"
+	"math/big"
 	"slices"
 
 	"github.com/lockkeeper/lockkeeper/render/object"
@@ -152,19 +153,17 @@ func blocking(objects []object.Object) []object.ID {
 	return out
 }
 
-// covers reports whether a workload that the selector finds runs no more pods than must be available.
+// covers reports whether the workloads that the selector finds together run no more pods than must be available.
 func covers(objects []object.Object, autoscaled map[workload]string, namespace string, selector any, least string) bool {
 	wanted, _ := child(selector, "matchLabels").(map[string]any)
 	if len(wanted) == 0 || child(selector, "matchExpressions") != nil {
 		return false
 	}
+	pods := new(big.Rat)
 	for _, o := range objects {
 		id := o.ID()
-		if id.Group != "apps" || id.Namespace != namespace || id.Kind != "Deployment" && id.Kind != "StatefulSet" || autoscaled[workload{id.Kind, namespace, id.Name}] != "" {
-			continue
-		}
 		labels, _ := child(child(child(o.Fields["spec"], "template"), "metadata"), "labels").(map[string]any)
-		if !includes(labels, wanted) {
+		if id.Namespace != namespace || !includes(labels, wanted) || id.Group == "batch" {
 			continue
 		}
 		replicas := child(o.Fields["spec"], "replicas")
@@ -172,12 +171,13 @@ func covers(objects []object.Object, autoscaled map[workload]string, namespace s
 			replicas = int64(1)
 		}
 		runs, ok := quantity(replicas)
-		needed, okNeeded := quantity(least)
-		if ok && okNeeded && runs.Sign() > 0 && runs.Cmp(needed) <= 0 {
-			return true
+		if !ok || id.Group != "apps" || id.Kind != "Deployment" && id.Kind != "StatefulSet" || autoscaled[workload{id.Kind, namespace, id.Name}] != "" {
+			return false // how many pods it runs is not known
 		}
+		pods.Add(pods, runs)
 	}
-	return false
+	needed, ok := quantity(least)
+	return ok && pods.Sign() > 0 && pods.Cmp(needed) <= 0
 }
 
 func includes(labels, wanted map[string]any) bool {
