@@ -57,8 +57,8 @@
 //
 // In a document the same holds for its values, and maps and lists with the name of a secret are hidden as a whole. A document
 // that has something to hide is written anew wherever it would be shown, without its comments, because a secret may be written
-// in ways that a look at the lines does not find. In texts that cannot be read as a document, the lines and brackets below such a
-// name are hidden.
+// in ways that a look at the lines does not find; one with YAML aliases is hidden as a whole, because in another place the secret
+// has another name. In texts that cannot be read as a document, the lines and brackets below such a name are hidden.
 //
 // # JSON
 //

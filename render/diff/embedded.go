@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -39,6 +40,10 @@ func (w *walker) documents(base, head any) (before, after any, are bool) {
 		in.quiet++
 	}
 	bMasked, hMasked := in.pair(bDoc, hDoc, hint{})
+	if in.hidden > 0 && (aliases(b, bFormat) || aliases(h, hFormat)) {
+		before, after = w.sealed(base, head, "secret")
+		return before, after, true
+	}
 	before, after = w.texts(base, head)
 	if in.hidden > 0 {
 		w.hidden += in.hidden
@@ -54,7 +59,17 @@ func (w *walker) documents(base, head any) (before, after any, are bool) {
 // mayHide reports whether a document can hold what the lines of its text do not give away: the name of a secret, or
 // characters that are written as something else.
 func mayHide(text string) bool {
-	return strings.Contains(text, `\`) || isSecretName(text) || strings.Contains(text, "://")
+	return strings.Contains(text, `\`) || isSecretName(text) || strings.Contains(text, "://") || strings.Contains(text, registryLogins)
+}
+
+// alias is where YAML takes a value that stands elsewhere.
+var alias = regexp.MustCompile(`(?m)[\s\[,]\*([\w.-]+)[ \t\r]*(?:$|[,\]}#:])`)
+
+// aliases reports whether a document has values that stand in two places: a secret may be called otherwise in the other one.
+func aliases(text string, format document.Format) bool {
+	return format == document.YAML && slices.ContainsFunc(alias.FindAllStringSubmatch(text, -1), func(found []string) bool {
+		return strings.Contains(text, "&"+found[1])
+	})
 }
 
 // parse reads a text, which counts as absent where it is no document.

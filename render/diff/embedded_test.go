@@ -166,3 +166,22 @@ func TestAnyDocumentHidesItsSecrets(t *testing.T) {
 		}
 	})
 }
+
+func TestDocumentsWhoseSecretsHaveOtherNames(t *testing.T) {
+	for key, text := range map[string]string{
+		"merged.yaml":   "secrets: &s\n  a: CANARY\napp:\n  <<: *s\n  x: 1\n",
+		"alias.yaml":    "x: &p CANARY\npassword: *p\n",
+		"flow.yaml":     "list: [&p CANARY, b]\nlogin: {user: a, password: *p}\n",
+		"template.yaml": "apiVersion: v1\nkind: Secret\nstringData:\n  a: CANARY\n  b: {{ .x }}\n",
+		"config.json":   `{"auths":{"r.example":{"auth":"CANARY"}}}`,
+	} {
+		base, head := strings.ReplaceAll(text, "CANARY", canary+"1"), strings.ReplaceAll(text, "CANARY", canary+"2")
+		for _, pair := range [][2]map[string]any{{{key: base}, {key: head}}, {{key: base}, {key: base, "b": "c"}}, {{}, {key: head}}, {{key: base}, {}}} {
+			report := diff.Compare([]diff.App{{Name: "a", Base: []object.Object{configMap("c", pair[0])}, Head: []object.Object{configMap("c", pair[1])}}})
+			if report.Empty() {
+				t.Errorf("%s: nothing changes", key)
+			}
+			checkHidden(t, key, report)
+		}
+	}
+}

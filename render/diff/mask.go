@@ -120,9 +120,12 @@ func documentHint(m map[string]any, key string, h hint) hint {
 	return entryHint(m, key, h)
 }
 
+// registryLogins is what holds the credentials of registries in the configuration of Docker.
+const registryLogins = "auths"
+
 // holdsSecrets reports whether a name is that of a map or list of secrets.
 func holdsSecrets(name string) bool {
-	return isSecretName(name) && !referenceName.MatchString(name) && !strings.EqualFold(name, "imagePullSecrets")
+	return name == registryLogins || isSecretName(name) && !referenceName.MatchString(name) && !strings.EqualFold(name, "imagePullSecrets")
 }
 
 func namedSecret(m map[string]any) bool {

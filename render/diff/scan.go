@@ -144,15 +144,20 @@ func assigned(found []span, text string) []span {
 // at all.
 var nestedName = regexp.MustCompile(`(?m)(?:^|[ \t{,])\\?["']?([\w.-]+)\\?["']?[ \t]*[:=][ \t]*(?:([\[{])|#|\r?$)`)
 
+// secretManifest is in a text that holds a Secret, such as a template of one.
+var secretManifest = regexp.MustCompile(`(?m)^[ \t-]*kind:[ \t]*["']?Secret["']?[ \t]*\r?$`)
+
 // nested finds the maps and lists of secrets in texts that no reader understands as a whole.
 func nested(found []span, text string) []span {
+	ofSecret := secretManifest.MatchString(text)
 	for from := 0; from < len(text); {
 		at := nestedName.FindStringSubmatchIndex(text[from:])
 		if at == nil {
 			break
 		}
 		next := from + at[3]
-		if holdsSecrets(text[from+at[2] : from+at[3]]) {
+		name := text[from+at[2] : from+at[3]]
+		if holdsSecrets(name) || ofSecret && (name == "data" || name == "stringData") {
 			begin, end := from+at[1], 0
 			if at[4] >= 0 {
 				begin = from + at[4]
