@@ -289,7 +289,7 @@ func (r *chartSource) lender(ref string) (tree *reading, label string, err error
 	case s.Chart != "":
 		return nil, "", &manifest.Error{Problem: fmt.Sprintf("the source %q is a chart, which lends no files", ref), Remedy: "take the values from a repository of Git"}
 	case at.err != nil:
-		problem := &manifest.Error{Problem: fmt.Sprintf("the values of $%s are in %s at %q, which is not looked at", ref, s.RepoURL, s.TargetRevision), Cause: at.err}
+		problem := &manifest.Error{Problem: fmt.Sprintf("the values of $%s are in %s at %q, which is not looked at", ref, argocd.ShownURL(s.RepoURL), s.TargetRevision), Cause: at.err}
 		if told, ok := errors.AsType[*manifest.Error](at.err); ok {
 			problem.Remedy = told.Remedy
 		}

@@ -63,9 +63,9 @@ func (f *fetching) once(key string, ask func() (Remote, error)) (Remote, error) 
 // chart gets a chart, or with an empty name an artifact.
 func (f *fetching) chart(ctx context.Context, repoURL, name, version string) (Remote, error) {
 	repoURL = chartURL(repoURL, name)
-	what := fmt.Sprintf("chart %q of %s", name, shownURL(repoURL))
+	what := fmt.Sprintf("chart %q of %s", name, argocd.ShownURL(repoURL))
 	if name == "" {
-		what = "artifact " + shownURL(repoURL)
+		what = "artifact " + argocd.ShownURL(repoURL)
 	}
 	if err := f.permits(what, repoURL); err != nil {
 		return Remote{}, err
@@ -76,7 +76,8 @@ func (f *fetching) chart(ctx context.Context, repoURL, name, version string) (Re
 
 // repository gets a Git repository.
 func (f *fetching) repository(ctx context.Context, url, revision string) (Remote, error) {
-	what := "repository " + shownURL(url)
+	what := "repository " + argocd.ShownURL(url)
+	url = argocd.OverHTTPS(url)
 	if err := f.permits(what, url); err != nil {
 		return Remote{}, err
 	}
@@ -86,7 +87,7 @@ func (f *fetching) repository(ctx context.Context, url, revision string) (Remote
 
 // file gets the file at a URL.
 func (f *fetching) file(ctx context.Context, url string) (Remote, error) {
-	what := "file " + shownURL(url)
+	what := "file " + argocd.ShownURL(url)
 	if err := f.permits(what, url); err != nil {
 		return Remote{}, err
 	}
@@ -122,12 +123,12 @@ func (f *fetching) permits(what, url string) error {
 	}
 	return &manifest.Error{
 		Problem: what + " is not fetched", Cause: manifest.ErrElsewhere,
-		Remedy: fmt.Sprintf("allow it in lockkeeper.yaml of the default branch, as in fetch: [%q]", shownURL(url)),
+		Remedy: fmt.Sprintf("allow it in lockkeeper.yaml of the default branch, as in fetch: [%q]", argocd.ShownURL(url)),
 	}
 }
 
 // Fetches reports whether something at a URL may be fetched for the Applications of the Set.
-func (s Set) Fetches(url string) bool { return allows(s.fetch, url) }
+func (s Set) Fetches(url string) bool { return allows(s.fetch, argocd.OverHTTPS(url)) }
 
 func allows(allowed []string, url string) bool {
 	return slices.ContainsFunc(allowed, func(one string) bool { return covers(one, url) })
@@ -162,14 +163,4 @@ func covers(allowed, wanted string) bool {
 	}
 	below, within := strings.CutPrefix(argocd.NormalizeURL(wanted), strings.TrimSuffix(argocd.NormalizeURL(allowed), "/"))
 	return within && (below == "" || below[0] == '/')
-}
-
-// shownURL is a URL without credentials.
-func shownURL(text string) string {
-	u, err := url.Parse(text)
-	if err != nil || u.User == nil {
-		return text
-	}
-	u.User = nil
-	return u.String()
 }

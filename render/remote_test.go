@@ -14,6 +14,8 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/render/argocd"
 )
 
 // shelf is what there is elsewhere: trees by "url name version", and how often each was asked for.
@@ -81,12 +83,11 @@ func elsewhereShelf() *shelf {
 			"eu/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: eu}\ndata: {region: eu}\n"),
 		"https://gitlab.com/your-name/bases main": remote("bases-1", "0123456789012345678901234567890123456789",
 			"web/kustomization.yaml", "resources: [map.yaml]\nnamePrefix: base-\n", "web/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {from: bases}\n"),
-		"git@gitlab.com:your-name/bases.git main": remote("bases-1", "0123456789012345678901234567890123456789",
-			"labelled/kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\ncommonAnnotations: {by: component}\n"),
 		"https://charts.example.com/files/install.yaml": remote("installed", "", "install.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: installed}\n"),
 		"https://gitlab.com/your-name/bases.git main": remote("bases-1", "0123456789012345678901234567890123456789",
 			"web/kustomization.yaml", "resources: [map.yaml]\nnamePrefix: base-\n", "web/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {from: bases}\n",
-			"values/redis.yaml", "size: huge\n"),
+			"values/redis.yaml", "size: huge\n",
+			"labelled/kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\ncommonAnnotations: {by: component}\n"),
 	}}
 }
 
@@ -181,6 +182,16 @@ func TestSourcesFromElsewhere(t *testing.T) {
 			"a base that is not allowed",
 			elsewhereApp("  source: {repoURL: "+repoURL+", path: k}\n", "k/kustomization.yaml", "resources: [\"github.com/acme/bases/web?ref=v1\"]\n"), allowed,
 			[]string{"partial", "read k/kustomization.yaml", `k/kustomization.yaml:1:13: warning: application "web": repository https://github.com/acme/bases is not fetched: what it deploys is not shown; allow it in lockkeeper.yaml of the default branch, as in fetch: ["https://github.com/acme/bases"], or copy it into the repository and name the copy [not-rendered-offline]`},
+		},
+		{
+			"a repository that is named for SSH, with a password, and is not allowed",
+			elsewhereApp("  source: {repoURL: \"ssh://git:hunter2@git.example.com:2222/Acme/bases.git\", path: web}\n"), allowed,
+			[]string{"partial", `app.yaml:1: warning: application "web": repository ssh://git.example.com:2222/Acme/bases.git is not fetched: what it deploys is not shown; allow it in lockkeeper.yaml of the default branch, as in fetch: ["https://git.example.com/Acme/bases.git"]; or, if it is this repository, add the URL to those by which it is known [repository-elsewhere]`},
+		},
+		{
+			"values of a repository that is named with a password",
+			elsewhereApp("  sources:\n  - {repoURL: https://charts.example.com, chart: redis, targetRevision: 1.0.0, helm: {valueFiles: [$b/redis.yaml]}}\n  - {repoURL: \"https://me:hunter%2@git.example.com/bases.git\", ref: b}\n"), allowed,
+			[]string{"partial", `app.yaml:1: warning: application "web": the values of $b are in https://git.example.com/bases.git at "", which is not looked at: what it deploys is not shown; allow it in lockkeeper.yaml of the default branch, as in fetch: ["https://git.example.com/bases.git"]; or, if it is this repository, add the URL to those by which it is known [not-rendered-offline]`},
 		},
 		{
 			"a repository that is not allowed",
@@ -467,12 +478,17 @@ func TestCovers(t *testing.T) {
 		{"oci://ghcr.io/acme", "oci://ghcr.io/acme/charts", true},
 		{"https://ghcr.io/acme", "oci://ghcr.io/acme/charts", false},
 		{"https://github.com/acme", "git@github.com:acme/bases.git", true},
+		{"https://github.com/acme", "ssh://git@github.com:22/acme/bases.git", true},
+		{"https://git.example.com/acme", "ssh://git@git.example.com:2222/acme/bases.git", true},
+		{"https://git.example.com:2222/acme", "ssh://git@git.example.com:2222/acme/bases.git", false},
+		{"https://github.com/22", "git@github.com:22/acme/bases.git", true},
+		{"https://github.com/acme", "git@github.com:22/acme/bases.git", false},
 		{"https://github.com/acme/bases", "https://github.com/acme/bases.git", true},
 		{"", "https://charts.example.com", false},
 		{"*", "https://charts.example.com", false},
 	} {
-		if got := covers(c.allow, c.wanted); got != c.want {
-			t.Errorf("covers(%q, %q) = %v", c.allow, c.wanted, got)
+		if got := covers(c.allow, argocd.OverHTTPS(c.wanted)); got != c.want {
+			t.Errorf("covers(%q, overHTTPS(%q)) = %v", c.allow, c.wanted, got)
 		}
 	}
 }

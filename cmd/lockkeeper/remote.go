@@ -11,8 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"regexp"
-	"strings"
 	"sync"
 	"time"
 
@@ -73,7 +71,7 @@ func (r *remotes) Chart(ctx context.Context, repoURL, name, version string) (ren
 
 // Repository implements render.Remotes.
 func (r *remotes) Repository(ctx context.Context, url, revision string) (render.Remote, error) {
-	repository, err := r.repository(overHTTPS(url))
+	repository, err := r.repository(url)
 	if err != nil {
 		return render.Remote{}, err
 	}
@@ -106,7 +104,7 @@ func (r *remotes) File(ctx context.Context, address string) (render.Remote, erro
 	defer func() { _ = res.Body.Close() }()
 	switch {
 	case res.StatusCode == http.StatusNotFound:
-		return render.Remote{}, absentError{fmt.Errorf("there is no file at %s", address)}
+		return render.Remote{}, absentError{fmt.Errorf("%s has no file %s", req.URL.Host, req.URL.Path)} // the rest may be a secret
 	case res.StatusCode != http.StatusOK:
 		return render.Remote{}, fmt.Errorf("HTTP %s", res.Status)
 	}
@@ -135,17 +133,4 @@ func (r *remotes) repository(url string) (*git.Repository, error) {
 		r.opened[url] = repository
 	}
 	return repository, err
-}
-
-var sshURL = regexp.MustCompile(`^(?:ssh://)?(?:[^@/:]+@)([A-Za-z0-9.-]+)(?::\d+/|[:/])(.+)$`)
-
-// overHTTPS writes the URL by which a repository that is named for SSH is read.
-func overHTTPS(url string) string {
-	if strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") {
-		return url
-	}
-	if match := sshURL.FindStringSubmatch(url); match != nil {
-		return "https://" + match[1] + "/" + strings.TrimPrefix(match[2], "/")
-	}
-	return url
 }

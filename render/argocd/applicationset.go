@@ -189,7 +189,7 @@ func (e *expansion) git(ctx context.Context, g *generator) error {
 func (e *expansion) reads(spec gitSpec, at string) bool {
 	switch {
 	case !Ours(spec.RepoURL, e.in.RepoURLs):
-		e.report(finding.Warning, "repository-elsewhere", at+".repoURL", fmt.Sprintf("generator reads %s, which is not this repository: its applications are not shown", spec.RepoURL), "if it is this repository, add the URL to those by which it is known")
+		e.report(finding.Warning, "repository-elsewhere", at+".repoURL", fmt.Sprintf("generator reads %s, which is not this repository: its applications are not shown", ShownURL(spec.RepoURL)), "if it is this repository, add the URL to those by which it is known")
 	case !Serves(e.in.Revision, spec.Revision):
 		e.report(finding.Warning, "revision-elsewhere", at+".revision", fmt.Sprintf("generator reads revision %q, not %q: its applications are not shown", spec.Revision, e.in.Revision), "")
 	case len(spec.Directories)+len(spec.Files) == 0:

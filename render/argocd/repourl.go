@@ -49,3 +49,39 @@ func isDefaultPort(scheme, port string) bool {
 	}
 	return false
 }
+
+// OverHTTPS writes the URL by which a repository that is named for SSH is read: it is what has to be allowed. The port of SSH is
+// not that of HTTPS.
+func OverHTTPS(repoURL string) string {
+	if before, after, found := strings.Cut(repoURL, "://"); found {
+		u, err := url.Parse(repoURL)
+		if err != nil || u.Hostname() == "" || before != "ssh" && before != "git+ssh" {
+			return repoURL
+		}
+		_, at, _ := strings.Cut(after, "/")
+		return "https://" + u.Hostname() + "/" + at
+	}
+	if match := scpLike.FindStringSubmatch(repoURL); match != nil {
+		return "https://" + match[1] + "/" + strings.TrimPrefix(match[2], "/")
+	}
+	return repoURL
+}
+
+// ShownURL is a URL without what may be a secret in it: its user, and what follows the path.
+func ShownURL(text string) string {
+	scheme, rest, found := strings.Cut(text, "://")
+	if !found {
+		scheme, rest = "", text
+	} else {
+		scheme += "://"
+		rest, _, _ = strings.Cut(rest, "?")
+	}
+	host, below, slash := strings.Cut(rest, "/")
+	if i := strings.LastIndexByte(host, '@'); i >= 0 && (found || strings.Contains(host[:i], ":")) { // else it is git@host:path
+		host = host[i+1:]
+	}
+	if slash {
+		host += "/"
+	}
+	return scheme + host + below
+}
