@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -25,34 +26,47 @@ func (r Refs) Branch(name string) (string, bool) {
 	return id, ok
 }
 
-// Revision returns the commit of a branch, a tag, or the newest version among the tags that a range takes, in this order. "" and
-// HEAD are the default branch. It is how Argo CD finds a targetRevision (util/git: LsRemote).
+// Revision returns the commit of the newest version among the tags that a range takes, of a branch or of a tag, in this order. ""
+// and HEAD are the default branch. It is how Argo CD finds a targetRevision (util/git: LsRemote; util/versions: MaxVersion).
 func (r Refs) Revision(name string) (string, bool) {
 	if name == "" || name == "HEAD" {
 		name = r.Default
+	}
+	if commit, ok := r.newest(name); ok {
+		return commit, true
 	}
 	for _, ref := range []string{name, headPrefix + name, tagPrefix + name} {
 		if id, ok := r.Commits[ref]; ok && strings.HasPrefix(ref, "refs/") {
 			return id, true
 		}
 	}
-	within, err := semver.NewConstraint(name)
+	return "", false
+}
+
+// newest returns the commit of the newest version that a range takes. A version, such as v1.0, is no range.
+func (r Refs) newest(within string) (commit string, found bool) {
+	if _, err := semver.NewVersion(within); err == nil {
+		return "", false
+	}
+	constraint, err := semver.NewConstraint(within)
 	if err != nil {
 		return "", false
 	}
 	var newest *semver.Version
-	commit := ""
 	for _, tag := range r.Tags() {
 		version, err := semver.NewVersion(tag.Name)
-		if err == nil && within.Check(version) && (newest == nil || version.GreaterThan(newest)) {
+		if err == nil && constraint.Check(version) && (newest == nil || version.GreaterThan(newest)) {
 			newest, commit = version, tag.Commit
 		}
 	}
 	return commit, newest != nil
 }
 
+// shortCommit is what Argo CD takes for the beginning of a commit id when no branch or tag is called so.
+var shortCommit = regexp.MustCompile(`^[0-9A-Fa-f]{7,39}$`)
+
 // Revision makes the commit of a branch, a tag, a range of tags or a full commit id readable and returns it. One that is not
-// there is ErrNotFound.
+// there is ErrNotFound. Of a commit id that is not written in full this cannot be told: servers are not asked by one.
 func (r *Repository) Revision(ctx context.Context, name string) (string, error) {
 	commit := name
 	if _, err := parseIDs([]string{name}); err != nil {
@@ -61,7 +75,11 @@ func (r *Repository) Revision(ctx context.Context, name string) (string, error) 
 			return "", err
 		}
 		var ok bool
-		if commit, ok = refs.Revision(name); !ok {
+		commit, ok = refs.Revision(name)
+		switch {
+		case !ok && shortCommit.MatchString(name):
+			return "", fmt.Errorf("%q is the beginning of a commit id, by which %s cannot be asked: write all of it", name, r.URL())
+		case !ok:
 			return "", fmt.Errorf("branch or tag %q in %s: %w", name, r.URL(), ErrNotFound)
 		}
 	}

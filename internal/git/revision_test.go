@@ -19,6 +19,8 @@ func TestRevision(t *testing.T) {
 		repo.Git("branch", "release/1.0", first)
 		repo.Git("tag", "both", first)
 		repo.Git("branch", "both", second)
+		repo.Git("branch", "1.0.x", second)
+		repo.Git("branch", "3.x", second)
 		r := open(t, repo.URL)
 		for _, c := range []struct{ name, want string }{
 			{"", second},
@@ -33,6 +35,9 @@ func TestRevision(t *testing.T) {
 			{"^1.0", second},
 			{">=2.0.0-0", second},
 			{first, first},
+			{"1.0.x", first}, // a range, whatever branch is called so
+			{"3.x", second},  // a range that takes nothing
+			{"v1.0", ""},     // a version, not a range
 			{">=3", ""},
 			{"nope", ""},
 			{"../main", ""},
@@ -52,4 +57,19 @@ func TestRevision(t *testing.T) {
 			tree(t, r, got)
 		}
 	})
+}
+
+func TestTheBeginningOfACommitIDMayBeThere(t *testing.T) {
+	srv := gittest.NewServer(t)
+	repo := srv.Repo("app.git", seed())
+	head := repo.Head("main")
+	repo.Git("tag", "abcdef0", head)
+	r := open(t, repo.URL)
+	if got, err := r.Revision(t.Context(), "abcdef0"); got != head || err != nil {
+		t.Errorf("a tag is %s: %v", got, err)
+	}
+	_, err := r.Revision(t.Context(), "0123456")
+	if want := `"0123456" is the beginning of a commit id, by which ` + r.URL() + ` cannot be asked: write all of it`; err == nil || err.Error() != want || errors.Is(err, git.ErrNotFound) {
+		t.Errorf("error %v, want %s", err, want)
+	}
 }
