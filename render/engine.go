@@ -21,6 +21,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/render/argocd"
 	"github.com/lockkeeper/lockkeeper/render/check"
 	"github.com/lockkeeper/lockkeeper/render/finding"
+	"github.com/lockkeeper/lockkeeper/render/helm"
 	"github.com/lockkeeper/lockkeeper/render/kro"
 	"github.com/lockkeeper/lockkeeper/render/kro/schema"
 	"github.com/lockkeeper/lockkeeper/render/lru"
@@ -71,6 +72,7 @@ type Engine struct {
 	kinds   *lru.Cache[string, []kindID]
 
 	mentioned *lru.Cache[string, bool]
+	needs     *lru.Cache[string, []helm.Dependency] // of charts
 }
 
 // NewEngine returns an Engine with empty memory. It fails only when the binary's own data is broken.
@@ -105,6 +107,7 @@ func NewEngine() (*Engine, error) {
 		kinds:   lru.New[string, []kindID](rememberedKinds),
 
 		mentioned: lru.New[string, bool](rememberedFolders),
+		needs:     lru.New[string, []helm.Dependency](rememberedFolders),
 	}, nil
 }
 
@@ -134,7 +137,7 @@ func (e *Engine) applications(ctx context.Context, repo Repository, opts Options
 		return Set{}, err
 	}
 	set.Findings = slices.Concat(set.Findings, problems)
-	if key != "" && !fetch.missed.Load() {
+	if key != "" && !fetch.passing.Load() {
 		e.sets.Put(key, set, 1+len(set.Applications)+len(set.Findings)+len(set.Definitions))
 	}
 	return set, nil
@@ -294,7 +297,7 @@ func (r *rendering) run(ctx context.Context) Result {
 		return known
 	}
 	out := r.finish(ctx, source)
-	out.Key = key
+	out.Key, out.moves = key, source.moves || source.transient || out.late
 	if ctx.Err() == nil && !source.transient && !out.late {
 		r.engine.results.Put(key, out, weight(out.Objects, out.Hooks))
 	}
@@ -328,7 +331,7 @@ func (r *rendering) source(ctx context.Context) sourceOutput {
 	ctx, cancel := context.WithTimeout(ctx, r.engine.timeout)
 	defer cancel()
 	out := s.render(ctx)
-	out.key = key
+	out.key, out.moves = key, slices.ContainsFunc(s.places, func(p place) bool { return p.moves })
 	if out.transient = out.transient || ctx.Err() != nil; !out.transient {
 		r.engine.sources.Put(key, out, weight(out.objects))
 		kinds := kindsOf(out.objects)

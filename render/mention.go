@@ -18,6 +18,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
+	"github.com/lockkeeper/lockkeeper/render/helm"
 )
 
 // maxMentioned is how much of one file is looked through for a word, unpacked.
@@ -47,7 +48,8 @@ func (e *Engine) mayDeclare(ctx context.Context, repo Repository, set Set, app a
 	return false, nil
 }
 
-// sourceMentions looks through a source. A whole version of a chart is fetched for it only once.
+// sourceMentions looks through a source, and through the charts that one in a folder depends on. A whole version of a chart is
+// fetched for it only once.
 func (e *Engine) sourceMentions(ctx context.Context, s *sourcing, source argocd.Source, look []words) (bool, error) {
 	key := ""
 	if _, err := semver.StrictNewVersion(strings.TrimPrefix(source.TargetRevision, "v")); err == nil && source.Chart != "" {
@@ -57,18 +59,55 @@ func (e *Engine) sourceMentions(ctx context.Context, s *sourcing, source argocd.
 		return known, nil
 	}
 	at := s.placeOf(ctx, source)
+	if at.err == nil && at.moves || errors.Is(at.err, fs.ErrNotExist) {
+		s.fetch.passing.Store(true)
+	}
 	if at.err != nil {
 		return false, nil // it is said when it is rendered
 	}
 	found, err := e.mentions(ctx, at, at.dir, look)
+	if !found && err == nil && source.Chart == "" {
+		found, err = e.dependencyMentions(ctx, s, at, look)
+	}
 	if err != nil && at.label != "" && ctx.Err() == nil {
-		s.fetch.missed.Store(true) // another repository that cannot be read does not keep this one from being looked at
+		s.fetch.passing.Store(true) // another repository that cannot be read does not keep this one from being looked at
 		return false, nil
 	}
 	if err == nil && key != "" {
 		e.mentioned.Put(key, found, 1)
 	}
 	return found, err
+}
+
+// dependencyMentions looks through the charts that a folder depends on without holding them.
+func (e *Engine) dependencyMentions(ctx context.Context, s *sourcing, at place, look []words) (bool, error) {
+	for _, d := range e.missing(at) {
+		chart := argocd.Source{RepoURL: d.Repository, Chart: d.Name, TargetRevision: d.Version}
+		if found, err := e.sourceMentions(ctx, s, chart, look); found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// missing lists the charts that a folder depends on without holding them. An equal folder is not read again.
+func (e *Engine) missing(at place) []helm.Dependency {
+	chart, err := fs.Sub(at.tree, at.dir)
+	if err != nil {
+		return nil // it is said when it is rendered
+	}
+	key := ""
+	if identifier, ok := at.tree.(manifest.Identifier); ok {
+		key, _ = identifier.ObjectID(at.dir)
+	}
+	if known, ok := e.needs.Get(key); ok && key != "" {
+		return known
+	}
+	out := helm.Missing(chart)
+	if key != "" {
+		e.needs.Put(key, out, 1+len(out))
+	}
+	return out
 }
 
 // mentions reports whether a file, or one of those in a folder, holds some of the words. An equal folder is not read again.

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 	"github.com/lockkeeper/lockkeeper/render/argocd"
 )
@@ -41,7 +43,7 @@ type fetching struct {
 	allowed []string // Set.fetch
 	mu      sync.Mutex
 	known   map[string]func() (Remote, error)
-	missed  atomic.Bool // something could not be had that may be there the next time
+	passing atomic.Bool // what was looked for Applications in may be another, or there, the next time
 }
 
 func (e *Engine) fetching(allowed []string) *fetching {
@@ -142,7 +144,7 @@ func (f *fetching) unfetched(what string, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return &manifest.Error{Problem: err.Error(), Remedy: "correct repoURL, chart or targetRevision", Cause: fs.ErrNotExist}
 	default:
-		f.missed.Store(true)
+		f.passing.Store(true)
 		return &manifest.Error{Problem: fmt.Sprintf("%s could not be fetched: %v", what, err), Cause: errors.Join(manifest.ErrElsewhere, errTransient)}
 	}
 }
@@ -163,4 +165,10 @@ func covers(allowed, wanted string) bool {
 	}
 	below, within := strings.CutPrefix(argocd.NormalizeURL(wanted), strings.TrimSuffix(argocd.NormalizeURL(allowed), "/"))
 	return within && (below == "" || below[0] == '/')
+}
+
+// fixed reports whether a version always names the same chart or artifact: it is a whole one, or a digest.
+func fixed(version string) bool {
+	_, err := semver.StrictNewVersion(strings.TrimPrefix(version, "v"))
+	return err == nil || strings.HasPrefix(version, "sha256:")
 }

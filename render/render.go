@@ -99,7 +99,8 @@ type Result struct {
 	// objects use and what they are checked by. Results with equal keys have equal objects and findings.
 	Key string
 
-	late bool // it was not finished in time, so it may end otherwise another time
+	late  bool // it was not finished in time, so it may end otherwise another time
+	moves bool // equal content of the repository may give another one another time
 }
 
 // AppComparison is one Application on two commits.

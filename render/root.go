@@ -115,7 +115,11 @@ func (e *Engine) roots(ctx context.Context, repo Repository, opts Options, fetch
 				return err
 			}
 			r := &rendering{engine: e, repo: repo, set: set, app: *app, fetch: fetch}
-			one, err := rootOf(app.Key(), r.run(groupCtx))
+			result := r.run(groupCtx)
+			if result.moves {
+				fetch.passing.Store(true)
+			}
+			one, err := rootOf(app.Key(), result)
 			found[i] = one
 			return errors.Join(err, groupCtx.Err())
 		})

@@ -136,3 +136,50 @@ func TestAChartFromElsewhereDeploysApplications(t *testing.T) {
 		t.Errorf("applications %+v, findings %v: %v", set.Applications, set.Findings, err)
 	}
 }
+
+func TestARootThatMovesIsNotRemembered(t *testing.T) {
+	const shared, ranged = "https://gitlab.com/your-name/roots.git main", "https://charts.example.com roots ^1.0"
+	app := func(name string) string {
+		return "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: " + name + "}\nspec:\n  destination: {name: in-cluster}\n  source: {repoURL: " + repoURL + ", path: shop}\n"
+	}
+	folder := func(id, name string) Remote {
+		return remote(id, "0123456789012345678901234567890123456789", "a.yaml", app(name))
+	}
+	chart := func(version, name string) Remote {
+		return remote(version, version, "Chart.yaml", "apiVersion: v2\nname: roots\nversion: "+version+"\n", "templates/a.yaml", app(name))
+	}
+	for name, c := range map[string]struct {
+		source, key   string
+		before, after Remote
+	}{
+		"a branch of another repository": {"  source: {repoURL: https://gitlab.com/your-name/roots.git, targetRevision: main, path: .}\n", shared, folder("1", "one"), folder("2", "two")},
+		"a range of versions":            {"  source: {repoURL: https://charts.example.com, chart: roots, targetRevision: ^1.0}\n", ranged, chart("1.0.0", "one"), chart("1.1.0", "two")},
+		"what a chart depends on":        {"  source: {repoURL: " + repoURL + ", path: umbrella}\n", ranged, chart("1.0.0", "one"), chart("1.1.0", "two")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engine, elsewhere := newEngine(t), elsewhereShelf()
+			engine.Remotes = elsewhere
+			tree := newGitTree(elsewhereApp(c.source, "umbrella/Chart.yaml",
+				"apiVersion: v2\nname: umbrella\nversion: 1.0.0\ndependencies: [{name: roots, version: ^1.0, repository: \"https://charts.example.com\"}]\n"))
+			for _, now := range []struct {
+				remote *Remote // nil: it is not there
+				want   []string
+			}{{nil, []string{"web"}}, {&c.before, []string{"web", "one"}}, {&c.before, []string{"web", "one"}}, {&c.after, []string{"web", "two"}}} {
+				if now.remote != nil {
+					elsewhere.trees[c.key] = *now.remote
+				}
+				set, err := engine.Applications(t.Context(), repository(tree), Options{Fetch: allowed})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var names []string
+				for _, app := range set.Applications {
+					names = append(names, app.Name)
+				}
+				if diff := cmp.Diff(now.want, names); diff != "" {
+					t.Errorf("applications (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}

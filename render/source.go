@@ -34,6 +34,7 @@ type sourceOutput struct {
 	partial  bool     // one of the sources was not rendered
 
 	transient bool // the next time it may be another
+	moves     bool // the next time the key may be another, although nothing changed in the repository
 }
 
 // capabilities are what charts may ask of the cluster that they are for.

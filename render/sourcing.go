@@ -33,6 +33,7 @@ type place struct {
 	dir   string // of the source in tree
 	label string // what people call the tree; "" for the repository itself
 	id    string // of the tree, where it is not the repository
+	moves bool   // the same source may be another tree the next time
 	err   error  // why there is none: a *manifest.Error
 	code  string // of its finding
 }
@@ -59,16 +60,16 @@ func (s *sourcing) placeOf(ctx context.Context, source argocd.Source) place {
 	switch {
 	case source.Chart != "":
 		remote, err := s.fetch.chart(ctx, source.RepoURL, source.Chart, source.TargetRevision)
-		return place{tree: remote.Tree, dir: ".", label: source.Chart + " " + remote.Version, id: remote.ID, err: err, code: "chart-not-fetched"}
+		return place{tree: remote.Tree, dir: ".", label: source.Chart + " " + remote.Version, id: remote.ID, moves: !fixed(source.TargetRevision), err: err, code: "chart-not-fetched"}
 	case strings.HasPrefix(source.RepoURL, "oci://"):
 		remote, err := s.fetch.chart(ctx, source.RepoURL, "", source.TargetRevision)
-		return place{tree: remote.Tree, dir: path.Clean(source.Path), label: path.Base(source.RepoURL) + " " + remote.Version, id: remote.ID, err: err, code: "artifact-not-fetched"}
+		return place{tree: remote.Tree, dir: path.Clean(source.Path), label: path.Base(source.RepoURL) + " " + remote.Version, id: remote.ID, moves: !fixed(source.TargetRevision), err: err, code: "artifact-not-fetched"}
 	case !argocd.Ours(source.RepoURL, s.repo.URLs):
 		remote, err := s.fetch.repository(ctx, source.RepoURL, source.TargetRevision)
-		return place{tree: remote.Tree, dir: path.Clean(source.Path), label: repositoryName(source.RepoURL), id: remote.ID, err: thisOne(err), code: "repository-elsewhere"}
+		return place{tree: remote.Tree, dir: path.Clean(source.Path), label: repositoryName(source.RepoURL), id: remote.ID, moves: remote.Version != source.TargetRevision, err: thisOne(err), code: "repository-elsewhere"}
 	case !argocd.Serves(s.repo.Revision, source.TargetRevision):
 		remote, err := s.fetch.revision(ctx, s.repo, source.TargetRevision)
-		return place{tree: remote.Tree, dir: path.Clean(source.Path), label: source.TargetRevision, id: remote.ID, err: err, code: "revision-elsewhere"}
+		return place{tree: remote.Tree, dir: path.Clean(source.Path), label: source.TargetRevision, id: remote.ID, moves: remote.Version != source.TargetRevision, err: err, code: "revision-elsewhere"}
 	}
 	return place{tree: s.repo.Tree, dir: path.Clean(source.Path)}
 }

@@ -100,20 +100,20 @@ func (r *reader) local(charts localCharts, prefix, at string, nesting int) error
 	return nil
 }
 
-// dependency is what Chart.yaml and Chart.lock say of one.
-type dependency struct {
+// Dependency is what Chart.yaml and Chart.lock say of one.
+type Dependency struct {
 	Name       string `json:"name"`
-	Version    string `json:"version"`
+	Version    string `json:"version"` // which may be a range
 	Repository string `json:"repository"`
 }
 
 // dependencies reads those that files name: charts of apiVersion v1 have them in requirements.yaml. What is wrong with a file
 // the loader says.
-func (r *reader) dependencies(files ...string) []dependency {
-	var all []dependency
+func (r *reader) dependencies(files ...string) []Dependency {
+	var all []Dependency
 	for _, f := range r.files {
 		var written struct {
-			Dependencies []dependency `json:"dependencies"`
+			Dependencies []Dependency `json:"dependencies"`
 		}
 		if slices.Contains(files, f.Name) && yaml.Unmarshal(f.Data, &written) == nil {
 			all = append(all, written.Dependencies...)
@@ -135,15 +135,7 @@ func (r *reader) fetched(fetch func(repository, name, version string) (fs.FS, er
 	if fetch == nil {
 		return nil
 	}
-	locked := r.dependencies("Chart.lock", "requirements.lock")
-	for _, d := range r.dependencies("Chart.yaml", "requirements.yaml") {
-		folder := "charts/" + d.Name
-		if !strings.HasPrefix(d.Repository, "https://") && !strings.HasPrefix(d.Repository, "http://") && !strings.HasPrefix(d.Repository, "oci://") || r.vendors(folder) {
-			continue
-		}
-		if i := slices.IndexFunc(locked, func(l dependency) bool { return l.Name == d.Name && l.Repository == d.Repository }); i >= 0 {
-			d.Version = locked[i].Version
-		}
+	for _, d := range r.missing() {
 		tree, err := fetch(d.Repository, d.Name, d.Version)
 		if problem, ok := errors.AsType[*manifest.Error](err); ok {
 			return &manifest.Error{
@@ -155,12 +147,48 @@ func (r *reader) fetched(fetch func(repository, name, version string) (fs.FS, er
 			return err
 		}
 		below := &reader{ctx: r.ctx, tree: tree, limits: r.limits, size: r.size, files: r.files}
-		if err := below.folder(folder + "/"); err != nil {
+		if err := below.folder("charts/" + d.Name + "/"); err != nil {
 			return err
 		}
 		r.size, r.files = below.size, below.files
 	}
 	return nil
+}
+
+// missing lists the dependencies that are in a repository and not vendored.
+func (r *reader) missing() []Dependency {
+	var out []Dependency
+	locked := r.dependencies("Chart.lock", "requirements.lock")
+	for _, d := range r.dependencies("Chart.yaml", "requirements.yaml") {
+		if !strings.HasPrefix(d.Repository, "https://") && !strings.HasPrefix(d.Repository, "http://") && !strings.HasPrefix(d.Repository, "oci://") || r.vendors("charts/"+d.Name) {
+			continue
+		}
+		if i := slices.IndexFunc(locked, func(l Dependency) bool { return l.Name == d.Name && l.Repository == d.Repository }); i >= 0 {
+			d.Version = locked[i].Version
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// Missing lists the dependencies of a chart that [Request].Fetch would be asked for. tree holds its Chart.yaml at the root; what is
+// wrong with its files Template says.
+func Missing(tree fs.FS) []Dependency {
+	r := &reader{}
+	for _, name := range []string{"Chart.yaml", "requirements.yaml", "Chart.lock", "requirements.lock"} {
+		if data, err := manifest.ReadFile(tree, name); err == nil {
+			r.files = append(r.files, &archive.BufferedFile{Name: name, Data: data})
+		}
+	}
+	vendored, _ := fs.ReadDir(tree, "charts") // without one nothing is vendored
+	for _, entry := range vendored {
+		name := "charts/" + entry.Name()
+		if entry.IsDir() {
+			name += "/"
+		}
+		r.files = append(r.files, &archive.BufferedFile{Name: name})
+	}
+	return r.missing()
 }
 
 // folder adds the files of a chart's folder, with a prefix before their names.
