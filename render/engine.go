@@ -178,14 +178,14 @@ func (e *Engine) evaluate(ctx context.Context, repo Repository, opts Options, fe
 }
 
 // assemble makes a Set of what is declared.
-func (e *Engine) assemble(ctx context.Context, repo Repository, opts Options, d declared) (Set, error) {
+func (e *Engine) assemble(ctx context.Context, repo Repository, opts Options, fetch *fetching, d declared) (Set, error) {
 	set := Set{
 		clusters: argocd.KnownClusters(opts.Clusters, d.applications), fetch: slices.Concat(e.Fetch, opts.Fetch), roots: d.roots, unknown: d.unknown,
 	}
 	var err error
 	set.Applications, set.Findings, err = argocd.Applications(ctx, argocd.Input{
 		Tree: repo.Tree, Files: d.applications, RepoURLs: repo.URLs, Revision: repo.Revision, Memory: e.made,
-		Clusters: opts.Clusters, Fixtures: opts.Generators, NewGitFileGlobbing: opts.NewGitFileGlobbing,
+		Clusters: opts.Clusters, Fixtures: opts.Generators, NewGitFileGlobbing: opts.NewGitFileGlobbing, Elsewhere: generated(repo, fetch),
 	})
 	if err != nil {
 		return Set{}, fmt.Errorf("make applications: %w", err)

@@ -172,3 +172,17 @@ func fixed(version string) bool {
 	_, err := semver.StrictNewVersion(strings.TrimPrefix(version, "v"))
 	return err == nil || strings.HasPrefix(version, "sha256:")
 }
+
+// generated returns what gets the files that generators read elsewhere. They are those that a source would be rendered from.
+func generated(repo Repository, fetch *fetching) func(ctx context.Context, repoURL, revision string) (fs.FS, error) {
+	return func(ctx context.Context, repoURL, revision string) (fs.FS, error) {
+		s := &sourcing{repo: repo, fetch: fetch}
+		at := s.placeOf(ctx, argocd.Source{RepoURL: repoURL, TargetRevision: revision})
+		told, ok := errors.AsType[*manifest.Error](at.err)
+		if ok && errors.Is(at.err, manifest.ErrElsewhere) && !errors.Is(at.err, errTransient) {
+			return nil, &manifest.Error{Remedy: told.Remedy, Cause: manifest.ErrElsewhere} // nobody asked for it
+		}
+		fetch.passing.Store(true)
+		return at.tree, at.err
+	}
+}

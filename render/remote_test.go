@@ -492,3 +492,62 @@ func TestCovers(t *testing.T) {
 		}
 	}
 }
+
+func TestGeneratorsThatReadElsewhere(t *testing.T) {
+	generator := func(where, what string) string {
+		return "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: s}\nspec:\n  generators: [{git: {" + where + ", " + what + "}}]\n" +
+			"  template: {metadata: {name: 'x-{{path.basename}}'}, spec: {destination: {name: in-cluster}, source: {repoURL: " + repoURL + ", path: '{{path}}'}}}\n"
+	}
+	const folders, files = "directories: [{path: apps/*}]", "files: [{path: apps/*/c.json}]"
+	for _, c := range []struct{ name, where, what, want string }{
+		{"folders of another revision", "repoURL: " + repoURL + ", revision: stage/dev", folders, "x-api x-web"},
+		{"files of another revision", "repoURL: " + repoURL + ", revision: stage/dev", files, "x-web"},
+		{"folders of another repository", "repoURL: https://gitlab.com/your-name/list.git, revision: v1", folders, "x-shop"},
+		{"the branch itself", "repoURL: " + repoURL + ", revision: main", folders, "x-here"},
+		{"a revision that is not there", "repoURL: " + repoURL + ", revision: nope", folders, `set.yaml:5:76: error: generator reads revision "nope", not "main": revision "nope" is not there: file does not exist: its applications are not shown; correct repoURL or revision [revision-elsewhere]`},
+		{"a repository that does not answer", "repoURL: https://silent.example.com/x, revision: v1", folders, `set.yaml:5:23: warning: generator reads https://silent.example.com/x, which is not this repository: repository https://silent.example.com/x could not be fetched: no answer from https://silent.example.com/x v1: its applications are not shown; if it is this repository, add the URL to those by which it is known [repository-elsewhere]`},
+		{"a repository that is not allowed", "repoURL: https://git.example.com/x, revision: v1", folders, `set.yaml:5:23: warning: generator reads https://git.example.com/x, which is not this repository: its applications are not shown; allow it in lockkeeper.yaml of the default branch, as in fetch: ["https://git.example.com/x"]; or, if it is this repository, add the URL to those by which it is known [repository-elsewhere]`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			engine, elsewhere := newEngine(t), elsewhereShelf()
+			engine.Remotes = elsewhere
+			elsewhere.trees["https://gitlab.com/your-name/list.git v1"] = remote("l", "c", "apps/shop/x", "")
+			repo := repository(newGitTree(fstest.MapFS{"set.yaml": {Data: []byte(generator(c.where, c.what))}, "apps/here/x": {}}))
+			repo.At = func(_ context.Context, revision string) (Remote, error) {
+				if revision != "stage/dev" {
+					return Remote{}, fs.ErrNotExist
+				}
+				return remote("d", "c", "apps/web/c.json", "{}", "apps/api/x", ""), nil
+			}
+			for range 2 {
+				set, err := engine.Applications(t.Context(), repo, Options{Fetch: allowed})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got []string
+				for _, app := range set.Applications {
+					got = append(got, app.Name)
+				}
+				for _, f := range set.Findings {
+					got = append(got, f.String())
+				}
+				if diff := cmp.Diff(c.want, strings.Join(got, " ")); diff != "" {
+					t.Errorf("-want +got:\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+func TestGeneratorsElsewhereAreNotRemembered(t *testing.T) {
+	engine := newEngine(t)
+	repo := repository(newGitTree(fstest.MapFS{"set.yaml": {Data: []byte("apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: s}\nspec:\n  generators: [{matrix: {generators: [{list: {elements: [{a: b}]}}, {git: {repoURL: " + repoURL + ", revision: dev, directories: [{path: '*'}]}}]}}]\n" +
+		"  template: {metadata: {name: '{{path}}-{{a}}'}, spec: {destination: {name: in-cluster}, source: {repoURL: " + repoURL + ", path: '{{path}}'}}}\n")}}))
+	for _, folder := range []string{"one", "two"} {
+		repo.At = func(context.Context, string) (Remote, error) { return remote(folder, folder, folder+"/x", ""), nil }
+		set, err := engine.Applications(t.Context(), repo, Options{})
+		if err != nil || len(set.Applications) != 1 || set.Applications[0].Name != folder+"-b" {
+			t.Errorf("want %s-b: %+v, findings %v: %v", folder, set.Applications, set.Findings, err)
+		}
+	}
+}

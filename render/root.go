@@ -52,7 +52,7 @@ func (s Set) rootsOf(app *argocd.Application) []string {
 
 // deepen adds what Applications render that says what else is deployed, until there is nothing new.
 func (e *Engine) deepen(ctx context.Context, repo Repository, opts Options, fetch *fetching, standing declared) (Set, error) {
-	set, err := e.assemble(ctx, repo, opts, standing)
+	set, err := e.assemble(ctx, repo, opts, fetch, standing)
 	if err != nil {
 		return Set{}, err
 	}
@@ -71,7 +71,7 @@ func (e *Engine) deepen(ctx context.Context, repo Repository, opts Options, fetc
 			return set, nil
 		}
 		last = mark
-		if set, err = e.assemble(ctx, repo, opts, next); err != nil {
+		if set, err = e.assemble(ctx, repo, opts, fetch, next); err != nil {
 			return Set{}, err
 		}
 	}

@@ -1,9 +1,11 @@
 package argocd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -38,10 +40,12 @@ type expansion struct {
 	findings []finding.Finding
 	walks    []walk
 	lookups  []lookup
-	sum      int    // parameter sets made so far
-	read     int    // files read for them
-	nested   int    // generators of generators around the present one
-	around   params // of the generators around the present one, in a matrix
+	others   map[string]*folders // of what generators read elsewhere
+	passing  bool                // one of them reads elsewhere
+	sum      int                 // parameter sets made so far
+	read     int                 // files read for them
+	nested   int                 // generators of generators around the present one
+	around   params              // of the generators around the present one, in a matrix
 }
 
 // expand fails only when the tree cannot be read, or with its context.
@@ -50,7 +54,7 @@ func (r *reader) expand(ctx context.Context, doc manifest.Document, known *made)
 	if err := e.run(ctx); err != nil {
 		return nil, err
 	}
-	out := &made{walks: e.walks, lookups: e.lookups, all: slices.Clip(e.apps), apps: e.withoutDuplicates()}
+	out := &made{walks: e.walks, lookups: e.lookups, passing: e.passing, all: slices.Clip(e.apps), apps: e.withoutDuplicates()}
 	out.findings = finding.Sort(e.findings)
 	return out, nil
 }
@@ -176,28 +180,68 @@ func (e *expansion) git(ctx context.Context, g *generator) error {
 		e.reportError(g.at, err)
 		return nil
 	}
-	if len(spec.Directories) == 0 {
+	if len(spec.Directories) == 0 || !e.isHere(spec) {
 		return e.combined(ctx, g, "git")
-	}
-	if !e.reads(spec, g.at) {
-		return nil
 	}
 	return e.directories(ctx, g, spec)
 }
 
-// reads reports whether a git generator reads this repository and branch, and reports it when not.
-func (e *expansion) reads(spec gitSpec, at string) bool {
-	switch {
-	case !Ours(spec.RepoURL, e.in.RepoURLs):
-		e.report(finding.Warning, "repository-elsewhere", at+".repoURL", fmt.Sprintf("generator reads %s, which is not this repository: its applications are not shown", ShownURL(spec.RepoURL)), "if it is this repository, add the URL to those by which it is known")
-	case !Serves(e.in.Revision, spec.Revision):
-		e.report(finding.Warning, "revision-elsewhere", at+".revision", fmt.Sprintf("generator reads revision %q, not %q: its applications are not shown", spec.Revision, e.in.Revision), "")
-	case len(spec.Directories)+len(spec.Files) == 0:
-		e.report(finding.Error, "invalid-generator", at, "git generator has neither directories nor files", "add directories: [{path: …}]")
-	default:
-		return true
+// isHere reports whether a git generator reads the tree: this repository, at the branch that the tree stands for.
+func (e *expansion) isHere(spec gitSpec) bool {
+	return Ours(spec.RepoURL, e.in.RepoURLs) && Serves(e.in.Revision, spec.Revision)
+}
+
+// elsewhere returns what a git generator reads that does not read the tree; false means that it cannot be had, which is reported.
+func (e *expansion) elsewhere(ctx context.Context, spec gitSpec, at string) (*folders, bool) {
+	e.passing = true
+	key := fmt.Sprintf("%q %q", spec.RepoURL, spec.Revision)
+	if known, ok := e.others[key]; ok {
+		return known, true
 	}
-	return false
+	told := finding.Finding{
+		Severity: finding.Warning, Code: "repository-elsewhere", Message: fmt.Sprintf("generator reads %s, which is not this repository", ShownURL(spec.RepoURL)),
+		Remedy: "if it is this repository, add the URL to those by which it is known",
+	}
+	place := at + ".repoURL"
+	if Ours(spec.RepoURL, e.in.RepoURLs) {
+		told.Code, told.Message, told.Remedy = "revision-elsewhere", fmt.Sprintf("generator reads revision %q, not %q", spec.Revision, e.in.Revision), ""
+		place = at + ".revision"
+	}
+	if e.in.Elsewhere != nil {
+		tree, err := e.in.Elsewhere(ctx, spec.RepoURL, spec.Revision)
+		if err == nil {
+			return e.other(key, tree), true
+		}
+		told = because(told, err)
+	}
+	e.report(told.Severity, told.Code, place, told.Message+": its applications are not shown", told.Remedy)
+	return nil, false
+}
+
+// because adds why what a generator reads cannot be had. Argo CD does not find either what is not there.
+func because(told finding.Finding, err error) finding.Finding {
+	problem := err.Error()
+	if m, ok := errors.AsType[*manifest.Error](err); ok {
+		problem, told.Remedy = m.Problem, cmp.Or(m.Remedy, told.Remedy)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		told.Severity, told.Remedy = finding.Error, "correct repoURL or revision"
+	}
+	if problem != "" {
+		told.Message += ": " + problem
+	}
+	return told
+}
+
+// other keeps a tree that is not the repository's, for the next time that a matrix asks for it.
+func (e *expansion) other(key string, tree fs.FS) *folders {
+	f := newFolders(tree, e.in.Memory)
+	f.doublestar = e.folders.doublestar
+	if e.others == nil {
+		e.others = map[string]*folders{}
+	}
+	e.others[key] = f
+	return f
 }
 
 // directories evaluates a git generator over folders. What is known of a folder is taken over.

@@ -28,6 +28,7 @@ var errUnevaluated = errors.New("generator cannot be evaluated")
 type lookup struct {
 	dirs  *patterns // of folders
 	files *patterns // of files, with their content
+	in    *folders  // where they were looked for
 	found []string
 	ids   []string // of files
 }
@@ -142,22 +143,48 @@ func (e *expansion) setsOf(ctx context.Context, kind string, node *yaml.Node, at
 }
 
 func (e *expansion) gitSets(ctx context.Context, spec gitSpec, at string) ([]params, error) {
-	if !e.reads(spec, at) {
+	if len(spec.Directories)+len(spec.Files) == 0 {
+		e.report(finding.Error, "invalid-generator", at, "git generator has neither directories nor files", "add directories: [{path: …}]")
 		return nil, errUnevaluated
 	}
+	if e.isHere(spec) {
+		return e.setsIn(ctx, e.folders, spec)
+	}
+	f, ok := e.elsewhere(ctx, spec, at)
+	if !ok {
+		return nil, errUnevaluated
+	}
+	out, err := e.setsIn(ctx, f, spec)
+	if err == nil || ctx.Err() != nil || isWritten(err) {
+		return out, err
+	}
+	// What cannot be read elsewhere does not keep this repository from being looked at.
+	e.report(finding.Warning, "repository-elsewhere", at+".repoURL", fmt.Sprintf("generator reads %s: %v: its applications are not shown", ShownURL(spec.RepoURL), err), "")
+	return nil, errUnevaluated
+}
+
+// isWritten reports whether an error is about what somebody wrote.
+func isWritten(err error) bool {
+	_, inFile := errors.AsType[*manifest.Error](err)
+	_, inGenerator := errors.AsType[*generatorError](err)
+	return inFile || inGenerator
+}
+
+// setsIn evaluates a git generator over a tree.
+func (e *expansion) setsIn(ctx context.Context, f *folders, spec gitSpec) ([]params, error) {
 	items := spec.Directories
 	if len(items) == 0 {
-		return e.fileSets(ctx, spec)
+		return e.fileSets(ctx, f, spec)
 	}
 	wanted, err := newPatterns(items)
 	if err != nil {
 		return nil, err
 	}
-	dirs, err := e.folders.match(ctx, wanted)
+	dirs, err := f.match(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
-	e.lookups = append(e.lookups, lookup{dirs: &wanted, found: dirs})
+	e.lookups = append(e.lookups, lookup{dirs: &wanted, in: f, found: dirs})
 	out := make([]params, 0, len(dirs))
 	for _, dir := range dirs {
 		p, err := e.dialect.directoryParams(ctx, dir, spec, e.around)

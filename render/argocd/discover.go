@@ -25,6 +25,10 @@ type Input struct {
 	// applicationsetcontroller.enable.new.git.file.globbing is on, and not Git's own.
 	NewGitFileGlobbing bool
 	Memory             *Memory // what is remembered between calls; nil means nothing
+	// Elsewhere returns the files that a git generator reads from another repository, or from another revision of this one. A
+	// [manifest.Error] without a Problem says that it is not asked for, one that wraps fs.ErrNotExist that it is not there. What
+	// documents make of them is not remembered. nil: nothing is asked for.
+	Elsewhere func(ctx context.Context, repoURL, revision string) (fs.FS, error)
 }
 
 // Applications returns the Applications that the files hold and that their ApplicationSets make, in the order of the

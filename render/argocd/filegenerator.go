@@ -62,7 +62,7 @@ const (
 )
 
 // fileSets evaluates a git generator over files: each gives one parameter set, or one for each item of a list.
-func (e *expansion) fileSets(ctx context.Context, spec gitSpec) ([]params, error) {
+func (e *expansion) fileSets(ctx context.Context, f *folders, spec gitSpec) ([]params, error) {
 	var wanted patterns
 	for _, item := range spec.Files {
 		if item.Exclude {
@@ -71,12 +71,12 @@ func (e *expansion) fileSets(ctx context.Context, spec gitSpec) ([]params, error
 			wanted.include = append(wanted.include, item.Path)
 		}
 	}
-	names, known, err := e.filesOf(ctx, wanted)
+	names, known, err := e.filesOf(ctx, f, wanted)
 	if err != nil {
 		return nil, err
 	}
 	if !known {
-		if err := e.look(ctx, wanted, names); err != nil {
+		if err := e.look(ctx, f, wanted, names); err != nil {
 			return nil, err
 		}
 	}
@@ -85,7 +85,7 @@ func (e *expansion) fileSets(ctx context.Context, spec gitSpec) ([]params, error
 	}
 	var out []params
 	for _, name := range names {
-		sets, err := e.fileParams(ctx, name, spec)
+		sets, err := e.fileParams(ctx, f.tree, name, spec)
 		if err != nil {
 			return nil, err
 		}
@@ -95,20 +95,20 @@ func (e *expansion) fileSets(ctx context.Context, spec gitSpec) ([]params, error
 }
 
 // filesOf returns the files that the patterns take. In a matrix the same are asked for again and again.
-func (e *expansion) filesOf(ctx context.Context, wanted patterns) (names []string, known bool, err error) {
+func (e *expansion) filesOf(ctx context.Context, f *folders, wanted patterns) (names []string, known bool, err error) {
 	for _, l := range e.lookups {
-		if l.files != nil && slices.Equal(l.files.include, wanted.include) && slices.Equal(l.files.exclude, wanted.exclude) {
+		if l.files != nil && l.in == f && slices.Equal(l.files.include, wanted.include) && slices.Equal(l.files.exclude, wanted.exclude) {
 			return l.found, true, nil
 		}
 	}
-	names, err = e.folders.files(ctx, wanted)
+	names, err = f.files(ctx, wanted)
 	return names, false, err
 }
 
 // look remembers what the patterns took, and gets the files in one request.
-func (e *expansion) look(ctx context.Context, wanted patterns, names []string) (err error) {
-	look := lookup{files: &wanted, found: names, ids: make([]string, len(names))}
-	if tree, ok := e.in.Tree.(manifest.Identifier); ok {
+func (e *expansion) look(ctx context.Context, f *folders, wanted patterns, names []string) (err error) {
+	look := lookup{files: &wanted, in: f, found: names, ids: make([]string, len(names))}
+	if tree, ok := f.tree.(manifest.Identifier); ok {
 		for i, name := range names {
 			if look.ids[i], err = tree.ObjectID(name); err != nil {
 				return fmt.Errorf("look at %q: %w", name, err)
@@ -116,7 +116,7 @@ func (e *expansion) look(ctx context.Context, wanted patterns, names []string) (
 		}
 	}
 	e.lookups = append(e.lookups, look)
-	if tree, ok := e.in.Tree.(manifest.Prefetcher); ok && len(names) > 1 && len(names) <= maxFiles {
+	if tree, ok := f.tree.(manifest.Prefetcher); ok && len(names) > 1 && len(names) <= maxFiles {
 		if err := tree.Prefetch(ctx, names...); err != nil {
 			return fmt.Errorf("prefetch %d files: %w", len(names), err)
 		}
@@ -126,8 +126,8 @@ func (e *expansion) look(ctx context.Context, wanted patterns, names []string) (
 
 // fileParams reads one file: the values of the generator may use what it holds. What is said of its path replaces what it says of
 // one itself.
-func (e *expansion) fileParams(ctx context.Context, name string, spec gitSpec) ([]params, error) {
-	contents, err := e.contentsOf(name)
+func (e *expansion) fileParams(ctx context.Context, tree fs.FS, name string, spec gitSpec) ([]params, error) {
+	contents, err := contentsOf(tree, name)
 	if err != nil {
 		return nil, err
 	}
@@ -152,8 +152,8 @@ func (e *expansion) fileParams(ctx context.Context, name string, spec gitSpec) (
 }
 
 // contentsOf reads a file as a mapping, or a list of some. One that holds nothing is an empty mapping.
-func (e *expansion) contentsOf(name string) ([]map[string]any, error) {
-	data, err := manifest.ReadFile(e.in.Tree, name)
+func contentsOf(tree fs.FS, name string) ([]map[string]any, error) {
+	data, err := manifest.ReadFile(tree, name)
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,7 @@ type made struct {
 	walks    []walk        // what was looked up in the tree, of folders that make one Application each
 	lookups  []lookup      // what else was looked up in it
 	all      []Application // what the instances of walks count by
+	passing  bool          // a generator reads elsewhere, where the next time there may be something else
 }
 
 // walk is one generator over folders: what it found, and what was made for each.
@@ -143,7 +144,9 @@ func (r *reader) read(ctx context.Context, doc manifest.Document) (*made, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err // what was cut short is not worth remembering
 	}
-	r.in.Memory.put(key, out)
+	if !out.passing {
+		r.in.Memory.put(key, out)
+	}
 	return out, nil
 }
 
