@@ -58,7 +58,7 @@ func (e *Engine) sourceMentions(ctx context.Context, s *sourcing, source argocd.
 	if known, ok := e.mentioned.Get(key); ok && key != "" {
 		return known, nil
 	}
-	at := s.placeOf(ctx, source)
+	at := e.placed(ctx, s, source)
 	if at.err == nil && at.moves || errors.Is(at.err, fs.ErrNotExist) {
 		s.fetch.passing.Store(true)
 	}
@@ -77,6 +77,13 @@ func (e *Engine) sourceMentions(ctx context.Context, s *sourcing, source argocd.
 		e.mentioned.Put(key, found, 1)
 	}
 	return found, err
+}
+
+// placed finds a source, which may take as long as rendering it.
+func (e *Engine) placed(ctx context.Context, s *sourcing, source argocd.Source) place {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	return s.placeOf(ctx, source)
 }
 
 // dependencyMentions looks through the charts that a folder depends on without holding them.

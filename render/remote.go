@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/Masterminds/semver/v3"
 
@@ -43,23 +44,45 @@ type fetching struct {
 	allowed []string // Set.fetch
 	mu      sync.Mutex
 	known   map[string]func() (Remote, error)
-	passing atomic.Bool // what was looked for Applications in may be another, or there, the next time
+	silent  map[string]bool // URLs that did not answer in time
+	passing atomic.Bool     // what was looked for Applications in may be another, or there, the next time
 }
 
 func (e *Engine) fetching(allowed []string) *fetching {
-	return &fetching{remotes: e.Remotes, allowed: allowed, known: map[string]func() (Remote, error){}}
+	return &fetching{remotes: e.Remotes, allowed: allowed, known: map[string]func() (Remote, error){}, silent: map[string]bool{}}
 }
 
-// once asks for a thing unless it was asked for already.
-func (f *fetching) once(key string, ask func() (Remote, error)) (Remote, error) {
+// patience is how long a repository may take to fail. One that takes longer is not asked for anything else: an Application waits
+// for it no longer than renderTimeout, but hundreds may name it.
+const patience = 10 * time.Second
+
+// once asks for a thing at a URL unless it was asked for already, or the URL did not answer before.
+func (f *fetching) once(url, key string, ask func() (Remote, error)) (Remote, error) {
 	f.mu.Lock()
 	answer, ok := f.known[key]
 	if !ok {
-		answer = sync.OnceValues(ask)
+		answer = sync.OnceValues(func() (Remote, error) { return f.patiently(url, ask) })
 		f.known[key] = answer
 	}
 	f.mu.Unlock()
 	return answer()
+}
+
+func (f *fetching) patiently(url string, ask func() (Remote, error)) (Remote, error) {
+	f.mu.Lock()
+	silent := f.silent[url]
+	f.mu.Unlock()
+	if silent {
+		return Remote{}, errors.New("it did not answer in time when it was asked for something else")
+	}
+	began := time.Now()
+	remote, err := ask()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && time.Since(began) >= patience {
+		f.mu.Lock()
+		f.silent[url] = true
+		f.mu.Unlock()
+	}
+	return remote, err
 }
 
 // chart gets a chart, or with an empty name an artifact.
@@ -72,7 +95,7 @@ func (f *fetching) chart(ctx context.Context, repoURL, name, version string) (Re
 	if err := f.permits(what, repoURL); err != nil {
 		return Remote{}, err
 	}
-	remote, err := f.once("chart\x00"+repoURL+"\x00"+name+"\x00"+version, func() (Remote, error) { return f.remotes.Chart(ctx, repoURL, name, version) })
+	remote, err := f.once(repoURL, "chart\x00"+repoURL+"\x00"+name+"\x00"+version, func() (Remote, error) { return f.remotes.Chart(ctx, repoURL, name, version) })
 	return remote, f.unfetched(what, err)
 }
 
@@ -83,7 +106,7 @@ func (f *fetching) repository(ctx context.Context, url, revision string) (Remote
 	if err := f.permits(what, url); err != nil {
 		return Remote{}, err
 	}
-	remote, err := f.once("git\x00"+url+"\x00"+revision, func() (Remote, error) { return f.remotes.Repository(ctx, url, revision) })
+	remote, err := f.once(url, "git\x00"+url+"\x00"+revision, func() (Remote, error) { return f.remotes.Repository(ctx, url, revision) })
 	return remote, f.unfetched(what, err)
 }
 
@@ -93,7 +116,7 @@ func (f *fetching) file(ctx context.Context, url string) (Remote, error) {
 	if err := f.permits(what, url); err != nil {
 		return Remote{}, err
 	}
-	remote, err := f.once("file\x00"+url, func() (Remote, error) { return f.remotes.File(ctx, url) })
+	remote, err := f.once(url, "file\x00"+url, func() (Remote, error) { return f.remotes.File(ctx, url) })
 	return remote, f.unfetched(what, err)
 }
 
@@ -103,7 +126,7 @@ func (f *fetching) revision(ctx context.Context, repo Repository, revision strin
 	if repo.At == nil {
 		return Remote{}, &manifest.Error{Problem: what, Cause: manifest.ErrElsewhere}
 	}
-	remote, err := f.once("own\x00"+revision, func() (Remote, error) { return repo.At(ctx, revision) })
+	remote, err := f.once(revision, "own\x00"+revision, func() (Remote, error) { return repo.At(ctx, revision) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return remote, &manifest.Error{Problem: fmt.Sprintf("revision %q is not there: %v", revision, err), Remedy: "correct targetRevision, or push the branch or tag", Cause: fs.ErrNotExist}
 	}

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -550,4 +552,44 @@ func TestGeneratorsElsewhereAreNotRemembered(t *testing.T) {
 			t.Errorf("want %s-b: %+v, findings %v: %v", folder, set.Applications, set.Findings, err)
 		}
 	}
+}
+
+// dead is a repository of charts that never answers.
+type dead struct {
+	shelf
+	asked atomic.Int32
+}
+
+func (d *dead) Chart(ctx context.Context, repoURL, name, version string) (Remote, error) {
+	if !strings.Contains(repoURL, "silent") {
+		return d.shelf.Chart(ctx, repoURL, name, version)
+	}
+	d.asked.Add(1)
+	<-ctx.Done()
+	return Remote{}, ctx.Err()
+}
+
+func TestARepositoryThatDoesNotAnswerIsAskedOnce(t *testing.T) {
+	tree := fstest.MapFS{}
+	for i := range 20 {
+		tree[fmt.Sprintf("app%d.yaml", i)] = &fstest.MapFile{Data: fmt.Appendf(nil, "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a%d}\nspec:\n  destination: {name: in-cluster}\n  source: {repoURL: https://silent.example.com, chart: c%d, targetRevision: 1.0.0}\n", i, i)}
+	}
+	maps.Copy(tree, fstest.MapFS{"redis.yaml": {Data: elsewhereApp("  source: {repoURL: https://charts.example.com, chart: redis, targetRevision: 1.0.0}\n")["app.yaml"].Data}})
+	synctest.Test(t, func(t *testing.T) {
+		engine, host := newEngine(t), &dead{shelf: shelf{trees: elsewhereShelf().trees}}
+		engine.Remotes = host
+		base, head := repository(newGitTree(fstest.MapFS{})), repository(newGitTree(tree))
+		got, err := engine.Compare(t.Context(), base, head, Options{Fetch: allowed})
+		if err != nil || len(got.Apps) != 21 {
+			t.Fatal(len(got.Apps), err)
+		}
+		if asked := int(host.asked.Load()); asked > runtime.GOMAXPROCS(0) {
+			t.Errorf("asked %d times, want at most once for each that runs at once", asked)
+		}
+		for _, app := range got.Apps {
+			if app.Head.Failed || app.Head.Partial != (app.Name != "argocd/web") {
+				t.Errorf("%s: failed %v, partial %v", app.Name, app.Head.Failed, app.Head.Partial)
+			}
+		}
+	})
 }
