@@ -27,6 +27,7 @@ func (e *Engine) Compare(ctx context.Context, base, head Repository, opts Option
 	if opts.Base != nil {
 		atBase = *opts.Base
 	}
+	atBase.Fetch = opts.Fetch // what is allowed for the comparison is fetched for both sides, and remembered so
 	before, err := e.applications(ctx, base, atBase, fetch)
 	if err != nil {
 		return Comparison{}, err

@@ -183,3 +183,18 @@ func TestARootThatMovesIsNotRemembered(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatTheBaseMayNotFetchIsNotRememberedForIt(t *testing.T) {
+	engine, elsewhere := newEngine(t), elsewhereShelf()
+	engine.Remotes = elsewhere
+	elsewhere.trees["https://charts.example.com roots 1.0.0"] = remote("r", "1.0.0", "Chart.yaml", "apiVersion: v2\nname: roots\nversion: 1.0.0\n",
+		"templates/a.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: one}\nspec:\n  destination: {name: in-cluster}\n  source: {repoURL: "+repoURL+", path: shop}\n")
+	base := newGitTree(elsewhereApp("  source: {repoURL: https://charts.example.com, chart: roots, targetRevision: 1.0.0}\n"))
+	if _, err := engine.Compare(t.Context(), repository(base), repository(newGitTree(fstest.MapFS{})), Options{Fetch: allowed, Base: &Options{}}); err != nil {
+		t.Fatal(err)
+	}
+	set, err := engine.Applications(t.Context(), repository(base), Options{})
+	if err != nil || len(set.Applications) != 1 {
+		t.Errorf("applications %+v: %v", set.Applications, err)
+	}
+}
