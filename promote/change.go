@@ -61,6 +61,9 @@ const (
 	MergeReady
 	MergeChecking // the forge is still computing
 	MergeBlocked  // something must happen first
+	// MergeQueued: the forge merges it by itself: it is in a merge queue or train, or set to be merged when its checks pass. Reason
+	// is the forge's word for which.
+	MergeQueued
 )
 
 // Status is one commit status of ours.
@@ -105,6 +108,9 @@ type ChangeDraft struct {
 	Title       string // required
 	Description string
 	Labels      []string
+	Draft       bool     // nobody can merge it until a person says that it is ready
+	Assignees   []string // names of people
+	Reviewers   []string // names of people, or on GitHub of teams as org/team
 }
 
 // ChangeEdit replaces the text of a change.
@@ -123,6 +129,66 @@ type Note struct {
 	Body      string
 	CreatedAt time.Time
 }
+
+// Person is an account of the forge. GitLab asks by ID, GitHub by name.
+type Person struct {
+	ID   int
+	Name string
+}
+
+// Deployment shows on the forge's page of environments who runs what. Equal Promotion and Environment are the same deployment.
+type Deployment struct {
+	Promotion   PromotionID // required
+	Environment string      // required; such as "guestbook/production"
+	Commit      Commit      // required; what is deployed
+	Branch      Branch      // required; the branch that holds Commit
+	State       DeploymentState
+	URL         string // of the change
+	Description string // one line
+	Production  bool
+}
+
+// DeploymentState is how far a deployment has come.
+type DeploymentState int
+
+// The states of a deployment.
+const (
+	DeploymentRunning DeploymentState = iota
+	DeploymentSucceeded
+	DeploymentFailed
+)
+
+// String returns the lower-case name.
+func (s DeploymentState) String() string {
+	switch s {
+	case DeploymentRunning:
+		return "running"
+	case DeploymentSucceeded:
+		return "succeeded"
+	case DeploymentFailed:
+		return "failed"
+	}
+	return "unknown"
+}
+
+// Annotation is a remark on a line of a file of a change.
+type Annotation struct {
+	Path    string
+	Line    int // from 1; 0 is the whole file
+	Level   AnnotationLevel
+	Title   string
+	Message string
+}
+
+// AnnotationLevel is how much an annotation matters.
+type AnnotationLevel int
+
+// The levels of annotations.
+const (
+	AnnotationNotice AnnotationLevel = iota
+	AnnotationWarning
+	AnnotationFailure
+)
 
 // Permission is what a person may do in a repository, least first.
 type Permission int

@@ -7,9 +7,9 @@ import "time"
 type Event struct {
 	Kind     EventKind
 	Delivery string // the sender's ID of the delivery; empty for a timer
-	Branch   Branch // EventPush
-	Head     Commit // EventPush: what the branch points to now
-	Change   int    // EventChange, EventComment, EventStatus: its number; 0 when unknown
+	Branch   Branch // EventPush: which; EventQueue: the target
+	Head     Commit // EventPush: what the branch points to now; EventQueue: the commit to judge
+	Change   int    // EventChange, EventComment, EventStatus: its number; EventQueue: the one on top; 0 when unknown
 	Image    string // EventArtifact: the repository that has something new; empty when unknown
 	Comment  Comment
 }
@@ -26,6 +26,7 @@ const (
 	EventArtifact                  // a registry has something new
 	EventStatus                    // a pipeline or status of a change moved
 	EventTimer                     // the time has come that a Plan named in Recheck
+	EventQueue                     // a merge queue or train tests a commit, and waits for our status on it
 )
 
 // String returns the lower-case name.
@@ -45,6 +46,8 @@ func (k EventKind) String() string {
 		return "status"
 	case EventTimer:
 		return "timer"
+	case EventQueue:
+		return "queue"
 	}
 	return "unknown"
 }
@@ -58,4 +61,9 @@ type Comment struct {
 	Author   string
 	Body     string
 	At       time.Time
+	// Action is the name of the button that was pressed instead of writing; there is no note then, and ID tells the pressing apart.
+	Action string
 }
+
+// Person is who wrote it.
+func (c Comment) Person() Person { return Person{ID: c.AuthorID, Name: c.Author} }

@@ -124,6 +124,10 @@ type PostStatus struct {
 	Head   Commit
 	Branch Branch
 	Status Status
+	// Summary (Markdown) and Annotations are shown where the forge has room for them. They belong to Status, and are no reason to
+	// post it again.
+	Summary     string
+	Annotations []Annotation
 }
 
 // Merge merges a change, pinned to the head that was judged, which is the one that the promotion proposed.

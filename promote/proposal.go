@@ -244,6 +244,10 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 	case !s.every(active, func(p Promotion, _ Stage) bool { return p.Head == change.Head }):
 		s.say(Wait, "%s waits for a person to merge its change: commits were added to it by hand", active.label(freight))
 		return
+	case change.Merge == MergeQueued:
+		s.recheckAt(s.state.Now.Add(askForgeAgain))
+		s.say(Wait, "%s is being merged by the forge: %s", active.label(freight), orElse(change.Reason, "it does not say when"))
+		return
 	case asked:
 		reason = "every gate passes, and " + request.By + " asked for it"
 	case s.every(active, func(p Promotion, _ Stage) bool { return p.AutoMerge }):

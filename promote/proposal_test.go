@@ -236,6 +236,18 @@ func TestDecideProposal(t *testing.T) {
 			actions: []Action{Merge{Change: 7, Head: headOne, Promotion: "dev.0002.d4dd30e", Stage: dev, Reason: "every gate passes, and the stage merges automatically"}},
 		},
 		{
+			name:  "what the forge merges by itself is not merged again",
+			state: open(autoMerge, func(s *State) { s.Changes[0].Mergeability = Mergeability{Merge: MergeQueued, Reason: "merge train"} }),
+			want: "wait  shop/dev: 1.0.1 is being merged by the forge: merge train\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name:  "what a person put into the forge's queue is waited for",
+			state: open(func(s *State) { s.Changes[0].Mergeability = Mergeability{Merge: MergeQueued} }),
+			want: "wait  shop/dev: 1.0.1 is being merged by the forge: it does not say when\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
 			name:  "auto-merge does not merge while a gate waits",
 			state: open(autoMerge, evidence(headOne, func(e *Evidence) { e.Applications[0].Problem = "HTTP 503" }), forgotText),
 			want: "do    post status pending on 11111111: 6 of 7 gates pass; application: application \"web\": HTTP 503\n" +

@@ -46,7 +46,7 @@ func (r *Reconciler) command(ctx context.Context, comment promote.Comment) (prom
 	if err := r.Forge.React(ctx, comment.Change, comment.ID, promote.ReactionSeen); err != nil {
 		r.Log.WarnContext(ctx, "react", "change", comment.Change, "comment", comment.ID, "error", err)
 	}
-	permission, err := r.Forge.Permission(ctx, comment.AuthorID)
+	permission, err := r.Forge.Permission(ctx, comment.Person())
 	if err != nil {
 		return promote.Command{}, false, err
 	}
@@ -70,7 +70,7 @@ func (r *Reconciler) asked(ctx context.Context, all []Asked) ([]promote.Command,
 		verb, arguments, _ := promote.ParseCommand(comment.Body)
 		permission := one.AtMost
 		if comment.AuthorID != 0 {
-			allowed, err := r.Forge.Permission(ctx, comment.AuthorID)
+			allowed, err := r.Forge.Permission(ctx, comment.Person())
 			if err != nil {
 				return nil, fmt.Errorf("ask what %s may do: %w", comment.Author, err)
 			}

@@ -33,7 +33,8 @@ type ChangeWriter interface {
 // Merger merges changes.
 type Merger interface {
 	// Merge merges a change if its head is still the given one; promote.ErrStale when it is not, promote.ErrNotMergeable
-	// when the forge does not let it be merged now.
+	// when the forge does not let it be merged now. Where the forge merges it by itself later, through a merge queue or train or
+	// when its checks pass, the change comes back open and promote.MergeQueued.
 	Merge(ctx context.Context, number int, head promote.Commit, message string) (promote.Change, error)
 }
 
@@ -58,7 +59,15 @@ type Commenter interface {
 // Members says who may do what.
 type Members interface {
 	// Permission returns what a person may do in the repository now.
-	Permission(ctx context.Context, userID int) (promote.Permission, error)
+	Permission(ctx context.Context, person promote.Person) (promote.Permission, error)
+	// InGroup reports whether a person belongs to a group of the forge now: a group's path on GitLab, org/team on GitHub.
+	InGroup(ctx context.Context, group, person string) (bool, error)
+}
+
+// Deployer shows who runs what on the forge's page of environments. Not every forge has one.
+type Deployer interface {
+	// Deploy makes a deployment, or brings it up to date. Saying the same twice is no error and changes nothing.
+	Deploy(ctx context.Context, deployment promote.Deployment) error
 }
 
 // Forge is all that the loop needs of a forge.

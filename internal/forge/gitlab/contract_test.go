@@ -106,7 +106,7 @@ func everything(t *testing.T, f *Forge) {
 		"EditNote":    func() error { return f.EditNote(ctx, 7, 11, "text") },
 		"React":       func() error { return f.React(ctx, 7, 11, promote.ReactionSeen) },
 		"Approvers":   func() error { _, err := f.Approvers(ctx, 7); return err },
-		"Permission":  func() error { _, err := f.Permission(ctx, 5); return err },
+		"Permission":  func() error { _, err := f.Permission(ctx, promote.Person{ID: 5}); return err },
 		"Settings":    func() error { _, err := f.Settings(ctx); return err },
 		"Pipeline":    func() error { _, err := f.Pipeline(ctx, 3); return err },
 		"InGroup":     func() error { _, err := f.InGroup(ctx, "acme", "lea"); return err },

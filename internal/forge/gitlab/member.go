@@ -53,9 +53,9 @@ const (
 	levelOwner      = 50
 )
 
-// Permission returns what a user may do in the project, by direct, inherited and invited-group membership. A user without
+// Permission returns what a person may do in the project, by direct, inherited and invited-group membership. A person without
 // membership, with one that is not active or one that has expired may do nothing; that is no error.
-func (f *Forge) Permission(ctx context.Context, userID int) (promote.Permission, error) {
+func (f *Forge) Permission(ctx context.Context, person promote.Person) (promote.Permission, error) {
 	var member struct {
 		State           string `json:"state"`            // of the account
 		MembershipState string `json:"membership_state"` // of the membership; newer versions
@@ -64,8 +64,8 @@ func (f *Forge) Permission(ctx context.Context, userID int) (promote.Permission,
 	}
 	_, err := f.get(ctx, request{
 		name:    "read permission",
-		subject: "of user " + strconv.Itoa(userID),
-		path:    f.base + "/members/all/" + strconv.Itoa(userID),
+		subject: "of user " + strconv.Itoa(person.ID),
+		path:    f.base + "/members/all/" + strconv.Itoa(person.ID),
 	}, &member)
 	if api, ok := errors.AsType[*promote.APIError](err); ok && api.Status == http.StatusNotFound && !strings.Contains(api.Message, textNoProject) {
 		return promote.PermissionNone, nil

@@ -38,7 +38,7 @@ func TestPermission(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, _ := play(t, map[string][]answer{"GET " + project + "/members/all/5": {test.answer}})
-			got, err := f.Permission(t.Context(), 5)
+			got, err := f.Permission(t.Context(), promote.Person{ID: 5})
 			if got != test.want || !errors.Is(err, test.is) {
 				t.Errorf("got %s, %v; want %s, %v", got, err, test.want, test.is)
 			}
