@@ -42,6 +42,15 @@ func Describe(d Description) ChangeEdit {
 	return ChangeEdit{Title: title(d), Description: b.String()}
 }
 
+// Draft is the change to open for a promotion whose branch was pushed.
+func Draft(p Promotion, opening Opening, edit ChangeEdit) ChangeDraft {
+	return ChangeDraft{
+		Branch: p.Branch, Target: p.Target, Head: p.Head, Title: edit.Title, Description: edit.Description,
+		Labels: append(ChangeLabels(p.Stage), p.Labels...),
+		Draft:  opening.Draft, Assignees: opening.Assignees, Reviewers: opening.Reviewers,
+	}
+}
+
 // quoted writes a task's own description as a quotation, in which no line can be taken for a command.
 func quoted(text string) string {
 	var b strings.Builder
@@ -71,6 +80,25 @@ func GateTable(gates Gates) string {
 	b.WriteString("### Gates\n\n|  | gate | reason |\n|---|---|---|\n")
 	for _, gate := range gates {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", sign(gate.Verdict), tableCell(gate.Name), tableCell(gate.Reason))
+	}
+	return b.String()
+}
+
+// maxFindings is how many findings a list for a comment has.
+const maxFindings = 20
+
+// FindingList writes findings as a Markdown list.
+func FindingList(findings []Finding) string {
+	var b strings.Builder
+	for _, f := range findings[:min(len(findings), maxFindings)] {
+		place := ""
+		if f.Position.File != "" {
+			place = codeSpan(f.Position.String()) + ": "
+		}
+		fmt.Fprintf(&b, "- %s%s\n", place, tableCell(f.said()))
+	}
+	if more := len(findings) - maxFindings; more > 0 {
+		fmt.Fprintf(&b, "- and %d more\n", more)
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package promote
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,6 +58,36 @@ func (g Gates) Verdict() Verdict {
 	return worst
 }
 
+// Post is the status on the head of a change, with everything that can be said beside it.
+func (g Gates) Post(change Change, findings []Finding) PostStatus {
+	return PostStatus{
+		Change: change.Number, Head: change.Head, Branch: change.Branch, Status: g.Status(), Summary: GateTable(g), Annotations: Annotations(findings),
+	}
+}
+
+// maxAnnotation bounds the text of one annotation.
+const maxAnnotation = 2000
+
+// maxAnnotations is how many findings are shown at their lines: a person reads no more.
+const maxAnnotations = 100
+
+// Annotations are those findings that have a place in a file, the worst first.
+func Annotations(findings []Finding) []Annotation {
+	levels := map[Severity]AnnotationLevel{SeverityWarning: AnnotationWarning, SeverityError: AnnotationFailure}
+	var annotations []Annotation
+	for _, f := range findings {
+		if f.Position.File == "" {
+			continue
+		}
+		annotations = append(annotations, Annotation{
+			Path: f.Position.File, Line: f.Position.Line, Level: levels[f.Severity], Title: clean(f.Code),
+			Message: truncate(clean(f.said()), maxAnnotation),
+		})
+	}
+	slices.SortStableFunc(annotations, func(a, b Annotation) int { return cmp.Compare(b.Level, a.Level) })
+	return annotations[:min(len(annotations), maxAnnotations)]
+}
+
 // Status is the one commit status that says the verdict of all gates.
 func (g Gates) Status() Status {
 	status := Status{Name: StatusName}
@@ -79,6 +110,25 @@ func (g Gates) Status() Status {
 		status.State = StatusFailed
 	}
 	status.Description = truncate(clean(fmt.Sprintf("%d of %d gates pass; %s: %s", passed, len(g), first.Name, first.Reason)), 200)
+	return status
+}
+
+// ReviewStatus is the status of a change that is no promotion: whether it brings errors, and how many applications change by it.
+func ReviewStatus(errors []Finding, applications int) Status {
+	status := Status{Name: StatusName, State: StatusSuccess}
+	switch {
+	case len(errors) == 1:
+		status.State, status.Description = StatusFailed, "1 error: "+errors[0].said()
+	case len(errors) > 0:
+		status.State, status.Description = StatusFailed, fmt.Sprintf("%d errors, the first: %s", len(errors), errors[0].said())
+	case applications == 0:
+		status.Description = "nothing changes in the cluster"
+	case applications == 1:
+		status.Description = "1 application changes"
+	default:
+		status.Description = fmt.Sprintf("%d applications change", applications)
+	}
+	status.Description = truncate(clean(status.Description), 200)
 	return status
 }
 

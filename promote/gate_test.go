@@ -306,3 +306,35 @@ func TestDowngradeFollowsTheStrategy(t *testing.T) {
 		})
 	}
 }
+
+// What stands beside a status: the table of gates, and the findings that have a place, the worst first.
+func TestPost(t *testing.T) {
+	gates := Gates{{Name: "render", Verdict: Block, Reason: "it does not render"}}
+	findings := []Finding{
+		{Severity: SeverityInfo, Code: "note", Position: Position{File: "a.yaml", Line: 3}, Message: "by the way"},
+		{Severity: SeverityError, Code: "nowhere", Message: "it has no place"},
+		{Severity: SeverityError, Code: "bad-value", Position: Position{File: "b.yaml", Line: 7, Column: 2}, Message: "it is\n\x1bwrong", Remedy: "correct it"},
+		{Severity: SeverityWarning, Code: "odd", Position: Position{File: "c.yaml"}, Message: "it is odd"},
+	}
+	want := PostStatus{
+		Change: 7, Head: headOne, Branch: "lockkeeper/shop/dev",
+		Status:  Status{Name: StatusName, State: StatusFailed, Description: "0 of 1 gates pass; render: it does not render"},
+		Summary: "### Gates\n\n|  | gate | reason |\n|---|---|---|\n| ❌ | render | it does not render |\n",
+		Annotations: []Annotation{
+			{Path: "b.yaml", Line: 7, Level: AnnotationFailure, Title: "bad-value", Message: "it is wrong; correct it"},
+			{Path: "c.yaml", Level: AnnotationWarning, Title: "odd", Message: "it is odd"},
+			{Path: "a.yaml", Line: 3, Level: AnnotationNotice, Title: "note", Message: "by the way"},
+		},
+	}
+	got := gates.Post(Change{Number: 7, Head: headOne, Branch: "lockkeeper/shop/dev"}, findings)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	many := make([]Finding, 2*maxAnnotations)
+	for i := range many {
+		many[i] = Finding{Position: Position{File: "a.yaml"}}
+	}
+	if n := len(Annotations(many)); n != maxAnnotations {
+		t.Errorf("%d annotations, want %d", n, maxAnnotations)
+	}
+}

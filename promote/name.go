@@ -111,16 +111,21 @@ type Finding struct {
 	Project  string   `json:"project,omitzero"` // the project it belongs to; empty: the whole repository
 }
 
+// said is the message with what to do.
+func (f Finding) said() string {
+	if f.Remedy == "" {
+		return f.Message
+	}
+	return f.Message + "; " + f.Remedy
+}
+
 // String returns the finding on one line: "file:line:column: severity: message; remedy [code]".
 func (f Finding) String() string {
 	var b strings.Builder
 	if f.Position.File != "" {
 		b.WriteString(f.Position.String() + ": ")
 	}
-	b.WriteString(f.Severity.String() + ": " + f.Message)
-	if f.Remedy != "" {
-		b.WriteString("; " + f.Remedy)
-	}
+	b.WriteString(f.Severity.String() + ": " + f.said())
 	if f.Code != "" {
 		b.WriteString(" [" + f.Code + "]")
 	}

@@ -183,6 +183,7 @@ type Stage struct {
 	Position Position
 	// AutoMerge lets Lockkeeper merge the change by itself once every gate passes.
 	AutoMerge bool
+	Opening   Opening
 	Supersede Supersede
 	Group     string // stages of a project with the same group share one change; empty: each has its own
 	// Fan is the declared stage that this one is a target of, Target which of its targets, and Wave how fast all of them are
@@ -190,6 +191,13 @@ type Stage struct {
 	Fan    string
 	Target *Target
 	Wave   Wave
+}
+
+// Opening says how the changes of a stage are opened.
+type Opening struct {
+	Draft     bool     // nobody can merge it until a person says that it is ready
+	Assignees []string // names of people on the forge
+	Reviewers []string // names of people, or on GitHub of teams as org/team
 }
 
 // Supersede says what becomes of an open promotion when newer freight may take its place.

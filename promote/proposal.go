@@ -216,7 +216,7 @@ func (s *stageDecision) open(active Promotion, freight Freight, change Change, b
 	status := gates.Status()
 	posted, known := s.state.Statuses[change.Head]
 	if !known || posted.State != status.State || clean(posted.Description) != status.Description {
-		s.do(PostStatus{Change: change.Number, Head: change.Head, Branch: change.Branch, Status: status})
+		s.do(gates.Post(change, s.state.Evidence[change.Head].Findings))
 	}
 	if gates.Verdict() != Pass {
 		s.say(gates.Verdict(), "%s: %s", active.label(freight), status.Description)
@@ -388,10 +388,7 @@ func (s *stageDecision) draft(active Promotion, freight Freight) ChangeDraft {
 	if crew := s.crew(active); len(crew) > 1 {
 		_, edit = s.together(crew, active.Head)
 	}
-	return ChangeDraft{
-		Branch: active.Branch, Target: active.Target, Head: active.Head,
-		Title: edit.Title, Description: edit.Description, Labels: append(ChangeLabels(active.Stage), active.Labels...),
-	}
+	return Draft(active, s.stage.Opening, edit)
 }
 
 // describe judges a head by what was found out about it. When nothing was, the gates that look at it wait.

@@ -314,6 +314,45 @@ func TestIsAncestor(t *testing.T) {
 	})
 }
 
+func TestMergeBase(t *testing.T) {
+	modes(t, func(t *testing.T, srv *gittest.Server) {
+		repo := srv.Repo("app.git", seed())
+		root := repo.Head("main")
+		repo.History("main", 70)
+		repo.Git("update-ref", "refs/heads/side", root)
+		side := repo.Commit("side", "s", map[string]string{"s": "1"})
+		merge := repo.Git("commit-tree", "-m", "merge", "-p", repo.Head("main"), "-p", side, repo.Head("main")+"^{tree}")
+		repo.Git("update-ref", "refs/heads/main", merge)
+		before := repo.Head("main")
+		repo.Git("update-ref", "refs/heads/topic", before)
+		topic := repo.Commit("topic", "t", map[string]string{"t": "1"})
+		more := repo.Commit("side", "s", map[string]string{"s": "2"})
+		repo.History("main", 3)
+		main := repo.Head("main")
+		orphan := repo.Commit("orphan", "o", map[string]string{"o": "1"})
+		for _, tt := range []struct {
+			name string
+			a, b string
+			want string
+		}{
+			{"a commit with itself", main, main, main},
+			{"a branch that did not move with one that did", before, main, before},
+			{"branches that both moved", topic, main, before},
+			{"the other way round", main, topic, before},
+			{"a branch that was merged and went on", more, main, side},
+			{"far back", root, main, root},
+			{"another root", orphan, main, ""},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				got, err := open(t, repo.URL).MergeBase(t.Context(), tt.a, tt.b)
+				if got != tt.want || (tt.want == "") != errors.Is(err, git.ErrNotFound) || tt.want != "" && err != nil {
+					t.Errorf("MergeBase = %q, %v, want %q", got, err, tt.want)
+				}
+			})
+		}
+	})
+}
+
 func TestIsAncestorGivesUp(t *testing.T) {
 	srv := gittest.NewServer(t)
 	repo := srv.Repo("app.git", nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 const (
@@ -108,4 +109,111 @@ func (r *Repository) Log(ctx context.Context, from string, limit int) ([]CommitI
 		}
 	}
 	return out, nil
+}
+
+// MergeBase returns the newest commit that is reachable from both of two commits, which is what one of them changes in
+// comparison with: ErrNotFound when their histories have nothing in common. With several it is the one that was committed last.
+// Missing history is fetched in steps. After 1,000 commits without an answer the error is ErrTooDeep.
+func (r *Repository) MergeBase(ctx context.Context, a, b string) (string, error) {
+	ids, err := parseIDs([]string{a, b})
+	if err != nil {
+		return "", err
+	}
+	walk := mergeWalk{reached: map[oid]int{}, when: map[oid]time.Time{}}
+	walk.reach(ids[0], fromFirst)
+	walk.reach(ids[1], fromSecond)
+	for depth := 50; len(walk.open) > 0; {
+		missing, err := walk.look(r)
+		if err != nil {
+			return "", err
+		}
+		if len(missing) > 0 {
+			if err := r.fetchHistory(ctx, missing, min(depth, maxAncestry)); err != nil {
+				return "", fmt.Errorf("history of %s and %s: %w", a, b, err)
+			}
+			for _, id := range missing {
+				if !r.store.has(id) {
+					return "", fmt.Errorf("history of %s and %s: commit %s: %w", a, b, id, ErrNotFound)
+				}
+			}
+			depth *= 4
+			continue
+		}
+		next := walk.newest()
+		if walk.reached[next] == fromFirst|fromSecond {
+			return next.String(), nil
+		}
+		info, _, err := r.knownCommit(next)
+		if err != nil {
+			return "", err
+		}
+		parents, err := parseIDs(info.Parents)
+		if err != nil {
+			return "", err
+		}
+		for _, parent := range parents {
+			walk.reach(parent, walk.reached[next])
+		}
+		if len(walk.reached) > maxAncestry {
+			return "", fmt.Errorf("what %s and %s have in common: no answer within %d commits: %w", a, b, maxAncestry, ErrTooDeep)
+		}
+	}
+	return "", fmt.Errorf("%s and %s have no commit in common: %w", a, b, ErrNotFound)
+}
+
+// From which of two commits another one is reached.
+const (
+	fromFirst  = 1
+	fromSecond = 2
+)
+
+// mergeWalk goes back from two commits, the newest first, as git merge-base does.
+type mergeWalk struct {
+	reached map[oid]int
+	when    map[oid]time.Time // of those that are known
+	open    []oid             // reached, and not gone on from
+}
+
+// reach notes that a commit is reached. One that was gone on from already, because its time is not to be trusted, is gone on
+// from once more.
+func (w *mergeWalk) reach(id oid, from int) {
+	if known := w.reached[id]; known|from == known {
+		return
+	}
+	w.reached[id] |= from
+	if !slices.Contains(w.open, id) {
+		w.open = append(w.open, id)
+	}
+}
+
+// look finds out when the open commits were made, and returns those that are missing.
+func (w *mergeWalk) look(r *Repository) (missing []oid, err error) {
+	for _, id := range w.open {
+		if _, looked := w.when[id]; looked {
+			continue
+		}
+		info, known, err := r.knownCommit(id)
+		if err != nil {
+			return nil, err
+		}
+		if !known {
+			missing = append(missing, id)
+			continue
+		}
+		w.when[id] = info.Committer.When
+	}
+	return missing, nil
+}
+
+// newest takes the newest of the open commits.
+func (w *mergeWalk) newest() oid {
+	best := 0
+	for i, id := range w.open {
+		if w.when[id].After(w.when[w.open[best]]) {
+			best = i
+		}
+	}
+	next := w.open[best]
+	w.open = slices.Delete(w.open, best, best+1)
+	return next
 }

@@ -105,7 +105,10 @@ func (r *Reconciler) recordProgress(ctx context.Context, w *watch, state promote
 	known, _ := state.History.Promotion(p.Stage, p.ID)
 	switch {
 	case known.Phase == promote.PhaseProposed:
-		return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: merged as %s", p.ID, p.Merged.Short()), records(state, p, ran)...)
+		if err := r.record(ctx, w, state, fmt.Sprintf("Promotion %s: merged as %s", p.ID, p.Merged.Short()), records(state, p, ran)...); err != nil {
+			return err
+		}
+		r.deployment(ctx, state, p)
 	case !sameProgress(known, p):
 		return r.record(ctx, w, state, fmt.Sprintf("Promotion %s: delivering", p.ID), records(state, p, ran)...)
 	}
@@ -265,6 +268,7 @@ func (r *Reconciler) end(
 		return err
 	}
 	delete(r.memory.deliveries, p.Ref())
+	r.deployment(ctx, state, p)
 	r.finished(p)
 	return nil
 }

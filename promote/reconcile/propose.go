@@ -21,8 +21,10 @@ type draft struct {
 	action    promote.Propose
 	promotion promote.Promotion
 	create    bool // the target branch begins with the promotion's base
+	opening   promote.Opening
 	edit      promote.ChangeEdit
 	gates     promote.Gates
+	findings  []promote.Finding // on its head
 	records   []ledger.Record
 	message   string // of the ledger's commit
 
@@ -213,6 +215,11 @@ func (r *Reconciler) judge(ctx context.Context, state promote.State, d *draft) e
 	if err != nil {
 		return err
 	}
+	d.findings = evidence.Findings
+	if pipeline, ok := state.Pipeline(d.promotion.Stage.Project); ok {
+		stage, _ := pipeline.Stage(d.promotion.Stage.Name)
+		d.opening = stage.Opening
+	}
 	d.gates, d.edit, err = promote.JudgeProposal(state, d.promotion, evidence)
 	return err
 }
@@ -348,16 +355,14 @@ func (r *Reconciler) show(ctx context.Context, w *watch, d draft) error {
 	change, ok := shown(w.changes, d.action, p)
 	if !ok {
 		var err error
-		change, err = r.Forge.Open(ctx, promote.ChangeDraft{
-			Branch: p.Branch, Target: p.Target, Head: p.Head, Title: d.edit.Title, Description: d.edit.Description,
-			Labels: append(promote.ChangeLabels(p.Stage), p.Labels...),
-		})
+		change, err = r.Forge.Open(ctx, promote.Draft(p, d.opening, d.edit))
 		if err != nil {
 			return err
 		}
 	}
 	w.put(change)
-	return r.postStatus(ctx, promote.PostStatus{Change: change.Number, Head: p.Head, Branch: p.Branch, Status: d.gates.Status()})
+	change.Branch, change.Head = p.Branch, p.Head
+	return r.postStatus(ctx, d.gates.Post(change, d.findings))
 }
 
 // shown returns the open change of a branch that was there before, at the head that was just pushed. Its text is that of the

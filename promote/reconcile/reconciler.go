@@ -30,6 +30,7 @@ type Config struct {
 	Sources  *discover.Sources // required
 	Renderer *render.Engine    // required
 	Argo     Deliverer         // nil: deliveries wait until a server is configured
+	Deployer Deployer          // nil: the forge has no page of environments
 	Author   git.Signature     // required: of the commits
 	World    step.World        // what steps may reach besides the repository
 	Log      *slog.Logger      // required
@@ -88,6 +89,7 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 	defer r.mu.Unlock()
 	var out Outcome
 	watch := &watch{events: options.Events, fresh: true}
+	r.noteQueued(options.Events, r.Now())
 	if !options.Dry {
 		commands, err := r.commands(ctx, options.Events)
 		if err != nil {
@@ -113,6 +115,7 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 		}
 		if options.Dry || watch.nothingLeft(out.Plan) {
 			if !options.Dry {
+				r.answerQueues(ctx, watch, state)
 				r.review(ctx, watch, state)
 			}
 			return out, watch.failure()
@@ -217,13 +220,16 @@ type memory struct {
 	deliveries  map[promote.PromotionRef]promote.Delivering
 	digests     map[string]digestAt
 	unmade      map[string]string // by promote.ProposalKey, at repository.head
+	reviews     map[int]reviewed  // by the number of the change
+	queued      map[promote.Commit]queued
 }
 
 func newMemory() memory {
 	return memory{
 		discoveries: map[string]promote.Discovery{}, evidence: map[evidenceKey]promote.Evidence{},
 		statuses: map[promote.Commit]*promote.Status{}, deliveries: map[promote.PromotionRef]promote.Delivering{},
-		digests: map[string]digestAt{}, unmade: map[string]string{},
+		digests: map[string]digestAt{}, unmade: map[string]string{}, reviews: map[int]reviewed{},
+		queued: map[promote.Commit]queued{},
 	}
 }
 

@@ -51,6 +51,11 @@ func (r *Reconciler) snapshot(ctx context.Context, refs git.Refs) (*snapshot, er
 
 // read reads the pipelines, applications and definitions of a commit.
 func (r *Reconciler) read(ctx context.Context, commit promote.Commit) (*snapshot, error) {
+	return r.readAllowing(ctx, commit, func(s Settings) []string { return s.Fetch })
+}
+
+// readAllowing is read for a commit that may not say itself what is fetched for it.
+func (r *Reconciler) readAllowing(ctx context.Context, commit promote.Commit, allowed func(Settings) []string) (*snapshot, error) {
 	if err := r.Git.Ensure(ctx, string(commit)); err != nil {
 		return nil, fmt.Errorf("fetch %s: %w", commit.Short(), err)
 	}
@@ -59,7 +64,7 @@ func (r *Reconciler) read(ctx context.Context, commit promote.Commit) (*snapshot
 		return nil, fmt.Errorf("read %s: %w", commit.Short(), err)
 	}
 	s := &snapshot{head: commit, tree: tree}
-	content, err := Load(ctx, r.Renderer, r.as(tree))
+	content, err := load(ctx, r.Renderer, r.as(tree), allowed)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", commit.Short(), err)
 	}
@@ -78,6 +83,13 @@ type Content struct {
 // Load reads a tree: its settings, pipelines, applications and definitions, and everything that is wrong with them. An error
 // is a tree that could not be read. Definitions are looked for in the given trees, too.
 func Load(ctx context.Context, engine *render.Engine, repository render.Repository, definitions ...render.DefinitionTree) (Content, error) {
+	return load(ctx, engine, repository, func(s Settings) []string { return s.Fetch }, definitions...)
+}
+
+// load is Load with what may be fetched.
+func load(
+	ctx context.Context, engine *render.Engine, repository render.Repository, allowed func(Settings) []string, definitions ...render.DefinitionTree,
+) (Content, error) {
 	var content Content
 	tree := repository.Tree
 	settings, findings := LoadSettings(tree)
@@ -113,7 +125,7 @@ func Load(ctx context.Context, engine *render.Engine, repository render.Reposito
 	content.Findings = append(content.Findings, settings.unmatched(pipelines)...)
 	content.Pipelines = pipelines
 	options := settings.RenderOptions()
-	options.DefinitionTrees = definitions
+	options.Fetch, options.DefinitionTrees = allowed(settings), definitions
 	content.Set, err = engine.Applications(ctx, repository, options)
 	if err != nil {
 		return content, fmt.Errorf("find applications: %w", err)

@@ -6,19 +6,31 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/promote/drift"
+	"github.com/lockkeeper/lockkeeper/render"
+	"github.com/lockkeeper/lockkeeper/render/diff"
 )
 
-// replayed is how much of the history is replayed for a note.
-const replayed = 90 * 24 * time.Hour
+const (
+	replayed   = 90 * 24 * time.Hour // how much of the history is replayed for a note
+	moments    = 100                 // how many moments are replayed at most: nobody else is served meanwhile
+	maxReviews = 500                 // how many changes' last reviews are remembered; another look costs a few requests
+)
 
-// moments is how many moments are replayed at most: nobody else is served meanwhile.
-const moments = 100
+// A reviewed is what a change looked like when it was reviewed last, and what that said.
+type reviewed struct {
+	head, target promote.Commit
+	body         string
+}
 
-// review looks at the changes of people that an event speaks of. One that changes the pipelines gets a note that says which
-// recorded decisions would have been others with it.
+// review looks at the changes of people that an event speaks of. Each gets a note with what it changes in the cluster, in which
+// folders it makes a difference, and which recorded decisions would have been others with it; and a status, because a branch
+// that requires one of promotions requires it of every change.
 func (r *Reconciler) review(ctx context.Context, w *watch, state promote.State) {
 	seen := map[int]bool{}
 	for _, event := range w.events {
@@ -39,6 +51,10 @@ func ours(state promote.State, number int) bool {
 }
 
 func (r *Reconciler) reviewOne(ctx context.Context, state promote.State, number int) error {
+	extent := r.memory.repository.settings.Forge.review()
+	if extent == reviewOff {
+		return nil
+	}
 	change, err := r.Forge.Change(ctx, number)
 	if errors.Is(err, promote.ErrNotFound) {
 		return nil
@@ -46,21 +62,239 @@ func (r *Reconciler) reviewOne(ctx context.Context, state promote.State, number 
 	if err != nil {
 		return err
 	}
-	// What others push from a fork is not read: it may be anything, and nobody here asked for it.
-	if change.State != promote.ChangeOpen || change.Fork || promote.IsProposalBranch(change.Branch) || change.Target != state.Branch || change.Head == "" {
+	if change.State != promote.ChangeOpen || change.Target != state.Branch || change.Head == "" || !change.Fork && promote.IsProposalBranch(change.Branch) {
 		return nil
 	}
-	head, err := r.read(ctx, change.Head)
+	last, known := r.memory.reviews[number]
+	if known && last.head == change.Head && last.target == state.Head {
+		return nil
+	}
+	judged, err := r.judgeChange(ctx, state, change)
 	if err != nil {
 		return err
 	}
-	before := r.memory.repository
-	if reflect.DeepEqual(before.pipelines, head.pipelines) {
+	if extent == reviewComment && (judged.body != "" || known && last.body != "") && judged.body != last.body {
+		if err := r.say(ctx, number, marker("review", "change"), orNothing(judged.body)); err != nil {
+			return err
+		}
+	}
+	if err := r.postOnce(ctx, judged.status(change)); err != nil {
+		return err
+	}
+	if len(r.memory.reviews) >= maxReviews {
+		clear(r.memory.reviews)
+	}
+	r.memory.reviews[number] = reviewed{head: change.Head, target: state.Head, body: judged.body}
+	return nil
+}
+
+// orNothing is what a note says of a change that does nothing any more.
+func orNothing(body string) string {
+	if body == "" {
+		return "Nothing changes in the cluster.\n"
+	}
+	return body
+}
+
+// postOnce posts a status unless it is known to stand there.
+func (r *Reconciler) postOnce(ctx context.Context, posted promote.PostStatus) error {
+	if known := r.memory.statuses[posted.Head]; known != nil && known.State == posted.Status.State && known.Description == posted.Status.Description {
 		return nil
 	}
-	after := state
-	after.Pipelines, after.Findings = head.pipelines, head.findings
-	simulation := promote.Simulate(state, after, state.Now.Add(-replayed), moments)
-	body := "### What the changed pipeline would have decided\n\n" + simulation.Markdown()
-	return r.say(ctx, number, marker("simulation", "pipelines"), body)
+	return r.postStatus(ctx, posted)
+}
+
+// A judged is what was found out about a change of a person.
+type judged struct {
+	body         string
+	findings     []promote.Finding // that it brings
+	errors       []promote.Finding // those of findings that are errors
+	applications int               // that change
+}
+
+func (j judged) status(change promote.Change) promote.PostStatus {
+	return promote.PostStatus{
+		Change: change.Number, Head: change.Head, Branch: change.Branch, Status: promote.ReviewStatus(j.errors, j.applications),
+		Summary: orNothing(j.body), Annotations: promote.Annotations(j.findings),
+	}
+}
+
+// judgeChange compares a change with where it left its target.
+func (r *Reconciler) judgeChange(ctx context.Context, state promote.State, change promote.Change) (judged, error) {
+	if err := r.Git.Ensure(ctx, string(change.Head)); err != nil {
+		return judged{}, fmt.Errorf("fetch %s: %w", change.Head.Short(), err)
+	}
+	base, err := r.Git.MergeBase(ctx, string(state.Head), string(change.Head))
+	if errors.Is(err, git.ErrNotFound) || errors.Is(err, git.ErrTooDeep) {
+		base, err = string(state.Head), nil // it has nothing in common with its target, or that is too long ago
+	}
+	if err != nil {
+		return judged{}, err
+	}
+	return r.judgeCommits(ctx, state, commits{base: promote.Commit(base), head: change.Head, fork: change.Fork})
+}
+
+// commits are two commits to compare. What comes from a fork may be anything, and nobody here asked for it: it is rendered from
+// its own files alone.
+type commits struct {
+	base, head promote.Commit
+	fork       bool
+}
+
+func (r *Reconciler) judgeCommits(ctx context.Context, state promote.State, c commits) (judged, error) {
+	before, err := r.content(ctx, c.base, c)
+	if err != nil {
+		return judged{}, err
+	}
+	after, err := r.content(ctx, c.head, c)
+	if err != nil {
+		return judged{}, err
+	}
+	comparison, err := r.compareCommits(ctx, c)
+	if err != nil {
+		return judged{}, err
+	}
+	report := DiffReport(comparison, diff.Options{})
+	j := judged{applications: changing(report)}
+	j.findings = brought(slices.Concat(before.findings, baseFindings(comparison)), slices.Concat(after.findings, headFindings(comparison)))
+	for _, f := range j.findings {
+		if f.Severity == promote.SeverityError {
+			j.errors = append(j.errors, f)
+		}
+	}
+	var parts []string
+	if !report.Empty() || len(j.errors) > 0 {
+		parts = append(parts, "### What this changes in the cluster\n\n"+diff.Markdown(report, diff.MarkdownOptions{}))
+	}
+	if text := errorList(after.findings, j.errors); text != "" {
+		parts = append(parts, text)
+	}
+	drifted, err := r.drifted(ctx, c, after)
+	if err != nil {
+		return judged{}, err
+	}
+	if !drifted.Empty() {
+		parts = append(parts, "### Folders that should be alike\n\n"+drift.Markdown(drifted, 0))
+	}
+	if !reflect.DeepEqual(before.pipelines, after.pipelines) {
+		now, then := state, state
+		now.Pipelines, now.Findings = before.pipelines, before.findings
+		then.Pipelines, then.Findings = after.pipelines, after.findings
+		simulation := promote.Simulate(now, then, state.Now.Add(-replayed), moments)
+		parts = append(parts, "### What the changed pipeline would have decided\n\n"+simulation.Markdown())
+	}
+	j.body = strings.Join(parts, "\n")
+	return j, nil
+}
+
+// content is what a commit says. What it allows to be fetched does not count: the default branch says that.
+func (r *Reconciler) content(ctx context.Context, commit promote.Commit, c commits) (*snapshot, error) {
+	if known := r.memory.repository; known.head == commit {
+		return known, nil
+	}
+	var allowed []string
+	if !c.fork {
+		allowed = r.memory.repository.settings.Fetch
+	}
+	return r.readAllowing(ctx, commit, func(Settings) []string { return allowed })
+}
+
+func (r *Reconciler) compareCommits(ctx context.Context, c commits) (render.Comparison, error) {
+	base, err := r.repository(ctx, c.base)
+	if err != nil {
+		return render.Comparison{}, err
+	}
+	head, err := r.repository(ctx, c.head)
+	if err != nil {
+		return render.Comparison{}, err
+	}
+	options := GateOptions(CompareOptions(base.Tree, head.Tree))
+	if c.fork {
+		options.Fetch, base.At, head.At = nil, nil, nil
+	}
+	comparison, err := r.Renderer.Compare(ctx, base, head, options)
+	if err != nil {
+		return comparison, fmt.Errorf("render %s and %s: %w", c.base.Short(), c.head.Short(), err)
+	}
+	return comparison, nil
+}
+
+// changing counts the applications of a report that change: some are in it for what is found in them alone.
+func changing(report diff.Report) int {
+	n := 0
+	for _, app := range report.Apps {
+		if len(app.Objects) > 0 || app.Kind == diff.Added || app.Kind == diff.Removed || app.Restated || app.From != app.To {
+			n++
+		}
+	}
+	return n
+}
+
+// baseFindings returns what was wrong before a change already.
+func baseFindings(c render.Comparison) []promote.Finding {
+	var findings []promote.Finding
+	for _, app := range c.Apps {
+		if app.Base == nil {
+			continue
+		}
+		for _, f := range app.Base.Findings {
+			findings = append(findings, shownFinding(f))
+		}
+	}
+	return findings
+}
+
+// brought returns the findings that were not there before, wherever in their files they stand now.
+func brought(before, after []promote.Finding) []promote.Finding {
+	type same struct{ code, file, message string }
+	of := func(f promote.Finding) same { return same{f.Code, f.Position.File, f.Message} }
+	count := map[same]int{}
+	for _, f := range before {
+		count[of(f)]++
+	}
+	var found []promote.Finding
+	for _, f := range after {
+		if count[of(f)] > 0 {
+			count[of(f)]--
+			continue
+		}
+		found = append(found, f)
+	}
+	return found
+}
+
+// errorList writes the errors of a repository's own files, which no application's diff shows.
+func errorList(own, errors []promote.Finding) string {
+	var mine []promote.Finding
+	for _, f := range errors {
+		if slices.Contains(own, f) {
+			mine = append(mine, f)
+		}
+	}
+	if len(mine) == 0 {
+		return ""
+	}
+	return "### What is wrong in its files\n\n" + promote.FindingList(mine)
+}
+
+// drifted compares those folders that should be alike of which the change touches one.
+func (r *Reconciler) drifted(ctx context.Context, c commits, after *snapshot) (drift.Report, error) {
+	rules := r.memory.repository.settings.DriftRules()
+	if len(rules) == 0 {
+		return drift.Report{}, nil
+	}
+	changes, err := r.Git.Diff(ctx, string(c.base), string(c.head))
+	if err != nil {
+		return drift.Report{}, err
+	}
+	report, err := drift.Compare(ctx, drift.Request{Tree: after.tree, Rules: rules})
+	if err != nil {
+		return drift.Report{}, err
+	}
+	touches := func(folder string) bool {
+		return slices.ContainsFunc(changes, func(f git.FileChange) bool { return strings.HasPrefix(f.Path, strings.TrimSuffix(folder, "/")+"/") })
+	}
+	report.Problems = nil // lint tells them
+	report.Pairs = slices.DeleteFunc(report.Pairs, func(p drift.Pair) bool { return !touches(p.From) && !touches(p.To) })
+	return report, nil
 }

@@ -49,6 +49,8 @@ type Settings struct {
 	Checks CheckSettings `json:"checks"`
 	// Policies are rules about rendered objects. Those of the default branch judge every change, also one to the policies.
 	Policies []PolicySettings `json:"policies"`
+	// Forge says what is shown on the forge. The default branch decides for every change.
+	Forge ForgeSettings `json:"forge"`
 
 	document manifest.Document // where it stands
 }
@@ -83,6 +85,12 @@ type StageSettings struct {
 	// Supersede says what newer freight does to an open change of the stage: "update" it in place, close it for a "new" one,
 	// or "queue" behind it. Default: update.
 	Supersede string `json:"supersede"`
+	// Draft opens the change as a draft, which a person has to mark as ready. Default: false.
+	Draft bool `json:"draft"`
+	// Assignees are the people that the change is assigned to, by the names of their accounts.
+	Assignees []string `json:"assignees"`
+	// Reviewers are the people that are asked for a review, by the names of their accounts, and on GitHub teams as org/team.
+	Reviewers []string `json:"reviewers"`
 }
 
 // DriftSettings is one entry of lockkeeper.yaml's drift.
@@ -171,7 +179,7 @@ func readSettings(tree fs.FS) (Settings, error) {
 		}
 	}
 	problems = append(problems, settings.checkKro()...)
-	if err := errors.Join(append(problems, settings.checkDrift(), settings.checkChecks())...); err != nil {
+	if err := errors.Join(append(problems, settings.checkDrift(), settings.checkChecks(), settings.checkForge())...); err != nil {
 		return Settings{}, err
 	}
 	return settings, nil
@@ -195,8 +203,23 @@ func (s Settings) checkStage(at string, stage StageSettings) []error {
 		}
 		problems = append(problems, s.problem(at+"supersede", fmt.Sprintf("%q is not known", stage.Supersede), remedy))
 	}
+	problems = append(problems, s.checkAccounts(at+"assignees", stage.Assignees)...)
+	return append(problems, s.checkAccounts(at+"reviewers", stage.Reviewers)...)
+}
+
+func (s Settings) checkAccounts(key string, names []string) []error {
+	var problems []error
+	for i, name := range names {
+		if !accountName.MatchString(name) {
+			problems = append(problems, s.problem(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("%q is no name of an account", name),
+				"write the name as the forge shows it, without @; a team of GitHub is org/team"))
+		}
+	}
 	return problems
 }
+
+// accountName is what forges let accounts and teams be called.
+var accountName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)?$`)
 
 // problem is something wrong at a key, which is said with its path.
 func (s Settings) problem(key, what, remedy string) error {
@@ -301,6 +324,7 @@ func (s Settings) apply(pipelines []promote.Pipeline) {
 				stage.AutoMerge = entry.AutoMerge
 				stage.Supersede = supersedes[entry.Supersede]
 				stage.Group = entry.Group
+				stage.Opening = promote.Opening{Draft: entry.Draft, Assignees: entry.Assignees, Reviewers: entry.Reviewers}
 			}
 		}
 	}

@@ -58,6 +58,15 @@ func TestProblemsOfSettingsHaveAPlace(t *testing.T) {
 		{"checks that nobody knows", "checks: {schema: of}\n", nil, []string{
 			`lockkeeper.yaml:1:18: error: checks.schema: "of" is not known; did you mean "off"? [settings]`,
 		}},
+		{"a forge that shows nothing", "forge: {deployments: off, review: off}\n", nil, nil},
+		{"words about the forge that nobody knows", "forge: {deployments: onn, review: everything}\n", nil, []string{
+			`lockkeeper.yaml:1:22: error: forge.deployments: "onn" is not known; did you mean "on"? [settings]`,
+			`lockkeeper.yaml:1:35: error: forge.review: "everything" is not known; write comment, status or off [settings]`,
+		}},
+		{"accounts that are none", "stages: [{stage: develop/web-dev, draft: true, assignees: ['@lea'], reviewers: [sam, acme/release, a/b/c]}]\n", nil, []string{
+			`lockkeeper.yaml:1:60: error: stages[0].assignees[0]: "@lea" is no name of an account; write the name as the forge shows it, without @; a team of GitHub is org/team [settings]`,
+			`lockkeeper.yaml:1:100: error: stages[0].reviewers[2]: "a/b/c" is no name of an account; write the name as the forge shows it, without @; a team of GitHub is org/team [settings]`,
+		}},
 		{"policies that say too little", "policies:\n- rule: 'true'\n- {name: a, rule: 'true', severity: fatal}\n- {name: a, match: {kinds: ['[']}}\n", nil, []string{
 			`lockkeeper.yaml:2:3: error: policies[0]: the policy has no name; add one: it is told where the policy is broken [settings]`,
 			`lockkeeper.yaml:3:37: error: policies[1].severity: "fatal" is not known; write error or warning [settings]`,

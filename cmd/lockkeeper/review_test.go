@@ -1,0 +1,144 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// budgetToReview is what an opened change of a person may cost in requests.
+const budgetToReview = 8
+
+// TestChangesOfPeopleAreReviewed opens changes as people do, and looks at what they are told.
+func TestChangesOfPeopleAreReviewed(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	targets := []string{"develop/frontend"}
+	settings := "drift:\n- {from: develop/frontend, to: ["
+	files := map[string]string{}
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		folder := "copies/" + name
+		targets, files[folder+"/instance.yaml"] = append(targets, folder), b.text("main", "develop/frontend/instance.yaml")
+	}
+	files["lockkeeper.yaml"] = settings + strings.Join(targets[1:], ", ") + "]}\n"
+	b.commit("main", files)
+	b.sweep()
+
+	b.branch("topic", "replicas: 1", "replicas: 3")
+	number := b.you.open("topic", "main", "More replicas")
+	b.forge.ResetCalls()
+	b.run(promote.Event{Kind: promote.EventChange, Change: number})
+	within(t, "an opened change of a person with drift in 5 targets", budgetToReview, b.botCalls())
+	if notes := b.notes(number); len(notes) != 1 {
+		t.Fatalf("notes: %q", notes)
+	}
+	contains(t, b.notes(number)[0], "What this changes in the cluster", "replicas", "Folders that should be alike", "copies/e")
+	if have := b.status(promote.Commit(b.tip("topic"))); have != "success: 1 application changes" {
+		t.Errorf("status %q", have)
+	}
+
+	b.forge.ResetCalls()
+	b.run(promote.Event{Kind: promote.EventChange, Change: number})
+	within(t, "an event that changes nothing", 2, b.botCalls())
+
+	b.edit("topic", "kargo/stages.yaml", "name: promote-image", "name: promote-imaeg")
+	b.run(promote.Event{Kind: promote.EventChange, Change: number})
+	if have := b.status(promote.Commit(b.tip("topic"))); !strings.HasPrefix(have, "failed: ") || !strings.Contains(have, "promote-imaeg") {
+		t.Errorf("status %q", have)
+	}
+	contains(t, b.notes(number)[0], "What is wrong in its files", "promote-imaeg")
+}
+
+// A change that says that it is not shown is shown all the same: the default branch decides.
+func TestReviewsAreWhatTheDefaultBranchSays(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		main, topic string
+		notes       int
+		status      string
+	}{
+		{"forge: {review: status}\n", "forge: {review: comment}\n", 0, "success: 1 application changes"},
+		{"forge: {review: off}\n", "forge: {review: comment}\n", 0, ""},
+		{"forge: {review: comment}\n", "forge: {review: off}\n", 1, "success: 1 application changes"},
+	} {
+		t.Run(c.main, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t)
+			b.commit("main", map[string]string{"lockkeeper.yaml": c.main})
+			b.adopt()
+			b.branch("topic", "replicas: 1", "replicas: 3")
+			b.commit("topic", map[string]string{"lockkeeper.yaml": c.topic})
+			number := b.you.open("topic", "main", "More replicas")
+			b.run(promote.Event{Kind: promote.EventChange, Change: number})
+			if notes := b.notes(number); len(notes) != c.notes {
+				t.Errorf("notes: %q", notes)
+			}
+			if have := b.status(promote.Commit(b.tip("topic"))); have != c.status {
+				t.Errorf("status %q, want %q", have, c.status)
+			}
+		})
+	}
+}
+
+// TestQueuedCommitsAreJudged is what a merge queue asks: our status on a commit that it made.
+func TestQueuedCommitsAreJudged(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	change := b.propose("1.0.2")
+	alone := b.queue("alone", change)
+	behind := b.queue("behind", change, "replicas: 1", "replicas: 2")
+	b.branch("topic", "replicas: 1", "replicas: 3")
+	number := b.you.open("topic", "main", "More replicas")
+	plain := b.tip("topic")
+	for _, c := range []struct {
+		name   string
+		event  promote.Event
+		status string
+	}{
+		{"a promotion as it was judged", promote.Event{Head: alone, Change: change.Number}, "success: all 7 gates pass"},
+		{
+			"a promotion that another change in the queue overwrote",
+			promote.Event{Head: behind, Change: change.Number},
+			"failed: a change before it in the queue writes develop/frontend/instance.yaml too",
+		},
+		{"a change of a person", promote.Event{Head: promote.Commit(plain), Change: number}, "success: 1 application changes"},
+		{"a change that is not named", promote.Event{Head: b.queue("unnamed", change)}, "success: 1 application changes"},
+	} {
+		c.event.Kind, c.event.Branch = promote.EventQueue, "main"
+		b.run(c.event)
+		if have := b.status(c.event.Head); have != c.status {
+			t.Errorf("%s: %q, want %q", c.name, have, c.status)
+		}
+	}
+	b.run(b.actor("lea", devforge.AccessMaintainer).comment(change.Number, "/hold"))
+	b.run(promote.Event{Kind: promote.EventQueue, Head: alone, Branch: "main", Change: change.Number})
+	if have := b.status(alone); !strings.HasPrefix(have, "pending: ") && !strings.HasPrefix(have, "failed: ") {
+		t.Errorf("a promotion that was held meanwhile: %q", have)
+	}
+	if have := b.status(alone); strings.HasPrefix(have, "pending: ") {
+		b.run(b.you.comment(change.Number, "/resume"))
+		if have := b.status(alone); have != "success: all 7 gates pass" {
+			t.Errorf("a promotion that waits no more: %q", have)
+		}
+	}
+}
+
+// worked is the file that these stories change.
+const worked = "develop/frontend/instance.yaml"
+
+// branch makes a branch on which a text of the file is another one.
+func (b *bed) branch(name, before, after string) {
+	b.t.Helper()
+	b.commit(name, map[string]string{worked: strings.ReplaceAll(b.text("main", worked), before, after)})
+}
+
+// queue makes the commit that a queue would test: the change's file on top of the target, with what others ahead replaced in it.
+func (b *bed) queue(branch string, change promote.Change, ahead ...string) promote.Commit {
+	b.t.Helper()
+	text := strings.NewReplacer(ahead...).Replace(b.text(string(change.Branch), worked))
+	return promote.Commit(b.commit(branch, map[string]string{worked: text}))
+}

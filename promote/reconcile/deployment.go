@@ -1,0 +1,43 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// deployment shows on the forge how a promotion that was merged fares. The ledger is the record; that the page of environments
+// cannot be brought up to date fails nothing.
+func (r *Reconciler) deployment(ctx context.Context, state promote.State, p promote.Promotion) {
+	if r.Deployer == nil || p.Merged == "" || !r.memory.repository.settings.Forge.deploys() {
+		return
+	}
+	deployment := promote.Deployment{
+		Promotion: p.ID, Environment: p.Stage.String(), Commit: p.Merged, Branch: p.Target, URL: p.URL, Production: last(state, p.Stage),
+	}
+	if deployment.Branch == "" {
+		deployment.Branch = state.Branch
+	}
+	switch p.Phase {
+	case promote.PhaseSucceeded:
+		deployment.State = promote.DeploymentSucceeded
+	case promote.PhaseFailed, promote.PhaseAborted:
+		deployment.State = promote.DeploymentFailed
+	case promote.PhaseDelivering, promote.PhaseProposed, promote.PhasePreparing:
+		deployment.State = promote.DeploymentRunning
+	}
+	freight, _ := state.History.Freight(p.Stage.Project, p.Freight)
+	deployment.Description = freight.Label()
+	if err := r.Deployer.Deploy(ctx, deployment); err != nil {
+		r.Log.WarnContext(ctx, "show deployment", "promotion", p.ID, "environment", deployment.Environment, "error", err)
+	}
+}
+
+// last reports whether no stage takes freight from a stage: people call that production.
+func last(state promote.State, ref promote.StageRef) bool {
+	pipeline, _ := state.Pipeline(ref.Project)
+	return !slices.ContainsFunc(pipeline.Stages, func(s promote.Stage) bool {
+		return slices.ContainsFunc(s.Requests, func(request promote.FreightRequest) bool { return slices.Contains(request.Stages, ref.Name) })
+	})
+}
