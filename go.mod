@@ -17,6 +17,7 @@ require (
 	github.com/google/cel-go v0.31.0
 	github.com/google/go-cmp v0.7.0
 	github.com/google/go-containerregistry v0.22.1
+	github.com/google/go-github/v62 v62.0.0
 	github.com/google/go-jsonnet v0.22.0
 	github.com/kubernetes-sigs/kro v0.9.4
 	github.com/pelletier/go-toml/v2 v2.4.3

@@ -1,0 +1,162 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	gh "github.com/google/go-github/v62/github"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+const (
+	perPage     = 100
+	maxPages    = 30
+	maxRereads  = 2
+	firstWait   = 250 * time.Millisecond
+	longestWait = 10 * time.Second // a longer wait is left to the caller
+	clockSlack  = time.Minute      // how far GitHub's clock may be behind ours
+)
+
+// A request is one call of the API.
+type request struct {
+	name     string     // required; for metrics, one of a few
+	subject  string     // what it is about, for messages; may be empty
+	method   string     // required
+	path     string     // required; below the REST API, escaped, without a leading slash; or a whole URL of the same GitHub
+	query    url.Values // of the URL
+	body     any        // JSON; nil: none
+	read     bool       // it changes nothing although it is a POST
+	priority priority   // of a write that creates content
+}
+
+// String names the call in messages.
+func (r request) String() string {
+	if r.subject == "" {
+		return r.name
+	}
+	return r.name + " " + r.subject
+}
+
+func (r request) address() string {
+	if len(r.query) == 0 {
+		return r.path
+	}
+	return r.path + "?" + r.query.Encode()
+}
+
+func (r request) writes() bool { return r.method != http.MethodGet && !r.read }
+
+// send makes one exchange: two when GitHub does not take a token of an App any more. A write waits for the one before it, and for
+// the budget of what creates content.
+func (c *caller) send(ctx context.Context, sent request, answer any) (*gh.Response, error) {
+	for again := false; ; again = true {
+		given, err := c.credential.grant(ctx)
+		if err != nil {
+			return nil, err
+		}
+		response, err := c.sendWith(ctx, sent, given, answer)
+		if again || !errors.Is(err, promote.ErrUnauthorized) || !c.credential.reject(given) {
+			return response, err
+		}
+	}
+}
+
+func (c *caller) sendWith(ctx context.Context, sent request, given grant, answer any) (*gh.Response, error) {
+	done, err := given.limits.admit(ctx, c, sent)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	kept := &exchange{name: sent.name, given: given}
+	req, err := c.client.NewRequest(sent.method, sent.address(), sent.body)
+	if err != nil {
+		return nil, fmt.Errorf("github: %s: %w", sent, err)
+	}
+	response, err := c.client.Do(withExchange(ctx, kept), req, answer)
+	if accepted, ok := errors.AsType[*gh.AcceptedError](err); ok {
+		err = decodeAccepted(accepted.Raw, answer)
+	}
+	given.limits.learn(c.now(), c.resource(sent), kept)
+	if err != nil {
+		return nil, c.refusal(sent, kept, err)
+	}
+	return response, nil
+}
+
+// decodeAccepted reads an answer with status 202, which the library takes for an error.
+func decodeAccepted(raw []byte, answer any) error {
+	if answer == nil || len(raw) == 0 {
+		return nil
+	}
+	return json.Unmarshal(raw, answer)
+}
+
+// get is send for what may be asked again.
+func (c *caller) get(ctx context.Context, sent request, answer any) (*gh.Response, error) {
+	if sent.method == "" {
+		sent.method = http.MethodGet
+	}
+	for attempt := 0; ; attempt++ {
+		response, err := c.send(ctx, sent, answer)
+		wait, again := reread(err, attempt)
+		if !again || ctx.Err() != nil {
+			return response, err
+		}
+		c.logger.DebugContext(ctx, "github: asking again", "operation", sent.name, "attempt", attempt+1, "error", err)
+		if c.pause(ctx, wait) != nil {
+			return nil, err
+		}
+	}
+}
+
+// reread decides whether a read is worth repeating, and after how long. A server that hung once is not given the time again.
+func reread(err error, attempt int) (wait time.Duration, again bool) {
+	failed, ok := errors.AsType[*promote.APIError](err)
+	if !ok || !failed.Temporary() || attempt >= maxRereads || failed.RetryAfter > longestWait {
+		return 0, false
+	}
+	if timeout, ok := errors.AsType[net.Error](failed.Cause); ok && timeout.Timeout() {
+		return 0, false
+	}
+	return max(failed.RetryAfter, firstWait<<attempt), true
+}
+
+// inDoubt says that a write may have happened although it failed.
+func inDoubt(ctx context.Context, err error) bool {
+	failed, ok := errors.AsType[*promote.APIError](err)
+	return ok && ctx.Err() == nil && (failed.Status == 0 || failed.Status >= http.StatusInternalServerError)
+}
+
+// list reads all pages. GitHub's links to the next page may lead through another path, by numeric IDs; the number of the page is
+// all that is taken of them.
+func list[T any](ctx context.Context, c *caller, sent request) ([]T, error) {
+	query := url.Values{}
+	for name, values := range sent.query {
+		query[name] = values
+	}
+	query.Set("per_page", strconv.Itoa(perPage))
+	sent.query = query
+	var all []T
+	for page := 1; page <= maxPages; {
+		var items []T
+		response, err := c.get(ctx, sent, &items)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, items...)
+		if response.NextPage <= page {
+			return all, nil
+		}
+		page = response.NextPage
+		query.Set("page", strconv.Itoa(page))
+	}
+	return nil, fmt.Errorf("github: %s: more than %d pages of %d; clean up the repository, this many cannot be handled", sent, maxPages, perPage)
+}

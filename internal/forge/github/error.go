@@ -1,0 +1,205 @@
+package github
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/lockkeeper/lockkeeper/internal/secret"
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+const (
+	service    = "github"
+	maxMessage = 500
+)
+
+// The only texts of GitHub that are matched, where its status codes do not tell cases apart. Those of limits are in lower case.
+const (
+	textRateLimit     = "rate limit"                             // 403, 429: too many requests
+	textAbuse         = "abuse detection"                        // 403: the same, by older servers
+	textServerFailed  = "Something went wrong"                   // GraphQL, with status 200: a failure of GitHub's own
+	textNoIntegration = "Resource not accessible by integration" // 403: the App, or GITHUB_TOKEN, lacks a permission
+	textNoPersonal    = "Resource not accessible by personal"    // 403: the fine-grained token lacks a permission
+)
+
+// A meaningError is a refusal whose meaning differs from what its status means elsewhere.
+type meaningError struct {
+	api   *promote.APIError
+	means error
+}
+
+func (r *meaningError) Error() string { return r.api.Error() }
+
+// Unwrap gives the meaning alone: a 403 for too many requests, for one, is no reason to doubt the token.
+func (r *meaningError) Unwrap() error { return r.means }
+
+// As gives the refusal itself.
+func (r *meaningError) As(target any) bool {
+	api, ok := target.(**promote.APIError)
+	if ok {
+		*api = r.api
+	}
+	return ok
+}
+
+// refusal describes why an exchange came to nothing. It is a *promote.APIError always, found with errors.As.
+func (c *caller) refusal(sent request, kept *exchange, err error) error {
+	failed := &promote.APIError{Service: service, Operation: sent.String(), Status: kept.status}
+	switch {
+	case kept.status == 0:
+		failed.Cause, failed.Remedy = err, c.noAnswerRemedy(err)
+	case kept.status >= 300:
+		failed.Message = c.message(kept)
+		failed.RetryAfter = kept.wait
+		failed.Remedy = c.remedy(kept, failed)
+		if limited(kept) {
+			return &meaningError{api: failed, means: promote.ErrLimited}
+		}
+	case malformed(err):
+		failed.Message = fmt.Sprintf("the answer (%q) is not the expected JSON: %v", kept.header.Get("Content-Type"), err)
+		failed.Remedy = "check that the URL is that of GitHub itself, with no login page in front"
+	default:
+		failed.Status, failed.Cause = 0, fmt.Errorf("the answer broke off: %w", err)
+	}
+	return failed
+}
+
+// malformed tells an answer that is not what it should be from one that did not arrive whole.
+func malformed(err error) bool {
+	if _, network := errors.AsType[net.Error](err); network || errors.Is(err, io.ErrUnexpectedEOF) {
+		return false
+	}
+	_, syntax := errors.AsType[*json.SyntaxError](err)
+	_, kind := errors.AsType[*json.UnmarshalTypeError](err)
+	_, large := errors.AsType[*http.MaxBytesError](err)
+	return syntax || kind || large || errors.Is(err, io.EOF)
+}
+
+// message is GitHub's own words on one line.
+func (c *caller) message(kept *exchange) string {
+	text := ""
+	var answer struct {
+		Message string          `json:"message"`
+		Errors  json.RawMessage `json:"errors"`
+	}
+	switch {
+	case json.Unmarshal(kept.body, &answer) == nil:
+		text = strings.Join(nonEmpty(append([]string{answer.Message}, details(answer.Errors)...)...), ": ")
+	case !strings.Contains(kept.header.Get("Content-Type"), "html"):
+		text = string(kept.body)
+	}
+	if text == "" {
+		text = http.StatusText(kept.status)
+	}
+	return c.clean(redact(text, kept.given.secret))
+}
+
+// details are GitHub's several shapes of what is wrong: texts, or objects that name a field.
+func details(raw json.RawMessage) []string {
+	var items []json.RawMessage
+	if json.Unmarshal(raw, &items) != nil {
+		items = []json.RawMessage{raw}
+	}
+	var out []string
+	for _, item := range items[:min(len(items), 10)] {
+		var text string
+		var object struct {
+			Resource string `json:"resource"`
+			Field    string `json:"field"`
+			Code     string `json:"code"`
+			Message  string `json:"message"`
+		}
+		switch {
+		case json.Unmarshal(item, &text) == nil:
+		case json.Unmarshal(item, &object) == nil:
+			text = object.Message
+			if text == "" {
+				text = strings.Join(nonEmpty(object.Resource, object.Field, object.Code), " ")
+			}
+		}
+		out = append(out, text)
+	}
+	return []string{strings.Join(nonEmpty(out...), ", ")}
+}
+
+func nonEmpty(texts ...string) []string {
+	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
+}
+
+// clean makes a text of GitHub one line that is not too long.
+func (c *caller) clean(text string) string {
+	return cutBytes(strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), " "), maxMessage)
+}
+
+func redact(text string, hidden secret.Text) string {
+	if hidden == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, hidden.Reveal(), secret.Redacted)
+}
+
+// cutBytes keeps at most n bytes of text without splitting a character.
+func cutBytes(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	const ellipsis = "…"
+	end := n - len(ellipsis)
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + ellipsis
+}
+
+func (c *caller) noAnswerRemedy(err error) string {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return fmt.Sprintf("GitHub did not answer within %s; it is tried again later", c.timeout)
+	}
+	return "check the URL of GitHub, the network and its certificate"
+}
+
+// remedy is what a person can do about a status.
+func (c *caller) remedy(kept *exchange, failed *promote.APIError) string {
+	switch failed.Status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return fmt.Sprintf("GitHub redirects to %q: configure the repository's new name, and the URL with https", kept.header.Get("Location"))
+	case http.StatusUnauthorized:
+		return c.credential.unauthorized()
+	case http.StatusForbidden:
+		return c.forbiddenRemedy(kept, failed)
+	case http.StatusNotFound:
+		return fmt.Sprintf("check that %s exists and that the credentials may see it", c.subject)
+	case http.StatusTooManyRequests:
+		return "GitHub limits the requests of these credentials; it is tried again later"
+	}
+	if failed.Status >= http.StatusInternalServerError {
+		return "GitHub has a problem of its own; it is tried again later"
+	}
+	return ""
+}
+
+// forbiddenRemedy goes by the headers in which GitHub says what it wanted to see.
+func (c *caller) forbiddenRemedy(kept *exchange, failed *promote.APIError) string {
+	permissions, scopes := kept.header.Get("X-Accepted-Github-Permissions"), kept.header.Get("X-Accepted-Oauth-Scopes")
+	lacking := strings.Contains(failed.Message, textNoIntegration) || strings.Contains(failed.Message, textNoPersonal)
+	switch {
+	case limited(kept):
+		return "GitHub limits the requests of these credentials; it is tried again later"
+	case strings.HasPrefix(kept.header.Get("X-Github-Sso"), "required"):
+		return "the organization wants single sign-on: authorize the token for it in the settings of its user"
+	case lacking && permissions != "":
+		return fmt.Sprintf("the credentials lack a permission: grant %s", c.clean(permissions))
+	case lacking:
+		return "the credentials lack a permission for this: grant it to the App or the token, or under permissions in the workflow"
+	case scopes != "":
+		return fmt.Sprintf("the token needs one of the scopes %s", c.clean(scopes))
+	}
+	return fmt.Sprintf("the credentials may not do this in %s", c.subject)
+}

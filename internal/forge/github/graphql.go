@@ -1,0 +1,115 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// A query is one call of the GraphQL API.
+type query struct {
+	name      string // required; as in request
+	subject   string
+	text      string // required; the query or mutation
+	variables map[string]any
+	writes    bool // it is a mutation
+}
+
+// graphql sends a query and reads its data into answer. GitHub answers 200 whatever happened: errors in the answer become what
+// they would be over REST. An answer with data and errors is an error too, unless partial.
+func (c *caller) graphql(ctx context.Context, asked query, answer any) error {
+	sent := request{
+		name: asked.name, subject: asked.subject, method: http.MethodPost, path: c.endpoint.graphql, read: !asked.writes,
+		priority: mergePriority,
+		body:     map[string]any{"query": asked.text, "variables": asked.variables},
+	}
+	var got graphqlAnswer
+	for attempt := 0; ; attempt++ {
+		err := c.graphqlOnce(ctx, sent, &got)
+		wait, again := reread(err, attempt)
+		if err == nil {
+			break
+		}
+		if asked.writes || !again || ctx.Err() != nil || c.pause(ctx, wait) != nil {
+			return err
+		}
+	}
+	if err := json.Unmarshal(got.Data, answer); err != nil {
+		return &promote.APIError{Service: service, Operation: sent.String(), Status: http.StatusOK, Message: "the answer is not the expected JSON: " + err.Error()}
+	}
+	return nil
+}
+
+func (c *caller) graphqlOnce(ctx context.Context, sent request, got *graphqlAnswer) error {
+	*got = graphqlAnswer{}
+	_, err := c.send(ctx, sent, got)
+	if err != nil {
+		return err
+	}
+	if len(got.Errors) > 0 {
+		return c.graphqlRefusal(sent, got.Errors)
+	}
+	if len(got.Data) == 0 || string(got.Data) == "null" {
+		return &promote.APIError{
+			Service: service, Operation: sent.String(), Status: http.StatusOK, Message: "the answer holds no data",
+			Remedy: "check that the URL is that of GitHub itself, with no login page in front",
+		}
+	}
+	return nil
+}
+
+type graphqlAnswer struct {
+	Data   json.RawMessage `json:"data"`
+	Errors []graphqlError  `json:"errors"`
+}
+
+type graphqlError struct {
+	Type    string `json:"type"`
+	Message string `json:"message"`
+}
+
+// graphqlStatuses are the types of errors, as the status that the REST API gives for the same.
+var graphqlStatuses = map[string]int{
+	"NOT_FOUND":               http.StatusNotFound,
+	"FORBIDDEN":               http.StatusForbidden,
+	"INSUFFICIENT_SCOPES":     http.StatusForbidden,
+	"UNPROCESSABLE":           http.StatusUnprocessableEntity,
+	"STALE_DATA":              http.StatusConflict,
+	"RATE_LIMITED":            http.StatusTooManyRequests,
+	"RATE_LIMIT":              http.StatusTooManyRequests,
+	"MAX_NODE_LIMIT_EXCEEDED": http.StatusUnprocessableEntity,
+	"INTERNAL":                http.StatusInternalServerError,
+	"SERVICE_UNAVAILABLE":     http.StatusServiceUnavailable,
+	"TIMEOUT":                 http.StatusGatewayTimeout,
+}
+
+// graphqlRefusal is what errors in an answer mean. One without a type is a query that GitHub does not understand, or a failure of
+// its own, which it owns up to in words.
+func (c *caller) graphqlRefusal(sent request, found []graphqlError) error {
+	var texts []string
+	for _, one := range found[:min(len(found), 5)] {
+		texts = append(texts, one.Message)
+	}
+	status, known := graphqlStatuses[found[0].Type]
+	if !known {
+		status = http.StatusUnprocessableEntity
+	}
+	if found[0].Type == "" && strings.HasPrefix(found[0].Message, textServerFailed) {
+		status = http.StatusBadGateway
+	}
+	failed := &promote.APIError{
+		Service: service, Operation: sent.String(), Status: status, Message: c.clean(strings.Join(nonEmpty(texts...), ", ")),
+	}
+	if failed.Message == "" {
+		failed.Message = fmt.Sprintf("an error of type %q without a text", found[0].Type)
+	}
+	failed.Remedy = c.remedy(&exchange{status: status}, failed)
+	if status == http.StatusTooManyRequests {
+		failed.RetryAfter = leastPause
+	}
+	return failed
+}

@@ -1,0 +1,231 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// What GitHub lets one account create before it refuses for a while
+// (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits).
+const (
+	contentPerMinute = 80
+	contentPerHour   = 500
+	leastPause       = time.Minute // when GitHub does not say how long
+	longestPause     = 15 * time.Minute
+)
+
+// A priority says which writes go on when the budget runs short: what gates a merge before what changes a change, before words.
+type priority int
+
+const (
+	commentPriority priority = iota
+	mergePriority
+	statusPriority
+)
+
+// reserve is how many hundredths of a budget are kept for higher priorities.
+func (p priority) reserve() int {
+	switch p {
+	case statusPriority:
+		return 0
+	case mergePriority:
+		return 10
+	case commentPriority:
+	}
+	return 25
+}
+
+// Limits are what GitHub counts together: the requests of one token or of one installation of an App. Writes go one after another,
+// at most 80 in a minute and 500 in an hour, the last ones of which are kept for statuses and merges; when GitHub says to wait,
+// nothing is sent until then. The zero value is not usable, see [NewLimits].
+type Limits struct {
+	writing chan struct{} // holds one token; whoever has it may write
+
+	mu      sync.Mutex
+	created []time.Time          // of writes in the last hour, oldest first
+	until   map[string]time.Time // by resource: nothing is sent before; "" holds for all
+	strikes int                  // refusals in a row for which GitHub named no time
+}
+
+// NewLimits returns limits of which nothing is used up.
+func NewLimits() *Limits {
+	l := &Limits{writing: make(chan struct{}, 1), until: map[string]time.Time{}}
+	l.writing <- struct{}{}
+	return l
+}
+
+// admit waits until a request may be sent, and returns what must be called when it has been answered. A wait that is long is left
+// to the caller: the error wraps promote.ErrLimited and says how long.
+func (l *Limits) admit(ctx context.Context, c *caller, sent request) (done func(), err error) {
+	for range maxRereads {
+		if wait := l.wait(c.now(), c.resource(sent), sent); wait > 0 {
+			if wait > longestWait {
+				return nil, notSent(sent, wait)
+			}
+			if err := c.pause(ctx, wait); err != nil {
+				return nil, &promote.APIError{Service: service, Operation: sent.String(), Cause: err}
+			}
+		}
+	}
+	if !sent.writes() {
+		return func() {}, nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil, &promote.APIError{Service: service, Operation: sent.String(), Cause: ctx.Err()}
+	case <-l.writing:
+	}
+	if wait := l.reserve(c.now(), c.resource(sent), sent); wait > 0 {
+		l.writing <- struct{}{}
+		return nil, notSent(sent, wait)
+	}
+	return func() { l.writing <- struct{}{} }, nil
+}
+
+func notSent(sent request, wait time.Duration) error {
+	return &promote.APIError{
+		Service: service, Operation: sent.String(), Status: http.StatusTooManyRequests, RetryAfter: wait,
+		Message: fmt.Sprintf("not sent, GitHub's limits allow it again in %s", wait.Round(time.Second)),
+		Remedy:  "it is tried again then",
+	}
+}
+
+// wait is how long sent has to wait at a time.
+func (l *Limits) wait(now time.Time, resource string, sent request) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waitLocked(now, resource, sent)
+}
+
+// reserve is wait for a write that is sent now if it need not wait.
+func (l *Limits) reserve(now time.Time, resource string, sent request) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wait := l.waitLocked(now, resource, sent)
+	if wait == 0 {
+		l.created = append(l.created, now)
+	}
+	return wait
+}
+
+func (l *Limits) waitLocked(now time.Time, resource string, sent request) time.Duration {
+	wait := max(0, l.until[""].Sub(now), l.until[resource].Sub(now))
+	if !sent.writes() {
+		return wait
+	}
+	l.forget(now)
+	kept := sent.priority.reserve()
+	return max(wait,
+		l.full(now, time.Minute, contentPerMinute-contentPerMinute*kept/100),
+		l.full(now, time.Hour, contentPerHour-contentPerHour*kept/100))
+}
+
+func (l *Limits) forget(now time.Time) {
+	l.created = slices.DeleteFunc(l.created, func(at time.Time) bool { return now.Sub(at) >= time.Hour })
+}
+
+// full is how long it takes until fewer than most writes lie in the window that ends now.
+func (l *Limits) full(now time.Time, window time.Duration, most int) time.Duration {
+	if len(l.created) < most {
+		return 0
+	}
+	return max(0, l.created[len(l.created)-most].Add(window).Sub(now))
+}
+
+// contentLeft is how many writes of the highest priority may be sent now.
+func (l *Limits) contentLeft(now time.Time) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forget(now)
+	lastMinute := 0
+	for _, at := range l.created {
+		if now.Sub(at) < time.Minute {
+			lastMinute++
+		}
+	}
+	return max(0, min(contentPerMinute-lastMinute, contentPerHour-len(l.created)))
+}
+
+// learn takes from an answer how long nothing is to be sent, and notes it there.
+func (l *Limits) learn(now time.Time, resource string, kept *exchange) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	asked, reset := retryAfter(kept.header, now), rateReset(kept.header, now)
+	named := kept.header.Get("X-Ratelimit-Resource")
+	if named == "" {
+		named = resource
+	}
+	switch {
+	case kept.status == 0:
+	case !limited(kept):
+		kept.wait = asked
+		l.strikes = 0
+		if reset > 0 {
+			l.until[named] = now.Add(reset)
+		}
+	case asked > 0:
+		kept.wait = asked
+		l.until[""] = now.Add(asked)
+	case reset > 0:
+		kept.wait = reset
+		l.until[named] = now.Add(reset)
+	default:
+		kept.wait = min(leastPause<<min(l.strikes, 10), longestPause)
+		l.strikes++
+		l.until[""] = now.Add(kept.wait)
+	}
+}
+
+// limited tells a refusal for too many requests from the other meanings of 403.
+func limited(kept *exchange) bool {
+	switch kept.status {
+	case http.StatusTooManyRequests:
+		return true
+	case http.StatusForbidden:
+		text := strings.ToLower(string(kept.body))
+		return kept.header.Get("Retry-After") != "" || kept.header.Get("X-Ratelimit-Remaining") == "0" ||
+			strings.Contains(text, textRateLimit) || strings.Contains(text, textAbuse)
+	}
+	return false
+}
+
+// retryAfter is how long GitHub asked to wait: in seconds, or as a date.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	asked := header.Get("Retry-After")
+	if seconds, err := strconv.ParseInt(asked, 10, 32); err == nil {
+		return max(0, time.Duration(seconds)*time.Second)
+	}
+	if date, err := http.ParseTime(asked); err == nil {
+		return max(0, date.Sub(now))
+	}
+	return 0
+}
+
+// rateReset is how long it takes until a window ends of which nothing is left; 0 when something is. A clock that differs from
+// GitHub's must not end in waiting for days.
+func rateReset(header http.Header, now time.Time) time.Duration {
+	if header.Get("X-Ratelimit-Remaining") != "0" {
+		return 0
+	}
+	reset, err := strconv.ParseInt(header.Get("X-Ratelimit-Reset"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return min(max(time.Second, time.Unix(reset, 0).Sub(now)), time.Hour)
+}
+
+// resource is which of GitHub's windows a request is counted in.
+func (c *caller) resource(sent request) string {
+	if sent.path == c.endpoint.graphql {
+		return "graphql"
+	}
+	return "core"
+}
