@@ -1,6 +1,8 @@
 package git
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -33,6 +35,8 @@ type Config struct {
 	URL      string      // required; http or https; userinfo is used as credentials and never printed
 	Username string      // optional; "git" when only a password is set, which GitHub and GitLab accept for tokens
 	Password secret.Text // optional
+	// Token returns the password of the moment, where it expires and is renewed. It is asked before every network operation.
+	Token func(ctx context.Context) (secret.Text, error) // optional; instead of Password
 	// Author is author and committer of commits made here unless the request says otherwise.
 	Author     Signature     // required for Commit
 	Sign       SignFunc      // optional; signs every commit made here
@@ -72,9 +76,13 @@ func Open(cfg Config) (*Repository, error) {
 	u.User = nil
 	rm := &remote{
 		user:     user,
-		password: password,
+		password: func(context.Context) (secret.Text, error) { return password, nil },
 		timeout:  cfg.Timeout,
 		client:   httpClient(cfg.HTTPClient),
+	}
+	if cfg.Token != nil {
+		rm.password = cfg.Token
+		rm.user = cmp.Or(user, "git")
 	}
 	if rm.timeout == 0 {
 		rm.timeout = defaultTimeout

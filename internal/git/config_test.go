@@ -77,6 +77,8 @@ func TestOpenChecksConfig(t *testing.T) {
 	}
 }
 
+var errNoToken = errors.New("no more tokens")
+
 func TestCredentials(t *testing.T) {
 	srv := gittest.NewServer(t, gittest.WithAccess(func(user, password, _ string, write bool) bool {
 		return user == "bot" && password == token || user == "reader" && password == token && !write
@@ -99,6 +101,8 @@ func TestCredentials(t *testing.T) {
 		{"in the URL", git.Config{URL: inURL.String()}, nil, nil, ""},
 		{"no credentials", git.Config{URL: repo.URL}, git.ErrUnauthorized, git.ErrUnauthorized, "no credentials are configured"},
 		{"wrong token", git.Config{URL: repo.URL, Username: "bot", Password: token + "x"}, git.ErrUnauthorized, git.ErrUnauthorized, "check that the token"},
+		{"a token that is made when it is needed", git.Config{URL: repo.URL, Username: "bot", Token: func(context.Context) (secret.Text, error) { return token, nil }}, nil, nil, ""},
+		{"a token that cannot be made", git.Config{URL: repo.URL, Token: func(context.Context) (secret.Text, error) { return "", errNoToken }}, errNoToken, errNoToken, "no more tokens"},
 		{"read only", git.Config{URL: repo.URL, Username: "reader", Password: token}, nil, git.ErrUnauthorized, "write access"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

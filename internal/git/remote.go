@@ -33,7 +33,7 @@ const (
 type remote struct {
 	base     atomic.Pointer[string] // without credentials and trailing slash; changes when discovery is redirected
 	user     string
-	password secret.Text
+	password func(context.Context) (secret.Text, error)
 	timeout  time.Duration
 	client   *http.Client
 }
@@ -54,8 +54,12 @@ func (rm *remote) do(ctx context.Context, c call, read func(io.Reader) error) er
 	if err != nil {
 		return err
 	}
-	if rm.user != "" || rm.password != "" {
-		req.SetBasicAuth(rm.user, rm.password.Reveal())
+	password, err := rm.password(ctx)
+	if err != nil {
+		return fmt.Errorf("%s %s: password: %w", c.operation, base, err)
+	}
+	if rm.user != "" || password != "" {
+		req.SetBasicAuth(rm.user, password.Reveal())
 	}
 	res, err := rm.client.Do(req)
 	if err != nil {
@@ -63,7 +67,7 @@ func (rm *remote) do(ctx context.Context, c call, read func(io.Reader) error) er
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
-		return rm.refused(c, base, res)
+		return c.refused(base, res, password, rm.user == "" && password == "")
 	}
 	if err := c.checkType(base, res.Header.Get("Content-Type")); err != nil {
 		return err
@@ -125,7 +129,7 @@ func (c call) failed(ctx context.Context, base string, err error) error {
 	return fmt.Errorf("%s %s: %w", c.operation, base, err)
 }
 
-func (rm *remote) refused(c call, base string, res *http.Response) error {
+func (c call) refused(base string, res *http.Response, password secret.Text, anonymous bool) error {
 	text, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
 	if strings.Contains(res.Header.Get("Content-Type"), "html") {
 		text = nil
@@ -135,9 +139,9 @@ func (rm *remote) refused(c call, base string, res *http.Response) error {
 		URL:       base,
 		Status:    res.StatusCode,
 		Message:   oneLine(string(text), 300),
-		anonymous: rm.user == "" && rm.password == "",
+		anonymous: anonymous,
 	}
-	if p := rm.password.Reveal(); p != "" {
+	if p := password.Reveal(); p != "" {
 		e.Message = strings.ReplaceAll(e.Message, p, secret.Redacted)
 	}
 	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && s > 0 && s < 1<<20 {
