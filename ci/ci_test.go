@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"time"
@@ -316,18 +317,35 @@ func TestDetect(t *testing.T) {
 		"GITLAB_USER_LOGIN": "ann", "GITLAB_USER_ID": "41", "CI_PIPELINE_ID": "977",
 		"GITLAB_CI": "true", "CI_SERVER_URL": "https://gitlab.example.com:8443/git", "CI_PROJECT_PATH": "shop/deploy", "CI_DEFAULT_BRANCH": "main",
 	}
+	github := map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.example.com", "GITHUB_REPOSITORY": "shop/deploy", "GITHUB_RUN_ID": "977",
+		"GITHUB_ACTOR": "ann", "GITHUB_ACTOR_ID": "41", "GITHUB_EVENT_PATH": "event.json",
+	}
+	job := Environment{System: "github", Server: "https://github.example.com", Project: "shop/deploy", User: "ann", UserID: 41, Run: 977}
+	onTrunk := job
+	onTrunk.Branch = "trunk"
 	for _, test := range []struct {
-		name string
-		env  map[string]string
-		want Environment
+		name  string
+		env   map[string]string
+		files map[string]string
+		want  Environment
 	}{
-		{"a terminal", map[string]string{"HOME": "/root"}, Environment{}},
-		{"a GitLab job", gitlab, Environment{System: "gitlab", Server: "https://gitlab.example.com:8443/git", Project: "shop/deploy", Branch: "main", User: "ann", UserID: 41, Run: 977}},
-		{"a GitLab job that says little", map[string]string{"GITLAB_CI": "true", "GITLAB_USER_ID": "ann"}, Environment{System: "gitlab"}},
-		{"a system that is not known", map[string]string{"CI": "true", "CI_PROJECT_PATH": "shop/deploy"}, Environment{}},
+		{"a GitHub job", github, map[string]string{"event.json": `{"repository":{"default_branch":"trunk"}}`}, onTrunk},
+		{"a GitHub job whose event says little", github, map[string]string{"event.json": `{"schedule":"0 * * * *"}`}, job},
+		{"a GitHub job whose event is no JSON", github, map[string]string{"event.json": `{`}, job},
+		{"a GitHub job without its event", github, nil, job},
+		{"a terminal", map[string]string{"HOME": "/root"}, nil, Environment{}},
+		{"a GitLab job", gitlab, nil, Environment{System: "gitlab", Server: "https://gitlab.example.com:8443/git", Project: "shop/deploy", Branch: "main", User: "ann", UserID: 41, Run: 977}},
+		{"a GitLab job that says little", map[string]string{"GITLAB_CI": "true", "GITLAB_USER_ID": "ann"}, nil, Environment{System: "gitlab"}},
+		{"a system that is not known", map[string]string{"CI": "true", "CI_PROJECT_PATH": "shop/deploy"}, nil, Environment{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := Detect(func(name string) string { return test.env[name] })
+			got := Detect(func(name string) string { return test.env[name] }, func(name string) ([]byte, error) {
+				if text, ok := test.files[name]; ok {
+					return []byte(text), nil
+				}
+				return nil, fs.ErrNotExist
+			})
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

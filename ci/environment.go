@@ -1,10 +1,13 @@
 package ci
 
-import "strconv"
+import (
+	"encoding/json"
+	"strconv"
+)
 
 // Environment is what a CI system says about the job's repository. Empty fields were not said.
 type Environment struct {
-	System  string // "gitlab"; "" outside a CI system that is known
+	System  string // "gitlab" or "github"; "" outside a CI system that is known
 	Server  string // base URL of the forge
 	Project string // path of the project
 	Branch  string // its default branch
@@ -13,11 +16,8 @@ type Environment struct {
 	Run     int    // the same for all jobs that are one run, and for those that are started again; 0 is not known
 }
 
-// Detect reads the environment of the CI system that runs the job.
-func Detect(getenv func(string) string) Environment {
-	if getenv("GITLAB_CI") != "true" {
-		return Environment{}
-	}
+// Detect reads the environment of the CI system that runs the job. readFile reads the description of GitHub's event.
+func Detect(getenv func(string) string, readFile func(name string) ([]byte, error)) Environment {
 	number := func(name string) int {
 		n, err := strconv.Atoi(getenv(name))
 		if err != nil {
@@ -25,8 +25,38 @@ func Detect(getenv func(string) string) Environment {
 		}
 		return n
 	}
-	return Environment{
-		User: getenv("GITLAB_USER_LOGIN"), UserID: number("GITLAB_USER_ID"), Run: number("CI_PIPELINE_ID"),
-		System: "gitlab", Server: getenv("CI_SERVER_URL"), Project: getenv("CI_PROJECT_PATH"), Branch: getenv("CI_DEFAULT_BRANCH"),
+	switch {
+	case getenv("GITLAB_CI") == "true":
+		return Environment{
+			User: getenv("GITLAB_USER_LOGIN"), UserID: number("GITLAB_USER_ID"), Run: number("CI_PIPELINE_ID"),
+			System: "gitlab", Server: getenv("CI_SERVER_URL"), Project: getenv("CI_PROJECT_PATH"), Branch: getenv("CI_DEFAULT_BRANCH"),
+		}
+	case getenv("GITHUB_ACTIONS") == "true":
+		return Environment{
+			User: getenv("GITHUB_ACTOR"), UserID: number("GITHUB_ACTOR_ID"), Run: number("GITHUB_RUN_ID"),
+			System: "github", Server: getenv("GITHUB_SERVER_URL"), Project: getenv("GITHUB_REPOSITORY"),
+			Branch: defaultBranch(getenv("GITHUB_EVENT_PATH"), readFile),
+		}
 	}
+	return Environment{}
+}
+
+// defaultBranch is what GitHub's event says of the repository; it says so in no variable.
+func defaultBranch(path string, readFile func(string) ([]byte, error)) string {
+	if path == "" {
+		return ""
+	}
+	data, err := readFile(path)
+	if err != nil {
+		return ""
+	}
+	var event struct {
+		Repository struct {
+			DefaultBranch string `json:"default_branch"`
+		} `json:"repository"`
+	}
+	if json.Unmarshal(data, &event) != nil {
+		return ""
+	}
+	return event.Repository.DefaultBranch
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -21,7 +22,9 @@ import (
 // target says which repository a one-shot command works on.
 type target struct {
 	config  string
+	forge   string
 	gitlab  string
+	github  string
 	project string
 	branch  string
 	urls    []string
@@ -32,7 +35,9 @@ type target struct {
 func (t *target) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&t.config, "config", "", "read the server's configuration file instead of the flags")
+	flags.StringVar(&t.forge, "forge", "", "gitlab or github (default: the one that runs the job, else the one that credentials are set for)")
 	flags.StringVar(&t.gitlab, "gitlab-url", "", "GitLab instance (default: the one that runs the job, else https://gitlab.com)")
+	flags.StringVar(&t.github, "github-url", "", "GitHub instance (default: the one that runs the job, else https://github.com)")
 	flags.StringVar(&t.project, "project", "", "project, such as group/repository (default: the one that runs the job)")
 	flags.StringVar(&t.branch, "branch", "", "branch that Argo CD deploys (default: the default branch)")
 	flags.StringSliceVar(&t.urls, "url", nil, "another spelling of the repository's URL that its manifests use")
@@ -58,11 +63,11 @@ func (t *target) runner(env environment) (*reconcile.Reconciler, error) {
 	if err != nil {
 		return nil, err
 	}
-	forge, err := p.forge(cfg.Repositories[0])
+	place, err := p.place(cfg.Repositories[0])
 	if err != nil {
 		return nil, err
 	}
-	return p.reconciler(cfg.Repositories[0], forge)
+	return p.reconciler(cfg.Repositories[0], place)
 }
 
 func (t *target) serverConfig(env environment) (serverConfig, error) {
@@ -73,16 +78,21 @@ func (t *target) serverConfig(env environment) (serverConfig, error) {
 		}
 		return cfg, t.choose(&cfg)
 	}
-	job := ci.Detect(env.getenv)
+	job := ci.Detect(env.getenv, os.ReadFile)
 	cfg := serverConfig{
-		GitLab: gitlabConfig{URL: cmp.Or(t.gitlab, job.Server)},
-		ArgoCD: argocdConfig{URL: t.argocd},
+		GitLab: gitlabConfig{URL: t.gitlab}, GitHub: githubConfig{URL: t.github}, ArgoCD: argocdConfig{URL: t.argocd},
 		Repositories: []repositoryConfig{{
-			Project: cmp.Or(t.project, job.Project), Branch: cmp.Or(t.branch, job.Branch), URLs: t.urls,
+			Project: cmp.Or(t.project, job.Project), Branch: cmp.Or(t.branch, job.Branch), URLs: t.urls, Forge: cmp.Or(t.forge, job.System),
 		}},
 	}
+	switch job.System {
+	case forgeGitLab:
+		setDefault(&cfg.GitLab.URL, job.Server)
+	case forgeGitHub:
+		setDefault(&cfg.GitHub.URL, job.Server)
+	}
 	if cfg.Repositories[0].Project == "" {
-		return cfg, errors.New("no project: name it with --project group/repository, or run this in a GitLab CI job")
+		return cfg, errors.New("no project: name it with --project group/repository, or run this in a job of GitLab CI or GitHub Actions")
 	}
 	return cfg, cfg.complete()
 }
@@ -120,8 +130,8 @@ func newCI(env environment) *cobra.Command {
 		Long: `Ci observes, decides and acts until nothing is left to do, and exits. Run it on a schedule and on pushes.
 
 With --command it first does what a comment on a merge request would ask for: promote to a stage that no policy names, roll
-back, hold, say how things stand. In a GitLab job that takes the permission of who started it, at
-most to write, else that of the token.
+back, hold, say how things stand. In a job of GitLab or GitHub that takes the permission of who
+started it, at most to write, else that of the token.
 
 Exit codes:
   0  done, or nothing to do
@@ -129,7 +139,7 @@ Exit codes:
   2  a promotion is on its way and waits: for a gate, a merge, or Argo CD
 
 ` + variablesHelp(),
-		Example: `  lockkeeper ci                                     # in a GitLab CI job
+		Example: `  lockkeeper ci                                     # in a job of GitLab CI or GitHub Actions
   lockkeeper ci --project group/repository          # anywhere
   lockkeeper ci --wait 10m                          # also watch what was merged until it is healthy
   lockkeeper ci --command "/promote staging 1.4.0"  # what people write in comments, without one`,
@@ -158,6 +168,9 @@ Exit codes:
 			if printErr := printResult(env.out, output, result, err); printErr != nil {
 				return printErr
 			}
+			if tellErr := tellActions(env, result, err); tellErr != nil {
+				return tellErr
+			}
 			if result.Exit == ci.ExitDone {
 				return nil
 			}
@@ -171,11 +184,31 @@ Exit codes:
 	return cmd
 }
 
+// tellActions shows a result where GitHub Actions shows it: findings at their lines, and a summary of the job.
+func tellActions(env environment, result ci.Result, failure error) error {
+	if env.getenv("GITHUB_ACTIONS") != "true" {
+		return nil
+	}
+	if err := ci.Annotate(env.err, result.Outcome.State.Findings); err != nil {
+		return err
+	}
+	path := env.getenv("GITHUB_STEP_SUMMARY")
+	if path == "" {
+		return nil
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // the runner names the file, and reads it
+	if err != nil {
+		return fmt.Errorf("summary of the job: %w", err)
+	}
+	_, err = io.WriteString(file, result.Summary(failure)+"\n")
+	return errors.Join(err, file.Close())
+}
+
 // commandOf is a command as a comment of who runs it. A job of the same run that is told the same gives the same one, so
 // that starting it again asks for nothing twice. Whoever may set the variables of a job may also set who they say has started
 // it; to start one takes write access, so a job's command never gets more than that.
 func commandOf(env environment, text string) reconcile.Asked {
-	job, now := ci.Detect(env.getenv), time.Now()
+	job, now := ci.Detect(env.getenv, os.ReadFile), time.Now()
 	text = cmp.Or(text, env.getenv("LOCKKEEPER_COMMAND"))
 	id := fnv.New32a()
 	_, _ = fmt.Fprintf(id, "%d %s", cmp.Or(job.Run, int(now.UnixNano())), text)

@@ -26,7 +26,7 @@ type serverConfig struct {
 	Sweep string `json:"sweep"`
 	// Author is who makes the commits of Lockkeeper. Signed ones are verified only where the account that the key belongs to has its e-mail address.
 	Author authorConfig `json:"author"`
-	// GitLab says where the repositories live.
+	// GitLab is where the repositories of GitLab live.
 	GitLab gitlabConfig `json:"gitlab"`
 	// Repositories are those that Lockkeeper looks after.
 	Repositories []repositoryConfig `json:"repositories"`
@@ -42,7 +42,7 @@ type serverConfig struct {
 	Messages []channelConfig `json:"messages"`
 	// Pipelines are other projects on GitLab in which gitlab-trigger-pipeline may start pipelines. Default: the repository's own only.
 	Pipelines []string `json:"pipelines"`
-	// GitHub is where gha-dispatch-workflow starts workflows.
+	// GitHub is where the repositories of GitHub live, and where gha-dispatch-workflow starts workflows.
 	GitHub githubConfig `json:"github"`
 	// OCIPush are the registries and repositories that oci-push may write to, and below, such as ghcr.io/acme. Default: none.
 	OCIPush []string `json:"ociPush"`
@@ -68,8 +68,10 @@ type gitlabConfig struct {
 
 // repositoryConfig is one repository.
 type repositoryConfig struct {
-	// Project is its path on GitLab, such as group/repository. Required.
+	// Project is its path on the forge, such as group/repository. Required.
 	Project string `json:"project"`
+	// Forge is where it lives, gitlab or github. Default: the one that credentials are set for, gitlab when both are.
+	Forge string `json:"forge"`
 	// Branch is the branch that Argo CD deploys. Default: the repository's default branch.
 	Branch string `json:"branch"`
 	// URLs are other spellings of the repository's URL that its manifests use.
@@ -130,11 +132,13 @@ type channelConfig struct {
 	URLEnv string `json:"urlEnv"`
 }
 
-// githubConfig is a GitHub with Actions.
+// githubConfig is a GitHub.
 type githubConfig struct {
-	// URL of the API. Default: https://api.github.com.
+	// URL of the instance, such as https://github.example.com. That of its API will do, too. Default: https://github.com.
 	URL string `json:"url"`
-	// TokenEnv names the environment variable of a token that may write actions.
+	// CommitStatuses has a GitHub App post commit statuses instead of check runs, which show the gates and the findings at their lines. Default: false.
+	CommitStatuses bool `json:"commitStatuses"`
+	// TokenEnv names the environment variable of a token that may write actions, for gha-dispatch-workflow.
 	TokenEnv string `json:"tokenEnv"`
 	// Repositories are those whose workflows may be started, as owner/repository.
 	Repositories []string `json:"repositories"`
@@ -161,8 +165,12 @@ type argocdConfig struct {
 // secrets come from the environment only.
 type secrets struct {
 	GitLabToken  string   `env:"LOCKKEEPER_GITLAB_TOKEN"`
-	WebhookToken []string `env:"LOCKKEEPER_GITLAB_WEBHOOK_TOKEN"` // several while rotating, separated by commas
-	SigningToken []string `env:"LOCKKEEPER_GITLAB_SIGNING_TOKEN"` // likewise
+	GitHubToken  string   `env:"LOCKKEEPER_GITHUB_TOKEN"`
+	GitHubAppID  int64    `env:"LOCKKEEPER_GITHUB_APP_ID"`
+	GitHubAppKey string   `env:"LOCKKEEPER_GITHUB_APP_KEY"`
+	GitHubSecret []string `env:"LOCKKEEPER_GITHUB_WEBHOOK_SECRET"` // several while rotating, separated by commas
+	WebhookToken []string `env:"LOCKKEEPER_GITLAB_WEBHOOK_TOKEN"`  // several while rotating, separated by commas
+	SigningToken []string `env:"LOCKKEEPER_GITLAB_SIGNING_TOKEN"`  // likewise
 	ArgoCDToken  string   `env:"LOCKKEEPER_ARGOCD_TOKEN"`
 	ArgoCDURL    string   `env:"LOCKKEEPER_ARGOCD_URL"`
 	CommitKey    string   `env:"LOCKKEEPER_SIGNING_KEY"` // empty: commits are not signed
@@ -178,9 +186,13 @@ type variable struct{ name, meaning string }
 // variables lists those that secrets come from, as help and reference show them.
 func variables() []variable {
 	return []variable{
-		{"LOCKKEEPER_GITLAB_TOKEN", "access token with scope api, role Developer or higher (required)"},
+		{"LOCKKEEPER_GITLAB_TOKEN", "access token of GitLab with scope api, role Developer or higher"},
 		{"LOCKKEEPER_GITLAB_WEBHOOK_TOKEN", "secret token of the webhook; several, separated by commas, while rotating"},
 		{"LOCKKEEPER_GITLAB_SIGNING_TOKEN", "signing token of the webhook (whsec_…), instead of or beside the secret token"},
+		{"LOCKKEEPER_GITHUB_APP_ID", "ID of the GitHub App to be"},
+		{"LOCKKEEPER_GITHUB_APP_KEY", "private key of the GitHub App, its text (PEM)"},
+		{"LOCKKEEPER_GITHUB_TOKEN", "token of GitHub that may write contents, pull requests, issues and statuses, instead of an App"},
+		{"LOCKKEEPER_GITHUB_WEBHOOK_SECRET", "secret of the webhook or the App; several, separated by commas, while rotating"},
 		{"LOCKKEEPER_ARGOCD_TOKEN", "token of an Argo CD account that may get and sync the applications"},
 		{"LOCKKEEPER_ARGOCD_URL", "Argo CD API server, when the configuration names none"},
 		{"LOCKKEEPER_SIGNING_KEY", "private key that signs commits, its text: OpenPGP (armored) or OpenSSH, Ed25519 or RSA"},
@@ -242,6 +254,7 @@ func (c *serverConfig) complete() error {
 	setDefault(&c.Author.Name, "Lockkeeper")
 	setDefault(&c.Author.Email, "lockkeeper@localhost")
 	setDefault(&c.GitLab.URL, "https://gitlab.com")
+	setDefault(&c.GitHub.URL, "https://github.com")
 	if _, err := time.ParseDuration(c.Sweep); err != nil {
 		return fmt.Errorf("configuration: sweep is %q: expected a duration such as 5m", c.Sweep)
 	}
@@ -251,12 +264,37 @@ func (c *serverConfig) complete() error {
 			return fmt.Errorf("configuration: %s: %w", name, err)
 		}
 	}
+	names := map[string]bool{}
 	for i, repository := range c.Repositories {
-		if strings.Trim(repository.Project, "/") == "" {
+		name := strings.ToLower(strings.Trim(repository.Project, "/"))
+		switch {
+		case name == "":
 			return fmt.Errorf("configuration: repositories[%d].project is empty: expected group/repository", i)
+		case names[name]:
+			return fmt.Errorf("configuration: repositories[%d].project: %q is there twice", i, repository.Project)
+		case repository.Forge != "" && repository.Forge != forgeGitLab && repository.Forge != forgeGitHub:
+			return fmt.Errorf("configuration: repositories[%d].forge is %q: expected %s or %s", i, repository.Forge, forgeGitLab, forgeGitHub)
 		}
+		names[name] = true
 	}
 	return nil
+}
+
+// The forges that a repository may live on.
+const (
+	forgeGitLab = "gitlab"
+	forgeGitHub = "github"
+)
+
+// forgeOf is where a repository lives.
+func (s secrets) forgeOf(repository repositoryConfig) string {
+	switch {
+	case repository.Forge != "":
+		return repository.Forge
+	case s.GitLabToken == "" && (s.GitHubToken != "" || s.GitHubAppID != 0):
+		return forgeGitHub
+	}
+	return forgeGitLab
 }
 
 func setDefault(field *string, value string) {

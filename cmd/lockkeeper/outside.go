@@ -178,12 +178,18 @@ func (o *outside) readGitHub(s secrets) error {
 }
 
 // world is what the steps of one repository may reach.
-func (p *parts) world(project string, forge *gitlab.Forge) step.World {
+func (p *parts) world(place *place) step.World {
 	o := p.outside
 	world := step.World{
-		HTTP: o.http, Git: o.git, Registry: artifacts{o.registry}, InGroup: forge.InGroup,
-		Secrets: lookup(o.secrets, project), ConfigMaps: lookup(o.maps, project),
-		GitLab: &gitlabPipelines{parts: p, forges: map[string]*gitlab.Forge{project: forge}},
+		HTTP: o.http, Git: o.git, Registry: artifacts{o.registry}, InGroup: place.forge.InGroup,
+		Secrets: lookup(o.secrets, place.name), ConfigMaps: lookup(o.maps, place.name),
+	}
+	if p.secrets.GitLabToken != "" {
+		pipelines := &gitlabPipelines{parts: p, forges: map[string]*gitlab.Forge{}}
+		if place.gitlab != nil {
+			pipelines.forges[place.name] = place.gitlab
+		}
+		world.GitLab = pipelines
 	}
 	if len(o.config.Messages) > 0 {
 		world.Messages = channels{o.messages}
@@ -289,11 +295,12 @@ func (g *gitlabPipelines) forge(project string) (*gitlab.Forge, error) {
 		return nil, fmt.Errorf("the server does not let tasks start pipelines of project %q: its operator can add it to pipelines: %w",
 			project, promote.ErrForbidden)
 	}
-	forge, err := g.parts.forge(repositoryConfig{Project: project})
-	if err == nil {
-		g.forges[project] = forge
+	other, err := g.parts.onGitLab(project)
+	if err != nil {
+		return nil, err
 	}
-	return forge, err
+	g.forges[project] = other.gitlab
+	return other.gitlab, nil
 }
 
 // Start implements step.Pipelines.

@@ -88,7 +88,8 @@ func outsideWorld(t *testing.T, text string) step.World {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return (&parts{config: o.config, outside: o}).world("acme/gitops", forge)
+	p := &parts{config: o.config, outside: o, secrets: secrets{GitLabToken: "x"}}
+	return p.world(&place{name: "acme/gitops", forge: forge, gitlab: forge})
 }
 
 func TestSecretsBelongToTheirProject(t *testing.T) {

@@ -92,12 +92,12 @@ func newBotWith(ctx context.Context, p *parts, wrap func(*reconcile.Reconciler) 
 		Hooks: []bot.Hook{hook}, Registries: p.secrets.registries, Database: p.config.Database, Sweep: sweep, Log: p.log, Now: time.Now, Metrics: metrics,
 	}
 	for _, repository := range p.config.Repositories {
-		forge, err := p.forge(repository)
+		place, err := p.place(repository)
 		if err != nil {
 			return nil, err
 		}
-		p.warn(ctx, repository.Project, forge)
-		runner, err := p.reconciler(repository, forge)
+		p.warn(ctx, place)
+		runner, err := p.reconciler(repository, place)
 		if err != nil {
 			return nil, err
 		}

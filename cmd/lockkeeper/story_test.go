@@ -251,7 +251,7 @@ func TestCIExitCodes(t *testing.T) {
 		if code := run(t.Context(), environment{args: args, getenv: none, out: &errs, err: &errs}); code != 1 {
 			t.Errorf("exit %d", code)
 		}
-		contains(t, errs.String(), "no GitLab token: set LOCKKEEPER_GITLAB_TOKEN")
+		contains(t, errs.String(), "no credentials of a forge: set LOCKKEEPER_GITLAB_TOKEN")
 	})
 	t.Run("a token that is not accepted", func(t *testing.T) {
 		b.forge.Fault(sends(http.MethodGet, "/merge_requests"), devforge.Answer(http.StatusUnauthorized, 0))

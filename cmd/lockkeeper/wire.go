@@ -10,13 +10,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/lockkeeper/lockkeeper/internal/argocd"
-	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/internal/git/sign"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
@@ -42,15 +40,15 @@ type parts struct {
 }
 
 func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
-	if s.GitLabToken == "" {
-		return nil, errors.New("no GitLab token: set LOCKKEEPER_GITLAB_TOKEN to a project, group or personal access token with scope api")
-	}
 	renderer, err := render.NewEngine()
 	if err != nil {
 		return nil, fmt.Errorf("renderer: %w", err)
 	}
 	renderer.Workers = newWorkers(func(err error) { log.Warn("no worker processes: "+withoutWorkers, "error", err) })
 	p := &parts{config: cfg, secrets: s, log: log, renderer: renderer}
+	if err := p.credentials(); err != nil {
+		return nil, err
+	}
 	p.registry, p.charts = registries(log, cacheDir(cfg, "registry"))
 	if p.argo, err = newArgo(cfg.ArgoCD, s); err != nil {
 		return nil, err
@@ -119,37 +117,6 @@ func newSigner(s secrets, log *slog.Logger) (git.SignFunc, error) {
 	return signer.Sign, nil
 }
 
-// forge builds the adapter of one repository.
-func (p *parts) forge(repository repositoryConfig) (*gitlab.Forge, error) {
-	project := strings.Trim(repository.Project, "/")
-	forge, err := gitlab.New(gitlab.Config{
-		URL: p.config.GitLab.URL, Project: project, Token: secret.Text(p.secrets.GitLabToken),
-		UserAgent: "lockkeeper/" + version, Logger: p.log,
-		Observe: func(call gitlab.Call) {
-			if p.called != nil {
-				p.called(project, call.Operation, call.Status, call.RateRemaining)
-			}
-		},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("repository %q: %w", project, err)
-	}
-	return forge, nil
-}
-
-// warn says what in a project's settings keeps the gates from holding anything back. It is no error: the bot works all the
-// same.
-func (p *parts) warn(ctx context.Context, project string, forge *gitlab.Forge) {
-	settings, err := forge.Settings(ctx)
-	if err != nil {
-		p.log.WarnContext(ctx, "read the project's settings", "repository", project, "error", err)
-		return
-	}
-	for _, warning := range settings.Warnings() {
-		p.log.WarnContext(ctx, "project settings", "repository", project, "warning", warning)
-	}
-}
-
 // cacheDir is the folder for one kind of what may be forgotten; empty: memory only.
 func cacheDir(cfg serverConfig, kind string) string {
 	if cfg.CacheDir != "" {
@@ -192,20 +159,18 @@ func openGit(cfg git.Config, skipTLS bool) (*git.Repository, error) {
 }
 
 // reconciler builds the loop of one repository.
-func (p *parts) reconciler(repository repositoryConfig, forge *gitlab.Forge) (*reconcile.Reconciler, error) {
-	project := strings.Trim(repository.Project, "/")
-	cloneURL := strings.TrimRight(p.config.GitLab.URL, "/") + "/" + project + ".git"
+func (p *parts) reconciler(repository repositoryConfig, place *place) (*reconcile.Reconciler, error) {
 	author := git.Signature{Name: p.config.Author.Name, Email: p.config.Author.Email}
 	repo, err := git.Open(git.Config{
-		URL: cloneURL, Username: "lockkeeper", Password: secret.Text(p.secrets.GitLabToken), Author: author, Sign: p.sign,
+		URL: place.cloneURL, Username: place.username, Token: place.token, Author: author, Sign: p.sign,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("repository %q: %w", project, err)
+		return nil, fmt.Errorf("repository %q: %w", place.name, err)
 	}
 	return reconcile.New(reconcile.Config{
-		Git: repo, URLs: append([]string{cloneURL}, repository.URLs...), Branch: promote.Branch(repository.Branch), Forge: forge,
-		Sources: p.sources(repo, cloneURL), Renderer: p.renderer, Argo: p.argo, Author: author, Log: p.log, Now: time.Now, Metrics: p.metrics,
-		World: p.world(project, forge),
+		Git: repo, URLs: append([]string{place.cloneURL}, repository.URLs...), Branch: promote.Branch(repository.Branch), Forge: place.forge,
+		Sources: p.sources(repo, place.cloneURL), Renderer: p.renderer, Argo: p.argo, Deployer: place.deployer, Author: author, Log: p.log,
+		Now: time.Now, Metrics: p.metrics, World: p.world(place),
 	}), nil
 }
 

@@ -90,7 +90,7 @@ func (r *run) gitlabTriggerPipeline(ctx context.Context, step promote.Step, c co
 	case strings.Trim(cfg.Project, "/") == "":
 		return outcome{}, errors.New("config.project is missing: name the project, such as group/project")
 	case r.World.GitLab == nil:
-		return outcome{}, notConfigured("access to the pipelines of GitLab", "the repository has to lie on GitLab")
+		return outcome{}, notConfigured("access to the pipelines of GitLab", "set LOCKKEEPER_GITLAB_TOKEN on the server")
 	}
 	request := PipelineRequest{Project: strings.Trim(cfg.Project, "/"), Ref: cfg.Ref, Variables: texts(cfg.Variables)}
 	return r.pipeline(ctx, step, r.World.GitLab, request, waitConfig{cfg.Wait, cfg.Timeout})

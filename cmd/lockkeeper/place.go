@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
+	"github.com/lockkeeper/lockkeeper/internal/secret"
+	"github.com/lockkeeper/lockkeeper/promote/reconcile"
+)
+
+// place is where a repository lives, and how it is spoken to there.
+type place struct {
+	name     string // the repository's path on the forge
+	cloneURL string
+	username string
+	token    func(ctx context.Context) (secret.Text, error) // the password of Git
+	forge    reconcile.Forge
+	deployer reconcile.Deployer                          // nil: it has no page of environments
+	warnings func(ctx context.Context) ([]string, error) // what in its settings keeps gates from holding anything back
+	gitlab   *gitlab.Forge                               // nil on another forge
+}
+
+// What to do when there is nothing to sign in with.
+const (
+	noGitLab = "no GitLab token: set LOCKKEEPER_GITLAB_TOKEN to a project, group or personal access token with scope api"
+	noGitHub = "no credentials of GitHub: set LOCKKEEPER_GITHUB_APP_ID and LOCKKEEPER_GITHUB_APP_KEY to be a GitHub App, or LOCKKEEPER_GITHUB_TOKEN"
+	noForge  = "no credentials of a forge: set LOCKKEEPER_GITLAB_TOKEN to an access token with scope api; for GitHub, set " +
+		"LOCKKEEPER_GITHUB_APP_ID and LOCKKEEPER_GITHUB_APP_KEY, or LOCKKEEPER_GITHUB_TOKEN"
+)
+
+// credentials checks that there is something to sign in with to every forge that is needed.
+func (p *parts) credentials() error {
+	s := p.secrets
+	onGitHub := s.GitHubToken != "" || s.GitHubAppID != 0
+	if (s.GitHubAppID != 0) != (s.GitHubAppKey != "") {
+		return errors.New("a GitHub App needs both LOCKKEEPER_GITHUB_APP_ID and LOCKKEEPER_GITHUB_APP_KEY")
+	}
+	for _, repository := range p.config.Repositories {
+		switch forge := s.forgeOf(repository); {
+		case repository.Forge == "" && s.GitLabToken == "" && !onGitHub:
+			return errors.New(noForge)
+		case forge == forgeGitLab && s.GitLabToken == "":
+			return errors.New(noGitLab)
+		case forge == forgeGitHub && !onGitHub:
+			return errors.New(noGitHub)
+		}
+	}
+	return nil
+}
+
+// place connects to one repository. It asks the forge nothing.
+func (p *parts) place(repository repositoryConfig) (*place, error) {
+	name := strings.Trim(repository.Project, "/")
+	made, err := p.onGitLab(name)
+	if err != nil {
+		return nil, fmt.Errorf("repository %q: %w", name, err)
+	}
+	return made, nil
+}
+
+func (p *parts) onGitLab(name string) (*place, error) {
+	forge, err := gitlab.New(gitlab.Config{
+		URL: p.config.GitLab.URL, Project: name, Token: secret.Text(p.secrets.GitLabToken),
+		UserAgent: "lockkeeper/" + version, Logger: p.log,
+		Observe: func(call gitlab.Call) { p.observe(name, call.Operation, call.Status, call.RateRemaining) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &place{
+		name: name, forge: forge, gitlab: forge, username: "lockkeeper",
+		cloneURL: strings.TrimRight(p.config.GitLab.URL, "/") + "/" + name + ".git",
+		token:    func(context.Context) (secret.Text, error) { return secret.Text(p.secrets.GitLabToken), nil },
+		warnings: func(ctx context.Context) ([]string, error) {
+			settings, err := forge.Settings(ctx)
+			return settings.Warnings(), err
+		},
+	}, nil
+}
+
+// observe counts a request to a forge, once there is somebody who wants to know.
+func (p *parts) observe(repository, operation string, status, remaining int) {
+	if p.called != nil {
+		p.called(repository, operation, status, remaining)
+	}
+}
+
+// warn says what in a repository's settings keeps the gates from holding anything back. It is no error: the bot works all the
+// same.
+func (p *parts) warn(ctx context.Context, place *place) {
+	warnings, err := place.warnings(ctx)
+	if err != nil {
+		p.log.WarnContext(ctx, "read the repository's settings", "repository", place.name, "error", err)
+		return
+	}
+	for _, warning := range warnings {
+		p.log.WarnContext(ctx, "settings", "repository", place.name, "warning", warning)
+	}
+}
