@@ -1,7 +1,8 @@
 // Package contract checks HTTP exchanges against the official description of an API.
 //
 // It owns loading a description (OpenAPI 3 or Swagger 2), tightening it so that a misspelt request field is an error, finding
-// the operation of a request, and a middleware that reports every request or answer that the description does not allow.
+// the operation of a request, and a middleware that reports every request or answer that the description does not allow. The same
+// for queries of a GraphQL schema.
 // It does not own the descriptions: they are other people's work and live beside the checkout, see [Dir].
 //
 // Only tests import it. A server written by hand, such as the in-process forge, lies first where nobody looks: in its error

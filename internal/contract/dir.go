@@ -16,6 +16,8 @@ const (
 	GitHub = "github-openapi/github-openapi-subset.json"
 	GitLab = "gitlab-openapi/gitlab-openapi-v3-subset.amended.json"
 	ArgoCD = "argocd/argocd-swagger-applications-subset.json"
+
+	GitHubGraphQL = "github-graphql/schema.stripped.graphql" // see LoadSchema
 )
 
 // Dir finds the directory of descriptions and recorded payloads: $LOCKKEEPER_CONTRACTS, or shared/contracts beside the

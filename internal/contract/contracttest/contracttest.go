@@ -30,6 +30,23 @@ func Open(t testing.TB, name string) *contract.Contract {
 	return loaded
 }
 
+// OpenSchema loads [contract.GitHubGraphQL], as [Open] does descriptions of REST.
+func OpenSchema(t testing.TB, name string) *contract.Schema {
+	t.Helper()
+	dir, err := contract.Dir()
+	if err != nil {
+		missing(t, err)
+	}
+	loaded, err := contract.LoadSchema(filepath.Join(dir, filepath.FromSlash(name)))
+	if errors.Is(err, fs.ErrNotExist) {
+		missing(t, err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded
+}
+
 // Handler puts c before next and fails t for every exchange that breaks it.
 func Handler(t testing.TB, c *contract.Contract, next http.Handler) http.Handler {
 	t.Helper()
