@@ -135,6 +135,16 @@ func inDoubt(ctx context.Context, err error) bool {
 	return ok && ctx.Err() == nil && (failed.Status == 0 || failed.Status >= http.StatusInternalServerError)
 }
 
+// settle is send for a write that is the same twice as once, such as the replacement of a text. When it is in doubt whether it
+// arrived it is sent once more, but not to a server that hung.
+func (c *caller) settle(ctx context.Context, sent request, answer any) error {
+	_, err := c.send(ctx, sent, answer)
+	if wait, again := reread(err, 0); again && inDoubt(ctx, err) && c.pause(ctx, wait) == nil {
+		_, err = c.send(ctx, sent, answer)
+	}
+	return err
+}
+
 // list reads all pages. GitHub's links to the next page may lead through another path, by numeric IDs; the number of the page is
 // all that is taken of them.
 func list[T any](ctx context.Context, c *caller, sent request) ([]T, error) {

@@ -26,6 +26,8 @@ const (
 	textAbuse         = "abuse detection"                        // 403: the same, by older servers
 	textServerFailed  = "Something went wrong"                   // GraphQL, with status 200: a failure of GitHub's own
 	textNoIntegration = "Resource not accessible by integration" // 403: the App, or GITHUB_TOKEN, lacks a permission
+	textClean         = "in clean status"                        // GraphQL: nothing is left to wait for, merge it now
+	textUnstable      = "in unstable status"                     // GraphQL: the same, something fails that is not required
 	textNoPersonal    = "Resource not accessible by personal"    // 403: the fine-grained token lacks a permission
 )
 

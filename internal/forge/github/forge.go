@@ -59,8 +59,12 @@ type Forge struct {
 	app    *App   // nil for a token
 	checks bool
 
-	mu   sync.Mutex
-	self user // whose token it is; zero until asked
+	mu          sync.Mutex
+	self        user                            // whose token it is; zero until asked
+	noChecks    bool                            // the credentials may not write check runs
+	posted      memory[statusKey, post]         // statuses as last read or written
+	deployments memory[deploymentKey, deployed] // deployments of ours
+	texts       memory[textKey, wholeText]      // what was too long for GitHub
 }
 
 // New checks cfg and builds a Forge. It asks GitHub nothing.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -17,6 +18,7 @@ type query struct {
 	text      string // required; the query or mutation
 	variables map[string]any
 	writes    bool // it is a mutation
+	partial   bool // what may not be read is left out of the answer without failing
 }
 
 // graphql sends a query and reads its data into answer. GitHub answers 200 whatever happened: errors in the answer become what
@@ -29,7 +31,7 @@ func (c *caller) graphql(ctx context.Context, asked query, answer any) error {
 	}
 	var got graphqlAnswer
 	for attempt := 0; ; attempt++ {
-		err := c.graphqlOnce(ctx, sent, &got)
+		err := c.graphqlOnce(ctx, sent, &got, asked.partial)
 		wait, again := reread(err, attempt)
 		if err == nil {
 			break
@@ -44,16 +46,20 @@ func (c *caller) graphql(ctx context.Context, asked query, answer any) error {
 	return nil
 }
 
-func (c *caller) graphqlOnce(ctx context.Context, sent request, got *graphqlAnswer) error {
+func (c *caller) graphqlOnce(ctx context.Context, sent request, got *graphqlAnswer, partial bool) error {
 	*got = graphqlAnswer{}
 	_, err := c.send(ctx, sent, got)
 	if err != nil {
 		return err
 	}
+	none := len(got.Data) == 0 || string(got.Data) == "null"
+	if partial && !none {
+		got.Errors = slices.DeleteFunc(got.Errors, func(e graphqlError) bool { return graphqlStatuses[e.Type] == http.StatusForbidden })
+	}
 	if len(got.Errors) > 0 {
 		return c.graphqlRefusal(sent, got.Errors)
 	}
-	if len(got.Data) == 0 || string(got.Data) == "null" {
+	if none {
 		return &promote.APIError{
 			Service: service, Operation: sent.String(), Status: http.StatusOK, Message: "the answer holds no data",
 			Remedy: "check that the URL is that of GitHub itself, with no login page in front",

@@ -1,0 +1,123 @@
+package github
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// GitHub counts characters, 65,536 of a text and 65,535 of a check run. Fewer bytes are safe whatever it counts.
+const (
+	maxText        = 60_000
+	maxTitle       = 256 // characters
+	maxDescription = 140 // characters of a status, also of one of a deployment
+)
+
+// cutRunes keeps at most n characters of text.
+func cutRunes(text string, n int) string {
+	if utf8.RuneCountInString(text) <= n {
+		return text
+	}
+	return string([]rune(text)[:n-1]) + "…"
+}
+
+// markdown makes a text safe to store: it is not longer than GitHub takes. What is too long is cut at the end of a line, outside of
+// what it would tear apart: code blocks and folded parts are closed, and a sentence says that there was more.
+func markdown(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= maxText {
+		return text
+	}
+	const ending = 300 // what the end needs: the sentence, and what closes
+	var out strings.Builder
+	var open fence
+	folded := 0
+	for line := range strings.Lines(text) {
+		tags := len("</details>\n") * (folded + 1)
+		if out.Len()+len(line)+len(open)+tags+ending > maxText {
+			break
+		}
+		out.WriteString(line)
+		open = open.after(line)
+		if !open.open() {
+			folded = max(0, folded+strings.Count(line, "<details")-strings.Count(line, "</details>"))
+		}
+	}
+	out.WriteString(open.close())
+	out.WriteString(strings.Repeat("\n</details>\n", folded))
+	fmt.Fprintf(&out, "\n\nThe rest is left out: the text has %d bytes, more than GitHub takes.\n", len(text))
+	return out.String()
+}
+
+const maxWhole = 50 // texts that were cut, kept whole
+
+// A textKey names a text on GitHub.
+type textKey struct {
+	kind   string
+	number int
+}
+
+func changeText(number int) textKey { return textKey{kind: "change", number: number} }
+
+// A wholeText is a text that GitHub holds cut.
+type wholeText struct{ stored, whole string }
+
+// keepWhole remembers what a text was before it was cut, so that it is recognised and not written again each time.
+func (f *Forge) keepWhole(key textKey, whole string) {
+	stored := markdown(whole)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.texts, key)
+	if stored != whole {
+		f.texts.putOf(maxWhole, key, wholeText{stored: stored, whole: whole})
+	}
+}
+
+// whole is the text of which GitHub holds stored.
+func (f *Forge) whole(key textKey, stored string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if known, ok := f.texts[key]; ok && sameText(known.stored, stored) {
+		return known.whole
+	}
+	return stored
+}
+
+// restored is a change with its whole description.
+func (f *Forge) restored(change promote.Change) promote.Change {
+	change.Description = f.whole(changeText(change.Number), change.Description)
+	return change
+}
+
+// A fence is the opening of the code block that a line is in; empty outside of one.
+type fence string
+
+func (f fence) open() bool { return f != "" }
+
+func (f fence) close() string {
+	if !f.open() {
+		return ""
+	}
+	return string(f) + "\n"
+}
+
+// after is the fence in force behind line.
+func (f fence) after(line string) fence {
+	text := strings.TrimLeft(line, " ")
+	if len(line)-len(text) > 3 || text == "" || text[0] != '`' && text[0] != '~' {
+		return f
+	}
+	rest := strings.TrimLeft(text, text[:1])
+	run := fence(text[:len(text)-len(rest)])
+	switch {
+	case len(run) < 3:
+		return f
+	case !f.open() && (run[0] == '~' || !strings.Contains(rest, "`")):
+		return run
+	case f.open() && run[0] == f[0] && len(run) >= len(f) && strings.TrimSpace(rest) == "":
+		return ""
+	}
+	return f
+}
