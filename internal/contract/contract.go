@@ -127,6 +127,17 @@ func greedyPath(path string) string {
 	return path
 }
 
+// byName turns /repositories/1/… into /repos/{owner}/{repo}/…: GitHub's links and redirects name a repository by its number, which
+// its description leaves out.
+func byName(path string) string {
+	rest, ok := strings.CutPrefix(path, "/repositories/")
+	id, rest, _ := strings.Cut(rest, "/")
+	if !ok || strings.Trim(id, "0123456789") != "" {
+		return path
+	}
+	return strings.TrimSuffix("/repos/owner/repository/"+rest, "/")
+}
+
 type route struct {
 	*routers.Route
 	params map[string]string
@@ -142,6 +153,7 @@ func (c *Contract) find(ctx context.Context, r *http.Request) (route, error) {
 		asked.URL.Path = strings.TrimPrefix(r.URL.Path, c.prefix)
 		asked.URL.RawPath = strings.TrimPrefix(r.URL.RawPath, c.prefix)
 	}
+	asked.URL.Path, asked.URL.RawPath = byName(asked.URL.Path), byName(asked.URL.RawPath)
 	found, params, err := c.exact.FindRoute(asked)
 	if errors.Is(err, routers.ErrPathNotFound) || errors.Is(err, routers.ErrMethodNotAllowed) {
 		found, params, err = c.greedy.FindRoute(asked)

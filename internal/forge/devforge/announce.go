@@ -29,7 +29,7 @@ func (f *Forge) announce(ctx context.Context, p *project, u *User) error {
 	p.Refs = refs
 	f.wrote()
 	for _, moved := range moves {
-		if len(moves) <= maxRefsPerPush {
+		if len(moves) <= maxRefsPerPush || f.config.Dialect == GitHub {
 			if err := f.sendPush(ctx, p, u, moved); err != nil {
 				return err
 			}

@@ -147,7 +147,7 @@ func (f *Forge) userByToken(token string) *User {
 			return u
 		}
 	}
-	return nil
+	return f.botByToken(token)
 }
 
 func (f *Forge) projectByID(id string) *project {

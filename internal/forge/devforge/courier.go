@@ -35,6 +35,8 @@ type Delivery struct {
 	Body   []byte
 	Status int   // zero when there was no answer
 	Err    error // why there was none
+	At     time.Time
+	Again  bool // it was asked for
 }
 
 // parcel is a webhook on its way.
@@ -199,7 +201,7 @@ func (c *courier) log() []Delivery {
 }
 
 // resend repeats a delivery with the same body and the same Idempotency-Key.
-func (c *courier) resend(id int) error {
+func (c *courier) resend(id int, at time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	i := slices.IndexFunc(c.sent, func(p parcel) bool { return p.ID == id })
@@ -208,7 +210,7 @@ func (c *courier) resend(id int) error {
 	}
 	again := c.sent[i]
 	c.last++
-	again.ID, again.Status, again.Err = c.last, 0, nil
+	again.ID, again.Status, again.Err, again.At, again.Again = c.last, 0, nil, at, true
 	again.Header = again.Header.Clone()
 	if err := sign(again.Header, again.hook.SigningToken, again.Body, time.Now()); err != nil {
 		return err
@@ -243,7 +245,7 @@ func (f *Forge) Flush(ctx context.Context) error { return f.hooks.flush(ctx) }
 func (f *Forge) Deliveries() []Delivery { return f.hooks.log() }
 
 // Redeliver sends a webhook again, with the same Idempotency-Key. [ErrNotFound] when it is not among [Forge.Deliveries].
-func (f *Forge) Redeliver(id int) error { return f.hooks.resend(id) }
+func (f *Forge) Redeliver(id int) error { return f.hooks.resend(id, f.now()) }
 
 // The auto-disabling of GitLab (doc/user/project/integrations/webhooks.md): after 4 failures in a row for a minute, doubling up to a day.
 const (
@@ -296,7 +298,7 @@ func (f *Forge) post(p *project, event HookEvent, body []byte) error {
 		if err := sign(header, h.SigningToken, body, f.now()); err != nil {
 			return err
 		}
-		packed := parcel{hook: h.Hook, id: h.ID, Delivery: Delivery{HookID: h.ID, Event: event, URL: h.URL, Header: header, Body: body}}
+		packed := parcel{hook: h.Hook, id: h.ID, Delivery: Delivery{HookID: h.ID, Event: event, URL: h.URL, Header: header, Body: body, At: f.now()}}
 		packed.fault = f.hookFault(packed)
 		f.hooks.send(packed)
 	}

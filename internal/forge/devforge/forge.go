@@ -26,6 +26,8 @@ type Config struct {
 	Root string // required; a directory, made if missing
 	URL  string // public base URL without a trailing slash; may be set later by [Forge.SetURL]
 
+	Dialect Dialect // whose API, webhooks, refs and addresses it speaks; GitLab's unless set
+
 	Now     func() time.Time // nil means the real clock
 	Logger  *slog.Logger     // nil means silence
 	Persist bool             // save the tables after each write, and go on with them in New
@@ -58,6 +60,7 @@ type Forge struct {
 	revision int // grows with each write
 	faults   []*plannedFault
 	calls    []Call
+	limits   map[int]*limitWindow // GitHub's rate limits, by user
 }
 
 // Project is what a caller needs to know about a project.
@@ -127,7 +130,7 @@ func (f *Forge) SetURL(url string) {
 	f.url = strings.TrimSuffix(url, "/")
 }
 
-// Handler serves the REST API below /api/v4/, Git over smart HTTP at /<project>.git/, and the web pages.
+// Handler serves the API of the dialect below /api/, Git over smart HTTP at /<project>.git/, and the web pages.
 func (f *Forge) Handler() http.Handler { return f.routes }
 
 // CreateUser makes an account, or gives the existing one of that name a new token unless token is empty. The token is also the
@@ -150,12 +153,16 @@ func (f *Forge) CreateUser(name, token string) User {
 var projectPath = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$`)
 
 // CreateProject makes a project, such as "group/name", whose default branch holds files in one commit. The default branch is
-// protected as GitLab does it: only Maintainers push and merge. [ErrExists] when the path is taken.
+// protected as GitLab does it: only Maintainers push and merge; GitHub protects nothing by itself. [ErrExists] when the path
+// is taken.
 func (f *Forge) CreateProject(path, defaultBranch string, files map[string]string) (*Project, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !projectPath.MatchString(path) || strings.HasSuffix(path, ".git") || strings.Contains(path, "..") {
 		return nil, fmt.Errorf("project path %q: expected <group>/<project>, of letters, digits, dots, dashes and underscores", path)
+	}
+	if f.config.Dialect == GitHub && strings.Count(path, "/") != 1 {
+		return nil, fmt.Errorf("project path %q: expected <owner>/<name>, as GitHub has no groups inside of groups", path)
 	}
 	if !safeName(defaultBranch) {
 		return nil, fmt.Errorf("default branch %q: not a valid branch name", defaultBranch)
@@ -170,6 +177,10 @@ func (f *Forge) CreateProject(path, defaultBranch string, files map[string]strin
 		Members:   map[int]int{},
 		Protected: map[string]protection{defaultBranch: {Push: AccessMaintainer, Merge: AccessMaintainer}},
 		repo:      f.repository(path),
+	}
+	if f.config.Dialect == GitHub {
+		p.Protected = map[string]protection{} // branches are free until rules are set
+		p.GitHub.UpdatedAt = p.CreatedAt
 	}
 	if err := p.repo.create(ctx, defaultBranch); err != nil {
 		return nil, fmt.Errorf("project %q: %w", path, err)
@@ -266,7 +277,7 @@ func (f *Forge) Commit(ctx context.Context, path, branch, user, message string, 
 	if err != nil {
 		return "", err
 	}
-	return id, f.announce(ctx, p, u)
+	return id, f.afterPush(ctx, p, u)
 }
 
 // Refresh announces what changed in a project's repository behind the forge's back, as pushes by user.
@@ -277,12 +288,12 @@ func (f *Forge) Refresh(ctx context.Context, path, user string) error {
 	if p == nil || u == nil {
 		return fmt.Errorf("refresh project %q for %q: %w", path, user, ErrNotFound)
 	}
-	return f.announce(ctx, p, u)
+	return f.afterPush(ctx, p, u)
 }
 
 func (f *Forge) repository(path string) *repository {
 	dir := filepath.Join(f.config.Root, repositories, filepath.FromSlash(path)+".git")
-	return &repository{git: f.git, dir: dir}
+	return &repository{git: f.git, dir: dir, kept: f.config.Dialect.keptRefs()}
 }
 
 func (f *Forge) person() *User {

@@ -41,6 +41,8 @@ func (e HookEvent) header() string {
 		return "Pipeline Hook"
 	case HookEmoji:
 		return "Emoji Hook"
+	case HookPullRequest, HookReview, HookIssueComment, HookStatus, HookCheckRun, HookCheckSuite, HookMergeGroup, HookDeployment,
+		HookDeploymentStatus, HookInstallation, HookPing: // GitHub's
 	}
 	return ""
 }
@@ -48,7 +50,7 @@ func (e HookEvent) header() string {
 // Hook is a webhook of a project.
 type Hook struct {
 	URL          string // required; http or https
-	Token        string // sent as X-Gitlab-Token
+	Token        string // GitLab sends it as X-Gitlab-Token, GitHub signs with it
 	SigningToken string // "whsec_" and 32 bytes in base64; signs by Standard Webhooks
 	Events       []HookEvent
 }
@@ -59,6 +61,8 @@ type hookRecord struct {
 	Created       time.Time `json:"created"`
 	Failures      int       `json:"failures"` // in a row
 	DisabledUntil time.Time `json:"disabled_until"`
+	Inactive      bool      `json:"inactive,omitzero"` // GitHub: switched off
+	Form          bool      `json:"form,omitzero"`     // GitHub: sends the payload as a form
 }
 
 // AddHook adds a webhook to a project and returns its ID. No events means all.
@@ -73,7 +77,7 @@ func (f *Forge) AddHook(path string, h Hook) (int, error) {
 		return 0, err
 	}
 	if len(h.Events) == 0 {
-		h.Events = hookEvents
+		h.Events = f.config.Dialect.hookEvents()
 	}
 	return f.addHook(p, h).ID, nil
 }
@@ -271,7 +275,7 @@ func resendHookEvent(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if err := c.forge.hooks.resend(id); err != nil {
+	if err := c.forge.hooks.resend(id, c.forge.now()); err != nil {
 		return reply{}, missing("")
 	}
 	return reply{http.StatusCreated, struct {

@@ -35,6 +35,9 @@ func (f *Forge) mayUseGit(_, password, repo string, write bool) bool {
 	if p == nil || u == nil {
 		return false
 	}
+	if f.config.Dialect == GitHub {
+		return f.githubMayUseGit(p, u, password, write)
+	}
 	if write {
 		return p.level(u) >= AccessDeveloper
 	}
@@ -57,6 +60,9 @@ func (f *Forge) receive(w http.ResponseWriter, r *http.Request, path string, bac
 	}
 	f.mu.Lock()
 	reason := p.refusesPush(u, commands)
+	if f.config.Dialect == GitHub {
+		reason = p.githubRefusesPush(f, u, commands)
+	}
 	f.mu.Unlock()
 	if reason != "" {
 		w.Header().Set("Content-Type", "application/x-git-receive-pack-result")
@@ -67,7 +73,7 @@ func (f *Forge) receive(w http.ResponseWriter, r *http.Request, path string, bac
 	answer := newBuffered() // the client must not hear of success before the forge knows of it
 	backend.ServeHTTP(answer, r)
 	f.mu.Lock()
-	err = f.announce(r.Context(), p, u)
+	err = f.afterPush(r.Context(), p, u)
 	f.mu.Unlock()
 	if err != nil {
 		f.log.ErrorContext(r.Context(), "push", "project", path, "error", err)
@@ -150,7 +156,7 @@ func (p *project) refusesPush(u *User, commands pushCommands) string {
 		branch, isBranch := strings.CutPrefix(command.ref, headsPrefix)
 		_, protected := p.Protected[branch]
 		switch {
-		case strings.HasPrefix(command.ref, "refs/merge-requests/") || strings.HasPrefix(command.ref, "refs/keep-around/"):
+		case strings.HasPrefix(command.ref, p.repo.kept) || strings.HasPrefix(command.ref, "refs/keep-around/"):
 			return "deny updating a hidden ref"
 		case isBranch && protected && command.to == zeroID:
 			return "GitLab: You can only delete protected branches using the web interface."

@@ -20,6 +20,7 @@ type tables struct {
 	Last     map[string]int `json:"last"` // the last number given out, by kind
 	Users    []*User        `json:"users"`
 	Projects []*project     `json:"projects"`
+	GitHub   githubTables   `json:"github,omitzero"`
 }
 
 func (t *tables) next(kind string) int {
@@ -68,6 +69,7 @@ type project struct {
 	Pipelines     []*pipeline           `json:"pipelines"`
 	Hooks         []*hookRecord         `json:"hooks"`
 	Refs          map[string]string     `json:"refs"` // what was last announced; git has the truth
+	GitHub        githubProject         `json:"github,omitzero"`
 
 	repo *repository
 }
@@ -80,6 +82,8 @@ type Settings struct {
 	RemoveSourceBranch     bool   `json:"remove_source_branch_after_merge"`
 	MergeMethod            string `json:"merge_method"` // merge, rebase_merge or ff
 	RequireSHA             bool   `json:"require_sha"`  // GitLab 19.2: "Require a commit SHA on the merge requests API"
+
+	GitHub GitHubSettings `json:"github,omitzero"`
 }
 
 // protection is the least access level for a protected branch.
@@ -130,6 +134,8 @@ type mergeRequest struct {
 	Notes        []*note   `json:"notes"`
 	Awards       []*award  `json:"awards"`
 	Unchecked    int       `json:"unchecked"` // how many more reads answer "checking"
+
+	GitHub githubRequest `json:"github,omitzero"`
 }
 
 // autoMerge is a merge that waits for the pipeline. By is zero when there is none.

@@ -26,8 +26,9 @@ var errNoRevision = errors.New("no such revision")
 
 // repository runs git in one bare repository.
 type repository struct {
-	git string // the binary
-	dir string
+	git  string // the binary
+	dir  string
+	kept string // prefix of the refs that hold heads of merge requests
 
 	mu    sync.Mutex
 	known map[string]outcome // see fixed
@@ -252,9 +253,9 @@ func (g *repository) setRef(ctx context.Context, ref, to, from string) error {
 	return nil
 }
 
-// keep makes a commit fetchable, and safe from garbage collection, as refs/merge-requests/<iid>/head.
+// keep makes a commit fetchable, and safe from garbage collection, as refs/merge-requests/<iid>/head or the dialect's like.
 func (g *repository) keep(ctx context.Context, iid int, commit string) error {
-	_, err := g.run(ctx, invocation{args: []string{"update-ref", fmt.Sprintf("refs/merge-requests/%d/head", iid), commit}})
+	_, err := g.run(ctx, invocation{args: []string{"update-ref", fmt.Sprintf("%s%d/head", g.kept, iid), commit}})
 	return err
 }
 

@@ -8,6 +8,9 @@ import (
 // newRoutes tells the three kinds of requests apart.
 func (f *Forge) newRoutes() http.Handler {
 	api, git, pages := f.apiRoutes(), f.gitRoutes(), f.pageRoutes()
+	if f.config.Dialect == GitHub {
+		api = f.githubRoutes()
+	}
 	return f.withFaults(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
 		case strings.HasPrefix(path, "/api/"):

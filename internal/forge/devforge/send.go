@@ -30,6 +30,9 @@ func (f *Forge) deliver(p *project, event HookEvent, payload func() (any, error)
 const maxPushCommits = 20
 
 func (f *Forge) sendPush(ctx context.Context, p *project, u *User, moved move) error {
+	if f.config.Dialect == GitHub {
+		return f.sendGitHubPush(ctx, p, u, moved)
+	}
 	event, kind := HookPush, "push"
 	if strings.HasPrefix(moved.ref, tagsPrefix) {
 		event, kind = HookTagPush, "tag_push"
@@ -97,6 +100,9 @@ type requestEvent struct {
 }
 
 func (f *Forge) sendRequest(ctx context.Context, p *project, m *mergeRequest, e requestEvent) error {
+	if f.config.Dialect == GitHub {
+		return f.sendPull(ctx, p, m, e)
+	}
 	return f.deliver(p, HookMergeRequest, func() (any, error) {
 		shown, err := f.showHookRequest(ctx, p, m)
 		if err != nil {
@@ -188,6 +194,9 @@ func (f *Forge) showHookNote(p *project, m *mergeRequest, n *note, action string
 }
 
 func (f *Forge) sendNote(ctx context.Context, p *project, m *mergeRequest, n *note, action string) error {
+	if f.config.Dialect == GitHub {
+		return f.sendComment(ctx, p, m, commentEvent{note: n, action: action, by: f.tables.user(n.Author)})
+	}
 	return f.deliver(p, HookNote, func() (any, error) {
 		request, err := f.showHookRequest(ctx, p, m)
 		return notePayload{

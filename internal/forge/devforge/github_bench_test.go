@@ -1,0 +1,269 @@
+package devforge_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-github/v62/github"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/lockkeeper/lockkeeper/internal/contract"
+	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
+)
+
+const (
+	repoOwner = "acme"
+	repoName  = "gitops"
+	repoPath  = repoOwner + "/" + repoName
+)
+
+// loadGitHub parses the description once.
+var loadGitHub = sync.OnceValues(func() (*contract.Contract, error) {
+	dir, err := contract.Dir()
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := contract.Load(filepath.Join(dir, contract.GitHub))
+	if err != nil {
+		return nil, err
+	}
+	return loaded.Under("/api/v3"), nil
+})
+
+// loadSchema parses GitHub's GraphQL schema once.
+var loadSchema = sync.OnceValues(func() (*ast.Schema, error) {
+	dir, err := contract.Dir()
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "github-graphql", "schema.stripped.graphql"))
+	if err != nil {
+		return nil, err
+	}
+	return gqlparser.LoadSchema(&ast.Source{Name: "schema.graphql", Input: string(text)})
+})
+
+// hub is a forge in GitHub's dialect with one repository and its people: admin, owner (maintains), bot (writes), reader, and a
+// stranger without access.
+type hub struct {
+	*bench
+}
+
+func newHub(t *testing.T, configure ...func(*devforge.Config)) *hub {
+	t.Helper()
+	b := &bench{clock: &clock{at: time.Date(2026, 9, 4, 8, 0, 0, 0, time.UTC)}}
+	config := devforge.Config{
+		Root: t.TempDir(), Now: b.clock.now, Person: "you", Dialect: devforge.GitHub,
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
+	for _, edit := range configure {
+		edit(&config)
+	}
+	forge, err := devforge.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(forge.Close)
+	b.Forge = forge
+	h := &hub{b}
+	server := httptest.NewServer(h.checked(t))
+	t.Cleanup(server.Close)
+	b.url = server.URL
+	forge.SetURL(server.URL)
+	if _, known := forge.Project(repoPath); known {
+		return h
+	}
+	for _, name := range []string{"you", "admin", "owner", "bot", "reader", "stranger"} {
+		forge.CreateUser(name, name+"-token")
+	}
+	if _, err := forge.CreateProject(repoPath, "main", seed); err != nil {
+		t.Fatal(err)
+	}
+	for name, level := range map[string]int{
+		"admin": devforge.AccessOwner, "owner": devforge.AccessMaintainer, "you": devforge.AccessMaintainer,
+		"bot": devforge.AccessDeveloper, "reader": devforge.AccessReporter,
+	} {
+		if err := forge.AddMember(repoPath, name, level); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
+
+// checked holds every exchange against GitHub's official description and schema, where they are at hand.
+func (h *hub) checked(t *testing.T) http.Handler {
+	handler := h.Handler()
+	loaded, err := loadGitHub()
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("this test needs the official API description: %v", err)
+		}
+		return handler
+	}
+	api := loaded.Handler(handler, func(err error) {
+		if !knownGitHubGap(err) {
+			t.Errorf("contract: %v", err)
+		}
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/api/graphql":
+			checkQuery(t, r)
+			handler.ServeHTTP(w, r)
+		case strings.HasPrefix(r.URL.Path, "/api/"):
+			api.ServeHTTP(w, r)
+		default:
+			handler.ServeHTTP(w, r)
+		}
+	})
+}
+
+// checkQuery validates a GraphQL request against the official schema and puts its body back.
+func checkQuery(t *testing.T, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var asked struct {
+		Query string `json:"query"`
+	}
+	if err != nil || json.Unmarshal(body, &asked) != nil {
+		t.Errorf("graphql: the body is no query: %v", err)
+		return
+	}
+	schema, err := loadSchema()
+	if err != nil {
+		t.Errorf("graphql: %v", err)
+		return
+	}
+	if _, problems := gqlparser.LoadQueryWithRules(schema, asked.Query, nil); len(problems) > 0 {
+		t.Errorf("graphql: %v in %s", problems, asked.Query)
+	}
+}
+
+// knownGitHubGap says where the description itself is wrong, or a row of a table breaks it on purpose.
+func knownGitHubGap(err error) bool {
+	broken := (*contract.ViolationError)(nil)
+	return errors.As(err, &broken) && broken.Status == 0 && strings.Contains(broken.Path, "on-purpose")
+}
+
+// client is the real client, which speaks to GitHub Enterprise.
+func (h *hub) client(t *testing.T, token string) *github.Client {
+	t.Helper()
+	client, err := github.NewClient(nil).WithAuthToken(token).WithEnterpriseURLs(h.url, h.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func (h *hub) as(t *testing.T, user string) *github.Client {
+	t.Helper()
+	return h.client(t, user+"-token")
+}
+
+func (h *hub) push(t *testing.T, branch, path, content string) string {
+	t.Helper()
+	id, err := h.Commit(t.Context(), repoPath, branch, "bot", "Set "+path, map[string]string{path: content})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// openPull makes a branch with one change of dev.yaml and a pull request for it.
+func (h *hub) openPull(t *testing.T, branch string) *github.PullRequest {
+	t.Helper()
+	h.push(t, branch, "apps/web/dev.yaml", "image:\n  tag: 1.0.2\n")
+	pull, _, err := h.as(t, "bot").PullRequests.Create(t.Context(), repoOwner, repoName, &github.NewPullRequest{
+		Title: new("Promote web to 1.0.2"), Head: &branch, Base: new("main"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pull
+}
+
+func (h *hub) pull(t *testing.T, number int) *github.PullRequest {
+	t.Helper()
+	pull, _, err := h.as(t, "bot").PullRequests.Get(t.Context(), repoOwner, repoName, number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pull
+}
+
+func (h *hub) report(t *testing.T, sha, state string) {
+	t.Helper()
+	_, _, err := h.as(t, "bot").Repositories.CreateStatus(t.Context(), repoOwner, repoName, sha, &github.RepoStatus{
+		State: &state, Context: new("lockkeeper/gates"), Description: new("4 of 7 gates"), TargetURL: new("https://lockkeeper.example/1"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h *hub) rule(t *testing.T, rules *devforge.BranchRules) {
+	t.Helper()
+	if err := h.SetRules(repoPath, "main", rules); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h *hub) allow(t *testing.T, edit func(*devforge.Settings)) {
+	t.Helper()
+	if err := h.Change(repoPath, edit); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// githubRefused is the status of an error answer, and its text.
+func githubRefused(err error) (int, string) {
+	if answer := (*github.ErrorResponse)(nil); errors.As(err, &answer) {
+		return answer.Response.StatusCode, answer.Message
+	}
+	return 0, ""
+}
+
+type graphAnswer struct {
+	Data   json.RawMessage `json:"data"`
+	Errors []struct {
+		Type    string `json:"type"`
+		Message string `json:"message"`
+		Path    []any  `json:"path"`
+	} `json:"errors"`
+}
+
+// graph sends one GraphQL request.
+func (h *hub) graph(t *testing.T, token, query string, variables map[string]any) graphAnswer {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url+"/api/graphql", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	var got graphAnswer
+	if err := json.NewDecoder(answer.Body).Decode(&got); err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("graphql answers %d, %v", answer.StatusCode, err)
+	}
+	return got
+}
