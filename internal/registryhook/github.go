@@ -44,28 +44,43 @@ func parseGitHub(event string, body []byte) ([]string, error) {
 		return nil, ignored("a branch or tag was deleted")
 	case event == "push":
 		return one(gitURL(e.Repository.CloneURL))
-	case e.Action != "published" && e.Action != "updated":
-		return nil, ignored("action %q", clip(e.Action))
+	}
+	return one(e.image())
+}
+
+// GitHubImage names the image that a body of GitHub's events package and registry_package is about, for who gets them with
+// others. An error that wraps ErrIgnored is one about something else.
+func GitHubImage(body []byte) (string, error) {
+	var e gitHubEvent
+	if err := decode(body, &e); err != nil {
+		return "", err
+	}
+	return e.image()
+}
+
+func (e gitHubEvent) image() (string, error) {
+	if e.Action != "published" && e.Action != "updated" {
+		return "", ignored("action %q", clip(e.Action))
 	}
 	pkg := cmp.Or(e.RegistryPackage, e.Package)
 	if pkg == nil {
-		return nil, errors.New("the package is missing")
+		return "", errors.New("the package is missing")
 	}
-	return pkg.repositories()
+	return pkg.image()
 }
 
-// repositories names the package's image. Names at ghcr.io are in lower case, whatever the account's are.
-func (p gitHubPackage) repositories() ([]string, error) {
+// image names the package's image. Names at ghcr.io are in lower case, whatever the account's are.
+func (p gitHubPackage) image() (string, error) {
 	if !isContainer(p.PackageType) && !isContainer(p.Ecosystem) {
-		return nil, ignored("a package of type %q is no image", clip(p.PackageType))
+		return "", ignored("a package of type %q is no image", clip(p.PackageType))
 	}
 	if p.PackageVersion.PackageURL != "" {
-		return one(image(strings.ToLower(p.PackageVersion.PackageURL)))
+		return image(strings.ToLower(p.PackageVersion.PackageURL))
 	}
 	if p.Owner.Login == "" || p.Name == "" {
-		return nil, errors.New("the package has neither URL nor owner and name")
+		return "", errors.New("the package has neither URL nor owner and name")
 	}
-	return one(image(strings.ToLower("ghcr.io/" + p.Owner.Login + "/" + p.Name)))
+	return image(strings.ToLower("ghcr.io/" + p.Owner.Login + "/" + p.Name))
 }
 
 func isContainer(kind string) bool {

@@ -1,0 +1,295 @@
+package github
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/internal/registryhook"
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// MaxWebhookBody is the largest body that GitHub sends.
+const MaxWebhookBody = 25 << 20
+
+const maxDeliveryHeader = 200
+
+// ErrIgnored marks a delivery that is authentic and of no interest. Answer it with 2xx.
+var ErrIgnored = errors.New("webhook ignored")
+
+// unheeded says of events that the webhook or the App may be subscribed to why nothing is done about them.
+var unheeded = map[string]string{
+	"ping":                        "it only says that the webhook works",
+	"installation":                "it is about no repository's content",
+	"installation_repositories":   "it is about no repository's content",
+	"installation_target":         "it is about no repository's content",
+	"deployment":                  "deployments are written by us and never read",
+	"deployment_status":           "deployments are written by us and never read",
+	"member":                      "rights are asked for when they matter",
+	"membership":                  "rights are asked for when they matter",
+	"organization":                "rights are asked for when they matter",
+	"team":                        "rights are asked for when they matter",
+	"team_add":                    "rights are asked for when they matter",
+	"create":                      "a push says the same",
+	"delete":                      "a push says the same",
+	"workflow_job":                "its check run says the same",
+	"workflow_run":                "its check suite says the same",
+	"pull_request_review_comment": "commands are written below a pull request, not in its files",
+}
+
+// ParseWebhook reads an authentic delivery, see [Verify]. The error wraps [ErrIgnored] for everything that cannot concern a
+// promotion, and for bodies that leave out what would be needed; another error means that it is no delivery of GitHub's. A
+// redelivery has the Delivery of its first attempt.
+func ParseWebhook(header http.Header, body []byte) (promote.Event, error) {
+	name := header.Get("X-GitHub-Event")
+	switch {
+	case len(body) > MaxWebhookBody:
+		return promote.Event{}, fmt.Errorf("webhook: the body has %d bytes, more than GitHub sends", len(body))
+	case name == "":
+		return promote.Event{}, errors.New("webhook: X-GitHub-Event is missing; does a proxy drop it?")
+	}
+	var hook webhook
+	if err := lenient(body, &hook); err != nil {
+		return promote.Event{}, fmt.Errorf("webhook %q: body: %w", clip(name), err)
+	}
+	delivery := deliveryOf(header, body)
+	var event promote.Event
+	var err error
+	switch name {
+	case "check_run":
+		event, err = hook.checkRun(appOf(header), delivery)
+	case "check_suite":
+		event, err = hook.checkSuite(appOf(header))
+	case "package", "registry_package":
+		event, err = artifact(body)
+	default:
+		event, err = hook.event(name)
+	}
+	if err != nil {
+		return promote.Event{}, fmt.Errorf("webhook %q: %w", clip(name), err)
+	}
+	event.Delivery = delivery
+	return event, nil
+}
+
+// lenient decodes what fits. A field of another type than expected stays zero, like one that is missing.
+func lenient(body []byte, into any) error {
+	err := json.Unmarshal(body, into)
+	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return nil
+	}
+	return err
+}
+
+func clip(text string) string {
+	if len(text) > maxDeliveryHeader {
+		return strings.ToValidUTF8(text[:maxDeliveryHeader], "") + "…"
+	}
+	return text
+}
+
+// deliveryOf is the same for every attempt at one delivery.
+func deliveryOf(header http.Header, body []byte) string {
+	if id := header.Get("X-GitHub-Delivery"); id != "" && len(id) <= maxDeliveryHeader {
+		return id
+	}
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// appOf is the number of the GitHub App whose webhook this is; 0 for that of a repository or an organization.
+func appOf(header http.Header) int64 {
+	if header.Get("X-GitHub-Hook-Installation-Target-Type") != "integration" {
+		return 0
+	}
+	id, err := strconv.ParseInt(header.Get("X-GitHub-Hook-Installation-Target-ID"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
+}
+
+// webhook is what we read of a body. Nothing in it need be there.
+type webhook struct {
+	Action      string  `json:"action"`
+	Sender      account `json:"sender"`
+	Ref         string  `json:"ref"`   // push
+	After       string  `json:"after"` // push
+	Deleted     bool    `json:"deleted"`
+	PullRequest struct {
+		Number int `json:"number"`
+	} `json:"pull_request"`
+	Issue struct {
+		Number      int              `json:"number"`
+		PullRequest *json.RawMessage `json:"pull_request"`
+	} `json:"issue"`
+	Comment struct {
+		ID        int     `json:"id"`
+		User      account `json:"user"`
+		Body      string  `json:"body"`
+		CreatedAt string  `json:"created_at"`
+	} `json:"comment"`
+	MergeGroup struct {
+		HeadSHA string `json:"head_sha"`
+		HeadRef string `json:"head_ref"`
+		BaseRef string `json:"base_ref"`
+	} `json:"merge_group"`
+	CheckRun        check `json:"check_run"`
+	CheckSuite      check `json:"check_suite"`
+	RequestedAction struct {
+		Identifier string `json:"identifier"`
+	} `json:"requested_action"`
+	Repository struct {
+		ID int64 `json:"id"`
+	} `json:"repository"`
+}
+
+// account is a person or a program at GitHub.
+type account struct {
+	ID    int    `json:"id"`
+	Login string `json:"login"`
+	Type  string `json:"type"`
+}
+
+func (a account) program() bool { return a.Type == "Bot" }
+
+func (h webhook) event(name string) (promote.Event, error) {
+	switch name {
+	case "push":
+		return h.push()
+	case "pull_request", "pull_request_review", "pull_request_review_thread":
+		return promote.Event{Kind: promote.EventChange, Change: max(0, h.PullRequest.Number)}, nil
+	case "issue_comment":
+		return h.comment()
+	case "status":
+		return promote.Event{Kind: promote.EventStatus}, nil
+	case "merge_group":
+		return h.queue()
+	}
+	if reason := unheeded[name]; reason != "" {
+		return promote.Event{}, ignored(reason)
+	}
+	return promote.Event{}, ignored("of no interest")
+}
+
+func ignored(reason string) error { return fmt.Errorf("%s: %w", reason, ErrIgnored) }
+
+// queueBranches are the branches of GitHub's merge queues: an event of their own says what is tested on them.
+const queueBranches = "refs/heads/gh-readonly-queue/"
+
+// push reports a branch that was pushed, made or deleted; deleted, its Head is empty. Tags are not branches: nothing that is
+// promoted hangs on them.
+func (h webhook) push() (promote.Event, error) {
+	branch, ok := strings.CutPrefix(h.Ref, "refs/heads/")
+	switch {
+	case !ok || branch == "":
+		return promote.Event{}, ignored(fmt.Sprintf("ref %q is not a branch", clip(h.Ref)))
+	case strings.HasPrefix(h.Ref, queueBranches):
+		return promote.Event{}, ignored("a branch of a merge queue")
+	}
+	event := promote.Event{Kind: promote.EventPush, Branch: promote.Branch(branch)}
+	if !h.Deleted {
+		event.Head = objectName(h.After)
+	}
+	return event, nil
+}
+
+// comment reports what a person has just written on a change. What was written is not trusted beyond that, and who wrote it is
+// asked for. The body does not name the change's head.
+func (h webhook) comment() (promote.Event, error) {
+	author := h.Comment.User
+	reason := ""
+	switch {
+	case h.Action != "created":
+		reason = "not a new comment"
+	case h.Issue.PullRequest == nil || string(*h.Issue.PullRequest) == "null":
+		reason = "not on a pull request"
+	case h.Sender.program() || author.program():
+		reason = "written by a program"
+	case h.Sender.ID != author.ID:
+		reason = "sent by another account than the comment's author"
+	case h.Comment.ID <= 0 || h.Issue.Number <= 0 || author.ID <= 0:
+		reason = "the comment, its pull request or its author is not named"
+	}
+	if reason != "" {
+		return promote.Event{}, ignored(reason)
+	}
+	written, _ := time.Parse(time.RFC3339, h.Comment.CreatedAt) // No time is better than no comment.
+	return promote.Event{Kind: promote.EventComment, Change: h.Issue.Number, Comment: promote.Comment{
+		ID:       h.Comment.ID,
+		Change:   h.Issue.Number,
+		AuthorID: author.ID,
+		Author:   author.Login,
+		Body:     h.Comment.Body,
+		At:       written.UTC(),
+	}}, nil
+}
+
+// queue reports the commit that a merge queue wants judged: the target with all changes up to and with the one that its branch
+// is named after. When it leaves the queue, merged or not, the change moved.
+func (h webhook) queue() (promote.Event, error) {
+	change := queued(h.MergeGroup.HeadRef)
+	if h.Action == "destroyed" {
+		return promote.Event{Kind: promote.EventChange, Change: change}, nil
+	}
+	head := objectName(h.MergeGroup.HeadSHA)
+	branch, ok := strings.CutPrefix(h.MergeGroup.BaseRef, "refs/heads/")
+	switch {
+	case h.Action != "checks_requested":
+		return promote.Event{}, ignored("nothing is asked")
+	case head == "" || !ok || branch == "":
+		return promote.Event{}, ignored("the commit or its target is not named")
+	}
+	return promote.Event{Kind: promote.EventQueue, Branch: promote.Branch(branch), Head: head, Change: change}, nil
+}
+
+// queued is the change that a queue's branch is named after: gh-readonly-queue/<target>/pr-<number>-<commit of the target>.
+func queued(ref string) int {
+	name, ok := strings.CutPrefix(ref[strings.LastIndexByte(ref, '/')+1:], "pr-")
+	digits, _, cut := strings.Cut(name, "-")
+	number, err := strconv.Atoi(digits)
+	if !ok || !cut || err != nil {
+		return 0
+	}
+	return max(0, number)
+}
+
+// artifact reports an image that was pushed to ghcr.io.
+func artifact(body []byte) (promote.Event, error) {
+	image, err := registryhook.GitHubImage(body)
+	if errors.Is(err, registryhook.ErrIgnored) {
+		return promote.Event{}, fmt.Errorf("%w: %w", err, ErrIgnored)
+	}
+	if err != nil {
+		return promote.Event{}, err
+	}
+	return promote.Event{Kind: promote.EventArtifact, Image: image}, nil
+}
+
+// objectName reads a full object name; GitHub writes none as zeros.
+func objectName(id string) promote.Commit {
+	if len(id) != 40 && len(id) != 64 || strings.Trim(id, "0123456789abcdef") != "" || strings.Trim(id, "0") == "" {
+		return ""
+	}
+	return promote.Commit(id)
+}
+
+// ProjectOf returns the full name of the repository that a body is about, such as "owner/name"; empty when it does not say, as
+// those about an installation do not.
+func ProjectOf(body []byte) string {
+	var hook struct {
+		Repository struct {
+			FullName string `json:"full_name"`
+		} `json:"repository"`
+	}
+	if lenient(body, &hook) != nil {
+		return ""
+	}
+	return hook.Repository.FullName
+}
