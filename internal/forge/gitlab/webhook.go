@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -22,16 +23,47 @@ const maxDeliveryHeader = 200
 // answers of another kind.
 var ErrIgnored = errors.New("webhook ignored")
 
-// eventKinds are the values of X-Gitlab-Event that are of interest, as the object_kind of their body.
+// eventKinds are the values of X-Gitlab-Event, of the webhooks of projects and groups, as the object_kind of their body. A hook
+// of a whole instance is a "System Hook", whatever it is about.
 var eventKinds = map[string]string{
-	"Push Hook":              "push",
-	"Tag Push Hook":          "tag_push",
-	"Merge Request Hook":     "merge_request",
-	"Note Hook":              "note",
-	"Confidential Note Hook": "note",
-	"Pipeline Hook":          "pipeline",
-	"Job Hook":               "build",
-	"System Hook":            "", // of a whole instance; the body says of what
+	"Push Hook":                  "push",
+	"Tag Push Hook":              "tag_push",
+	"Merge Request Hook":         "merge_request",
+	"Note Hook":                  "note",
+	"Confidential Note Hook":     "note",
+	"Pipeline Hook":              "pipeline",
+	"Job Hook":                   "build",
+	"Deployment Hook":            "deployment",
+	"Emoji Hook":                 "emoji",
+	"Member Hook":                "member",
+	"Feature Flag Hook":          "feature_flag",
+	"Release Hook":               "release",
+	"Issue Hook":                 "issue",
+	"Confidential Issue Hook":    "issue",
+	"Wiki Page Hook":             "wiki_page",
+	"Project Hook":               "project",
+	"Subgroup Hook":              "subgroup",
+	"Resource Access Token Hook": "access_token",
+}
+
+// unheeded says of kinds that a webhook may be subscribed to why nothing is done about them.
+var unheeded = map[string]string{
+	"deployment":   "deployments are written by us and never read",
+	"emoji":        "a reaction is no command",
+	"member":       "rights are asked for when they matter",
+	"feature_flag": "nothing that is promoted hangs on it",
+	"release":      "nothing that is promoted hangs on it",
+	"issue":        "nothing that is promoted hangs on it",
+	"wiki_page":    "nothing that is promoted hangs on it",
+	"project":      "it is about no project's content",
+	"subgroup":     "it is about no project's content",
+	"access_token": "a token that expires is noticed when it is used",
+
+	"repository_update":     "a push says the same", // Of instances, by the name of the event.
+	"user_add_to_team":      "rights are asked for when they matter",
+	"user_update_for_team":  "rights are asked for when they matter",
+	"user_remove_from_team": "rights are asked for when they matter",
+	"user_add_to_group":     "rights are asked for when they matter",
 }
 
 // ParseWebhook reads an authentic delivery, see [Verify]. The error wraps [ErrIgnored] for everything that cannot concern a
@@ -47,11 +79,11 @@ func ParseWebhook(header http.Header, body []byte) (promote.Event, error) {
 	name := header.Get("X-Gitlab-Event")
 	kind := eventKinds[name]
 	if name == "" || name == "System Hook" {
-		kind = hook.ObjectKind
+		kind = firstNonEmpty(hook.ObjectKind, hook.EventName)
 	}
 	event, err := hook.event(kind)
 	if err != nil {
-		return promote.Event{}, fmt.Errorf("webhook %q: %w", firstNonEmpty(name, kind), err)
+		return promote.Event{}, fmt.Errorf("webhook %q: %w", cutBytes(firstNonEmpty(name, kind), maxDeliveryHeader), err)
 	}
 	event.Delivery = delivery(header, body)
 	return event, nil
@@ -85,13 +117,18 @@ func delivery(header http.Header, body []byte) string {
 // webhook is what we read of a body. Templates and versions differ: nothing in it need be there.
 type webhook struct {
 	ObjectKind string `json:"object_kind"`
+	EventName  string `json:"event_name"` // what pushes have instead when an instance sends them
 	Ref        string `json:"ref"`
-	After      string `json:"after"`
+	After      string `json:"after"` // of a push
+	SHA        string `json:"sha"`   // of a job
 	User       user   `json:"user"`
 	Attributes struct {
 		ID           int    `json:"id"`
 		IID          int    `json:"iid"`
 		Action       string `json:"action"`
+		Ref          string `json:"ref"`
+		SHA          string `json:"sha"`
+		Status       string `json:"status"`
 		NoteableType string `json:"noteable_type"` //nolint:misspell // GitLab's word
 		Note         string `json:"note"`
 		Description  string `json:"description"`
@@ -100,8 +137,9 @@ type webhook struct {
 		CreatedAt    stamp  `json:"created_at"`
 	} `json:"object_attributes"`
 	MergeRequest struct {
-		IID        int `json:"iid"`
-		LastCommit struct {
+		IID          int    `json:"iid"`
+		TargetBranch string `json:"target_branch"`
+		LastCommit   struct {
 			ID string `json:"id"`
 		} `json:"last_commit"`
 	} `json:"merge_request"`
@@ -115,11 +153,42 @@ func (h webhook) event(kind string) (promote.Event, error) {
 		return promote.Event{Kind: promote.EventChange, Change: max(0, h.Attributes.IID)}, nil
 	case "note":
 		return h.comment()
-	case "pipeline", "build":
-		return promote.Event{Kind: promote.EventStatus, Change: max(0, h.MergeRequest.IID)}, nil
+	case "pipeline":
+		return h.pipeline(h.Attributes.Ref, h.Attributes.SHA), nil
+	case "build":
+		return h.pipeline(h.Ref, h.SHA), nil
 	default:
-		return promote.Event{}, fmt.Errorf("of no interest: %w", ErrIgnored)
+		return promote.Event{}, fmt.Errorf("%s: %w", firstNonEmpty(unheeded[kind], "of no interest"), ErrIgnored)
 	}
+}
+
+// pipeline reports that a pipeline or a job moved. In a merge train it tests a commit of its own, which is the target with all
+// changes up to and with this one, and which waits for our status until the pipeline ended. Jobs name the train in their ref; the
+// pipeline itself names the source branch there in today's versions, and is then a status like every other.
+func (h webhook) pipeline(ref, sha string) promote.Event {
+	change, train := trainOf(ref)
+	if !train {
+		return promote.Event{Kind: promote.EventStatus, Change: max(0, h.MergeRequest.IID)}
+	}
+	head := commit(sha)
+	if head == "" || endedPipelines[h.Attributes.Status] {
+		return promote.Event{Kind: promote.EventStatus, Change: change}
+	}
+	return promote.Event{Kind: promote.EventQueue, Branch: promote.Branch(h.MergeRequest.TargetBranch), Head: head, Change: change}
+}
+
+// endedPipelines are the states that a pipeline does not leave by itself.
+var endedPipelines = map[string]bool{"success": true, "failed": true, "canceled": true, "skipped": true}
+
+// trainOf reads refs/merge-requests/<number>/train. Pipelines of merged results have refs of their own, which end in merge.
+func trainOf(ref string) (change int, ok bool) {
+	digits, found := strings.CutPrefix(ref, "refs/merge-requests/")
+	digits, train := strings.CutSuffix(digits, "/train")
+	change, err := strconv.Atoi(digits)
+	if !found || !train || err != nil || change <= 0 {
+		return 0, false
+	}
+	return change, true
 }
 
 // push reports a branch that was pushed, made or deleted; deleted, its Head is empty. Tags are not branches: nothing that is
