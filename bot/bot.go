@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -48,8 +49,12 @@ var ErrIgnored = errors.New("ignored")
 // Repository is one repository that the bot looks after.
 type Repository struct {
 	Name    string // required: unique, for queue, logs and metrics
+	Forge   string // the Hook of its forge; empty: any, which is right while there is one
 	Project string // required: its name on the forge, as deliveries say it; case and slashes around it do not matter
 	Runner  Runner // required
+	// Missed asks the forge what happened since a time, as far as no webhook may have said so. Events that a webhook did bring do
+	// no harm: they have its Delivery, or are about a comment that is known. Nil: what was missed is not looked for.
+	Missed func(ctx context.Context, since time.Time) ([]promote.Event, error)
 }
 
 // Config is what a Bot works with.
@@ -59,6 +64,7 @@ type Config struct {
 	Registries   []RegistryHook   // whose webhooks save waiting for a warehouse's interval
 	Database     string           // required: path of the SQLite file of the queue; ":memory:" keeps it in memory
 	Sweep        time.Duration    // how often every repository is looked at; default 5m
+	CatchUp      time.Duration    // how often it is asked for what was missed, after the start; see DefaultCatchUp; 0: at the start only
 	RunTimeout   time.Duration    // of one run of the loop; default 5m
 	Log          *slog.Logger     // required
 	Now          func() time.Time // required
@@ -77,6 +83,7 @@ type Bot struct {
 	mux      *http.ServeMux
 	bodies   *bodies
 	patience patience
+	failures failures
 }
 
 // New opens the queue, and makes its file when there is none. Run lets it work and closes it; until then events are only
@@ -109,8 +116,8 @@ func (c Config) check() error {
 		return errors.New("no webhook is configured: without one nothing is noticed before the next sweep")
 	case c.Database == "":
 		return errors.New("the queue has no database: name a file, such as lockkeeper.db")
-	case c.Sweep < 0, c.RunTimeout < 0:
-		return fmt.Errorf("sweep is %s and run timeout is %s: expected more than 0", c.Sweep, c.RunTimeout)
+	case c.Sweep < 0, c.RunTimeout < 0, c.CatchUp < 0:
+		return fmt.Errorf("sweep is %s, catch-up is %s and run timeout is %s: none may be less than 0", c.Sweep, c.CatchUp, c.RunTimeout)
 	case c.Log == nil, c.Now == nil, c.Metrics == nil:
 		return errors.New("a log, a clock and metrics are required")
 	}
@@ -131,6 +138,11 @@ func (c Config) check() error {
 		}
 		forges[h.Forge] = true
 	}
+	for _, r := range c.Repositories {
+		if r.Forge != "" && !forges[r.Forge] {
+			return fmt.Errorf("repository %q: there is no webhook %q", r.Name, r.Forge)
+		}
+	}
 	kinds := map[string]bool{}
 	for _, h := range c.Registries {
 		if h.Kind == "" || strings.ContainsAny(h.Kind, "/{} ") || kinds[h.Kind] || h.Verify == nil || h.Parse == nil {
@@ -150,18 +162,25 @@ func (b *Bot) Notify(ctx context.Context, repository string, event promote.Event
 	if _, ok := b.repository(repository); !ok {
 		return fmt.Errorf("notify: repository %q is not configured", repository)
 	}
-	_, err := b.queue.add(ctx, repository, event)
+	_, err := b.queue.add(ctx, arrival{repository: repository, event: event})
 	return err
 }
 
-// Run works off the queue and sweeps until ctx ends. Then it takes no more jobs, lets those that run come to an end for a
+// Run works off the queue, sweeps, and asks for what was missed until ctx ends. Then it takes no more jobs, lets those that run come to an end for a
 // while, interrupts them when that takes too long, and closes the queue. What was not done stays for the next process. Call
 // it once.
 func (b *Bot) Run(ctx context.Context) error {
 	if err := b.queue.start(ctx); err != nil {
 		return errors.Join(fmt.Errorf("start workers: %w", err), b.queue.close())
 	}
+	var asking sync.WaitGroup
+	for _, repository := range b.Repositories {
+		if repository.Missed != nil {
+			asking.Go(func() { b.catchUp(ctx, repository) })
+		}
+	}
 	every(ctx, b.Sweep, b.sweep)
+	asking.Wait()
 	return b.queue.stop(context.WithoutCancel(ctx), b.patience)
 }
 
@@ -182,7 +201,7 @@ func every(ctx context.Context, interval time.Duration, do func(ctx context.Cont
 // sweep asks for a look at every repository.
 func (b *Bot) sweep(ctx context.Context) {
 	for _, repository := range b.Repositories {
-		_, err := b.queue.add(ctx, repository.Name, promote.Event{Kind: promote.EventSweep})
+		_, err := b.queue.add(ctx, arrival{repository: repository.Name, event: promote.Event{Kind: promote.EventSweep}})
 		if err != nil && ctx.Err() == nil {
 			b.Log.ErrorContext(ctx, "sweep", "repository", repository.Name, "error", err)
 		}

@@ -22,6 +22,8 @@ func TestConfigIsChecked(t *testing.T) {
 		{"two registries of one kind", func(c *Config) { c.Registries = []RegistryHook{testRegistry, testRegistry} }, `registry webhook "generic"`},
 		{"no database", func(c *Config) { c.Database = "" }, "name a file"},
 		{"a sweep in the past", func(c *Config) { c.Sweep = -time.Second }, "sweep is -1s"},
+		{"a catch-up in the past", func(c *Config) { c.CatchUp = -time.Second }, "catch-up is -1s"},
+		{"a repository of a forge without webhook", func(c *Config) { c.Repositories[0].Forge = "other" }, `repository "app": there is no webhook "other"`},
 		{"no log", func(c *Config) { c.Log = nil }, "required"},
 		{"a repository without a project", func(c *Config) { c.Repositories[0].Project = "" }, `repository "app": name, project and runner are required`},
 		{"a repository without a runner", func(c *Config) { c.Repositories[0].Runner = nil }, `repository "app": name, project and runner are required`},

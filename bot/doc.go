@@ -7,11 +7,16 @@
 // twelve failures, or after three when the answer is a refusal. A sweep looks at every repository at the start and from time
 // to time, so that an event that never came is found out too.
 //
-// The same delivery twice within a day is one event. A delivery counts as seen once its event is stored, and no more when
+// The same delivery twice within four days is one event. So is the same body under another ID, because a signature does not
+// cover the ID, and the same comment, whoever tells of it. A delivery counts as seen once its event is stored, and no more when
 // the event was given up: then sending it again tries it again.
 //
+// Forges send a webhook that nobody took a few times, or never again. At the start and from time to time each forge is asked
+// for what was missed since that was asked last and went through, up to three days back. The events found are stored like those
+// of webhooks, and only then the time is. When it is not known, because the queue is new, one hour is looked back.
+//
 // The queue is one SQLite file, which one process at a time may open. It may be deleted while no process runs: what it still
-// had to do is found by the next sweep, except for commands in comments.
+// had to do is found by the next sweep, except for commands in comments that are older than that hour.
 //
 // A registry's webhook says what has something new and not who waits for it: it is an event for every repository, and one that
 // is lost is made up for by the interval of each warehouse.

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -64,6 +65,8 @@ type payload struct {
 	ID      string `json:"id,omitempty"`
 	Project string `json:"project,omitempty"`
 	Change  int    `json:"change,omitempty"`
+	Comment int    `json:"comment,omitempty"`
+	Image   string `json:"image,omitempty"`
 	Panic   string `json:"panic,omitempty"`
 	Ignored bool   `json:"ignored,omitempty"`
 	Filler  string `json:"filler,omitempty"`
@@ -81,7 +84,7 @@ var testHook = Hook{
 		}
 		return nil
 	},
-	Parse: func(_ http.Header, body []byte) (promote.Event, error) {
+	Parse: func(header http.Header, body []byte) (promote.Event, error) {
 		var p payload
 		if err := json.Unmarshal(body, &p); err != nil {
 			return promote.Event{}, err
@@ -92,7 +95,14 @@ var testHook = Hook{
 		if p.Ignored {
 			return promote.Event{}, fmt.Errorf("a wiki page: %w", ErrIgnored)
 		}
-		return promote.Event{Kind: promote.EventChange, Delivery: p.ID, Change: p.Change}, nil
+		event := promote.Event{Kind: promote.EventChange, Delivery: cmp.Or(header.Get("X-Delivery"), p.ID), Change: p.Change}
+		switch {
+		case p.Comment != 0:
+			event.Kind, event.Comment = promote.EventComment, promote.Comment{ID: p.Comment, Change: p.Change}
+		case p.Image != "":
+			event.Kind, event.Image = promote.EventArtifact, p.Image
+		}
+		return event, nil
 	},
 	Project: func(body []byte) string {
 		var p payload
@@ -179,13 +189,21 @@ func receive[T any](t testing.TB, from <-chan T, what string) T {
 }
 
 // post delivers p, with the right token.
-func post(t testing.TB, b *Bot, p payload) *httptest.ResponseRecorder {
+func post(t testing.TB, b *Bot, p payload) *httptest.ResponseRecorder { return postAs(t, b, "", p) }
+
+// postAs delivers p under an ID that is no part of its body.
+func postAs(t testing.TB, b *Bot, id string, p payload) *httptest.ResponseRecorder {
 	t.Helper()
 	body, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return deliver(b, "/webhook/test", "secret", bytes.NewReader(body))
+	r := httptest.NewRequest(http.MethodPost, "/webhook/test", bytes.NewReader(body))
+	r.Header.Set("X-Token", "secret")
+	r.Header.Set("X-Delivery", id)
+	w := httptest.NewRecorder()
+	b.Handler().ServeHTTP(w, r)
+	return w
 }
 
 func deliver(b *Bot, path, token string, body io.Reader) *httptest.ResponseRecorder {

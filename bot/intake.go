@@ -127,6 +127,7 @@ func (b *Bot) contain(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		return refusal(err)
 	}
 	if err := from.verify(r, body); err != nil {
+		b.Log.InfoContext(ctx, "webhook is not authentic", "forge", from.name, "error", err)
 		return notAuthentic
 	}
 	authentic = true
@@ -158,23 +159,38 @@ func (b *Bot) receive(ctx context.Context, header http.Header, body []byte, hook
 		b.Log.WarnContext(ctx, "webhook not understood", "forge", hook.Forge, "error", err)
 		return notUnderstood
 	}
-	event.Delivery = cmp.Or(event.Delivery, digest(body))
+	sum := digest(body)
+	event.Delivery = cmp.Or(event.Delivery, sum)
 	project := hook.Project(body)
 	got := unknown
 	for _, repository := range b.Repositories {
-		if !sameProject(repository.Project, project) {
+		if !repository.concerned(hook.Forge, project, event) {
 			continue
 		}
-		if got = b.keep(ctx, repository.Name, event, got); got == notStored {
-			break
+		if got = b.keep(ctx, arrival{repository: repository.Name, event: event, body: sum}, got); got == notStored {
+			return got
 		}
+	}
+	if got == unknown {
+		b.Metrics.unrouted(hook.Forge)
+		b.Log.DebugContext(ctx, "webhook about a repository that is not configured", "forge", hook.Forge, "project", clip(project))
 	}
 	return got
 }
 
+// concerned reports whether an event of a forge is for a repository: it is about its project, or about an image, which a
+// warehouse of any repository may watch.
+func (r Repository) concerned(forge, project string, event promote.Event) bool {
+	if event.Kind == promote.EventArtifact {
+		return true
+	}
+	return (r.Forge == "" || r.Forge == forge) && sameProject(r.Project, project)
+}
+
 // keep stores an event for one repository; before is the answer so far.
-func (b *Bot) keep(ctx context.Context, repository string, event promote.Event, before answer) answer {
-	added, err := b.queue.add(ctx, repository, event)
+func (b *Bot) keep(ctx context.Context, came arrival, before answer) answer {
+	added, err := b.queue.add(ctx, came)
+	repository, event := came.repository, came.event
 	if err != nil {
 		b.Log.ErrorContext(ctx, "store event", "repository", repository, "delivery", event.Delivery, "error", err)
 		return notStored
@@ -189,6 +205,14 @@ func (b *Bot) keep(ctx context.Context, repository string, event promote.Event, 
 // sameProject compares names as forges do, which never have two that differ in case only.
 func sameProject(configured, said string) bool {
 	return said != "" && strings.EqualFold(strings.Trim(configured, "/"), strings.Trim(said, "/"))
+}
+
+// clip keeps a text that somebody sent from filling the log.
+func clip(text string) string {
+	if len(text) > 200 {
+		return strings.ToValidUTF8(text[:200], "") + "…"
+	}
+	return text
 }
 
 // digest stands for the delivery's ID where the forge gave none.

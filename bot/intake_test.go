@@ -95,6 +95,7 @@ func (said) Read([]byte) (int, error) { panic("the body was read") }
 func TestIntakeReplay(t *testing.T) {
 	now := time.Date(2026, 11, 21, 4, 0, 0, 0, time.UTC)
 	type step struct {
+		id     string // beside the body, as forges send it
 		p      payload
 		after  time.Duration
 		status int
@@ -118,10 +119,22 @@ func TestIntakeReplay(t *testing.T) {
 			{p: payload{Project: "app", Change: 1}, status: 200, want: []int{1}},
 			{p: payload{Project: "app", Change: 2}, status: 202, want: []int{1, 2}},
 		}},
-		{"a delivery is remembered for a day", []step{
+		{"a delivery is remembered for four days", []step{
 			{p: payload{ID: "a", Project: "app", Change: 1}, status: 202, want: []int{1}},
-			{p: payload{ID: "a", Project: "app", Change: 1}, after: 24 * time.Hour, status: 200, want: []int{1}},
+			{p: payload{ID: "a", Project: "app", Change: 1}, after: 96 * time.Hour, status: 200, want: []int{1}},
 			{p: payload{ID: "a", Project: "app", Change: 1}, after: time.Second, status: 202, want: []int{1, 1}},
+		}},
+		{"a body that was seen is no news under another ID", []step{
+			{id: "a", p: payload{Project: "app", Change: 1}, status: 202, want: []int{1}},
+			{id: "b", p: payload{Project: "app", Change: 1}, status: 200, want: []int{1}},
+			{id: "b", p: payload{Project: "app", Change: 2}, status: 202, want: []int{1, 2}},
+			{id: "c", p: payload{Project: "app", Change: 1}, after: 96*time.Hour + time.Second, status: 202, want: []int{1, 2, 1}},
+		}},
+		{"a comment is one event, whichever webhook tells of it", []step{
+			{p: payload{ID: "a", Project: "app", Change: 1, Comment: 9}, status: 202, want: []int{1}},
+			{p: payload{ID: "b", Project: "app", Change: 1, Comment: 9}, status: 200, want: []int{1}},
+			{p: payload{ID: "c", Project: "app", Change: 1, Comment: 10}, status: 202, want: []int{1, 1}},
+			{p: payload{ID: "d", Project: "app", Change: 2, Comment: 9}, status: 202, want: []int{1, 1, 2}},
 		}},
 		{"an ID as long as a header can be is one", []step{
 			{p: payload{ID: strings.Repeat("x", 100_000), Project: "app", Change: 1}, status: 202, want: []int{1}},
@@ -135,7 +148,7 @@ func TestIntakeReplay(t *testing.T) {
 			b := open(t, cfg)
 			for i, step := range test.steps {
 				clock = clock.Add(step.after)
-				if got := post(t, b, step.p); got.Code != step.status {
+				if got := postAs(t, b, step.id, step.p); got.Code != step.status {
 					t.Errorf("step %d: got %d %q, want %d", i, got.Code, got.Body, step.status)
 				}
 				if diff := cmp.Diff(step.want, waiting(t, b, "app")); diff != "" {
@@ -148,7 +161,7 @@ func TestIntakeReplay(t *testing.T) {
 
 func TestIntakeOneProjectTwice(t *testing.T) {
 	cfg := testConfig(":memory:", nil)
-	cfg.Repositories = []Repository{{"app@main", "app", idle}, {"app@next", "/app/", idle}}
+	cfg.Repositories = []Repository{{Name: "app@main", Project: "app", Runner: idle}, {Name: "app@next", Project: "/app/", Runner: idle}}
 	b := open(t, cfg)
 	if got := post(t, b, payload{ID: "a", Project: "app", Change: 1}); got.Code != 202 {
 		t.Fatalf("got %d, want 202", got.Code)
@@ -157,6 +170,54 @@ func TestIntakeOneProjectTwice(t *testing.T) {
 		if diff := cmp.Diff([]int{1}, waiting(t, b, name)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+func TestIntakeOfSeveralForges(t *testing.T) {
+	cfg := testConfig(":memory:", nil)
+	second := testHook
+	second.Forge = "other"
+	cfg.Hooks = append(cfg.Hooks, second)
+	cfg.Repositories = []Repository{
+		{Name: "here", Forge: "test", Project: "acme/app", Runner: idle},
+		{Name: "there", Forge: "other", Project: "acme/app", Runner: idle},
+		{Name: "anywhere", Project: "acme/web", Runner: idle},
+	}
+	for _, test := range []struct {
+		name  string
+		path  string
+		body  string
+		text  string
+		want  map[string]int // events that wait
+		stray bool
+	}{
+		{name: "the same name on one forge", path: "/webhook/test", body: `{"project":"acme/app"}`, text: "accepted", want: map[string]int{"here": 1}},
+		{name: "the same name on the other", path: "/webhook/other", body: `{"project":"acme/app"}`, text: "accepted", want: map[string]int{"there": 1}},
+		{name: "a repository of any forge", path: "/webhook/other", body: `{"project":"acme/web"}`, text: "accepted", want: map[string]int{"anywhere": 1}},
+		{name: "a repository that a group's webhook also covers", path: "/webhook/test", body: `{"project":"acme/docs"}`, text: "no such repository is configured", want: map[string]int{}, stray: true},
+		{
+			name: "an image, which any repository may wait for", path: "/webhook/test", body: `{"project":"acme/src","image":"ghcr.io/acme/app"}`, text: "accepted",
+			want: map[string]int{"here": 1, "there": 1, "anywhere": 1},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cfg.Metrics = NewMetrics()
+			b := open(t, cfg)
+			got := deliver(b, test.path, "secret", strings.NewReader(test.body))
+			if got.Code != http.StatusAccepted || strings.TrimSpace(got.Body.String()) != test.text {
+				t.Errorf("got %d %q, want 202 %q", got.Code, got.Body, test.text)
+			}
+			counts, err := b.queue.store.counts(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, counts); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+			if got := metric(t, b, `lockkeeper_webhooks_unrouted_total{forge="test"} 1`); got != test.stray {
+				t.Errorf("counted as unknown: %v, want %v", got, test.stray)
+			}
+		})
 	}
 }
 

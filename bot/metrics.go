@@ -29,6 +29,21 @@ var (
 		[]string{"forge", "status"},
 		"Webhook deliveries, by forge (or registry/KIND) and answered HTTP status.",
 	}
+	webhooksUnrouted = Description{
+		"lockkeeper_webhooks_unrouted_total", "counter",
+		[]string{"forge"},
+		"Authentic webhook deliveries about repositories that are not configured.",
+	}
+	catchUps = Description{
+		"lockkeeper_catch_up_total", "counter",
+		[]string{"repository", "result"},
+		"How often the forge was asked for what webhooks did not say, by repository and result (ok, error).",
+	}
+	catchUpEvents = Description{
+		"lockkeeper_catch_up_events_total", "counter",
+		[]string{"repository"},
+		"Events that no webhook had brought and that were found by asking the forge.",
+	}
 	queueEvents = Description{
 		"lockkeeper_queue_events", "gauge",
 		[]string{"repository"},
@@ -75,6 +90,9 @@ var (
 type Metrics struct {
 	registry   *prometheus.Registry
 	webhooks   *prometheus.CounterVec
+	stray      *prometheus.CounterVec
+	catchUps   *prometheus.CounterVec
+	caught     *prometheus.CounterVec
 	queued     *prometheus.GaugeVec
 	givenUp    *prometheus.CounterVec
 	runs       *prometheus.HistogramVec
@@ -93,6 +111,9 @@ func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry:   prometheus.NewRegistry(),
 		webhooks:   webhooks.counter(),
+		stray:      webhooksUnrouted.counter(),
+		catchUps:   catchUps.counter(),
+		caught:     catchUpEvents.counter(),
 		queued:     queueEvents.gauge(),
 		givenUp:    givenUp.counter(),
 		runs:       runSeconds.histogram(.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300),
@@ -104,14 +125,14 @@ func NewMetrics() *Metrics {
 		judged:     map[string]map[promote.StageRef]bool{},
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.registry.MustRegister(m.webhooks, m.queued, m.givenUp, m.runs, m.actions, m.promotions, m.verdicts, m.calls, m.remaining)
+	m.registry.MustRegister(m.webhooks, m.stray, m.catchUps, m.caught, m.queued, m.givenUp, m.runs, m.actions, m.promotions, m.verdicts, m.calls, m.remaining)
 	return m
 }
 
 // Descriptions lists every metric, for the documentation.
 func (*Metrics) Descriptions() []Description {
 	return []Description{
-		webhooks, queueEvents, givenUp, runSeconds, actions, promotions, stageVerdict, forgeRequests, forgeRemaining,
+		webhooks, webhooksUnrouted, catchUps, catchUpEvents, queueEvents, givenUp, runSeconds, actions, promotions, stageVerdict, forgeRequests, forgeRemaining,
 	}
 }
 
@@ -155,6 +176,15 @@ func (m *Metrics) Called(repository, operation string, status, remaining int) {
 
 func (m *Metrics) received(forge string, status int) {
 	m.webhooks.WithLabelValues(forge, strconv.Itoa(status)).Inc()
+}
+
+// unrouted counts a delivery that no repository wants.
+func (m *Metrics) unrouted(forge string) { m.stray.WithLabelValues(forge).Inc() }
+
+// caughtUp counts one asking for what was missed, and the events that it found.
+func (m *Metrics) caughtUp(repository string, events int, err error) {
+	m.catchUps.WithLabelValues(repository, result(err)).Inc()
+	m.caught.WithLabelValues(repository).Add(float64(events))
 }
 
 // waiting tells how many events wait; nothing when that is not known.

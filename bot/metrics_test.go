@@ -21,6 +21,9 @@ func told() *Metrics {
 	m.received("gitlab", 202)
 	m.received("gitlab", 401)
 	m.received("gitlab", 202)
+	m.unrouted("gitlab")
+	m.caughtUp("app", 2, nil)
+	m.caughtUp("app", 0, errors.New("no"))
 	m.waiting("app", 3, true)
 	m.gaveUp("app", 2)
 	m.ran("app", 200*time.Millisecond, nil)
@@ -79,6 +82,9 @@ func TestMetricsMove(t *testing.T) {
 	want := []string{
 		`lockkeeper_actions_total{kind="change",result="error"} 1`,
 		`lockkeeper_actions_total{kind="change",result="ok"} 1`,
+		`lockkeeper_catch_up_events_total{repository="app"} 2`,
+		`lockkeeper_catch_up_total{repository="app",result="error"} 1`,
+		`lockkeeper_catch_up_total{repository="app",result="ok"} 1`,
 		`lockkeeper_events_given_up_total{repository="app"} 2`,
 		`lockkeeper_forge_requests_remaining{repository="app"} 1999`,
 		`lockkeeper_forge_requests_total{operation="open change",status="201"} 1`,
@@ -92,6 +98,7 @@ func TestMetricsMove(t *testing.T) {
 		`lockkeeper_stage_verdict{project="shop",repository="app",stage="dev"} 3`,
 		`lockkeeper_webhooks_total{forge="gitlab",status="202"} 2`,
 		`lockkeeper_webhooks_total{forge="gitlab",status="401"} 1`,
+		`lockkeeper_webhooks_unrouted_total{forge="gitlab"} 1`,
 	}
 	if diff := cmp.Diff(want, exposed(t, told())); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)

@@ -57,7 +57,7 @@ func failing(runs *atomic.Int32, failure error) Runner {
 func mustDeliver(t testing.TB, b *Bot, delivery string, event promote.Event) {
 	t.Helper()
 	event.Delivery = delivery
-	if _, err := b.queue.add(t.Context(), "app", event); err != nil {
+	if _, err := b.queue.add(t.Context(), arrival{repository: "app", event: event}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -193,27 +193,48 @@ func (q *queue) ready(ctx context.Context) error {
 }
 
 // add stores an event and, when none is on its way, a job for it, both or nothing. added is false when the event was there.
-func (q *queue) add(ctx context.Context, repository string, event promote.Event) (added bool, err error) {
+func (q *queue) add(ctx context.Context, came arrival) (added bool, err error) {
+	err = q.visit(ctx, func(ctx context.Context) error {
+		return q.store.change(ctx, func(tx *sql.Tx) error {
+			var ask bool
+			added, ask, err = q.store.add(ctx, tx, came)
+			ask = ask || added && q.breaks(came.repository, came.event)
+			if err != nil || !ask {
+				return err
+			}
+			return q.ask(ctx, tx, came.repository)
+		})
+	})
+	return added && err == nil, err
+}
+
+// visit bounds a visit to the database, which is open until it ends.
+func (q *queue) visit(ctx context.Context, do func(ctx context.Context) error) error {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
 	if q.closed {
-		return false, errClosed
+		return errClosed
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	err = q.store.change(ctx, func(tx *sql.Tx) error {
-		var ask bool
-		added, ask, err = q.store.add(ctx, tx, repository, event)
-		ask = ask || added && q.breaks(repository, event)
-		if err != nil || !ask {
-			return err
-		}
-		return q.ask(ctx, tx, repository)
-	})
-	if err != nil {
-		return false, explain(err)
+	if err := do(ctx); err != nil {
+		return explain(err)
 	}
-	return added, nil
+	return nil
+}
+
+// caughtUp is store.caughtUp, for those who may come while the queue is closed.
+func (q *queue) caughtUp(ctx context.Context, repository string) (through time.Time, err error) {
+	err = q.visit(ctx, func(ctx context.Context) error {
+		through, err = q.store.caughtUp(ctx, repository)
+		return err
+	})
+	return through, err
+}
+
+// catchUp is store.catchUp, likewise.
+func (q *queue) catchUp(ctx context.Context, repository string, through time.Time) error {
+	return q.visit(ctx, func(ctx context.Context) error { return q.store.catchUp(ctx, repository, through) })
 }
 
 func (q *queue) ask(ctx context.Context, tx *sql.Tx, repository string) error {
@@ -232,7 +253,7 @@ func (q *queue) breaks(repository string, event promote.Event) bool {
 // ring stores the event that an alarm stands for.
 func (q *queue) ring(repository string) {
 	ctx := context.Background()
-	if _, err := q.add(ctx, repository, promote.Event{Kind: promote.EventTimer}); err != nil {
+	if _, err := q.add(ctx, arrival{repository: repository, event: promote.Event{Kind: promote.EventTimer}}); err != nil {
 		q.log.ErrorContext(ctx, "wake", "repository", repository, "error", err)
 	}
 }

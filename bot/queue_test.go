@@ -20,7 +20,7 @@ func mustAdd(t testing.TB, b *Bot, repository string, changes ...int) {
 	t.Helper()
 	for _, change := range changes {
 		event := promote.Event{Kind: promote.EventChange, Change: change, Delivery: fmt.Sprint("delivery ", change)}
-		if _, err := b.queue.add(t.Context(), repository, event); err != nil {
+		if _, err := b.queue.add(t.Context(), arrival{repository: repository, event: event}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -342,7 +342,7 @@ func TestEventsWaitingShareAJob(t *testing.T) {
 		if step.delivery {
 			event.Delivery = fmt.Sprint(i)
 		}
-		if _, err := b.queue.add(t.Context(), step.repository, event); err != nil {
+		if _, err := b.queue.add(t.Context(), arrival{repository: step.repository, event: event}); err != nil {
 			t.Fatal(err)
 		}
 		if got := jobs(); got != step.want {

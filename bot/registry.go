@@ -54,7 +54,7 @@ func (b *Bot) announce(ctx context.Context, header http.Header, body []byte, hoo
 			if delivery != "" {
 				event.Delivery = delivery + "/" + name
 			}
-			if got = b.keep(ctx, repository.Name, event, got); got == notStored {
+			if got = b.keep(ctx, arrival{repository: repository.Name, event: event}, got); got == notStored {
 				return got
 			}
 		}

@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	// replayWindow is how long a delivery is remembered, so that sending it again changes nothing.
-	replayWindow = 24 * time.Hour
+	// replayWindow is how long a delivery is remembered, so that sending it again changes nothing: longer than what was missed
+	// is looked for.
+	replayWindow = lookBack + 24*time.Hour
 	// maxEvents and maxEventBytes bound what one run is given. The next run gets the rest.
 	maxEvents     = 1000
 	maxEventBytes = 8 << 20
@@ -41,7 +42,18 @@ create table if not exists delivery (
   key text primary key,
   received_at integer not null
 ) without rowid;
-create index if not exists delivery_received_at on delivery (received_at);`
+create index if not exists delivery_received_at on delivery (received_at);
+create table if not exists twin (
+  key text primary key,   -- what a delivery is known by beside its ID: its body, or the comment that it is about
+  delivery text not null, -- key of the delivery
+  received_at integer not null
+) without rowid;
+create index if not exists twin_delivery on twin (delivery);
+create index if not exists twin_received_at on twin (received_at);
+create table if not exists catch_up (
+  repository text primary key,
+  through integer not null -- all that was missed until then was found
+) without rowid;`
 
 // store keeps events in SQLite, in the file that also has the jobs. It has one connection: a transaction that is open keeps
 // everyone else out, so nothing that waits for the database may be called in one.
@@ -56,6 +68,29 @@ type stored struct {
 	delivery string
 	attempts int // with the one that goes on
 	event    promote.Event
+}
+
+// arrival is an event as it came.
+type arrival struct {
+	repository string        // required
+	event      promote.Event // required
+	body       string        // digest of the webhook's body; empty when it did not come as one
+}
+
+// key is that of its delivery, empty when it did not come as one.
+func (a arrival) key() string { return deliveryKey(a.repository, a.event.Delivery) }
+
+// twins are what it is known by, whatever ID it comes with: who sends a body again can give it another ID, and several webhooks
+// and the forge's own history may all tell of one comment.
+func (a arrival) twins() []string {
+	var twins []string
+	if a.body != "" {
+		twins = append(twins, deliveryKey(a.repository, "body/"+a.body))
+	}
+	if c := a.event.Comment; a.event.Kind == promote.EventComment && c.ID != 0 {
+		twins = append(twins, deliveryKey(a.repository, fmt.Sprintf("comment/%d/%d", c.Change, c.ID)))
+	}
+	return twins
 }
 
 // batch is what one run is given: all events of a repository up to last that are still there.
@@ -145,49 +180,70 @@ func deliveryKey(repository, delivery string) string {
 // add stores an event. added is false when it was there: the same delivery within the replay window, or an event without
 // one that still waits. ask says whether a job is needed: the events that no run was given yet share the job of the first.
 // Events without a delivery ask always, so that a job that was lost is replaced by the next sweep.
-func (s *store) add(ctx context.Context, tx *sql.Tx, repository string, event promote.Event) (added, ask bool, err error) {
-	body, err := json.Marshal(event)
+func (s *store) add(ctx context.Context, tx *sql.Tx, came arrival) (added, ask bool, err error) {
+	body, err := json.Marshal(came.event)
 	if err != nil {
 		return false, false, fmt.Errorf("event: %w", err)
 	}
-	key := deliveryKey(repository, event.Delivery)
+	key := came.key()
 	if key != "" {
-		fresh, err := s.remember(ctx, tx, key)
+		fresh, err := s.remember(ctx, tx, key, came.twins())
 		if err != nil || !fresh {
 			return false, false, err
 		}
 	}
 	const untried = "select exists (select 1 from event where repository = ? and attempts = 0"
 	var waiting, same bool
-	if err := tx.QueryRowContext(ctx, untried+")", repository).Scan(&waiting); err != nil {
+	if err := tx.QueryRowContext(ctx, untried+")", came.repository).Scan(&waiting); err != nil {
 		return false, false, fmt.Errorf("look for events: %w", err)
 	}
 	if key == "" && waiting {
-		if err := tx.QueryRowContext(ctx, untried+" and body = ?)", repository, string(body)).Scan(&same); err != nil {
+		if err := tx.QueryRowContext(ctx, untried+" and body = ?)", came.repository, string(body)).Scan(&same); err != nil {
 			return false, false, fmt.Errorf("look for equal events: %w", err)
 		}
 	}
 	if same {
 		return false, true, nil
 	}
-	if _, err := tx.ExecContext(ctx, "insert into event (repository, delivery, body) values (?, ?, ?)", repository, key, string(body)); err != nil {
+	if _, err := tx.ExecContext(ctx, "insert into event (repository, delivery, body) values (?, ?, ?)", came.repository, key, string(body)); err != nil {
 		return false, false, fmt.Errorf("store event: %w", err)
 	}
 	return true, key == "" || !waiting, nil
 }
 
-// remember notes a delivery, and forgets those that are too old to come again. fresh is false when it was noted before.
-func (s *store) remember(ctx context.Context, tx *sql.Tx, key string) (fresh bool, err error) {
+// remember notes a delivery, and forgets those that are too old to come again. fresh is false when it was noted before, under
+// whatever name.
+func (s *store) remember(ctx context.Context, tx *sql.Tx, key string, twins []string) (fresh bool, err error) {
 	now := s.now()
-	if _, err := tx.ExecContext(ctx, "delete from delivery where received_at < ?", now.Add(-replayWindow).Unix()); err != nil {
-		return false, fmt.Errorf("forget deliveries: %w", err)
+	for _, table := range []string{"delivery", "twin"} {
+		if _, err := tx.ExecContext(ctx, "delete from "+table+" where received_at < ?", now.Add(-replayWindow).Unix()); err != nil {
+			return false, fmt.Errorf("forget deliveries: %w", err)
+		}
 	}
-	result, err := tx.ExecContext(ctx, "insert or ignore into delivery (key, received_at) values (?, ?)", key, now.Unix())
-	if err != nil {
+	var known bool
+	if err := tx.QueryRowContext(ctx, "select exists (select 1 from delivery where key = ?)", key).Scan(&known); err != nil {
+		return false, fmt.Errorf("look for delivery: %w", err)
+	}
+	for _, twin := range twins {
+		if known {
+			break
+		}
+		if err := tx.QueryRowContext(ctx, "select exists (select 1 from twin where key = ?)", twin).Scan(&known); err != nil {
+			return false, fmt.Errorf("look for delivery: %w", err)
+		}
+	}
+	if known {
+		return false, nil
+	}
+	if _, err := tx.ExecContext(ctx, "insert into delivery (key, received_at) values (?, ?)", key, now.Unix()); err != nil {
 		return false, fmt.Errorf("remember delivery: %w", err)
 	}
-	rows, err := result.RowsAffected()
-	return rows == 1, err
+	for _, twin := range twins {
+		if _, err := tx.ExecContext(ctx, "insert into twin (key, delivery, received_at) values (?, ?, ?)", twin, key, now.Unix()); err != nil {
+			return false, fmt.Errorf("remember delivery: %w", err)
+		}
+	}
+	return true, nil
 }
 
 // take gives the oldest events of a repository to a run, and counts that before the run starts: an event that ends the
@@ -312,8 +368,33 @@ func deleteEvent(ctx context.Context, tx *sql.Tx, e stored) error {
 	if _, err := tx.ExecContext(ctx, "delete from event where id = ?", e.id); err != nil {
 		return err
 	}
+	if _, err := tx.ExecContext(ctx, "delete from twin where delivery = ?", e.delivery); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, "delete from delivery where key = ?", e.delivery)
 	return err
+}
+
+// caughtUp says until when all that was missed was found; zero when nobody has looked yet.
+func (s *store) caughtUp(ctx context.Context, repository string) (time.Time, error) {
+	var through int64
+	err := s.db.QueryRowContext(ctx, "select through from catch_up where repository = ?", repository).Scan(&through)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("look for the last catch-up: %w", err)
+	}
+	return time.Unix(through, 0), nil
+}
+
+// catchUp notes until when all that was missed was found.
+func (s *store) catchUp(ctx context.Context, repository string, through time.Time) error {
+	const statement = "insert into catch_up (repository, through) values (?, ?) on conflict (repository) do update set through = excluded.through"
+	if _, err := s.db.ExecContext(ctx, statement, repository, through.Unix()); err != nil {
+		return fmt.Errorf("note the catch-up: %w", err)
+	}
+	return nil
 }
 
 // counts says how many events wait, by repository.
