@@ -49,6 +49,8 @@ type App struct {
 	held   map[string]*installed // by repository in lower case
 	limits map[int64]*Limits     // by installation
 	named  string                // the slug; empty until asked
+
+	listed listing // of its deliveries
 }
 
 // neededPermissions are those of Lockkeeper, and what each is for.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -26,6 +27,8 @@ type Config struct {
 	Repository string      // required; "owner/name"
 	Token      secret.Text // a personal access token, fine-grained or classic, or the GITHUB_TOKEN of GitHub Actions
 	App        *App        // instead of Token: a GitHub App that is installed on the repository; many Forges may share one
+
+	WebhookURL string // where GitHub sends the repository's webhooks, for Missed; default: whatever URL ends with /webhook/github
 
 	Checks bool    // post check runs, with summary, annotations and buttons, where the credentials allow them; otherwise commit statuses
 	Limits *Limits // shared by the Forges that use one token; default: its own. Those of an App share by installation
@@ -59,8 +62,11 @@ type Forge struct {
 	app    *App   // nil for a token
 	checks bool
 
+	webhookURL *url.URL // nil: not configured
+
 	mu          sync.Mutex
 	self        user                            // whose token it is; zero until asked
+	id          int64                           // of the repository; 0 until asked
 	noChecks    bool                            // the credentials may not write check runs
 	posted      memory[statusKey, post]         // statuses as last read or written
 	deployments memory[deploymentKey, deployed] // deployments of ours
@@ -70,6 +76,10 @@ type Forge struct {
 // New checks cfg and builds a Forge. It asks GitHub nothing.
 func New(cfg Config) (*Forge, error) {
 	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("github: %w", err)
+	}
+	webhook, err := parseWebhookURL(cfg.WebhookURL)
+	if err != nil {
 		return nil, fmt.Errorf("github: %w", err)
 	}
 	owner, name, _ := strings.Cut(cfg.Repository, "/")
@@ -96,6 +106,8 @@ func New(cfg Config) (*Forge, error) {
 		base:   "repos/" + owner + "/" + name,
 		app:    cfg.App,
 		checks: cfg.Checks,
+
+		webhookURL: webhook,
 	}, nil
 }
 
