@@ -234,7 +234,7 @@ func (h webhook) comment() (promote.Event, error) {
 // queue reports the commit that a merge queue wants judged: the target with all changes up to and with the one that its branch
 // is named after. When it leaves the queue, merged or not, the change moved.
 func (h webhook) queue() (promote.Event, error) {
-	change := queued(h.MergeGroup.HeadRef)
+	change := topOfQueue(h.MergeGroup.HeadRef)
 	if h.Action == "destroyed" {
 		return promote.Event{Kind: promote.EventChange, Change: change}, nil
 	}
@@ -249,8 +249,8 @@ func (h webhook) queue() (promote.Event, error) {
 	return promote.Event{Kind: promote.EventQueue, Branch: promote.Branch(branch), Head: head, Change: change}, nil
 }
 
-// queued is the change that a queue's branch is named after: gh-readonly-queue/<target>/pr-<number>-<commit of the target>.
-func queued(ref string) int {
+// topOfQueue is the change that a queue's branch is named after: gh-readonly-queue/<target>/pr-<number>-<commit of the target>.
+func topOfQueue(ref string) int {
 	name, ok := strings.CutPrefix(ref[strings.LastIndexByte(ref, '/')+1:], "pr-")
 	digits, _, cut := strings.Cut(name, "-")
 	number, err := strconv.Atoi(digits)
