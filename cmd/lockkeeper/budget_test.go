@@ -66,6 +66,35 @@ func TestBudget(t *testing.T) {
 	b.delivered(t)
 }
 
+// TestIdle lets an hour of sweeps pass over a repository in which nothing happens.
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	hour := func(what string, budget int) {
+		t.Helper()
+		b.forge.ResetCalls()
+		for range 12 {
+			b.ahead += 5 * time.Minute
+			if outcome := b.run(promote.Event{Kind: promote.EventSweep}); len(outcome.Applied) != 0 {
+				t.Errorf("%s: applied %v", what, outcome.Applied)
+			}
+		}
+		within(t, "an hour of sweeps "+what, budget, b.botCalls())
+	}
+	hour("with nothing open", 0)
+	b.propose("1.0.2")
+	hour("with a change open, and no webhooks", 12)
+	b.loop.Webhooks = true
+	hour("with a change open, and webhooks", 1)
+	b.edit("main", "develop/backend/instance.yaml", "replicas: 1", "replicas: 2")
+	b.forge.ResetCalls()
+	b.run(promote.Event{Kind: promote.EventSweep})
+	if calls := b.botCalls(); len(calls) == 0 {
+		t.Error("a branch moved, and the forge was not asked what else did")
+	}
+}
+
 // quiet looks where nothing is to be done.
 func (b *bed) quiet(t *testing.T) {
 	b.wire.reset()

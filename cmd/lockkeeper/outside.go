@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/forge/githubactions"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/git"
@@ -171,8 +172,12 @@ func (o *outside) readGitHub(s secrets) error {
 	if err != nil {
 		return err
 	}
+	api, err := github.API(o.config.GitHub.URL)
+	if err != nil {
+		return fmt.Errorf("github.url: %w", err)
+	}
 	o.github = githubactions.New(githubactions.Config{
-		URL: o.config.GitHub.URL, Token: secret.Text(token), HTTPClient: &http.Client{}, UserAgent: "lockkeeper/" + version,
+		URL: api, Token: secret.Text(token), HTTPClient: &http.Client{}, UserAgent: "lockkeeper/" + version,
 	})
 	return nil
 }

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
+	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/reconcile"
 )
 
@@ -18,9 +21,10 @@ type place struct {
 	username string
 	token    func(ctx context.Context) (secret.Text, error) // the password of Git
 	forge    reconcile.Forge
-	deployer reconcile.Deployer                          // nil: it has no page of environments
-	warnings func(ctx context.Context) ([]string, error) // what in its settings keeps gates from holding anything back
-	gitlab   *gitlab.Forge                               // nil on another forge
+	deployer reconcile.Deployer                                                  // nil: it has no page of environments
+	missed   func(ctx context.Context, since time.Time) ([]promote.Event, error) // what no webhook told of
+	warnings func(ctx context.Context) ([]string, error)                         // what in its settings keeps gates from holding anything back
+	gitlab   *gitlab.Forge                                                       // nil on another forge
 }
 
 // What to do when there is nothing to sign in with.
@@ -54,7 +58,11 @@ func (p *parts) credentials() error {
 // place connects to one repository. It asks the forge nothing.
 func (p *parts) place(repository repositoryConfig) (*place, error) {
 	name := strings.Trim(repository.Project, "/")
-	made, err := p.onGitLab(name)
+	on := p.onGitLab
+	if p.secrets.forgeOf(repository) == forgeGitHub {
+		on = p.onGitHub
+	}
+	made, err := on(name)
 	if err != nil {
 		return nil, fmt.Errorf("repository %q: %w", name, err)
 	}
@@ -74,11 +82,68 @@ func (p *parts) onGitLab(name string) (*place, error) {
 		name: name, forge: forge, gitlab: forge, username: "lockkeeper",
 		cloneURL: strings.TrimRight(p.config.GitLab.URL, "/") + "/" + name + ".git",
 		token:    func(context.Context) (secret.Text, error) { return secret.Text(p.secrets.GitLabToken), nil },
+		missed:   forge.Missed,
 		warnings: func(ctx context.Context) ([]string, error) {
 			settings, err := forge.Settings(ctx)
 			return settings.Warnings(), err
 		},
 	}, nil
+}
+
+func (p *parts) onGitHub(name string) (*place, error) {
+	forge, err := github.New(github.Config{
+		URL: p.config.GitHub.URL, Repository: name, Token: p.gitHubToken(), App: p.app, Limits: p.limits,
+		Checks: p.app != nil && !p.config.GitHub.CommitStatuses, UserAgent: "lockkeeper/" + version, Logger: p.log,
+		Observe: func(call github.Call) { p.observe(name, call.Operation, call.Status, call.RateRemaining) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	pages, err := github.Pages(p.config.GitHub.URL)
+	if err != nil {
+		return nil, err
+	}
+	return &place{
+		name: name, forge: forge, deployer: forge, username: "x-access-token", cloneURL: pages + "/" + name + ".git",
+		token: func(ctx context.Context) (secret.Text, error) {
+			if p.app == nil {
+				return p.gitHubToken(), nil
+			}
+			token, _, err := p.app.Token(ctx, name)
+			return token, err
+		},
+		missed: forge.Missed,
+		warnings: func(ctx context.Context) ([]string, error) {
+			settings, err := forge.Settings(ctx)
+			return settings.Warnings(), err
+		},
+	}, nil
+}
+
+// gitHubToken is the token to use where there is no App.
+func (p *parts) gitHubToken() secret.Text {
+	if p.app != nil {
+		return ""
+	}
+	return secret.Text(p.secrets.GitHubToken)
+}
+
+// connectGitHub makes what all repositories of GitHub share: the App and its tokens, or the limits of the one token.
+func (p *parts) connectGitHub() error {
+	p.limits = github.NewLimits()
+	if p.secrets.GitHubAppID == 0 {
+		return nil
+	}
+	app, err := github.NewApp(github.AppConfig{
+		URL: p.config.GitHub.URL, ID: p.secrets.GitHubAppID, PrivateKey: secret.Text(p.secrets.GitHubAppKey),
+		UserAgent: "lockkeeper/" + version, Logger: p.log,
+		Observe: func(call github.Call) { p.observe("app", call.Operation, call.Status, call.RateRemaining) },
+	})
+	if err != nil {
+		return fmt.Errorf("LOCKKEEPER_GITHUB_APP_KEY: %w", err)
+	}
+	p.app, p.limits = app, nil
+	return nil
 }
 
 // observe counts a request to a forge, once there is somebody who wants to know.

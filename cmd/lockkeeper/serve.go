@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lockkeeper/lockkeeper/bot"
+	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -26,7 +27,7 @@ func newServe(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the webhook bot",
-		Long: `Serve takes webhooks from GitLab and keeps every configured repository promoted until it is stopped.
+		Long: `Serve takes webhooks from GitLab and GitHub and keeps every configured repository promoted until it is stopped.
 
 ` + variablesHelp(),
 		Example: `  lockkeeper serve --config lockkeeper-server.yaml
@@ -78,7 +79,7 @@ func newBot(ctx context.Context, p *parts) (*bot.Bot, error) {
 
 // newBotWith lets the caller stand between the bot and the loop.
 func newBotWith(ctx context.Context, p *parts, wrap func(*reconcile.Reconciler) bot.Runner) (*bot.Bot, error) {
-	hook, err := gitlabHook(p.secrets)
+	hooks, err := p.hooks()
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +90,7 @@ func newBotWith(ctx context.Context, p *parts, wrap func(*reconcile.Reconciler) 
 		return nil, fmt.Errorf("configuration: sweep: %w", err)
 	}
 	cfg := bot.Config{
-		Hooks: []bot.Hook{hook}, Registries: p.secrets.registries, Database: p.config.Database, Sweep: sweep, Log: p.log, Now: time.Now, Metrics: metrics,
+		Hooks: hooks, CatchUp: bot.DefaultCatchUp, Registries: p.secrets.registries, Database: p.config.Database, Sweep: sweep, Log: p.log, Now: time.Now, Metrics: metrics,
 	}
 	for _, repository := range p.config.Repositories {
 		place, err := p.place(repository)
@@ -101,9 +102,40 @@ func newBotWith(ctx context.Context, p *parts, wrap func(*reconcile.Reconciler) 
 		if err != nil {
 			return nil, err
 		}
-		cfg.Repositories = append(cfg.Repositories, bot.Repository{Name: repository.Project, Project: repository.Project, Runner: wrap(runner)})
+		runner.Webhooks = true
+		cfg.Repositories = append(cfg.Repositories, bot.Repository{
+			Name: repository.Project, Project: repository.Project, Runner: wrap(runner), Missed: missed(place, runner),
+		})
 	}
 	return bot.New(ctx, cfg)
+}
+
+// missed asks what no webhook told of. A repository in which nothing was open has been asked about enough.
+func missed(place *place, runner *reconcile.Reconciler) func(context.Context, time.Time) ([]promote.Event, error) {
+	return func(ctx context.Context, since time.Time) ([]promote.Event, error) {
+		if runner.Idle() {
+			return nil, nil
+		}
+		return place.missed(ctx, since)
+	}
+}
+
+// hooks are the webhooks of the forges that repositories live on.
+func (p *parts) hooks() ([]bot.Hook, error) {
+	makers := map[string]func(secrets) (bot.Hook, error){forgeGitLab: gitlabHook, forgeGitHub: githubHook}
+	var hooks []bot.Hook
+	for _, repository := range p.config.Repositories {
+		forge := p.secrets.forgeOf(repository)
+		if makers[forge] == nil {
+			continue // made already
+		}
+		hook, err := makers[forge](p.secrets)
+		if err != nil {
+			return nil, err
+		}
+		hooks, makers[forge] = append(hooks, hook), nil
+	}
+	return hooks, nil
 }
 
 func gitlabHook(s secrets) (bot.Hook, error) {
@@ -112,19 +144,37 @@ func gitlabHook(s secrets) (bot.Hook, error) {
 		return bot.Hook{}, fmt.Errorf("webhooks: %w; set LOCKKEEPER_GITLAB_WEBHOOK_TOKEN or LOCKKEEPER_GITLAB_SIGNING_TOKEN", err)
 	}
 	return bot.Hook{
-		Forge: "gitlab",
+		Forge: forgeGitLab,
 		Verify: func(header http.Header, body []byte, now time.Time) error {
 			return gitlab.Verify(known, header, body, now)
 		},
-		Parse: func(header http.Header, body []byte) (promote.Event, error) {
-			event, err := gitlab.ParseWebhook(header, body)
-			if errors.Is(err, gitlab.ErrIgnored) {
-				return event, fmt.Errorf("%w: %w", bot.ErrIgnored, err)
-			}
-			return event, err
-		},
+		Parse:   ignoring(gitlab.ParseWebhook, gitlab.ErrIgnored),
 		Project: gitlab.ProjectOf,
 	}, nil
+}
+
+func githubHook(s secrets) (bot.Hook, error) {
+	known, err := github.NewSecrets(toSecrets(s.GitHubSecret))
+	if err != nil {
+		return bot.Hook{}, fmt.Errorf("webhooks: %w; set LOCKKEEPER_GITHUB_WEBHOOK_SECRET", err)
+	}
+	return bot.Hook{
+		Forge:   forgeGitHub,
+		Verify:  func(header http.Header, body []byte, _ time.Time) error { return github.Verify(known, header, body) },
+		Parse:   ignoring(github.ParseWebhook, github.ErrIgnored),
+		Project: github.ProjectOf,
+	}, nil
+}
+
+// ignoring tells the bot of deliveries of no interest in its own words.
+func ignoring(parse func(http.Header, []byte) (promote.Event, error), ignored error) func(http.Header, []byte) (promote.Event, error) {
+	return func(header http.Header, body []byte) (promote.Event, error) {
+		event, err := parse(header, body)
+		if errors.Is(err, ignored) {
+			return event, fmt.Errorf("%w: %w", bot.ErrIgnored, err)
+		}
+		return event, err
+	}
 }
 
 func toSecrets(texts []string) []secret.Text {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/lockkeeper/lockkeeper/internal/argocd"
+	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/internal/git/sign"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
@@ -35,6 +36,8 @@ type parts struct {
 	argo     reconcile.Deliverer // nil without a server
 	outside  *outside            // what steps may reach
 	sign     git.SignFunc        // nil: commits are not signed
+	app      *github.App         // nil without one
+	limits   *github.Limits      // of the token, where there is no App
 	metrics  reconcile.Metrics
 	called   func(repository, operation string, status, remaining int)
 }
@@ -46,7 +49,7 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 	}
 	renderer.Workers = newWorkers(func(err error) { log.Warn("no worker processes: "+withoutWorkers, "error", err) })
 	p := &parts{config: cfg, secrets: s, log: log, renderer: renderer}
-	if err := p.credentials(); err != nil {
+	if err := errors.Join(p.credentials(), p.connectGitHub()); err != nil {
 		return nil, err
 	}
 	p.registry, p.charts = registries(log, cacheDir(cfg, "registry"))

@@ -19,6 +19,9 @@ func (r *Reconciler) observe(ctx context.Context, w *watch) (promote.State, erro
 	if err != nil {
 		return state, err
 	}
+	if w.resting && !maps.Equal(refs.Commits, r.memory.tips) {
+		w.resting, w.recalled, w.listed = false, false, false
+	}
 	repository, err := r.snapshot(ctx, refs)
 	if err != nil {
 		return state, err
@@ -154,6 +157,7 @@ func (r *Reconciler) observeChanges(ctx context.Context, w *watch, state *promot
 			return err
 		}
 		w.changes, w.listed = slices.DeleteFunc(open, func(c promote.Change) bool { return c.Fork }), true
+		r.memory.listedAt = state.Now
 	}
 	active := activePromotions(*state)
 	for _, promotion := range active {
@@ -161,7 +165,7 @@ func (r *Reconciler) observeChanges(ctx context.Context, w *watch, state *promot
 			return err
 		}
 	}
-	r.memory.changes, r.memory.listed = slices.Clone(w.changes), true
+	r.memory.changes, r.memory.listed, r.memory.tips = slices.Clone(w.changes), true, w.refs.Commits
 	state.Changes = slices.Clone(w.changes)
 	state.Evidence, state.Statuses = map[promote.Commit]promote.Evidence{}, map[promote.Commit]promote.Status{}
 	state.Conflicts = map[promote.PromotionRef][]string{}

@@ -36,6 +36,8 @@ type Config struct {
 	Log      *slog.Logger      // required
 	Now      func() time.Time  // required
 	Metrics  Metrics           // optional
+	// Webhooks says that the forge tells what happens there. It is asked less often then.
+	Webhooks bool
 }
 
 // Metrics are told what happens. All fields may be nil.
@@ -102,7 +104,7 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 		}
 		watch.commands = append(commands, asked...)
 	}
-	watch.recall(r.memory)
+	watch.recall(r.memory, r.Now(), r.Webhooks)
 	for range maxRounds {
 		state, err := r.observe(ctx, watch)
 		if err != nil {
@@ -149,6 +151,7 @@ type watch struct {
 	changes  []promote.Change // as the forge last said, and as we wrote since
 	listed   bool
 	recalled bool             // changes are those of the last Run
+	resting  bool             // recalled as long as no branch has moved
 	refs     git.Refs         // as last read
 	ledger   promote.Commit   // tip of the ledger that was observed or written last
 	pending  []ledger.Record  // to be written with the next record
@@ -177,16 +180,47 @@ func (w *watch) nothingLeft(plan promote.Plan) bool {
 	return !slices.ContainsFunc(plan.Actions, func(a promote.Action) bool { return w.failed[a.Key()] == nil })
 }
 
-// recall spares asking the forge when a timer is all there is and something is being delivered: Argo CD is looked at again
-// and again, and nothing of that lies on the forge. As soon as there is anything else to do, the forge is asked after all.
-func (w *watch) recall(m memory) {
-	timer := len(w.events) > 0 && !slices.ContainsFunc(w.events, func(e promote.Event) bool { return e.Kind != promote.EventTimer })
+const (
+	// restFor is how long what the forge said of open changes is good for while no branch moves and webhooks would tell.
+	restFor = time.Hour
+	// restIdle is how long it is good for while no change is open.
+	restIdle = 24 * time.Hour
+)
+
+// recall spares asking the forge when nothing happened there: when something is being delivered and Argo CD is looked at again
+// and again, and when a sweep comes to a repository in which no branch moved. As soon as there is anything else to do, the forge
+// is asked after all.
+func (w *watch) recall(m memory, now time.Time, webhooks bool) {
+	timers, sweeps := true, len(w.events) > 0
+	for _, e := range w.events {
+		timers = timers && e.Kind == promote.EventTimer
+		sweeps = sweeps && (e.Kind == promote.EventTimer || e.Kind == promote.EventSweep)
+	}
 	undecided := slices.ContainsFunc(m.changes, func(c promote.Change) bool {
 		return c.State == promote.ChangeOpen && c.Merge != promote.MergeReady
 	})
-	if timer && m.listed && len(m.deliveries) > 0 && !undecided {
+	if !sweeps || !m.listed || undecided {
+		return
+	}
+	age := now.Sub(m.listedAt)
+	w.resting = age < restFor && webhooks || age < restIdle && m.idle()
+	if w.resting || timers && len(m.deliveries) > 0 {
 		w.changes, w.listed, w.recalled = slices.Clone(m.changes), true, true
 	}
+}
+
+// idle reports whether no change was open.
+func (m memory) idle() bool {
+	return m.listed && !slices.ContainsFunc(m.changes, func(c promote.Change) bool { return c.State == promote.ChangeOpen })
+}
+
+// Idle reports whether no change was open when the forge was asked last, and nothing runs now.
+func (r *Reconciler) Idle() bool {
+	if !r.mu.TryLock() {
+		return false
+	}
+	defer r.mu.Unlock()
+	return r.memory.idle()
 }
 
 func onlyDelivers(plan promote.Plan) bool {
@@ -214,6 +248,8 @@ type memory struct {
 	repository  *snapshot
 	changes     []promote.Change             // as last seen
 	listed      bool                         // changes are known
+	listedAt    time.Time                    // when the forge was asked for them
+	tips        map[string]string            // of all branches, when changes were known last
 	discoveries map[string]promote.Discovery // by project/warehouse
 	evidence    map[evidenceKey]promote.Evidence
 	statuses    map[promote.Commit]*promote.Status // nil: known to be absent

@@ -58,3 +58,24 @@ func enterprise(base *url.URL) endpoint {
 	graphql := &url.URL{Scheme: base.Scheme, Host: base.Host, Path: path + "/api/graphql"}
 	return endpoint{rest: rest, graphql: graphql.String()}
 }
+
+// Pages returns the URL of the pages and repositories of a GitHub, without a slash at its end, from that URL or from that of its API.
+func Pages(text string) (string, error) {
+	base, err := parseEndpoint(text)
+	if err != nil {
+		return "", err
+	}
+	if host, ok := strings.CutPrefix(base.rest.Host, "api."); ok && base.rest.Path == "/" {
+		return "https://" + host, nil
+	}
+	return base.rest.Scheme + "://" + base.rest.Host + strings.TrimSuffix(base.rest.Path, "/api/v3/"), nil
+}
+
+// API returns the URL of the REST API of a GitHub, without a slash at its end.
+func API(text string) (string, error) {
+	base, err := parseEndpoint(text)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(base.rest.String(), "/"), nil
+}
