@@ -62,7 +62,7 @@ func plural(n int, word string) string {
 func emoji(name string) string {
 	known := map[string]string{
 		"eyes": "👀", "thumbsup": "👍", "thumbsdown": "👎", "tada": "🎉", "rocket": "🚀", "heart": "❤️", "white_check_mark": "✅",
-		"x": "❌", "confused": "😕", "hourglass": "⌛", "warning": "⚠️",
+		"+1": "👍", "-1": "👎", "laugh": "😄", "hooray": "🎉", "x": "❌", "confused": "😕", "hourglass": "⌛", "warning": "⚠️",
 	}
 	if symbol, ok := known[name]; ok {
 		return symbol
@@ -113,6 +113,7 @@ func (s *site) asset(w http.ResponseWriter, r *http.Request) {
 
 // frame is what every page has.
 type frame struct {
+	words
 	Heading string
 	Version string // changes whenever the forge does
 	Person  string // empty: read-only
@@ -120,7 +121,7 @@ type frame struct {
 }
 
 func (s *site) frame(title string) frame {
-	f := frame{Heading: title, Version: fmt.Sprintf("%s-%d", s.forge.boot, s.forge.revision)}
+	f := frame{words: s.forge.config.Dialect.words(), Heading: title, Version: fmt.Sprintf("%s-%d", s.forge.boot, s.forge.revision)}
 	if u := s.forge.person(); u != nil {
 		f.Person = u.Name
 	}
@@ -166,9 +167,9 @@ func (s *site) index(w http.ResponseWriter, r *http.Request) {
 	s.show(w, r, http.StatusOK, "index.html", page)
 }
 
-// inProject finds the project of "/<project>" or "/<project>/-/<rest>", as GitLab's addresses are.
+// inProject finds the project of "/<project>" or "/<project>/-/<rest>", as GitLab's addresses are; GitHub's have no "-".
 func (s *site) inProject(w http.ResponseWriter, r *http.Request) {
-	path, rest, _ := strings.Cut(strings.Trim(r.URL.Path, "/"), "/-/")
+	path, rest := s.forge.config.Dialect.splitPage(strings.Trim(r.URL.Path, "/"))
 	s.forge.mu.Lock()
 	defer s.forge.mu.Unlock()
 	p := s.forge.tables.projectAt(path)
@@ -183,14 +184,16 @@ func (s *site) inProject(w http.ResponseWriter, r *http.Request) {
 		err = s.act(w, r, p, rest)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-	case rest == "" || rest == "merge_requests" || rest == "branches":
+	case rest == "" || rest == "merge_requests" || rest == "pulls" || rest == "branches":
 		err = s.showProject(w, r, p)
-	case kind == "merge_requests":
+	case kind == s.forge.config.Dialect.words().Requests:
 		err = s.showRequest(w, r, p, name)
 	case kind == "commit":
 		err = s.showCommit(w, r, p, name)
 	case kind == "tree" || kind == "commits":
 		err = s.showHistory(w, r, p, name)
+	case kind == "runs" && s.forge.config.Dialect == GitHub:
+		err = s.showRun(w, r, p, name)
 	case kind == "pipelines":
 		err = s.showPipeline(w, r, p, name)
 	default:
@@ -203,14 +206,15 @@ func (s *site) inProject(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func requestPath(p *project, m *mergeRequest) string {
-	return "/" + p.Path + "/-/merge_requests/" + strconv.Itoa(m.IID)
+func (s *site) requestPath(p *project, m *mergeRequest) string {
+	words := s.forge.config.Dialect.words()
+	return "/" + p.Path + words.Inside + "/" + words.Requests + "/" + strconv.Itoa(m.IID)
 }
 
 // act does what a form says, as the person, and shows the merge request again.
 func (s *site) act(w http.ResponseWriter, r *http.Request, p *project, rest string) error {
 	parts := strings.Split(rest, "/")
-	if len(parts) != 3 || parts[0] != "merge_requests" {
+	if len(parts) != 3 || parts[0] != s.forge.config.Dialect.words().Requests {
 		return errNoRevision
 	}
 	iid, err := strconv.Atoi(parts[1])
@@ -235,7 +239,7 @@ func (s *site) act(w http.ResponseWriter, r *http.Request, p *project, rest stri
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, requestPath(p, m), http.StatusSeeOther)
+	http.Redirect(w, r, s.requestPath(p, m), http.StatusSeeOther)
 	return nil
 }
 
@@ -249,6 +253,9 @@ type deed struct {
 }
 
 func (s *site) perform(ctx context.Context, d deed) error {
+	if s.forge.config.Dialect == GitHub {
+		return s.performOnPull(ctx, d)
+	}
 	f, p, m := s.forge, d.project, d.request
 	mayEdit := p.level(d.by) >= AccessDeveloper || m.Author == d.by.ID
 	switch d.kind {

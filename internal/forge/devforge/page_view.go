@@ -29,6 +29,7 @@ type branchView struct {
 
 type requestView struct {
 	IID                   int
+	Mark                  string // in front of the number
 	Title, URL            string
 	State, Author         string
 	Source, Target        string
@@ -48,11 +49,13 @@ type projectPage struct {
 
 func (s *site) viewRequest(p *project, m *mergeRequest) requestView {
 	view := requestView{
-		IID: m.IID, Title: m.Title, URL: requestPath(p, m), State: m.State, Author: s.name(m.Author), Source: m.Source,
+		IID: m.IID, Title: m.Title, URL: s.requestPath(p, m), Mark: s.forge.config.Dialect.words().Mark, State: m.State, Author: s.name(m.Author), Source: m.Source,
 		Target: m.Target, Labels: m.Labels, UpdatedAt: m.UpdatedAt, Comments: countNotes(m), MergedBy: s.name(m.MergedBy),
 		MergeCommit: cmp.Or(m.MergeCommit, m.SquashCommit, m.SHA),
 	}
-	if head := p.headPipeline(m); head != nil {
+	if s.forge.config.Dialect == GitHub {
+		view.Pipeline = p.checkState(m.SHA)
+	} else if head := p.headPipeline(m); head != nil {
 		view.Pipeline = head.state()
 	}
 	return view
@@ -185,6 +188,8 @@ func (s *site) showRefused(w http.ResponseWriter, r *http.Request, p *project, m
 	page.Problem = fmt.Sprint(stop.body)
 	if message, ok := stop.body.(messageBody); ok {
 		page.Problem = fmt.Sprint(message.Message)
+	} else if body, ok := stop.body.(githubError); ok {
+		page.Problem = body.text()
 	}
 	if page.Reason != "" {
 		page.Problem += ". " + page.Reason
@@ -196,15 +201,17 @@ func (s *site) showRefused(w http.ResponseWriter, r *http.Request, p *project, m
 
 func (s *site) requestPage(ctx context.Context, p *project, m *mergeRequest) (requestPage, error) {
 	page := requestPage{
-		frame:       s.frame(fmt.Sprintf("%s (!%d)", m.Title, m.IID)),
+		frame:       s.frame(fmt.Sprintf("%s (%s%d)", m.Title, s.forge.config.Dialect.words().Mark, m.IID)),
 		requestView: s.viewRequest(p, m), Project: p.Path, ProjectURL: "/" + p.Path, Description: m.Description,
 		CreatedAt: m.CreatedAt, MergedAt: m.MergedAt, ClosedAt: m.ClosedAt, ClosedBy: s.name(m.ClosedBy), SHA: m.SHA,
-		Draft: m.draft(), RemoveSource: m.RemoveSource, Reactions: s.viewReactions(m.Awards), Notes: s.viewNotes(p, m),
+		Draft: m.draft() || m.GitHub.Draft, RemoveSource: m.RemoveSource, Reactions: s.viewReactions(m.Awards), Notes: s.viewNotes(p, m),
 	}
 	if err := s.judgeMerge(ctx, p, m, &page); err != nil {
 		return requestPage{}, err
 	}
-	if head := p.headPipeline(m); head != nil {
+	if s.forge.config.Dialect == GitHub {
+		page.Statuses = s.viewChecks(p, m.SHA)
+	} else if head := p.headPipeline(m); head != nil {
 		for _, one := range head.latest() {
 			page.Statuses = append(page.Statuses, statusView{
 				Name: one.Name, State: one.State, Description: one.Description, URL: one.TargetURL, Author: s.name(one.User),
@@ -216,7 +223,7 @@ func (s *site) requestPage(ctx context.Context, p *project, m *mergeRequest) (re
 	if err != nil {
 		return requestPage{}, err
 	}
-	page.Commits = viewCommits(p, commits)
+	page.Commits = s.viewCommits(p, commits)
 	files, err := s.forge.requestDiff(ctx, p, m)
 	if err != nil {
 		return requestPage{}, err
@@ -226,6 +233,9 @@ func (s *site) requestPage(ctx context.Context, p *project, m *mergeRequest) (re
 }
 
 func (s *site) judgeMerge(ctx context.Context, p *project, m *mergeRequest, page *requestPage) error {
+	if s.forge.config.Dialect == GitHub {
+		return s.judgePull(ctx, p, m, page)
+	}
 	found, err := s.forge.judge(ctx, p, m)
 	if err != nil {
 		return err
@@ -260,8 +270,12 @@ func (s *site) viewNotes(p *project, m *mergeRequest) []noteView {
 	roles := map[int]string{AccessReporter: "Reporter", AccessDeveloper: "Developer", AccessMaintainer: "Maintainer", AccessOwner: "Owner"}
 	var notes []noteView
 	for _, n := range m.Notes {
+		body := n.Body
+		if n.System && s.forge.config.Dialect == GitHub {
+			body = strings.ReplaceAll(body, "merge request", "pull request")
+		}
 		notes = append(notes, noteView{
-			ID: n.ID, Author: s.name(n.Author), Role: roles[p.Members[n.Author]], Body: n.Body, System: n.System, At: n.CreatedAt,
+			ID: n.ID, Author: s.name(n.Author), Role: roles[p.Members[n.Author]], Body: body, System: n.System, At: n.CreatedAt,
 			Reactions: s.viewReactions(n.Awards),
 		})
 	}
@@ -283,11 +297,11 @@ func (s *site) viewReactions(awards []*award) []reactionView {
 	return views
 }
 
-func viewCommits(p *project, commits []commitRecord) []commitView {
+func (s *site) viewCommits(p *project, commits []commitRecord) []commitView {
 	var views []commitView
 	for _, one := range commits[:min(len(commits), maxShownCommits)] {
 		views = append(views, commitView{
-			SHA: one.id, Title: one.title(), Author: one.authorName, URL: "/" + p.Path + "/-/commit/" + one.id, At: one.committed,
+			SHA: one.id, Title: one.title(), Author: one.authorName, URL: "/" + p.Path + s.forge.config.Dialect.words().Inside + "/commit/" + one.id, At: one.committed,
 		})
 	}
 	return views
@@ -333,7 +347,7 @@ func (s *site) showCommit(w http.ResponseWriter, r *http.Request, p *project, re
 		return err
 	}
 	page := commitPage{
-		frame: s.frame(one.title()), Project: p.Path, ProjectURL: "/" + p.Path, Commit: viewCommits(p, []commitRecord{one})[0],
+		frame: s.frame(one.title()), Project: p.Path, ProjectURL: "/" + p.Path, Commit: s.viewCommits(p, []commitRecord{one})[0],
 		Message: one.message,
 	}
 	page.Files, page.MoreFiles = viewFiles(files)
@@ -357,7 +371,7 @@ func (s *site) showHistory(w http.ResponseWriter, r *http.Request, p *project, b
 		return err
 	}
 	s.show(w, r, http.StatusOK, "history.html", historyPage{
-		frame: s.frame(branch), Project: p.Path, ProjectURL: "/" + p.Path, Branch: branch, Commits: viewCommits(p, commits),
+		frame: s.frame(branch), Project: p.Path, ProjectURL: "/" + p.Path, Branch: branch, Commits: s.viewCommits(p, commits),
 	})
 	return nil
 }
@@ -373,7 +387,7 @@ func (s *site) showPipeline(w http.ResponseWriter, r *http.Request, p *project, 
 	address := "/" + p.Path + "/-/commit/" + line.SHA
 	for _, m := range p.Requests {
 		if p.headPipeline(m) == line {
-			address = requestPath(p, m)
+			address = s.requestPath(p, m)
 		}
 	}
 	http.Redirect(w, r, address, http.StatusFound)
