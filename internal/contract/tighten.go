@@ -2,6 +2,7 @@ package contract
 
 import (
 	"maps"
+	"net/http"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -122,6 +123,30 @@ func amendGitHub(doc *openapi3.T) {
 		concluded.Required = []string{"conclusion"}
 		unfinished.Not = openapi3.NewSchemaRef("", concluded)
 		media.Schema.Value.Not = openapi3.NewSchemaRef("", unfinished)
+	}
+	if media := postBody(doc, "/app/installations/{installation_id}/access_tokens"); media != nil && media.Schema.Value != nil {
+		media.Schema.Value.Nullable = true // every field may be left out, and GitHub's own client library then sends null
+	}
+	amendInstallations(doc)
+}
+
+// amendInstallations: the account of an installation is a user or an enterprise, as the schema "installation" says. The bundled
+// description of the list asks for both at once.
+func amendInstallations(doc *openapi3.T) {
+	item := doc.Paths.Value("/app/installations")
+	if item == nil || item.Get == nil || item.Get.Responses == nil {
+		return
+	}
+	answer := item.Get.Responses.Status(http.StatusOK)
+	if answer == nil || answer.Value == nil || answer.Value.Content["application/json"] == nil {
+		return
+	}
+	list := answer.Value.Content["application/json"].Schema
+	if list == nil || list.Value == nil || list.Value.Items == nil || list.Value.Items.Value == nil {
+		return
+	}
+	if account := list.Value.Items.Value.Properties["account"]; account != nil && account.Value != nil {
+		account.Value.AnyOf, account.Value.AllOf = account.Value.AllOf, nil
 	}
 }
 
