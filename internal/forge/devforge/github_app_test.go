@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -145,10 +146,7 @@ func TestGitHubRefusesWebTokens(t *testing.T) {
 	in := func(d time.Duration) int64 { return now.Add(d).Unix() }
 	good := map[string]any{"iss": a.app, "iat": in(-time.Minute), "exp": in(5 * time.Minute)}
 	with := func(name string, value any) map[string]any {
-		claims := map[string]any{}
-		for key, given := range good {
-			claims[key] = given
-		}
+		claims := maps.Clone(good)
 		claims[name] = value
 		return claims
 	}

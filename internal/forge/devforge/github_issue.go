@@ -45,7 +45,7 @@ func (f *Forge) showLabels(p *project, names []string) []object {
 func (f *Forge) showGitHubLabel(p *project, l *label) object {
 	return object{
 		"id": l.ID, "node_id": nodeID("LA", l.ID), "url": f.repoURL(p, "/labels/%s", l.Name), "name": l.Name,
-		"color": strings.TrimPrefix(l.Color, "#"), "default": false, "description": optional(l.Description),
+		"color": strings.TrimPrefix(l.Color, "#"), "default": false, "description": l.Description,
 	}
 }
 

@@ -71,7 +71,7 @@ func (p *project) association(u *User) string {
 
 func (f *Forge) showProfile(u *User) object {
 	return f.showPerson(u).with(object{
-		"name": u.Name, "company": nil, "blog": "", "location": nil, "email": nil, "hireable": nil, "bio": nil, "public_repos": 0,
+		"user_view_type": "public", "name": u.Name, "company": nil, "blog": "", "location": nil, "email": nil, "hireable": nil, "bio": nil, "public_repos": 0,
 		"public_gists": 0, "followers": 0, "following": 0, "created_at": stamp(u.CreatedAt), "updated_at": stamp(u.CreatedAt),
 	})
 }
@@ -82,7 +82,7 @@ func getSelf(c *githubCall) (reply, error) {
 	}
 	c.header.Set("X-OAuth-Scopes", "repo, admin:repo_hook, read:org")
 	return reply{body: c.forge.showProfile(c.user).with(object{
-		"private_gists": 0, "total_private_repos": 0, "owned_private_repos": 0, "disk_usage": 0, "collaborators": 0,
+		"user_view_type": "private", "private_gists": 0, "total_private_repos": 0, "owned_private_repos": 0, "disk_usage": 0, "collaborators": 0,
 		"two_factor_authentication": true,
 	})}, nil
 }
