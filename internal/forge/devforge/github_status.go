@@ -136,7 +136,9 @@ func aboutCommit(c *githubCall) (reply, error) {
 			continue
 		}
 		sha, err := c.resolve(ref)
-		if err != nil {
+		if stop := (*refusal)(nil); errors.As(err, &stop) {
+			return reply{}, notFound()
+		} else if err != nil {
 			return reply{}, err
 		}
 		return known.handle(c, sha)
