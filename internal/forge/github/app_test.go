@@ -8,11 +8,18 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/internal/secret"
+	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 // testKey is a key made for these tests, once: making one takes long.
@@ -94,6 +101,193 @@ func TestKeysOfApps(t *testing.T) {
 			}
 			if err != nil && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("the error shows the key: %v", err)
+			}
+		})
+	}
+}
+
+// installedJSON is an installation as GitHub answers it.
+const installedJSON = `{"id":3,"permissions":{"metadata":"read","contents":"write","issues":"read","statuses":"write"}}`
+
+func tokenAnswer(token string, expires time.Time) answer {
+	return created(fmt.Sprintf(`{"token":%q,"expires_at":%q}`, token, expires.UTC().Format(time.RFC3339)))
+}
+
+func TestTokensOfInstallations(t *testing.T) {
+	var s *server
+	f, s := playApp(t, &s, map[string][]answer{
+		"GET …/installation":                      {ok(installedJSON)},
+		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Hour)), tokenAnswer("ghs_two", testNow.Add(2*time.Hour))},
+		"GET …/pulls":                             {ok("[]"), ok("[]"), ok("[]")},
+	})
+	ask := func() {
+		t.Helper()
+		if _, err := f.ChangesFrom(t.Context(), "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask()
+	ask()
+	s.now = testNow.Add(56 * time.Minute) // It would end in four minutes.
+	ask()
+	password, expires, err := f.app.Token(t.Context(), "Acme/Shop")
+	if err != nil || password.Reveal() != "ghs_two" || !expires.Equal(testNow.Add(2*time.Hour)) {
+		t.Errorf("got a token until %v, %v", expires, err)
+	}
+	want := []string{
+		"GET …/installation", "POST /app/installations/3/access_tokens", "GET …/pulls", "GET …/pulls", "POST /app/installations/3/access_tokens", "GET …/pulls",
+	}
+	if diff := cmp.Diff(want, s.routes()); diff != "" {
+		t.Error(diff)
+	}
+	wantBody := `{"permissions":{"contents":"write","issues":"read","metadata":"read","statuses":"write"},"repositories":["shop"]}`
+	if got := s.sent("POST /app/installations/3/access_tokens"); got != wantBody {
+		t.Errorf("asked for %s", got)
+	}
+	if s.got[2].Token != "Bearer ghs_one" || s.got[5].Token != "Bearer ghs_two" || strings.Count(s.got[1].Token, ".") != 2 {
+		t.Errorf("sent %v", s.got)
+	}
+}
+
+// playApp is play for an App.
+func playApp(t testing.TB, held **server, script map[string][]answer) (*Forge, *server) {
+	t.Helper()
+	f, s := play(t, script, withApp(t, held))
+	*held = s
+	return f, s
+}
+
+func TestManyAskForOneToken(t *testing.T) {
+	var s *server
+	f, s := playApp(t, &s, map[string][]answer{
+		"GET …/installation":                      {ok(installedJSON)},
+		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Hour))},
+	})
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			if token, _, err := f.app.Token(t.Context(), "acme/shop"); err != nil || token.Reveal() != "ghs_one" {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if len(s.got) != 2 {
+		t.Errorf("asked %v", s.routes())
+	}
+}
+
+func TestATokenThatIsNotTakenIsReplacedOnce(t *testing.T) {
+	var s *server
+	refused := answer{status: 401, body: `{"message":"Bad credentials"}`}
+	f, s := playApp(t, &s, map[string][]answer{
+		"GET …/installation": {ok(installedJSON)},
+		"POST /app/installations/3/access_tokens": {
+			tokenAnswer("ghs_one", testNow.Add(time.Hour)), tokenAnswer("ghs_two", testNow.Add(time.Hour)), tokenAnswer("ghs_three", testNow.Add(time.Hour)),
+		},
+		"PATCH …/pulls/7": {refused, ok(pullJSON(t, nil)), refused, refused},
+	})
+	if err := f.Update(t.Context(), 7, promote.ChangeEdit{}); err != nil {
+		t.Error(err)
+	}
+	err := f.Update(t.Context(), 7, promote.ChangeEdit{})
+	if !errors.Is(err, promote.ErrUnauthorized) || strings.Contains(err.Error(), "ghs_") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnInstallationThatWasMadeAnew(t *testing.T) {
+	var s *server
+	f, s := playApp(t, &s, map[string][]answer{
+		"GET …/installation":                      {ok(installedJSON), ok(`{"id":4,"permissions":{"metadata":"read"}}`)},
+		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Minute)), {status: 404, body: `{"message":"Not Found"}`}},
+		"POST /app/installations/4/access_tokens": {tokenAnswer("ghs_two", testNow.Add(time.Hour))},
+	})
+	for _, want := range []string{"ghs_one", "ghs_two"} {
+		token, _, err := f.app.Token(t.Context(), "acme/shop")
+		if err != nil || token.Reveal() != want {
+			t.Errorf("want %s, got %v", want, err)
+		}
+	}
+}
+
+func TestWhatKeepsAnAppFromATokenIsSaid(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		script map[string][]answer
+		is     error
+		want   string
+	}{
+		{
+			"it is not installed", map[string][]answer{"GET …/installation": {{status: 404, body: `{"message":"Not Found"}`}}},
+			promote.ErrNotFound, `install the App 17 on repository "acme/shop"`,
+		},
+		{
+			"the key is not its own", map[string][]answer{"GET …/installation": {{status: 401, body: `{"message":"A JSON web token could not be decoded"}`}}},
+			promote.ErrUnauthorized, "check that 17 is the ID of the App, that the private key is one of its, and that the clock of this machine is right",
+		},
+		{
+			"it is suspended", map[string][]answer{
+				"GET …/installation":                      {ok(installedJSON)},
+				"POST /app/installations/3/access_tokens": {{status: 403, body: `{"message":"This installation has been suspended"}`}},
+			},
+			promote.ErrForbidden, "This installation has been suspended",
+		},
+		{
+			"an answer without a token", map[string][]answer{
+				"GET …/installation": {ok(installedJSON)}, "POST /app/installations/3/access_tokens": {created(`{}`)},
+			},
+			nil, "the answer holds no token",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var s *server
+			f, s := playApp(t, &s, test.script)
+			_, err := f.Change(t.Context(), 7)
+			if err == nil || test.is != nil && !errors.Is(err, test.is) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v after %v", err, s.routes())
+			}
+		})
+	}
+}
+
+func TestInstallationsThatAreKnownAreNotLookedFor(t *testing.T) {
+	s := &server{t: t, now: testNow, script: map[string][]answer{
+		"GET /app/installations/3":                {ok(installedJSON)},
+		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Hour)), tokenAnswer("ghs_two", testNow.Add(time.Hour))},
+	}}
+	s.script["GET /app/installations/3"] = append(s.script["GET /app/installations/3"], ok(installedJSON))
+	running := httptest.NewServer(checked(t, s))
+	defer running.Close()
+	app, err := NewApp(AppConfig{URL: running.URL, ID: 17, PrivateKey: testPEM(), Installations: map[string]int64{"Acme": 3}, Now: s.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, repository := range []string{"acme/shop", "acme/other"} {
+		if _, _, err := app.Token(t.Context(), repository); err != nil {
+			t.Error(err)
+		}
+	}
+	if app.limitsOf(3) != app.limitsOf(3) || app.limitsOf(3) == app.limitsOf(4) {
+		t.Error("limits are those of an installation")
+	}
+}
+
+func TestNewAppRefusesWhatCannotWork(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		cfg  AppConfig
+		want string
+	}{
+		{"no ID", AppConfig{URL: "https://github.com", PrivateKey: testPEM()}, "github: the ID of the App is missing; expected the number on the App's page"},
+		{"no URL", AppConfig{ID: 17, PrivateKey: testPEM()}, "github: the URL is missing; expected something like https://github.com"},
+		{"no key", AppConfig{URL: "https://github.com", ID: 17}, `github: the private key of the App is no PEM; expected the file that GitHub made, from "-----BEGIN RSA PRIVATE KEY-----" on`},
+		{"a negative timeout", AppConfig{URL: "https://github.com", ID: 17, PrivateKey: testPEM(), Timeout: -1}, "github: timeout -1ns: expected a positive duration"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := NewApp(test.cfg)
+			if err == nil || err.Error() != test.want {
+				t.Errorf("got %v, want %s", err, test.want)
 			}
 		})
 	}

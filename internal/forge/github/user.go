@@ -52,7 +52,7 @@ func (f *Forge) me(ctx context.Context) (user, error) {
 	return self, nil
 }
 
-const viewerQuery = `query { viewer { login databaseId } }`
+const viewerQuery = `query Viewer { viewer { login databaseId } }`
 
 // askSelf asks by GraphQL: REST tells the tokens of Apps, that of GitHub Actions among them, nothing about themselves.
 func (f *Forge) askSelf(ctx context.Context) (user, error) {

@@ -1,0 +1,275 @@
+package github
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// write is a request that creates content.
+func write(p priority) request { return request{name: "write", method: "POST", priority: p} }
+
+func TestPrioritiesShareTheBudget(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		priority priority
+		inMinute int
+		inHour   int
+	}{
+		{"comments leave the last quarter", commentPriority, 60, 375},
+		{"merges leave the last tenth", mergePriority, 72, 450},
+		{"statuses take all", statusPriority, 80, 500},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := NewLimits()
+			sent := 0
+			for l.reserve(testNow, "core", write(test.priority)) == 0 {
+				sent++
+			}
+			if sent != test.inMinute {
+				t.Errorf("%d in a minute, want %d", sent, test.inMinute)
+			}
+			if wait := l.wait(testNow, "core", write(test.priority)); wait != time.Minute {
+				t.Errorf("waits %v", wait)
+			}
+			if left := l.contentLeft(testNow); left != contentPerMinute-sent {
+				t.Errorf("%d left", left)
+			}
+			at := testNow
+			for range 100 {
+				at = at.Add(time.Minute)
+				if at.Sub(testNow) >= time.Hour {
+					break
+				}
+				for l.reserve(at, "core", write(test.priority)) == 0 {
+					sent++
+				}
+			}
+			if sent != test.inHour {
+				t.Errorf("%d in an hour, want %d", sent, test.inHour)
+			}
+			if wait := l.wait(testNow.Add(time.Hour), "core", write(test.priority)); wait != 0 {
+				t.Errorf("after an hour it waits %v", wait)
+			}
+			if wait := l.wait(testNow, "core", request{method: "GET"}); wait != 0 {
+				t.Errorf("a read waits %v", wait)
+			}
+		})
+	}
+}
+
+func TestAWriteThatWouldExceedTheBudgetIsNotSent(t *testing.T) {
+	limits := NewLimits()
+	for range 60 {
+		limits.reserve(testNow, "core", write(statusPriority))
+	}
+	f, s := play(t, map[string][]answer{"POST …/statuses/" + string(head): {created(`{}`)}}, func(cfg *Config) { cfg.Limits = limits })
+	_, err := f.AddNote(t.Context(), 7, "text")
+	api, ok := errors.AsType[*promote.APIError](err)
+	if !ok || !errors.Is(err, promote.ErrLimited) || api.RetryAfter != time.Minute || !api.Temporary() {
+		t.Errorf("got %v", err)
+	}
+	want := "github: add note to change 7: HTTP 429: not sent, GitHub's limits allow it again in 1m0s; it is tried again then"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+	if err := f.PostStatus(t.Context(), gates(promote.StatusPending)); err != nil {
+		t.Errorf("a status goes on: %v", err)
+	}
+	if diff := cmp.Diff([]string{"POST …/statuses/" + string(head)}, s.routes()); diff != "" {
+		t.Error(diff)
+	}
+	if got := s.calls[0].ContentLeft; got != 19 {
+		t.Errorf("%d left", got)
+	}
+}
+
+func TestAShortWaitIsWaited(t *testing.T) {
+	limits := NewLimits()
+	for range 60 {
+		limits.reserve(testNow.Add(-55*time.Second), "core", write(statusPriority))
+	}
+	f, s := play(t, map[string][]answer{"POST …/issues/7/comments": {created(`{"id":1}`)}}, func(cfg *Config) { cfg.Limits = limits })
+	if _, err := f.AddNote(t.Context(), 7, "text"); err != nil {
+		t.Error(err)
+	}
+	if len(s.waits) != 1 || s.waits[0] < 5*time.Second {
+		t.Errorf("waited %v", s.waits)
+	}
+}
+
+// TestALimitHoldsForAllThatShareIt: GitHub blocks for longer who goes on asking.
+func TestALimitHoldsForAllThatShareIt(t *testing.T) {
+	limits := NewLimits()
+	share := func(cfg *Config) { cfg.Limits = limits }
+	f, _ := play(t, map[string][]answer{"GET …/pulls": {{status: 403, body: `{"message":"You have exceeded a secondary rate limit"}`, header: map[string]string{"Retry-After": "120"}}}}, share)
+	_, err := f.ChangesFrom(t.Context(), "x")
+	if !errors.Is(err, promote.ErrLimited) {
+		t.Errorf("got %v", err)
+	}
+	second, s := play(t, map[string][]answer{"Change": {ok(changeJSON(t, nil))}}, share)
+	for _, call := range []func() error{
+		func() error { _, err := second.Change(t.Context(), 7); return err },
+		func() error { return second.Update(t.Context(), 7, promote.ChangeEdit{}) },
+	} {
+		err := call()
+		api, ok := errors.AsType[*promote.APIError](err)
+		if !ok || !errors.Is(err, promote.ErrLimited) || api.RetryAfter != 2*time.Minute {
+			t.Errorf("got %v", err)
+		}
+	}
+	if len(s.got) != 0 {
+		t.Errorf("asked %v", s.routes())
+	}
+	s.now = testNow.Add(2 * time.Minute)
+	if _, err := second.Change(t.Context(), 7); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOneWindowThatIsUsedUpLeavesTheOthers(t *testing.T) {
+	reset := fmt.Sprint(testNow.Add(10 * time.Minute).Unix())
+	f, s := play(t, map[string][]answer{
+		"GET …/pulls": {{status: 200, body: "[]", header: map[string]string{
+			"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset, "X-RateLimit-Resource": "core",
+		}}},
+		"Change": {ok(changeJSON(t, nil))},
+	})
+	if _, err := f.ChangesFrom(t.Context(), "x"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.ChangesFrom(t.Context(), "x")
+	if api, ok := errors.AsType[*promote.APIError](err); !ok || api.RetryAfter != 10*time.Minute {
+		t.Errorf("got %v", err)
+	}
+	if _, err := f.Change(t.Context(), 7); err != nil {
+		t.Errorf("GraphQL has a window of its own: %v", err)
+	}
+	want := []Call{
+		{Operation: "list changes", Method: "GET", Status: 200, Resource: "core", RateRemaining: 0, ContentLeft: 80},
+		{Operation: "read change", Method: "POST", Status: 200, RateRemaining: -1, ContentLeft: 80},
+	}
+	if diff := cmp.Diff(want, s.calls); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPausesGrowWhenGitHubNamesNoTime(t *testing.T) {
+	limits := NewLimits()
+	at := testNow
+	var got []time.Duration
+	for range 6 {
+		kept := &exchange{status: 429}
+		limits.learn(at, "core", kept)
+		got = append(got, kept.wait)
+	}
+	limits.learn(at, "core", &exchange{status: 200})
+	kept := &exchange{status: 429}
+	limits.learn(at, "core", kept)
+	got = append(got, kept.wait)
+	want := []time.Duration{1, 2, 4, 8, 15, 15, 1}
+	for i := range want {
+		want[i] *= time.Minute
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAClockThatIsWrongDoesNotStopEverything(t *testing.T) {
+	header := map[string][]string{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {fmt.Sprint(testNow.Add(100 * time.Hour).Unix())}}
+	if got := rateReset(header, testNow); got != time.Hour {
+		t.Errorf("waits %v", got)
+	}
+	header["X-Ratelimit-Reset"] = []string{fmt.Sprint(testNow.Add(-time.Hour).Unix())}
+	if got := rateReset(header, testNow); got != time.Second {
+		t.Errorf("waits %v", got)
+	}
+}
+
+// TestWritesGoOneAfterAnother: a second write waits for the answer of the first, or for its own end.
+func TestWritesGoOneAfterAnother(t *testing.T) {
+	f, _ := play(t, nil)
+	limits := NewLimits()
+	done, err := limits.admit(t.Context(), f.caller, write(statusPriority))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered := make(chan error, 1)
+	go func() {
+		release, err := limits.admit(t.Context(), f.caller, write(statusPriority))
+		if err == nil {
+			release()
+		}
+		entered <- err
+	}()
+	if reading, err := limits.admit(t.Context(), f.caller, request{method: "GET"}); err != nil {
+		t.Errorf("a read does not wait: %v", err)
+	} else {
+		reading()
+	}
+	select {
+	case <-entered:
+		t.Error("two writes at once")
+	default:
+	}
+	done()
+	if err := <-entered; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnAnswerThatHoldsIsNotCounted(t *testing.T) {
+	first := answer{status: 200, body: "[" + pullJSON(t, nil) + "]", header: map[string]string{"ETag": `W/"abc"`, "X-RateLimit-Remaining": "9"}}
+	f, s := play(t, map[string][]answer{"GET …/pulls": {
+		first, {status: 304, header: map[string]string{"X-RateLimit-Remaining": "9"}}, {status: 304}, ok("[]"),
+	}})
+	for i, want := range []int{1, 1, 1, 0} {
+		got, err := f.ChangesFrom(t.Context(), "x")
+		if err != nil || len(got) != want {
+			t.Errorf("call %d: got %d, %v", i, len(got), err)
+		}
+	}
+	var statuses []int
+	for _, call := range s.calls {
+		statuses = append(statuses, call.Status)
+	}
+	if diff := cmp.Diff([]int{200, 304, 304, 200}, statuses); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhatIsCached(t *testing.T) {
+	c := &cache{}
+	for i := range maxCached + 5 {
+		c.put(&cachedAnswer{key: fmt.Sprint(i), body: []byte("x")})
+	}
+	if _, ok := c.find("0"); ok || c.order.Len() != maxCached || c.bytes != maxCached || len(c.index) != maxCached {
+		t.Errorf("%d answers of %d bytes", c.order.Len(), c.bytes)
+	}
+	large := strings.Repeat("x", maxCachedAnswer)
+	for i := range 40 {
+		c.put(&cachedAnswer{key: fmt.Sprint("large", i), body: []byte(large)})
+	}
+	if c.bytes > maxCachedBytes || c.order.Len() != 32 {
+		t.Errorf("%d answers of %d bytes", c.order.Len(), c.bytes)
+	}
+}
+
+func TestALargeAnswerIsReadWholeAndNotKept(t *testing.T) {
+	large := pullJSON(t, map[string]any{"body": strings.Repeat("x", maxCachedAnswer)})
+	served := answer{status: 200, body: "[" + large + "]", header: map[string]string{"ETag": `"abc"`}}
+	f, _ := play(t, map[string][]answer{"GET …/pulls": {served, served}})
+	for range 2 {
+		got, err := f.ChangesFrom(t.Context(), "x")
+		if err != nil || len(got) != 1 || len(got[0].Description) != maxCachedAnswer {
+			t.Errorf("got %d, %v", len(got), err)
+		}
+	}
+}
