@@ -25,6 +25,7 @@ type demoOptions struct {
 	once    bool
 	listen  string
 	dir     string
+	forge   string
 	verbose bool
 }
 
@@ -38,6 +39,7 @@ image 1.0.2, and the bot does the rest: look at the merge request in your browse
 production follow.`,
 		Example: `  lockkeeper demo                 # stays up; the page is printed
   lockkeeper demo --once          # the whole story without a person
+  lockkeeper demo --forge github  # on a GitHub, as a GitHub App
   lockkeeper demo push 1.0.3 --to 127.0.0.1:5000/your-name/your-app`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,6 +49,7 @@ production follow.`,
 	cmd.Flags().BoolVar(&options.once, "once", false, "run the story through both stages without a person, and exit")
 	cmd.Flags().StringVar(&options.listen, "listen", "127.0.0.1:0", "loopback address of the forge's page")
 	cmd.Flags().StringVar(&options.dir, "dir", "", "keep repositories and queue here (default: a temporary directory)")
+	cmd.Flags().StringVar(&options.forge, "forge", forgeGitLab, "gitlab or github")
 	cmd.Flags().BoolVar(&options.verbose, "verbose", false, "print the bot's log")
 	cmd.AddCommand(newDemoPush(env))
 	return cmd
@@ -78,6 +81,9 @@ func demo(ctx context.Context, env environment, options demoOptions) (err error)
 	if err := loopback(options.listen); err != nil {
 		return err
 	}
+	if options.forge != forgeGitLab && options.forge != forgeGitHub {
+		return fmt.Errorf("--forge is %q: expected %s or %s", options.forge, forgeGitLab, forgeGitHub)
+	}
 	dir, remove, err := worldDir(options.dir)
 	if err != nil {
 		return err
@@ -91,7 +97,7 @@ func demo(ctx context.Context, env environment, options demoOptions) (err error)
 	if options.once {
 		pace = 100 * time.Millisecond
 	}
-	w, err := newWorld(ctx, worldConfig{dir: dir, listen: options.listen, log: newLog(log, "text", true), pace: pace})
+	w, err := newWorld(ctx, worldConfig{dir: dir, listen: options.listen, log: newLog(log, "text", true), pace: pace, github: options.forge == forgeGitHub})
 	if err != nil {
 		return err
 	}
@@ -156,7 +162,11 @@ func startDemoBot(ctx context.Context, w *world, tell func(reconcile.Outcome)) (
 	if err != nil {
 		return nil, err
 	}
-	hook := devforge.Hook{URL: "http://" + listener.Addr().String() + "/webhook/gitlab", Token: webhookToken}
+	forge := forgeGitLab
+	if w.github {
+		forge = forgeGitHub
+	}
+	hook := devforge.Hook{URL: "http://" + listener.Addr().String() + "/webhook/" + forge, Token: webhookToken}
 	if _, err := w.forge.AddHook(worldProject, hook); err != nil {
 		return nil, err
 	}
@@ -195,17 +205,34 @@ func (s *story) open(ctx context.Context) error {
 		return err
 	}
 	s.say("  image pushed     1.0.2")
-	if err := s.until(ctx, "the merge request", s.proposed("1.0.2")); err != nil {
+	if err := s.until(ctx, "the "+s.request(), s.proposed("1.0.2")); err != nil {
 		return err
 	}
 	change := s.openChange("1.0.2")
-	s.say("\nThe merge request is open: look at it, comment /help, merge it.\n\n  %s\n", change.URL)
+	s.say("\nThe %s is open: look at it, comment /help, merge it.\n\n  %s\n", s.request(), change.URL)
 	s.say("Push another image from another terminal:\n\n  bin/lockkeeper demo push 1.0.3 --to %s\n", s.world.image())
-	s.say("Use the command line on it, from there too, or clone it:\n\n  export LOCKKEEPER_GITLAB_TOKEN=%s\n  bin/lockkeeper plan --gitlab-url %s --project %s\n  git clone %s\n",
-		worldToken, s.world.forgeURL, worldProject, s.world.cloneURL())
+	forge := strings.ToLower(s.forge())
+	s.say("Use the command line on it, from there too, or clone it:\n\n  export LOCKKEEPER_%s_TOKEN=%s\n  bin/lockkeeper plan --%s-url %s --project %s\n  git clone %s\n",
+		strings.ToUpper(forge), worldToken, forge, s.world.forgeURL, worldProject, s.world.cloneURL())
 	s.say("Press Ctrl-C to end.")
 	<-ctx.Done()
 	return nil
+}
+
+// forge is who the forge is like.
+func (s *story) forge() string {
+	if s.world.github {
+		return "GitHub"
+	}
+	return "GitLab"
+}
+
+// request is what the forge calls a change.
+func (s *story) request() string {
+	if s.world.github {
+		return "pull request"
+	}
+	return "merge request"
 }
 
 // once tells the whole story without a person, and prints the way that the image went.
@@ -304,13 +331,12 @@ func (s *story) tell(told map[promote.StageRef]bool) {
 		for _, image := range freight.Images {
 			digests = append(digests, image.RepoURL+":"+image.Tag+"@"+image.Digest)
 		}
-		commits := s.world.forgeURL + "/" + worldProject + "/-/commit/"
 		s.say("\n%s", p.Stage)
 		s.say("  image          %s", strings.Join(digests, ", "))
 		s.say("  freight        %s", freight.ID)
-		s.say("  commit         %s%s", commits, p.Head)
-		s.say("  merge request  %s", p.URL)
-		s.say("  sync           %s%s", commits, p.Merged)
+		s.say("  commit         %s", s.world.commitURL(p.Head))
+		s.say("  %-14s %s", s.request(), p.URL)
+		s.say("  sync           %s", s.world.commitURL(p.Merged))
 		for _, result := range p.Results {
 			if strings.HasSuffix(result.As, "argocd") || strings.Contains(result.Message, "ealthy") {
 				s.say("                 %s", result.Message)

@@ -2,8 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -53,12 +58,14 @@ func (w *world) cloneURL() string {
 // The registry, Git and every API are spoken over real HTTP.
 type world struct {
 	dir      string
+	github   bool
 	log      *slog.Logger
 	forge    *devforge.Forge
 	argo     *devargo.Server
 	forgeURL string
 	registry string // host:port
 	argoURL  string
+	app      demoApp // on GitHub
 	repo     *git.Repository
 	servers  []*http.Server
 	onPush   func() // told when the registry took an image
@@ -69,12 +76,13 @@ type worldConfig struct {
 	dir    string            // required: where the forge keeps its repositories
 	listen string            // of the forge's page; empty: any port
 	log    *slog.Logger      // required
+	github bool              // the forge is a GitHub, and the bot a GitHub App; otherwise a GitLab with a token
 	pace   time.Duration     // how long an Argo CD operation, and then a rollout, lasts
 	files  map[string]string // of the repository; nil: the example of the articles
 }
 
 func newWorld(ctx context.Context, cfg worldConfig) (*world, error) {
-	w := &world{dir: cfg.dir, log: cfg.log}
+	w := &world{dir: cfg.dir, log: cfg.log, github: cfg.github}
 	for _, start := range []func(context.Context, worldConfig) error{w.startRegistry, w.startForge, w.startArgo, w.seed} {
 		if err := start(ctx, cfg); err != nil {
 			return nil, errors.Join(err, w.close())
@@ -129,7 +137,11 @@ func (w *world) startRegistry(ctx context.Context, _ worldConfig) error {
 
 func (w *world) startForge(ctx context.Context, cfg worldConfig) error {
 	//nolint:contextcheck // the forge outlives the call
-	forge, err := devforge.New(devforge.Config{Root: filepath.Join(cfg.dir, "forge"), Logger: cfg.log, Person: worldPerson})
+	dialect := devforge.GitLab
+	if cfg.github {
+		dialect = devforge.GitHub
+	}
+	forge, err := devforge.New(devforge.Config{Root: filepath.Join(cfg.dir, "forge"), Logger: cfg.log, Person: worldPerson, Dialect: dialect})
 	if err != nil {
 		return err
 	}
@@ -197,9 +209,14 @@ func (w *world) seed(ctx context.Context, cfg worldConfig) error {
 	if err := errors.Join(
 		w.forge.AddMember(worldProject, worldBot, 40),
 		w.forge.AddMember(worldProject, worldPerson, 40),
-		w.forge.Change(worldProject, func(s *devforge.Settings) { s.PipelineMustSucceed = true }),
+		w.forge.Change(worldProject, func(s *devforge.Settings) { s.PipelineMustSucceed, s.RemoveSourceBranch = true, true }),
 	); err != nil {
 		return err
+	}
+	if w.github {
+		if err := w.installApp(); err != nil {
+			return err
+		}
 	}
 	w.repo, err = git.Open(git.Config{
 		URL: project.CloneURL, Username: worldBot, Password: worldToken, Author: git.Signature{Name: "demo", Email: "demo@localhost"},
@@ -305,10 +322,49 @@ func (w *world) image() string { return w.registry + "/" + worldImage }
 // serverConfig returns the configuration of a bot for this world.
 func (w *world) serverConfig() (serverConfig, secrets) {
 	cfg := serverConfig{
-		Database: filepath.Join(w.dir, "queue.db"), Sweep: "1m", GitLab: gitlabConfig{URL: w.forgeURL},
-		Repositories: []repositoryConfig{{Project: worldProject}}, ArgoCD: argocdConfig{URL: w.argoURL},
+		Database: filepath.Join(w.dir, "queue.db"), Sweep: "1m", Repositories: []repositoryConfig{{Project: worldProject}},
+		ArgoCD: argocdConfig{URL: w.argoURL},
 	}
+	if w.github {
+		cfg.GitHub.URL = w.forgeURL
+		return cfg, secrets{GitHubAppID: int64(w.app.id), GitHubAppKey: w.app.key, GitHubSecret: []string{webhookToken}, ArgoCDToken: argoToken}
+	}
+	cfg.GitLab.URL = w.forgeURL
 	return cfg, secrets{GitLabToken: worldToken, WebhookToken: []string{webhookToken}, ArgoCDToken: argoToken}
+}
+
+// demoApp is the bot on GitHub.
+type demoApp struct {
+	id  int
+	key string // PEM
+}
+
+// installApp makes the bot an App that may do what deploy/github-app-manifest.json asks for, and its check run required.
+func (w *world) installApp() error {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return err
+	}
+	w.app.key = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	w.app.id, err = w.forge.CreateApp(devforge.App{Name: worldBot, Key: &key.PublicKey, Permissions: map[string]string{
+		"metadata": "read", "contents": "write", "pull_requests": "write", "issues": "write", "checks": "write", "statuses": "write",
+		"deployments": "write", "members": "read", "administration": "read",
+	}})
+	if err != nil {
+		return err
+	}
+	_, err = w.forge.InstallApp(w.app.id, worldProject)
+	return errors.Join(err, w.forge.SetRules(worldProject, "main", &devforge.BranchRules{
+		Checks: []devforge.RequiredCheck{{Context: promote.StatusName, App: w.app.id}},
+	}))
+}
+
+// commitURL is where a commit is shown.
+func (w *world) commitURL(commit promote.Commit) string {
+	if w.github {
+		return w.forgeURL + "/" + worldProject + "/commit/" + string(commit)
+	}
+	return w.forgeURL + "/" + worldProject + "/-/commit/" + string(commit)
 }
 
 // demoPatience suits a world in which a rollout takes a moment.
@@ -326,11 +382,21 @@ type person struct {
 func (p *person) merge(ctx context.Context, number int, head promote.Commit) error {
 	target := fmt.Sprintf("%s/api/v4/projects/%s/merge_requests/%d/merge?sha=%s&should_remove_source_branch=true",
 		p.world.forgeURL, url.PathEscape(worldProject), number, head)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, target, nil)
+	var body io.Reader
+	if p.world.github {
+		target = fmt.Sprintf("%s/api/v3/repos/%s/pulls/%d/merge", p.world.forgeURL, worldProject, number)
+		body = strings.NewReader(fmt.Sprintf(`{"sha":%q}`, head))
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, target, body)
 	if err != nil {
 		return err
 	}
 	request.Header.Set("PRIVATE-TOKEN", personToken)
+	if p.world.github {
+		request.Header.Del("PRIVATE-TOKEN")
+		request.Header.Set("Authorization", "Bearer "+personToken)
+		request.Header.Set("Content-Type", "application/json")
+	}
 	response, err := p.http.Do(request)
 	if err != nil {
 		return err

@@ -170,7 +170,9 @@ func (c *githubCall) graphPull(p *project, m *mergeRequest) object {
 		"reviewDecision": p.reviewDecision(m), "autoMergeRequest": c.graphAuto(m), "mergeQueueEntry": c.graphEntry(p, m),
 		"isInMergeQueue": p.queueEntry(m) != nil, "isMergeQueueEnabled": enqueues, "labels": connection("labels", "Label", labels),
 		"assignees": connection("assignees", "User", assignees), "comments": connection("comments", "IssueComment", comments),
-		"statusCheckRollup": lazy(func(arguments) (any, error) { return c.graphRollup(p, m.SHA), nil }),
+		"statusCheckRollup":        lazy(func(arguments) (any, error) { return c.graphRollup(p, m.SHA), nil }),
+		"baseRef":                  lazy(func(arguments) (any, error) { return c.graphBaseRef(p, m.Target), nil }),
+		"latestOpinionatedReviews": c.graphOpinions(p, m), "timelineItems": c.graphTimeline(m),
 		"commits": lazy(func(args arguments) (any, error) {
 			commits, err := f.requestCommits(ctx, p, m)
 			if err != nil {
@@ -294,7 +296,7 @@ func (c *githubCall) graphRollup(p *project, sha string) object {
 			"isRequired": p.requires(run.Name, run.App),
 			"checkSuite": object{
 				"__typename": "CheckSuite", "id": nodeID("CS", run.Suite), "databaseId": run.Suite,
-				"app": object{"__typename": "App", "databaseId": app.ID, "slug": app.Slug, "name": app.Name},
+				"app": object{"__typename": "App", "databaseId": app.ID, "slug": app.Slug, "name": app.Name}, "workflowRun": nil,
 			},
 		})
 	}
