@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -44,16 +45,7 @@ func (a *actor) send(method, path string, form url.Values) (int, []byte) {
 	}
 	request.Header.Set("Private-Token", a.token)
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		a.bed.t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		a.bed.t.Fatal(err)
-	}
-	return response.StatusCode, body
+	return a.exchange(request)
 }
 
 // do is send for what must work.
@@ -76,9 +68,23 @@ func (a *actor) read(path string, into any) {
 // merge merges a change at the head that was seen, as the page's button does.
 func (a *actor) merge(change promote.Change) {
 	a.bed.t.Helper()
+	if a.bed.github {
+		a.hub(http.MethodPut, fmt.Sprintf("pulls/%d/merge", change.Number), map[string]any{"sha": change.Head}, nil)
+		return
+	}
 	a.do(http.MethodPut, fmt.Sprintf("merge_requests/%d/merge", change.Number), url.Values{
 		"sha": {string(change.Head)}, "should_remove_source_branch": {"true"},
 	})
+}
+
+// shut closes a change without merging it.
+func (a *actor) shut(number int) {
+	a.bed.t.Helper()
+	if a.bed.github {
+		a.hub(http.MethodPatch, fmt.Sprintf("pulls/%d", number), map[string]any{"state": "closed"}, nil)
+		return
+	}
+	a.set(number, "state_event", "close")
 }
 
 func (a *actor) set(number int, key, value string) {
@@ -90,9 +96,13 @@ func (a *actor) set(number int, key, value string) {
 func (a *actor) comment(number int, body string) promote.Event {
 	a.bed.t.Helper()
 	var added struct{ ID int }
-	answer := a.do(http.MethodPost, fmt.Sprintf("merge_requests/%d/notes", number), url.Values{"body": {body}})
-	if err := json.Unmarshal(answer, &added); err != nil {
-		a.bed.t.Fatal(err)
+	if a.bed.github {
+		a.hub(http.MethodPost, fmt.Sprintf("issues/%d/comments", number), map[string]any{"body": body}, &added)
+	} else {
+		answer := a.do(http.MethodPost, fmt.Sprintf("merge_requests/%d/notes", number), url.Values{"body": {body}})
+		if err := json.Unmarshal(answer, &added); err != nil {
+			a.bed.t.Fatal(err)
+		}
 	}
 	return promote.Event{Kind: promote.EventComment, Change: number, Comment: promote.Comment{
 		ID: added.ID, Change: number, AuthorID: a.id, Author: a.name, Body: body, At: time.Now().UTC().Truncate(time.Second),
@@ -103,7 +113,12 @@ func (a *actor) comment(number int, body string) promote.Event {
 func (a *actor) open(source, target, title string) int {
 	a.bed.t.Helper()
 	var opened struct {
-		IID int `json:"iid"`
+		IID    int `json:"iid"`
+		Number int `json:"number"`
+	}
+	if a.bed.github {
+		a.hub(http.MethodPost, "pulls", map[string]any{"head": source, "base": target, "title": title}, &opened)
+		return opened.Number
 	}
 	answer := a.do(http.MethodPost, "merge_requests", url.Values{
 		"source_branch": {source}, "target_branch": {target}, "title": {title},
@@ -112,4 +127,55 @@ func (a *actor) open(source, target, title string) int {
 		a.bed.t.Fatal(err)
 	}
 	return opened.IID
+}
+
+// hub makes one request to GitHub's API of the repository, which must work.
+func (a *actor) hub(method, path string, body, into any) {
+	a.bed.t.Helper()
+	status, answer := a.tryHub(method, path, body)
+	if status >= 300 {
+		a.bed.t.Fatalf("%s %s as %s: HTTP %d: %s", method, path, a.name, status, answer)
+	}
+	if into == nil {
+		return
+	}
+	if err := json.Unmarshal(answer, into); err != nil {
+		a.bed.t.Fatalf("%s %s: %v", method, path, err)
+	}
+}
+
+func (a *actor) tryHub(method, path string, body any) (int, []byte) {
+	a.bed.t.Helper()
+	var sent io.Reader
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			a.bed.t.Fatal(err)
+		}
+		sent = bytes.NewReader(data)
+	}
+	request, err := http.NewRequestWithContext(a.bed.t.Context(), method, a.bed.forgeURL+"/api/v3/repos/"+worldProject+"/"+path, sent)
+	if err != nil {
+		a.bed.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+a.token)
+	request.Header.Set("Accept", "application/vnd.github+json")
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return a.exchange(request)
+}
+
+func (a *actor) exchange(request *http.Request) (int, []byte) {
+	a.bed.t.Helper()
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		a.bed.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		a.bed.t.Fatal(err)
+	}
+	return response.StatusCode, answer
 }

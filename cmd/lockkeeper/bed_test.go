@@ -15,8 +15,10 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/argocd"
 	"github.com/lockkeeper/lockkeeper/internal/argocd/devargo"
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
+	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/git"
+	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/discover"
 	"github.com/lockkeeper/lockkeeper/promote/reconcile"
@@ -70,6 +72,27 @@ func newBed(t testing.TB) *bed {
 	return bedIn(t, w)
 }
 
+// onBothForges tells a story on a GitLab and on a GitHub, where the bot is an App.
+func onBothForges(t *testing.T, tell func(t *testing.T, b *bed)) {
+	t.Helper()
+	for name, github := range map[string]bool{"gitlab": false, "github": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tell(t, newBedOn(t, github))
+		})
+	}
+}
+
+// newBedOn is newBed on a forge.
+func newBedOn(t testing.TB, github bool) *bed {
+	t.Helper()
+	w := startWorldWith(t, worldConfig{github: github})
+	for _, tag := range []string{"1.0.0", "1.0.1"} {
+		w.push(t, w.image(), tag)
+	}
+	return bedIn(t, w)
+}
+
 // bedIn puts a loop and a person into a world.
 func bedIn(t testing.TB, w *world) *bed {
 	t.Helper()
@@ -87,7 +110,13 @@ func startWorld(t testing.TB) *world {
 // startWorldOf starts a world whose repository holds files; nil: the example.
 func startWorldOf(t testing.TB, files map[string]string) *world {
 	t.Helper()
-	w, err := newWorld(t.Context(), worldConfig{dir: t.TempDir(), log: slog.New(slog.DiscardHandler), files: files})
+	return startWorldWith(t, worldConfig{files: files})
+}
+
+func startWorldWith(t testing.TB, cfg worldConfig) *world {
+	t.Helper()
+	cfg.dir, cfg.log = t.TempDir(), slog.New(slog.DiscardHandler)
+	w, err := newWorld(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,19 +141,10 @@ func (b *bed) newLoop(transport *wire) *reconcile.Reconciler {
 	b.t.Helper()
 	client := &http.Client{Transport: transport}
 	log := slog.New(slog.DiscardHandler)
-	forge, err := gitlab.New(gitlab.Config{
-		URL: b.forgeURL, Project: worldProject, Token: worldToken, HTTPClient: client, Timeout: cmp.Or(b.patience, deadline),
-		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if _, err := forge.Settings(b.t.Context()); err != nil { // as the bot does when it starts
-		b.t.Fatal(err)
-	}
+	forge, token := b.adapter(client)
 	author := git.Signature{Name: "Lockkeeper", Email: "lockkeeper@localhost"}
 	repository, err := git.Open(git.Config{
-		URL: b.repo.URL(), Username: worldBot, Password: worldToken, Author: author, HTTPClient: client, Timeout: cmp.Or(b.patience, deadline),
+		URL: b.repo.URL(), Username: worldBot, Token: token, Author: author, HTTPClient: client, Timeout: cmp.Or(b.patience, deadline),
 	})
 	if err != nil {
 		b.t.Fatal(err)
@@ -138,7 +158,7 @@ func (b *bed) newLoop(transport *wire) *reconcile.Reconciler {
 		b.t.Fatal(err)
 	}
 	return reconcile.New(reconcile.Config{
-		Git: repository, URLs: []string{b.repo.URL()}, Forge: forge, Sources: b.sources(repository),
+		Git: repository, URLs: []string{b.repo.URL()}, Forge: forge, Deployer: deployer(forge), Sources: b.sources(repository),
 		Renderer: renderer, Author: author, Log: log, World: b.reach,
 		Now: func() time.Time { return time.Now().Add(b.ahead) },
 		Argo: &deliverer{
@@ -146,6 +166,49 @@ func (b *bed) newLoop(transport *wire) *reconcile.Reconciler {
 			patience: &argocd.Patience{AutoSync: 5 * time.Second},
 		},
 	})
+}
+
+// deployer is what a forge shows environments with, nil when it has no page of them.
+func deployer(forge reconcile.Forge) reconcile.Deployer {
+	shows, _ := forge.(reconcile.Deployer)
+	return shows
+}
+
+// adapter is the bot's way to the forge, and its password for Git.
+func (b *bed) adapter(client *http.Client) (reconcile.Forge, func(context.Context) (secret.Text, error)) {
+	b.t.Helper()
+	atOnce := func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	if !b.github {
+		forge, err := gitlab.New(gitlab.Config{
+			URL: b.forgeURL, Project: worldProject, Token: worldToken, HTTPClient: client, Timeout: cmp.Or(b.patience, deadline), Sleep: atOnce,
+		})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if _, err := forge.Settings(b.t.Context()); err != nil { // as the bot does when it starts
+			b.t.Fatal(err)
+		}
+		return forge, func(context.Context) (secret.Text, error) { return worldToken, nil }
+	}
+	app, err := github.NewApp(github.AppConfig{
+		URL: b.forgeURL, ID: int64(b.hubApp.id), PrivateKey: secret.Text(b.hubApp.key), HTTPClient: client, Timeout: cmp.Or(b.patience, deadline), Sleep: atOnce,
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	forge, err := github.New(github.Config{
+		URL: b.forgeURL, Repository: worldProject, App: app, Checks: true, HTTPClient: client, Timeout: cmp.Or(b.patience, deadline), Sleep: atOnce,
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if _, err := forge.Settings(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+	return forge, func(ctx context.Context) (secret.Text, error) {
+		token, _, err := app.Token(ctx, worldProject)
+		return token, err
+	}
 }
 
 // sources look into the world's registry and repositories.
@@ -337,6 +400,9 @@ func (b *bed) app(name string) devargo.Snapshot {
 // status returns our newest commit status on a commit, as "success: all 7 gates pass".
 func (b *bed) status(commit promote.Commit) string {
 	b.t.Helper()
+	if b.github {
+		return b.checkRun(commit)
+	}
 	var all []struct {
 		ID                        int
 		Name, Status, Description string
@@ -346,6 +412,27 @@ func (b *bed) status(commit promote.Commit) string {
 	for _, s := range all {
 		if s.Name == promote.StatusName && s.ID > newest {
 			newest, text = s.ID, s.Status+": "+s.Description
+		}
+	}
+	return text
+}
+
+// checkRun returns our newest check run on a commit in the words of a status.
+func (b *bed) checkRun(commit promote.Commit) string {
+	b.t.Helper()
+	var all struct {
+		Runs []struct {
+			ID                       int
+			Name, Status, Conclusion string
+			Output                   struct{ Title string }
+		} `json:"check_runs"`
+	}
+	b.you.hub(http.MethodGet, "commits/"+string(commit)+"/check-runs", nil, &all)
+	newest, text := 0, ""
+	for _, run := range all.Runs {
+		if run.Name == promote.StatusName && run.ID > newest {
+			word := map[string]string{"success": "success", "failure": "failed"}[run.Conclusion]
+			newest, text = run.ID, cmp.Or(word, "pending")+": "+run.Output.Title
 		}
 	}
 	return text
@@ -365,8 +452,38 @@ type mergeRequest struct {
 // mergeRequests returns every merge request there ever was, oldest first.
 func (b *bed) mergeRequests() []mergeRequest {
 	b.t.Helper()
+	if b.github {
+		return b.pullRequests()
+	}
 	var all []mergeRequest
 	b.you.read("merge_requests?state=all&per_page=100&order_by=created_at&sort=asc", &all)
+	return all
+}
+
+func (b *bed) pullRequests() []mergeRequest {
+	b.t.Helper()
+	var found []struct {
+		Number             int
+		Title, Body, State string
+		MergedAt           string `json:"merged_at"`
+		Labels             []struct{ Name string }
+		Head               struct{ Ref, SHA string }
+	}
+	b.you.hub(http.MethodGet, "pulls?state=all&per_page=100&sort=created&direction=asc", nil, &found)
+	var all []mergeRequest
+	for _, p := range found {
+		one := mergeRequest{IID: p.Number, Title: p.Title, Description: p.Body, SHA: p.Head.SHA, Source: p.Head.Ref, State: "opened"}
+		switch {
+		case p.MergedAt != "":
+			one.State = "merged"
+		case p.State == "closed":
+			one.State = "closed"
+		}
+		for _, label := range p.Labels {
+			one.Labels = append(one.Labels, label.Name)
+		}
+		all = append(all, one)
+	}
 	return all
 }
 
@@ -381,9 +498,22 @@ type note struct {
 // notes returns the bot's notes on a merge request, oldest first.
 func (b *bed) notes(number int) []string {
 	b.t.Helper()
+	var bodies []string
+	if b.github {
+		var all []struct {
+			Body string
+			User struct{ Login string }
+		}
+		b.you.hub(http.MethodGet, fmt.Sprintf("issues/%d/comments?per_page=100", number), nil, &all)
+		for _, n := range all {
+			if n.User.Login == worldBot+"[bot]" {
+				bodies = append(bodies, n.Body)
+			}
+		}
+		return bodies
+	}
 	var all []note
 	b.you.read(fmt.Sprintf("merge_requests/%d/notes?per_page=100&sort=asc", number), &all)
-	var bodies []string
 	for _, n := range all {
 		if n.Author.Username == worldBot && !n.System {
 			bodies = append(bodies, n.Body)
@@ -395,12 +525,26 @@ func (b *bed) notes(number int) []string {
 // reactions returns the bot's reactions to a comment, sorted.
 func (b *bed) reactions(number, comment int) []string {
 	b.t.Helper()
+	var names []string
+	if b.github {
+		var all []struct {
+			Content string
+			User    struct{ Login string }
+		}
+		b.you.hub(http.MethodGet, fmt.Sprintf("issues/comments/%d/reactions", comment), nil, &all)
+		for _, r := range all {
+			if r.User.Login == worldBot+"[bot]" {
+				names = append(names, cmp.Or(map[string]string{"+1": "thumbsup", "-1": "thumbsdown"}[r.Content], r.Content))
+			}
+		}
+		slices.Sort(names)
+		return names
+	}
 	var all []struct {
 		Name string
 		User struct{ Username string }
 	}
 	b.you.read(fmt.Sprintf("merge_requests/%d/notes/%d/award_emoji", number, comment), &all)
-	var names []string
 	for _, award := range all {
 		if award.User.Username == worldBot {
 			names = append(names, award.Name)

@@ -20,7 +20,10 @@ import (
 // TestStory tells the story of the articles: a release goes to dev, and from there to production.
 func TestStory(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	onBothForges(t, tellStory)
+}
+
+func tellStory(t *testing.T, b *bed) {
 	t.Run("what the repository says is adopted without a merge request", func(t *testing.T) { b.adopted(t) })
 	t.Run("plan says what 1.0.2 would change and does nothing", func(t *testing.T) { b.planned(t) })
 	change := b.propose("1.0.2")
@@ -64,12 +67,17 @@ func (b *bed) lockkeeper(t *testing.T, args ...string) (code int, out, errs stri
 // inJob is lockkeeper with what a CI system puts into the environment.
 func (b *bed) inJob(t *testing.T, job map[string]string, args ...string) (code int, out, errs string) {
 	t.Helper()
-	secrets := map[string]string{
-		"LOCKKEEPER_GITLAB_TOKEN": worldToken, "LOCKKEEPER_ARGOCD_URL": b.argoURL, "LOCKKEEPER_ARGOCD_TOKEN": argoToken,
+	secrets := map[string]string{"LOCKKEEPER_ARGOCD_URL": b.argoURL, "LOCKKEEPER_ARGOCD_TOKEN": argoToken}
+	if b.github {
+		secrets["LOCKKEEPER_GITHUB_APP_ID"], secrets["LOCKKEEPER_GITHUB_APP_KEY"] = strconv.Itoa(b.hubApp.id), b.hubApp.key
+		args = append(args, "--github-url", b.forgeURL)
+	} else {
+		secrets["LOCKKEEPER_GITLAB_TOKEN"] = worldToken
+		args = append(args, "--gitlab-url", b.forgeURL)
 	}
 	maps.Copy(secrets, job)
 	var stdout, stderr bytes.Buffer
-	args = append(args, "--gitlab-url", b.forgeURL, "--project", worldProject)
+	args = append(args, "--project", worldProject)
 	code = run(t.Context(), environment{args: args, getenv: func(name string) string { return secrets[name] }, out: &stdout, err: &stderr})
 	return code, stdout.String(), stderr.String()
 }
@@ -101,7 +109,8 @@ func (b *bed) planned(t *testing.T) {
 		t.Errorf("the plan is %s", document)
 	}
 	for _, call := range b.forge.Calls() {
-		if call.Method != http.MethodGet {
+		asks := strings.HasSuffix(call.Path, "/graphql") || strings.HasSuffix(call.Path, "/access_tokens")
+		if call.Method != http.MethodGet && !asks {
 			t.Errorf("plan wrote: %s %s", call.Method, call.Path)
 		}
 	}
@@ -216,7 +225,10 @@ func (b *bed) arrived(t *testing.T) {
 
 func TestCIExitCodes(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	onBothForges(t, ciExitCodes)
+}
+
+func ciExitCodes(t *testing.T, b *bed) {
 	b.adopt()
 	for _, tt := range []struct {
 		name   string
@@ -228,7 +240,7 @@ func TestCIExitCodes(t *testing.T) {
 		{"a promotion waits for its merge", func() { b.push(t, b.image(), "1.0.2") }, 2, "waits for its change to be merged"},
 		{"a second job changes nothing", func() {}, 2, "waits for its change to be merged"},
 		{"the pipeline is broken", func() {
-			b.you.set(1, "state_event", "close")
+			b.you.shut(1)
 			b.edit("main", "kargo/stages.yaml", "requestedFreight:", "requestedFreigth:")
 		}, 1, "requestedFreigth"},
 	} {
@@ -254,12 +266,16 @@ func TestCIExitCodes(t *testing.T) {
 		contains(t, errs.String(), "no credentials of a forge: set LOCKKEEPER_GITLAB_TOKEN")
 	})
 	t.Run("a token that is not accepted", func(t *testing.T) {
-		b.forge.Fault(sends(http.MethodGet, "/merge_requests"), devforge.Answer(http.StatusUnauthorized, 0))
+		asks, variable := sends(http.MethodGet, "/merge_requests"), "LOCKKEEPER_GITLAB_TOKEN"
+		if b.github {
+			asks, variable = sends(http.MethodPost, "/access_tokens"), "LOCKKEEPER_GITHUB_APP_KEY"
+		}
+		b.forge.Fault(asks, devforge.Answer(http.StatusUnauthorized, 0))
 		code, _, errs := b.lockkeeper(t, "ci")
 		if code != 1 {
 			t.Errorf("exit %d", code)
 		}
-		contains(t, errs, "LOCKKEEPER_GITLAB_TOKEN")
+		contains(t, errs, variable)
 	})
 }
 

@@ -77,7 +77,7 @@ func (w *wire) requests() (api, git []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, line := range w.sent {
-		if strings.Contains(line, "/api/v4/") {
+		if strings.Contains(line, "/api/") {
 			api = append(api, line)
 		} else {
 			git = append(git, line)

@@ -65,7 +65,7 @@ type world struct {
 	forgeURL string
 	registry string // host:port
 	argoURL  string
-	app      demoApp // on GitHub
+	hubApp   demoApp // on GitHub
 	repo     *git.Repository
 	servers  []*http.Server
 	onPush   func() // told when the registry took an image
@@ -136,11 +136,11 @@ func (w *world) startRegistry(ctx context.Context, _ worldConfig) error {
 }
 
 func (w *world) startForge(ctx context.Context, cfg worldConfig) error {
-	//nolint:contextcheck // the forge outlives the call
 	dialect := devforge.GitLab
 	if cfg.github {
 		dialect = devforge.GitHub
 	}
+	//nolint:contextcheck // the forge outlives the call
 	forge, err := devforge.New(devforge.Config{Root: filepath.Join(cfg.dir, "forge"), Logger: cfg.log, Person: worldPerson, Dialect: dialect})
 	if err != nil {
 		return err
@@ -327,7 +327,7 @@ func (w *world) serverConfig() (serverConfig, secrets) {
 	}
 	if w.github {
 		cfg.GitHub.URL = w.forgeURL
-		return cfg, secrets{GitHubAppID: int64(w.app.id), GitHubAppKey: w.app.key, GitHubSecret: []string{webhookToken}, ArgoCDToken: argoToken}
+		return cfg, secrets{GitHubAppID: int64(w.hubApp.id), GitHubAppKey: w.hubApp.key, GitHubSecret: []string{webhookToken}, ArgoCDToken: argoToken}
 	}
 	cfg.GitLab.URL = w.forgeURL
 	return cfg, secrets{GitLabToken: worldToken, WebhookToken: []string{webhookToken}, ArgoCDToken: argoToken}
@@ -345,17 +345,17 @@ func (w *world) installApp() error {
 	if err != nil {
 		return err
 	}
-	w.app.key = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
-	w.app.id, err = w.forge.CreateApp(devforge.App{Name: worldBot, Key: &key.PublicKey, Permissions: map[string]string{
+	w.hubApp.key = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	w.hubApp.id, err = w.forge.CreateApp(devforge.App{Name: worldBot, Key: &key.PublicKey, Permissions: map[string]string{
 		"metadata": "read", "contents": "write", "pull_requests": "write", "issues": "write", "checks": "write", "statuses": "write",
 		"deployments": "write", "members": "read", "administration": "read",
 	}})
 	if err != nil {
 		return err
 	}
-	_, err = w.forge.InstallApp(w.app.id, worldProject)
+	_, err = w.forge.InstallApp(w.hubApp.id, worldProject)
 	return errors.Join(err, w.forge.SetRules(worldProject, "main", &devforge.BranchRules{
-		Checks: []devforge.RequiredCheck{{Context: promote.StatusName, App: w.app.id}},
+		Checks: []devforge.RequiredCheck{{Context: promote.StatusName, App: w.hubApp.id}},
 	}))
 }
 
