@@ -68,6 +68,10 @@ func written(delivery string, number, comment int) promote.Event {
 	return promote.Event{Kind: promote.EventComment, Delivery: delivery, Change: number, Comment: promote.Comment{ID: comment, Change: number}}
 }
 
+func pushed(delivery string, branch promote.Branch, head promote.Commit) promote.Event {
+	return promote.Event{Kind: promote.EventPush, Delivery: delivery, Branch: branch, Head: head}
+}
+
 func TestCatchUpFindsWhatNoWebhookBrought(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -80,6 +84,7 @@ func TestCatchUpFindsWhatNoWebhookBrought(t *testing.T) {
 		{"all was missed", nil, []promote.Event{change("a", 1), written("b", 2, 9)}, []int{1, 2}, 2},
 		{"a delivery did arrive, and its answer was lost", []payload{{ID: "a", Project: "app", Change: 1}}, []promote.Event{change("a", 1), change("b", 2)}, []int{1, 2}, 1},
 		{"a comment did arrive, and the forge's history gives it another ID", []payload{{ID: "a", Project: "app", Change: 1, Comment: 9}}, []promote.Event{written("event/1", 1, 9)}, []int{1}, 0},
+		{"a push did arrive, and the forge's history gives it another ID", []payload{{ID: "a", Project: "app", Branch: "main", Head: "1"}}, []promote.Event{pushed("event/1", "main", "1")}, []int{0}, 0},
 		{"one delivery was missed twice", nil, []promote.Event{change("a", 1), change("a", 1)}, []int{1}, 1},
 		{"an event without ID comes twice", nil, []promote.Event{change("", 1), change("", 1)}, []int{1}, 1},
 	} {

@@ -8,7 +8,7 @@
 // to time, so that an event that never came is found out too.
 //
 // The same delivery twice within four days is one event. So is the same body under another ID, because a signature does not
-// cover the ID, and the same comment, whoever tells of it. A delivery counts as seen once its event is stored, and no more when
+// cover the ID, and the same comment and the same push, whoever tells of it. A delivery counts as seen once its event is stored, and no more when
 // the event was given up: then sending it again tries it again.
 //
 // Forges send a webhook that nobody took a few times, or never again. At the start and from time to time each forge is asked

@@ -67,6 +67,8 @@ type payload struct {
 	Change  int    `json:"change,omitempty"`
 	Comment int    `json:"comment,omitempty"`
 	Image   string `json:"image,omitempty"`
+	Branch  string `json:"branch,omitempty"`
+	Head    string `json:"head,omitempty"`
 	Panic   string `json:"panic,omitempty"`
 	Ignored bool   `json:"ignored,omitempty"`
 	Filler  string `json:"filler,omitempty"`
@@ -99,6 +101,8 @@ var testHook = Hook{
 		switch {
 		case p.Comment != 0:
 			event.Kind, event.Comment = promote.EventComment, promote.Comment{ID: p.Comment, Change: p.Change}
+		case p.Branch != "":
+			event.Kind, event.Branch, event.Head = promote.EventPush, promote.Branch(p.Branch), promote.Commit(p.Head)
 		case p.Image != "":
 			event.Kind, event.Image = promote.EventArtifact, p.Image
 		}

@@ -136,6 +136,15 @@ func TestIntakeReplay(t *testing.T) {
 			{p: payload{ID: "c", Project: "app", Change: 1, Comment: 10}, status: 202, want: []int{1, 1}},
 			{p: payload{ID: "d", Project: "app", Change: 2, Comment: 9}, status: 202, want: []int{1, 1, 2}},
 		}},
+		{"a push is one event, until the branch moves", []step{
+			{p: payload{ID: "a", Project: "app", Branch: "main", Head: "1"}, status: 202, want: []int{0}},
+			{p: payload{ID: "b", Project: "app", Branch: "main", Head: "1"}, status: 200, want: []int{0}},
+			{p: payload{ID: "c", Project: "app", Branch: "next", Head: "1"}, status: 202, want: []int{0, 0}},
+			{p: payload{ID: "d", Project: "app", Branch: "main", Head: "2"}, status: 202, want: []int{0, 0, 0}},
+			{p: payload{ID: "e", Project: "app", Branch: "main", Head: "1"}, status: 202, want: []int{0, 0, 0, 0}},
+			{p: payload{ID: "f", Project: "app", Branch: "main"}, status: 202, want: []int{0, 0, 0, 0, 0}},
+			{p: payload{ID: "g", Project: "app", Branch: "main", Head: "1"}, status: 202, want: []int{0, 0, 0, 0, 0, 0}},
+		}},
 		{"an ID as long as a header can be is one", []step{
 			{p: payload{ID: strings.Repeat("x", 100_000), Project: "app", Change: 1}, status: 202, want: []int{1}},
 			{p: payload{ID: strings.Repeat("x", 100_000), Project: "app", Change: 1}, status: 200, want: []int{1}},
@@ -338,5 +347,31 @@ func TestEndpoints(t *testing.T) {
 	}
 	if got := get("/metrics"); got != 200 {
 		t.Errorf("metrics without a database: got %d, want 200", got)
+	}
+}
+
+func TestWhatWasGivenUpMayComeAgain(t *testing.T) {
+	b := open(t, testConfig(":memory:", map[string]Runner{"app": idle}))
+	for _, p := range []payload{
+		{ID: "a", Project: "app", Change: 1},
+		{ID: "b", Project: "app", Change: 2, Comment: 9},
+		{ID: "c", Project: "app", Branch: "main", Head: "1"},
+	} {
+		if got := post(t, b, p); got.Code != http.StatusAccepted {
+			t.Fatalf("%+v: got %d, want 202", p, got.Code)
+		}
+		if got := post(t, b, p); got.Code != http.StatusOK {
+			t.Errorf("%+v once more: got %d, want 200", p, got.Code)
+		}
+		taken, err := b.queue.store.take(t.Context(), "app")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.queue.store.giveUp(t.Context(), "app", taken.events); err != nil {
+			t.Fatal(err)
+		}
+		if got := post(t, b, p); got.Code != http.StatusAccepted {
+			t.Errorf("%+v after it was given up: got %d, want 202", p, got.Code)
+		}
 	}
 }

@@ -42,7 +42,7 @@ var (
 	catchUpEvents = Description{
 		"lockkeeper_catch_up_events_total", "counter",
 		[]string{"repository"},
-		"Events that no webhook had brought and that were found by asking the forge.",
+		"Events that were found by asking the forge and not known yet.",
 	}
 	queueEvents = Description{
 		"lockkeeper_queue_events", "gauge",

@@ -50,6 +50,14 @@ create table if not exists twin (
 ) without rowid;
 create index if not exists twin_delivery on twin (delivery);
 create index if not exists twin_received_at on twin (received_at);
+create table if not exists tip (
+  key text primary key,   -- of a branch
+  head text not null,     -- what the last push made it, empty when it is gone
+  delivery text not null, -- key of that push's delivery
+  received_at integer not null
+) without rowid;
+create index if not exists tip_delivery on tip (delivery);
+create index if not exists tip_received_at on tip (received_at);
 create table if not exists catch_up (
   repository text primary key,
   through integer not null -- all that was missed until then was found
@@ -91,6 +99,14 @@ func (a arrival) twins() []string {
 		twins = append(twins, deliveryKey(a.repository, fmt.Sprintf("comment/%d/%d", c.Change, c.ID)))
 	}
 	return twins
+}
+
+// branch is the key of the branch that was pushed; empty for other events.
+func (a arrival) branch() string {
+	if a.event.Kind != promote.EventPush || a.event.Branch == "" {
+		return ""
+	}
+	return deliveryKey(a.repository, "branch/"+string(a.event.Branch))
 }
 
 // batch is what one run is given: all events of a repository up to last that are still there.
@@ -187,7 +203,7 @@ func (s *store) add(ctx context.Context, tx *sql.Tx, came arrival) (added, ask b
 	}
 	key := came.key()
 	if key != "" {
-		fresh, err := s.remember(ctx, tx, key, came.twins())
+		fresh, err := s.remember(ctx, tx, came)
 		if err != nil || !fresh {
 			return false, false, err
 		}
@@ -213,37 +229,61 @@ func (s *store) add(ctx context.Context, tx *sql.Tx, came arrival) (added, ask b
 
 // remember notes a delivery, and forgets those that are too old to come again. fresh is false when it was noted before, under
 // whatever name.
-func (s *store) remember(ctx context.Context, tx *sql.Tx, key string, twins []string) (fresh bool, err error) {
+func (s *store) remember(ctx context.Context, tx *sql.Tx, came arrival) (fresh bool, err error) {
 	now := s.now()
-	for _, table := range []string{"delivery", "twin"} {
+	for _, table := range deliveryTables {
 		if _, err := tx.ExecContext(ctx, "delete from "+table+" where received_at < ?", now.Add(-replayWindow).Unix()); err != nil {
 			return false, fmt.Errorf("forget deliveries: %w", err)
 		}
 	}
-	var known bool
-	if err := tx.QueryRowContext(ctx, "select exists (select 1 from delivery where key = ?)", key).Scan(&known); err != nil {
+	known, err := known(ctx, tx, came)
+	if err != nil {
 		return false, fmt.Errorf("look for delivery: %w", err)
-	}
-	for _, twin := range twins {
-		if known {
-			break
-		}
-		if err := tx.QueryRowContext(ctx, "select exists (select 1 from twin where key = ?)", twin).Scan(&known); err != nil {
-			return false, fmt.Errorf("look for delivery: %w", err)
-		}
 	}
 	if known {
 		return false, nil
 	}
-	if _, err := tx.ExecContext(ctx, "insert into delivery (key, received_at) values (?, ?)", key, now.Unix()); err != nil {
+	if err := note(ctx, tx, came, now.Unix()); err != nil {
 		return false, fmt.Errorf("remember delivery: %w", err)
 	}
-	for _, twin := range twins {
-		if _, err := tx.ExecContext(ctx, "insert into twin (key, delivery, received_at) values (?, ?, ?)", twin, key, now.Unix()); err != nil {
-			return false, fmt.Errorf("remember delivery: %w", err)
+	return true, nil
+}
+
+// deliveryTables are those in which a delivery is noted.
+var deliveryTables = []string{"delivery", "twin", "tip"}
+
+// known reports whether an event is no news: its delivery, its body or its comment was seen, or the branch is what it says already.
+func known(ctx context.Context, tx *sql.Tx, came arrival) (known bool, err error) {
+	ask := func(query string, arguments ...any) {
+		if err == nil && !known {
+			err = tx.QueryRowContext(ctx, "select exists ("+query+")", arguments...).Scan(&known)
 		}
 	}
-	return true, nil
+	ask("select 1 from delivery where key = ?", came.key())
+	for _, twin := range came.twins() {
+		ask("select 1 from twin where key = ?", twin)
+	}
+	if branch := came.branch(); branch != "" {
+		ask("select 1 from tip where key = ? and head = ?", branch, string(came.event.Head))
+	}
+	return known, err
+}
+
+func note(ctx context.Context, tx *sql.Tx, came arrival, at int64) error {
+	if _, err := tx.ExecContext(ctx, "insert into delivery (key, received_at) values (?, ?)", came.key(), at); err != nil {
+		return err
+	}
+	for _, twin := range came.twins() {
+		if _, err := tx.ExecContext(ctx, "insert into twin (key, delivery, received_at) values (?, ?, ?)", twin, came.key(), at); err != nil {
+			return err
+		}
+	}
+	branch := came.branch()
+	if branch == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "insert or replace into tip (key, head, delivery, received_at) values (?, ?, ?, ?)", branch, string(came.event.Head), came.key(), at)
+	return err
 }
 
 // take gives the oldest events of a repository to a run, and counts that before the run starts: an event that ends the
@@ -368,8 +408,10 @@ func deleteEvent(ctx context.Context, tx *sql.Tx, e stored) error {
 	if _, err := tx.ExecContext(ctx, "delete from event where id = ?", e.id); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "delete from twin where delivery = ?", e.delivery); err != nil {
-		return err
+	for _, table := range []string{"twin", "tip"} {
+		if _, err := tx.ExecContext(ctx, "delete from "+table+" where delivery = ?", e.delivery); err != nil {
+			return err
+		}
 	}
 	_, err := tx.ExecContext(ctx, "delete from delivery where key = ?", e.delivery)
 	return err
