@@ -69,6 +69,7 @@ type payload struct {
 	Image   string `json:"image,omitempty"`
 	Branch  string `json:"branch,omitempty"`
 	Head    string `json:"head,omitempty"`
+	Status  bool   `json:"status,omitempty"`
 	Panic   string `json:"panic,omitempty"`
 	Ignored bool   `json:"ignored,omitempty"`
 	Filler  string `json:"filler,omitempty"`
@@ -101,6 +102,8 @@ var testHook = Hook{
 		switch {
 		case p.Comment != 0:
 			event.Kind, event.Comment = promote.EventComment, promote.Comment{ID: p.Comment, Change: p.Change}
+		case p.Status:
+			event.Kind = promote.EventStatus
 		case p.Branch != "":
 			event.Kind, event.Branch, event.Head = promote.EventPush, promote.Branch(p.Branch), promote.Commit(p.Head)
 		case p.Image != "":

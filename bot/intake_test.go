@@ -145,6 +145,15 @@ func TestIntakeReplay(t *testing.T) {
 			{p: payload{ID: "f", Project: "app", Branch: "main"}, status: 202, want: []int{0, 0, 0, 0, 0}},
 			{p: payload{ID: "g", Project: "app", Branch: "main", Head: "1"}, status: 202, want: []int{0, 0, 0, 0, 0, 0}},
 		}},
+		{"a push that does not say where the branch is now is always news", []step{
+			{p: payload{ID: "a", Project: "app", Branch: "main"}, status: 202, want: []int{0}},
+			{p: payload{ID: "b", Project: "app", Branch: "main"}, status: 202, want: []int{0, 0}},
+		}},
+		{"a check may be asked for again and again", []step{
+			{id: "a", p: payload{Project: "app", Change: 1, Status: true}, status: 202, want: []int{1}},
+			{id: "a", p: payload{Project: "app", Change: 1, Status: true}, status: 200, want: []int{1}},
+			{id: "b", p: payload{Project: "app", Change: 1, Status: true}, status: 202, want: []int{1, 1}},
+		}},
 		{"an ID as long as a header can be is one", []step{
 			{p: payload{ID: strings.Repeat("x", 100_000), Project: "app", Change: 1}, status: 202, want: []int{1}},
 			{p: payload{ID: strings.Repeat("x", 100_000), Project: "app", Change: 1}, status: 200, want: []int{1}},

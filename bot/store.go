@@ -52,7 +52,7 @@ create index if not exists twin_delivery on twin (delivery);
 create index if not exists twin_received_at on twin (received_at);
 create table if not exists tip (
   key text primary key,   -- of a branch
-  head text not null,     -- what the last push made it, empty when it is gone
+  head text not null,     -- what the last push made it
   delivery text not null, -- key of that push's delivery
   received_at integer not null
 ) without rowid;
@@ -89,10 +89,11 @@ type arrival struct {
 func (a arrival) key() string { return deliveryKey(a.repository, a.event.Delivery) }
 
 // twins are what it is known by, whatever ID it comes with: who sends a body again can give it another ID, and several webhooks
-// and the forge's own history may all tell of one comment.
+// and the forge's own history may all tell of one comment. A check that is asked for once more has the body of the first time, and
+// only makes us look.
 func (a arrival) twins() []string {
 	var twins []string
-	if a.body != "" {
+	if a.body != "" && a.event.Kind != promote.EventStatus {
 		twins = append(twins, deliveryKey(a.repository, "body/"+a.body))
 	}
 	if c := a.event.Comment; a.event.Kind == promote.EventComment && c.ID != 0 {
@@ -263,7 +264,7 @@ func known(ctx context.Context, tx *sql.Tx, came arrival) (known bool, err error
 	for _, twin := range came.twins() {
 		ask("select 1 from twin where key = ?", twin)
 	}
-	if branch := came.branch(); branch != "" {
+	if branch := came.branch(); branch != "" && came.event.Head != "" {
 		ask("select 1 from tip where key = ? and head = ?", branch, string(came.event.Head))
 	}
 	return known, err
@@ -281,6 +282,10 @@ func note(ctx context.Context, tx *sql.Tx, came arrival, at int64) error {
 	branch := came.branch()
 	if branch == "" {
 		return nil
+	}
+	if came.event.Head == "" { // It is gone, or the sender does not say where it is.
+		_, err := tx.ExecContext(ctx, "delete from tip where key = ?", branch)
+		return err
 	}
 	_, err := tx.ExecContext(ctx, "insert or replace into tip (key, head, delivery, received_at) values (?, ?, ?, ?)", branch, string(came.event.Head), came.key(), at)
 	return err
