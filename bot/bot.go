@@ -46,6 +46,10 @@ type RegistryHook struct {
 // ErrIgnored marks a delivery that is authentic and of no interest.
 var ErrIgnored = errors.New("ignored")
 
+// ErrNotAsked is what Missed says when it asked nothing, because nobody waits for an answer now. Then the next time looks back as
+// far as this one would have.
+var ErrNotAsked = errors.New("not asked")
+
 // Repository is one repository that the bot looks after.
 type Repository struct {
 	Name    string // required: unique, for queue, logs and metrics
@@ -53,7 +57,8 @@ type Repository struct {
 	Project string // required: its name on the forge, as deliveries say it; case and slashes around it do not matter
 	Runner  Runner // required
 	// Missed asks the forge what happened since a time, as far as no webhook may have said so. Events that a webhook did bring do
-	// no harm: they have its Delivery, or are about a comment that is known. Nil: what was missed is not looked for.
+	// no harm: they have its Delivery, or are about a comment or a push that is known. The error may be ErrNotAsked. Nil: what was
+	// missed is not looked for.
 	Missed func(ctx context.Context, since time.Time) ([]promote.Event, error)
 }
 

@@ -55,8 +55,11 @@ func (b *Bot) catchUp(ctx context.Context, repository Repository) {
 // catchUpOnce asks once. That it did not work is logged once for each reason until it works again.
 func (b *Bot) catchUpOnce(ctx context.Context, repository Repository) error {
 	found, err := b.missed(ctx, repository)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, ErrNotAsked):
+		return nil
 	}
 	b.Metrics.caughtUp(repository.Name, found, err)
 	switch {
@@ -79,6 +82,12 @@ func (b *Bot) missed(ctx context.Context, repository Repository) (found int, err
 	through, err := b.queue.caughtUp(ctx, repository.Name)
 	if err != nil {
 		return 0, err
+	}
+	if through.IsZero() { // Kept, so that the time does not move on while asking fails.
+		through = now.Add(overlap - firstLookBack)
+		if err := b.queue.catchUp(ctx, repository.Name, through); err != nil {
+			return 0, err
+		}
 	}
 	events, err := b.ask(ctx, repository, since(through, now))
 	if err != nil {
@@ -105,9 +114,6 @@ func (b *Bot) missed(ctx context.Context, repository Repository) (found int, err
 
 // since is the time from which on events may have been missed.
 func since(through, now time.Time) time.Time {
-	if through.IsZero() {
-		return now.Add(-firstLookBack)
-	}
 	from := through.Add(-overlap)
 	if oldest := now.Add(-lookBack); from.Before(oldest) {
 		return oldest

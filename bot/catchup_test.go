@@ -23,7 +23,6 @@ func TestSince(t *testing.T) {
 		through time.Time
 		want    time.Time
 	}{
-		{"never asked before", time.Time{}, catchUpNow.Add(-time.Hour)},
 		{"an hour ago", catchUpNow.Add(-time.Hour), catchUpNow.Add(-70 * time.Minute)},
 		{"just now", catchUpNow, catchUpNow.Add(-10 * time.Minute)},
 		{"a week ago", catchUpNow.Add(-7 * 24 * time.Hour), catchUpNow.Add(-72 * time.Hour)},
@@ -136,7 +135,7 @@ func TestWebhooksOfWhatWasFoundAreNoNews(t *testing.T) {
 func TestCatchUpSurvivesDeathBetweenItsSteps(t *testing.T) {
 	for _, test := range []struct{ name, trigger string }{
 		{"before the second event", "create trigger death before insert on event when (select count(*) from event) = 1 begin select raise(abort, 'death'); end"},
-		{"before it is noted that all are there", "create trigger death before insert on catch_up begin select raise(abort, 'death'); end"},
+		{"before it is noted that all are there", "create trigger death before update on catch_up begin select raise(abort, 'death'); end"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			database := tempFile(t)
@@ -161,7 +160,7 @@ func TestCatchUpSurvivesDeathBetweenItsSteps(t *testing.T) {
 			if diff := cmp.Diff([]int{1, 2}, waiting(t, b, "app")); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
-			if forge.asked[0] != forge.asked[1] {
+			if !forge.asked[0].Equal(forge.asked[1]) {
 				t.Errorf("asked since %s, then since %s: want the same, because the first did not go through", forge.asked[0], forge.asked[1])
 			}
 		})
@@ -185,6 +184,24 @@ func TestCatchUpGoesOnWhereTheLastProcessWas(t *testing.T) {
 	}
 	if want := catchUpNow.Add(-overlap); !forge.asked[1].Equal(want) {
 		t.Errorf("asked since %s, want %s", forge.asked[1], want)
+	}
+}
+
+func TestCatchUpThatAskedNothingLooksBackAsFarTheNextTime(t *testing.T) {
+	forge := &forgetful{err: fmt.Errorf("nothing is open: %w", ErrNotAsked)}
+	b, log := openWith(t, ":memory:", forge)
+	for range 2 {
+		if err := b.catchUpOnce(t.Context(), b.Repositories[0]); err != nil {
+			t.Fatal(err)
+		}
+		b.Now = func() time.Time { return catchUpNow.Add(2 * time.Hour) }
+	}
+	want := []time.Time{catchUpNow.Add(-firstLookBack), catchUpNow.Add(-firstLookBack)}
+	if diff := cmp.Diff(want, forge.asked); diff != "" {
+		t.Errorf("asked since (-want +got):\n%s", diff)
+	}
+	if strings.Contains(log.String(), "level=WARN") {
+		t.Errorf("told as a failure: %s", log)
 	}
 }
 
