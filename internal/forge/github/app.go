@@ -208,9 +208,9 @@ func (a *App) make(ctx context.Context, repository string, entry *installed) err
 func narrowed(wanted, granted map[string]string) map[string]string {
 	out := map[string]string{}
 	for name, level := range wanted {
-		switch given := granted[name]; {
-		case given == "" || given == "none":
-		case given == "read":
+		switch granted[name] {
+		case "", "none":
+		case "read":
 			out[name] = "read"
 		default:
 			out[name] = level

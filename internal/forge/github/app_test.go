@@ -219,22 +219,26 @@ func TestWhatKeepsAnAppFromATokenIsSaid(t *testing.T) {
 		want   string
 	}{
 		{
-			"it is not installed", map[string][]answer{"GET …/installation": {{status: 404, body: `{"message":"Not Found"}`}}},
+			"it is not installed",
+			map[string][]answer{"GET …/installation": {{status: 404, body: `{"message":"Not Found"}`}}},
 			promote.ErrNotFound, `install the App 17 on repository "acme/shop"`,
 		},
 		{
-			"the key is not its own", map[string][]answer{"GET …/installation": {{status: 401, body: `{"message":"A JSON web token could not be decoded"}`}}},
+			"the key is not its own",
+			map[string][]answer{"GET …/installation": {{status: 401, body: `{"message":"A JSON web token could not be decoded"}`}}},
 			promote.ErrUnauthorized, "check that 17 is the ID of the App, that the private key is one of its, and that the clock of this machine is right",
 		},
 		{
-			"it is suspended", map[string][]answer{
+			"it is suspended",
+			map[string][]answer{
 				"GET …/installation":                      {ok(installedJSON)},
 				"POST /app/installations/3/access_tokens": {{status: 403, body: `{"message":"This installation has been suspended"}`}},
 			},
 			promote.ErrForbidden, "This installation has been suspended",
 		},
 		{
-			"an answer without a token", map[string][]answer{
+			"an answer without a token",
+			map[string][]answer{
 				"GET …/installation": {ok(installedJSON)}, "POST /app/installations/3/access_tokens": {created(`{}`)},
 			},
 			nil, "the answer holds no token",
@@ -268,7 +272,8 @@ func TestInstallationsThatAreKnownAreNotLookedFor(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if app.limitsOf(3) != app.limitsOf(3) || app.limitsOf(3) == app.limitsOf(4) {
+	first := app.limitsOf(3)
+	if app.limitsOf(3) != first || app.limitsOf(4) == first {
 		t.Error("limits are those of an installation")
 	}
 }

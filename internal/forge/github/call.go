@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -149,9 +150,7 @@ func (c *caller) settle(ctx context.Context, sent request, answer any) error {
 // all that is taken of them.
 func list[T any](ctx context.Context, c *caller, sent request) ([]T, error) {
 	query := url.Values{}
-	for name, values := range sent.query {
-		query[name] = values
-	}
+	maps.Copy(query, sent.query)
 	query.Set("per_page", strconv.Itoa(perPage))
 	sent.query = query
 	var all []T

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -63,9 +64,7 @@ query Approvers($owner: String!, $name: String!, $number: Int!) {
 // variables are those of every query about the repository, and more.
 func (f *Forge) variables(more map[string]any) map[string]any {
 	out := map[string]any{"owner": f.owner, "name": f.name}
-	for name, value := range more {
-		out[name] = value
-	}
+	maps.Copy(out, more)
 	return out
 }
 

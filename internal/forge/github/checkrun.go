@@ -98,14 +98,7 @@ func (f *Forge) ownRun(run checkRun) bool {
 
 // postRun makes the check run of a name on a head say what is posted. A run is changed rather than made anew, with two exceptions:
 // one that has ended does not begin again, and annotations can be added to a run but not taken away.
-func (f *Forge) postRun(ctx context.Context, posted promote.PostStatus) error {
-	known, ok := f.remembered(posted.Head, posted.Status.Name)
-	if !ok {
-		var err error
-		if known, err = f.readStatus(ctx, posted.Head, posted.Status.Name); err != nil {
-			return err
-		}
-	}
+func (f *Forge) postRun(ctx context.Context, posted promote.PostStatus, known post) error {
 	wanted := shortened(posted.Status, maxCheckTitle)
 	made := post{found: true, stored: wanted, full: posted.Status, run: known.run}
 	if known.found && sameStatus(known.stored, wanted) {
@@ -234,11 +227,12 @@ func summary(posted promote.PostStatus, left int) string {
 
 // externalID says what a run was written for, and tells its annotations apart from others.
 func externalID(posted promote.PostStatus, notes []annotation) string {
-	sum := sha256.New()
+	var all []byte
 	for _, note := range notes {
-		fmt.Fprintf(sum, "%q %d %q %q %q\n", note.Path, note.StartLine, note.Level, note.Title, note.Message)
+		all = fmt.Appendf(all, "%q %d %q %q %q\n", note.Path, note.StartLine, note.Level, note.Title, note.Message)
 	}
-	return fmt.Sprintf("%s%d/%s", externalPrefix, posted.Change, hex.EncodeToString(sum.Sum(nil)[:6]))
+	sum := sha256.Sum256(all)
+	return fmt.Sprintf("%s%d/%s", externalPrefix, posted.Change, hex.EncodeToString(sum[:6]))
 }
 
 // An annotation is a remark as GitHub takes it.

@@ -171,7 +171,7 @@ func (c *caller) noAnswerRemedy(err error) string {
 func (c *caller) remedy(kept *exchange, failed *promote.APIError) string {
 	switch failed.Status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return fmt.Sprintf("GitHub redirects to %q: configure the repository's new name, and the URL with https", kept.header.Get("Location"))
+		return fmt.Sprintf("GitHub redirects to %q: configure the repository's new name, and the URL with https", c.clean(kept.header.Get("Location")))
 	case http.StatusUnauthorized:
 		return c.credential.unauthorized()
 	case http.StatusForbidden:

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -129,9 +130,9 @@ func (s *server) routes() []string {
 func (s *server) sent(route string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := len(s.got) - 1; i >= 0; i-- {
-		if path, _, _ := strings.Cut(s.got[i].Route, "?"); path == route {
-			return strings.TrimSpace(s.got[i].Body)
+	for _, got := range slices.Backward(s.got) {
+		if path, _, _ := strings.Cut(got.Route, "?"); path == route {
+			return strings.TrimSpace(got.Body)
 		}
 	}
 	return ""

@@ -132,12 +132,12 @@ func (l *Limits) forget(now time.Time) {
 	l.created = slices.DeleteFunc(l.created, func(at time.Time) bool { return now.Sub(at) >= time.Hour })
 }
 
-// full is how long it takes until fewer than most writes lie in the window that ends now.
-func (l *Limits) full(now time.Time, window time.Duration, most int) time.Duration {
+// full is how long it takes until fewer than most writes lie in the span that ends now.
+func (l *Limits) full(now time.Time, span time.Duration, most int) time.Duration {
 	if len(l.created) < most {
 		return 0
 	}
-	return max(0, l.created[len(l.created)-most].Add(window).Sub(now))
+	return max(0, l.created[len(l.created)-most].Add(span).Sub(now))
 }
 
 // contentLeft is how many writes of the highest priority may be sent now.
@@ -197,20 +197,23 @@ func limited(kept *exchange) bool {
 	return false
 }
 
+// window is how long GitHub counts. Nothing is waited for longer: a clock that differs from GitHub's, or a proxy that is wrong, must
+// not end in waiting for days.
+const window = time.Hour
+
 // retryAfter is how long GitHub asked to wait: in seconds, or as a date.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	asked := header.Get("Retry-After")
 	if seconds, err := strconv.ParseInt(asked, 10, 32); err == nil {
-		return max(0, time.Duration(seconds)*time.Second)
+		return min(max(0, time.Duration(seconds)*time.Second), window)
 	}
 	if date, err := http.ParseTime(asked); err == nil {
-		return max(0, date.Sub(now))
+		return min(max(0, date.Sub(now)), window)
 	}
 	return 0
 }
 
-// rateReset is how long it takes until a window ends of which nothing is left; 0 when something is. A clock that differs from
-// GitHub's must not end in waiting for days.
+// rateReset is how long it takes until a window ends of which nothing is left; 0 when something is.
 func rateReset(header http.Header, now time.Time) time.Duration {
 	if header.Get("X-Ratelimit-Remaining") != "0" {
 		return 0
@@ -219,7 +222,7 @@ func rateReset(header http.Header, now time.Time) time.Duration {
 	if err != nil {
 		return 0
 	}
-	return min(max(time.Second, time.Unix(reset, 0).Sub(now)), time.Hour)
+	return min(max(time.Second, time.Unix(reset, 0).Sub(now)), window)
 }
 
 // resource is which of GitHub's windows a request is counted in.

@@ -215,8 +215,8 @@ func TestWritesGoOneAfterAnother(t *testing.T) {
 		reading()
 	}
 	select {
-	case <-entered:
-		t.Error("two writes at once")
+	case err := <-entered:
+		t.Errorf("two writes at once: %v", err)
 	default:
 	}
 	done()

@@ -155,22 +155,27 @@ func (f *Forge) mergeOnce(ctx context.Context, wish order, now prospect) (promot
 	if change, done, err := wish.settled(now); done {
 		return change, err
 	}
+	word := strings.ToLower(now.MergeStateStatus)
 	var missing requirements
-	if strings.EqualFold(now.MergeStateStatus, wordBlocked) {
+	if word == wordBlocked {
 		var err error
 		if missing, err = f.requirements(ctx, wish.number); err != nil {
 			return promote.Change{}, err
 		}
 	}
 	switch {
-	case now.HasMergeQueue:
-		return f.enqueue(ctx, wish, now, missing)
-	case missing.onlyWaits() && now.auto:
-		return f.autoMerge(ctx, wish, now, missing)
-	case len(missing.waiting)+len(missing.failed) > 0 || missing.review != "":
+	case missing.final():
 		return promote.Change{}, wish.refused(missing.String())
+	case len(missing.waiting) > 0 && (now.auto || now.HasMergeQueue):
+		return f.autoMerge(ctx, wish, now, missing)
+	case len(missing.waiting) > 0:
+		return promote.Change{}, wish.refused(missing.String())
+	case now.HasMergeQueue:
+		return f.enqueue(ctx, wish, now)
+	case mergeStates[word] == promote.MergeReady:
+		return f.mergeNow(ctx, wish, now)
 	}
-	return f.mergeNow(ctx, wish, now)
+	return promote.Change{}, &soonError{wish.refused(fmt.Sprintf("GitHub says %q, and nothing that it waits for", word))}
 }
 
 // settled says what needs no request any more.
@@ -276,14 +281,8 @@ func mergeRefusal(status int) bool {
 	return status == http.StatusMethodNotAllowed || status == http.StatusUnprocessableEntity
 }
 
-// enqueue puts a change into the merge queue, or, when checks are missing that it wants before that, sets it to go there by itself.
-func (f *Forge) enqueue(ctx context.Context, wish order, now prospect, missing requirements) (promote.Change, error) {
-	if len(missing.failed) > 0 || missing.review != "" {
-		return promote.Change{}, wish.refused(missing.String())
-	}
-	if missing.onlyWaits() {
-		return f.autoMerge(ctx, wish, now, missing)
-	}
+// enqueue puts a change into the merge queue.
+func (f *Forge) enqueue(ctx context.Context, wish order, now prospect) (promote.Change, error) {
 	var ignored struct{}
 	err := f.graphql(ctx, query{
 		name: "enqueue change", subject: strconv.Itoa(wish.number), text: enqueueMutation, writes: true,

@@ -9,21 +9,13 @@ import (
 
 // requirements are what the rules of a target branch want of the head of a change and do not have yet.
 type requirements struct {
-	waiting  []string // checks that have not ended, or were not reported yet
-	failed   []string
-	review   string // a word of reviewReasons, or empty
-	complete bool   // everything that is required was seen
+	waiting []string // checks that have not ended, or were not reported yet
+	failed  []string
+	review  string // a word of reviewReasons, or empty
 }
 
-// met says that nothing is missing.
-func (r requirements) met() bool {
-	return len(r.waiting) == 0 && len(r.failed) == 0 && r.review == "" && r.complete
-}
-
-// onlyWaits says that time alone may be enough.
-func (r requirements) onlyWaits() bool {
-	return len(r.waiting) > 0 && len(r.failed) == 0 && r.review == ""
-}
+// final says that waiting alone will not be enough.
+func (r requirements) final() bool { return len(r.failed) > 0 || r.review != "" }
 
 // String names what is missing, the most hopeless first.
 func (r requirements) String() string {
@@ -48,7 +40,6 @@ query Requirements($owner: String!, $name: String!, $number: Int!) {
       baseRef {
         branchProtectionRule { requiredStatusChecks { context } }
         rules(first: 100) {
-          pageInfo { hasNextPage }
           nodes {
             type
             repositoryRuleset { enforcement }
@@ -65,8 +56,7 @@ query Requirements($owner: String!, $name: String!, $number: Int!) {
           commit {
             statusCheckRollup {
               contexts(first: 100) {
-                pageInfo { hasNextPage }
-                nodes {
+                      nodes {
                   __typename
                   ... on StatusContext { context state isRequired(pullRequestNumber: $number) }
                   ... on CheckRun {
@@ -96,10 +86,6 @@ func (f *Forge) requirements(ctx context.Context, number int) (requirements, err
 	return answer.judge(), nil
 }
 
-type page struct {
-	HasNextPage bool `json:"hasNextPage"`
-}
-
 type named struct {
 	Context string `json:"context"`
 }
@@ -113,8 +99,7 @@ type requirementsAnswer struct {
 					RequiredStatusChecks []named `json:"requiredStatusChecks"`
 				} `json:"branchProtectionRule"`
 				Rules struct {
-					PageInfo page           `json:"pageInfo"`
-					Nodes    []ruleOnBranch `json:"nodes"`
+					Nodes []ruleOnBranch `json:"nodes"`
 				} `json:"rules"`
 			} `json:"baseRef"`
 			Commits struct {
@@ -122,8 +107,7 @@ type requirementsAnswer struct {
 					Commit struct {
 						StatusCheckRollup struct {
 							Contexts struct {
-								PageInfo page       `json:"pageInfo"`
-								Nodes    []reported `json:"nodes"`
+								Nodes []reported `json:"nodes"`
 							} `json:"contexts"`
 						} `json:"statusCheckRollup"`
 					} `json:"commit"`
@@ -189,6 +173,12 @@ func (r reported) name() string {
 	return r.Context
 }
 
+// belongsTo says whether a check is one of a workflow that a rule names.
+func (r reported) belongsTo(rule ruleOnBranch) bool {
+	path := r.CheckSuite.WorkflowRun.File.Path
+	return path != "" && slices.ContainsFunc(rule.Parameters.Workflows, func(w requiredWorkflow) bool { return w.Path == path })
+}
+
 // An outcome is what a check came to.
 type outcome int
 
@@ -216,15 +206,14 @@ func (r reported) outcome() outcome {
 
 func (a requirementsAnswer) judge() requirements {
 	change := a.Repository.PullRequest
-	out := requirements{review: reviewReasons[change.ReviewDecision], complete: !change.BaseRef.Rules.PageInfo.HasNextPage}
+	out := requirements{review: reviewReasons[change.ReviewDecision]}
 	var found []reported
 	if len(change.Commits.Nodes) > 0 {
-		contexts := change.Commits.Nodes[0].Commit.StatusCheckRollup.Contexts
-		found = contexts.Nodes
-		out.complete = out.complete && !contexts.PageInfo.HasNextPage
+		found = change.Commits.Nodes[0].Commit.StatusCheckRollup.Contexts.Nodes
 	}
 	for _, one := range found {
-		if one.IsRequired && one.CheckSuite.WorkflowRun.File.Path == "" {
+		// GitHub calls the checks of workflows required that are only being tried out: those are judged with their workflow.
+		if one.IsRequired && !slices.ContainsFunc(change.BaseRef.Rules.Nodes, one.belongsTo) {
 			out.add(one.name(), one.outcome())
 		}
 	}

@@ -108,12 +108,23 @@ func (f *Forge) PostStatus(ctx context.Context, posted promote.PostStatus) error
 		return fmt.Errorf("github: post status %q: the head is required: %w", posted.Status.Name, promote.ErrInvalid)
 	}
 	if f.usesChecks() {
-		err := f.postRun(ctx, posted)
-		if !f.lacksChecks(ctx, err) {
+		known, err := f.knownStatus(ctx, posted.Head, posted.Status.Name)
+		if err == nil && f.usesChecks() {
+			err = f.postRun(ctx, posted, known)
+		}
+		if err != nil && !f.lacksChecks(ctx, err) || f.usesChecks() {
 			return err
 		}
 	}
 	return f.postCommitStatus(ctx, posted)
+}
+
+// knownStatus is a status as last read or written, read now if it never was.
+func (f *Forge) knownStatus(ctx context.Context, head promote.Commit, name string) (post, error) {
+	if known, ok := f.remembered(head, name); ok {
+		return known, nil
+	}
+	return f.readStatus(ctx, head, name)
 }
 
 // usesChecks says whether check runs are asked for and, as far as is known, allowed.

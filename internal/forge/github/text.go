@@ -30,26 +30,28 @@ func markdown(text string) string {
 	if len(text) <= maxText {
 		return text
 	}
-	const ending = 300 // what the end needs: the sentence, and what closes
+	const sentence = 200 // more than the end takes
 	var out strings.Builder
 	var open fence
 	folded := 0
 	for line := range strings.Lines(text) {
-		tags := len("</details>\n") * (folded + 1)
-		if out.Len()+len(line)+len(open)+tags+ending > maxText {
+		then, folds := open.after(line), folded
+		if !then.open() {
+			folds = max(0, folded+strings.Count(line, "<details")-strings.Count(line, "</details>"))
+		}
+		if out.Len()+len(line)+len(then)+folds*len(unfold)+sentence > maxText {
 			break
 		}
 		out.WriteString(line)
-		open = open.after(line)
-		if !open.open() {
-			folded = max(0, folded+strings.Count(line, "<details")-strings.Count(line, "</details>"))
-		}
+		open, folded = then, folds
 	}
 	out.WriteString(open.close())
-	out.WriteString(strings.Repeat("\n</details>\n", folded))
+	out.WriteString(strings.Repeat(unfold, folded))
 	fmt.Fprintf(&out, "\n\nThe rest is left out: the text has %d bytes, more than GitHub takes.\n", len(text))
 	return out.String()
 }
+
+const unfold = "\n</details>\n"
 
 const maxWhole = 50 // texts that were cut, kept whole
 
