@@ -256,7 +256,7 @@ func (f *Forge) notMerged(ctx context.Context, wish order, refusal error) (promo
 	}
 	now, err := f.prospect(ctx, wish.number)
 	if err != nil {
-		return promote.Change{}, refusal
+		return promote.Change{}, err // It is not known what the refusal means.
 	}
 	if change, done, err := wish.settled(now); done {
 		return change, err
@@ -337,7 +337,7 @@ func (f *Forge) notSet(ctx context.Context, wish order, refusal error) (promote.
 	}
 	now, err := f.prospect(ctx, wish.number)
 	if err != nil {
-		return promote.Change{}, refusal
+		return promote.Change{}, err // It is not known what the refusal means.
 	}
 	if change, done, err := wish.settled(now); done {
 		return change, err

@@ -68,7 +68,7 @@ func (f *Forge) openAlready(ctx context.Context, draft promote.ChangeDraft, refu
 	}
 	open, err := f.changesFrom(ctx, draft.Branch, "open", draft.Target)
 	if err != nil {
-		return pull{}, refusal
+		return pull{}, err // It is not known what the refusal means.
 	}
 	for _, found := range open {
 		if !found.fork() && found.State == "open" {
@@ -123,7 +123,11 @@ func (f *Forge) setDraft(ctx context.Context, found pull, draft bool) error {
 	if err == nil || !inDoubt(ctx, err) && !errors.Is(err, promote.ErrInvalid) {
 		return err
 	}
-	if now, lookup := f.Change(ctx, found.Number); lookup == nil && now.Draft == draft {
+	now, lookup := f.Change(ctx, found.Number)
+	switch {
+	case lookup != nil:
+		return lookup
+	case now.Draft == draft:
 		return nil
 	}
 	return err
@@ -238,7 +242,11 @@ func (f *Forge) Close(ctx context.Context, number int) error {
 	now := closed.change()
 	if err != nil && errors.Is(err, promote.ErrInvalid) {
 		// That is what GitHub says of one that was merged.
-		if found, lookup := f.Change(ctx, number); lookup == nil && found.State != promote.ChangeOpen {
+		found, lookup := f.Change(ctx, number)
+		switch {
+		case lookup != nil:
+			err = lookup
+		case found.State != promote.ChangeOpen:
 			now, err = found, nil
 		}
 	}
