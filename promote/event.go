@@ -8,7 +8,7 @@ type Event struct {
 	Kind     EventKind
 	Delivery string // the sender's ID of the delivery; empty for a timer
 	Branch   Branch // EventPush: which; EventQueue: the target
-	Head     Commit // EventPush: what the branch points to now; EventQueue: the commit to judge
+	Head     Commit // EventPush: what the branch points to now; EventQueue: the commit to judge; EventStatus: its commit, where known
 	Change   int    // EventChange, EventComment, EventStatus: its number; EventQueue: the one on top; 0 when unknown
 	Image    string // EventArtifact: the repository that has something new; empty when unknown
 	Comment  Comment

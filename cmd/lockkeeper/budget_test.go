@@ -15,9 +15,12 @@ import (
 
 // What a promotion may cost in requests to the forge's API.
 const (
-	budgetToProposal = 5 // from the event to the open, gated change
+	budgetToProposal = 4 // from the event to the open, labelled, gated change
 	budgetToNote     = 4 // from the merge to the note, however often Argo CD is looked at
 	budgetToNext     = 7 // from the merge to the next stage's open, gated change
+
+	budgetToGrid  = 20 // ten services to five targets, each target in a change of its own
+	budgetToQuiet = 2  // an event that changes nothing
 )
 
 // botCalls lists the API requests of the bot so far.
@@ -103,6 +106,7 @@ func (b *bed) quiet(t *testing.T) {
 	}
 	api, git := b.wire.requests()
 	within(t, "a run with nothing to do", 1, api)
+	within(t, "the budget of an event that changes nothing", budgetToQuiet, api)
 	within(t, "Git in a run with nothing to do", 1, git)
 }
 
@@ -128,6 +132,87 @@ func (b *bed) delivered(t *testing.T) {
 	}
 	within(t, fmt.Sprintf("from the merge to the note, with %d looks", looks), budgetToNote, all[:note+1])
 	within(t, "from the merge to the next stage's gated change", budgetToNext, all)
+}
+
+const (
+	gridServices = 10
+	gridTargets  = 5
+)
+
+// grid is a repository in which ten services run in five targets. The stages of a target share one change.
+func grid() map[string]string {
+	files, groups := map[string]string{}, "stages:\n"
+	kargo := "apiVersion: kargo.akuity.io/v1alpha1\nkind: Project\nmetadata: {name: grid}\n---\n" +
+		"apiVersion: kargo.akuity.io/v1alpha1\nkind: ProjectConfig\nmetadata: {name: grid, namespace: grid}\nspec:\n  promotionPolicies:\n" +
+		"    - {stageSelector: {name: \"glob:*\"}, autoPromotionEnabled: true}\n"
+	for target := range gridTargets {
+		groups += fmt.Sprintf("- {stage: grid/*-t%d, group: t%d}\n", target, target)
+	}
+	for service := range gridServices {
+		kargo += fmt.Sprintf(gridWarehouse, service, service)
+		for target := range gridTargets {
+			kargo += fmt.Sprintf(gridStage, service, target, service, target, service, service, service)
+			files[fmt.Sprintf("grid/t%d/s%d/values.yaml", target, service)] = "tag: 1.0.0\n"
+		}
+	}
+	files["kargo/grid.yaml"], files["lockkeeper.yaml"] = kargo, groups
+	return files
+}
+
+const gridWarehouse = `---
+apiVersion: kargo.akuity.io/v1alpha1
+kind: Warehouse
+metadata: {name: s%d, namespace: grid}
+spec:
+  subscriptions:
+    - image: {repoURL: docker.io/grid/s%d, imageSelectionStrategy: SemVer, strictSemvers: true}
+`
+
+const gridStage = `---
+apiVersion: kargo.akuity.io/v1alpha1
+kind: Stage
+metadata: {name: s%d-t%d, namespace: grid}
+spec:
+  requestedFreight:
+    - origin: {kind: Warehouse, name: s%d}
+      sources: {direct: true}
+  promotionTemplate:
+    spec:
+      steps:
+        - uses: git-clone
+          config:
+            repoURL: https://gitlab.com/your-name/your-repo.git
+            checkout: [{branch: main, path: ./repo}]
+        - uses: yaml-update
+          config:
+            path: ./repo/grid/t%d/s%d/values.yaml
+            updates:
+              - {key: tag, value: "${{ imageFrom('docker.io/grid/s%d', warehouse('s%d')).Tag }}"}
+        - {uses: git-commit, config: {path: ./repo, message: promote}}
+        - {uses: git-push, config: {path: ./repo}}
+`
+
+func TestBudgetOfManyServices(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	for service := range gridServices {
+		b.push(t, fmt.Sprintf("%s/grid/s%d", b.registry, service), "1.0.1")
+	}
+	b.commit("main", grid())
+	b.forge.ResetCalls()
+	outcome := b.sweep()
+	within(t, "ten services to five targets", budgetToGrid, b.botCalls())
+	proposed := 0
+	for _, p := range outcome.State.History.Promotions {
+		if p.Stage.Project == "grid" && p.Phase == promote.PhaseProposed {
+			proposed++
+		}
+	}
+	if all := b.mergeRequests(); proposed != gridServices*gridTargets || len(all) != gridTargets {
+		t.Errorf("%d promotions in %d changes:\n%s", proposed, len(all), outcome.Plan)
+	}
+	b.quiet(t)
 }
 
 // BenchmarkWebhookToMergeRequest is the time from the push of an image to the open, gated change, with the whole bot in

@@ -290,12 +290,7 @@ func (r *Reconciler) observeProposal(ctx context.Context, w *watch, state *promo
 	} else {
 		state.Evidence[head] = joined(state.Evidence[head], evidence)
 	}
-	status, err := r.status(ctx, head)
-	if err != nil {
-		// It is posted anew, and if that fails too it is the failure of this one change.
-		r.Log.WarnContext(ctx, "read status", "promotion", p.ID, "head", head, "error", err)
-	}
-	if status != nil {
+	if status := r.memory.statuses[head]; status != nil {
 		state.Statuses[head] = *status
 	}
 	return nil
@@ -314,26 +309,6 @@ func joined(known, more promote.Evidence) promote.Evidence {
 		}
 	}
 	return known
-}
-
-// status returns our status on a head, nil when there is none.
-func (r *Reconciler) status(ctx context.Context, head promote.Commit) (*promote.Status, error) {
-	if head == "" {
-		return nil, nil // the forge does not know the head of a new change yet
-	}
-	if status, known := r.memory.statuses[head]; known {
-		return status, nil
-	}
-	status, ok, err := r.Forge.Status(ctx, head, promote.StatusName)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		r.memory.keepStatus(head, nil)
-		return nil, nil
-	}
-	r.memory.keepStatus(head, &status)
-	return &status, nil
 }
 
 // conflicts returns the files of a proposal that changed on the target branch since the proposal was made.

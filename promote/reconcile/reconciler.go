@@ -104,13 +104,15 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 		}
 		watch.commands = append(commands, asked...)
 	}
+	r.forgetStatuses(options.Events)
 	watch.recall(r.memory, r.Now(), r.Webhooks)
 	for range maxRounds {
 		state, err := r.observe(ctx, watch)
 		if err != nil {
 			return out, fmt.Errorf("observe: %w", err)
 		}
-		out.State, out.Plan = state, promote.Decide(state)
+		out.Plan = r.decide(ctx, &state)
+		out.State = state
 		if watch.recalled && !onlyDelivers(out.Plan) {
 			watch.recalled, watch.listed = false, false
 			continue
@@ -267,16 +269,6 @@ func newMemory() memory {
 		digests: map[string]digestAt{}, unmade: map[string]string{}, reviews: map[int]reviewed{},
 		queued: map[promote.Commit]queued{},
 	}
-}
-
-// maxStatuses bounds how many heads' statuses are remembered; reading one again costs a request.
-const maxStatuses = 1000
-
-func (m *memory) keepStatus(head promote.Commit, status *promote.Status) {
-	if len(m.statuses) >= maxStatuses {
-		clear(m.statuses)
-	}
-	m.statuses[head] = status
 }
 
 // evidenceKey is all that two commits of a branch are compared by. A branch other than the one that Argo CD deploys has its

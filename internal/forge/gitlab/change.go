@@ -101,8 +101,11 @@ func (f *Forge) Open(ctx context.Context, draft promote.ChangeDraft) (promote.Ch
 			RemoveSourceBranch: new(true),
 		},
 	}, &opened)
-	if err != nil {
+	switch {
+	case err != nil:
 		opened, err = f.openAlready(ctx, draft, err)
+	case opened.Author != nil:
+		f.learn(*opened.Author)
 	}
 	change := opened.change()
 	if err == nil && change.Head == "" {

@@ -34,14 +34,22 @@ func (f *Forge) me(ctx context.Context) (user, error) {
 	return f.askSelf(ctx)
 }
 
+// learn takes from an answer whose token it is: what was made just now has that user as its author.
+func (f *Forge) learn(author user) {
+	if author.ID == 0 {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.self = author
+}
+
 func (f *Forge) askSelf(ctx context.Context) (user, error) {
 	var self user
 	if _, err := f.get(ctx, request{name: "ask whose token it is", path: "user"}, &self); err != nil {
 		return user{}, err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.self = self
+	f.learn(self)
 	return self, nil
 }
 

@@ -47,6 +47,7 @@ func (f *Forge) AddNote(ctx context.Context, number int, body string) (promote.N
 		options: &gl.CreateMergeRequestNoteOptions{Body: new(body)},
 	}, &added)
 	if err == nil {
+		f.learn(added.Author)
 		return added.note(added.Author), nil
 	}
 	if !inDoubt(ctx, err) {

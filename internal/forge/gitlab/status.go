@@ -151,13 +151,15 @@ func (f *Forge) postStatus(ctx context.Context, posted promote.PostStatus, place
 	case posted.Branch != "":
 		options.Ref = new(string(posted.Branch))
 	}
+	var made commitStatus
 	_, err := f.send(ctx, request{
 		name:    "post status",
 		subject: fmt.Sprintf("%q on %s", status.Name, place.commit.Short()),
 		method:  http.MethodPost,
 		path:    f.base + "/statuses/" + gl.PathEscape(string(place.commit)),
 		options: options,
-	}, nil)
+	}, &made)
+	f.learn(made.Author)
 	if sameState(err, status.State) {
 		return nil
 	}
