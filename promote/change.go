@@ -64,6 +64,9 @@ const (
 	// MergeQueued: the forge merges it by itself: it is in a merge queue or train, or set to be merged when its checks pass. Reason
 	// is the forge's word for which.
 	MergeQueued
+	// MergeBehind: the forge merges it on top of its target only, which has moved since. Where it may be merged otherwise, the
+	// proposal is made again there.
+	MergeBehind
 )
 
 // Status is one commit status of ours.

@@ -262,13 +262,17 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 		s.say(Wait, "%s is not merged before its steps are done: %s", active.label(freight), s.waiting(p, "a step waits"))
 		return
 	}
+	if s.behind(active, change) {
+		s.again(active, freight, change, fmt.Sprintf("the forge wants it on top of %s, which has moved since", active.Target))
+		return
+	}
 	if change.Merge != MergeReady {
 		s.recheckAt(s.state.Now.Add(askForgeAgain))
 	}
 	switch {
 	case change.Draft:
 		s.say(Wait, "%s waits for its change, which is a draft: mark it as ready", active.label(freight))
-	case change.Merge == MergeBlocked:
+	case change.Merge == MergeBlocked, change.Merge == MergeBehind:
 		s.say(Wait, "%s waits for the forge, which does not let it be merged yet: %s", active.label(freight), orElse(change.Reason, "it does not say why"))
 	case change.Merge == MergeUnknown:
 		s.say(Wait, "%s waits for the forge, which does not say whether it may be merged: %s",
@@ -277,6 +281,13 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 		s.say(Wait, "%s is being merged: %s", active.label(freight), reason)
 		s.do(Merge{Change: change.Number, Head: active.Head, Promotion: active.ID, Stage: s.ref, Reason: reason})
 	}
+}
+
+// behind reports whether a change can be merged as soon as it is made again. A rebase by the forge would leave a commit that
+// nobody proposed.
+func (s *stageDecision) behind(active Promotion, change Change) bool {
+	_, unmade := s.state.Unmade[ProposalKey(s.ref, active.Freight)]
+	return change.Merge == MergeBehind && !unmade && !change.Draft && active.Target == s.state.Branch && active.Base != s.state.Head
 }
 
 // wished returns the newest request to merge the change as it stands, for whichever of its promotions.

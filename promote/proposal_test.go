@@ -295,6 +295,38 @@ func TestDecideProposal(t *testing.T) {
 			recheck: now.Add(time.Minute),
 		},
 		{
+			name: "a forge that merges on top of the target only gets the proposal again, once it may be merged",
+			state: open(autoMerge, change(func(c *Change) { c.Mergeability = Mergeability{MergeBehind, "need_rebase"} }), func(s *State) {
+				s.History.Promotions[1].Base = mergedAs
+			}),
+			want: "do    propose 1.0.1 for shop/dev: the forge wants it on top of main, which has moved since\n" +
+				"wait  shop/dev: 1.0.1 is being proposed again: the forge wants it on top of main, which has moved since\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name: "what cannot be made again on top of the target waits",
+			state: open(autoMerge, change(func(c *Change) { c.Mergeability = Mergeability{MergeBehind, "need_rebase"} }), func(s *State) {
+				s.History.Promotions[1].Base = mergedAs
+				s.Unmade[ProposalKey(dev, version("1.0.1").ID)] = "the file is gone"
+			}),
+			want: "wait  shop/dev: 1.0.1 waits for the forge, which does not let it be merged yet: need_rebase\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+			recheck: now.Add(time.Minute),
+		},
+		{
+			name:  "a forge that has not seen yet that a proposal is on top of its target is asked again",
+			state: open(autoMerge, change(func(c *Change) { c.Mergeability = Mergeability{MergeBehind, "need_rebase"} })),
+			want: "wait  shop/dev: 1.0.1 waits for the forge, which does not let it be merged yet: need_rebase\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+			recheck: now.Add(time.Minute),
+		},
+		{
+			name:  "what nobody merges is not made again because its target moved",
+			state: open(change(func(c *Change) { c.Mergeability = Mergeability{MergeBehind, "need_rebase"} }), func(s *State) { s.History.Promotions[1].Base = mergedAs }),
+			want: "wait  shop/dev: 1.0.1 waits for its change to be merged: every gate passes\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
 			name:  "a forge that does not say whether it may be merged is asked again",
 			state: open(autoMerge, change(func(c *Change) { c.Mergeability = Mergeability{} })),
 			want: "wait  shop/dev: 1.0.1 waits for the forge, which does not say whether it may be merged: it is asked again\n" +
