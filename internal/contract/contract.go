@@ -55,6 +55,7 @@ func Parse(name string, data []byte) (*Contract, error) {
 		return nil, fmt.Errorf("API description %q: %w", name, err)
 	}
 	amendGitHub(exact)
+	amendGitLab(exact)
 	c := &Contract{name: name, operations: tightenRequests(exact)}
 	if c.exact, err = router(exact); err != nil {
 		return nil, fmt.Errorf("API description %q: %w", name, err)

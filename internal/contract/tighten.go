@@ -150,6 +150,25 @@ func amendInstallations(doc *openapi3.T) {
 	}
 }
 
+// amendGitLab gives settings of projects the type that GitLab's documentation shows and its client libraries read; the generated
+// description takes whatever it knows no type of for a text.
+func amendGitLab(doc *openapi3.T) {
+	if doc.Components == nil {
+		return
+	}
+	for _, name := range []string{"APIEntitiesProject", "APIEntitiesProjectWithAccess"} {
+		schema := doc.Components.Schemas[name]
+		if schema == nil || schema.Value == nil {
+			continue
+		}
+		for _, setting := range []string{"merge_pipelines_enabled", "merge_trains_enabled", "only_allow_merge_if_all_status_checks_passed"} {
+			if schema.Value.Properties[setting] != nil {
+				schema.Value.Properties[setting] = openapi3.NewSchemaRef("", openapi3.NewBoolSchema().WithNullable())
+			}
+		}
+	}
+}
+
 func postBody(doc *openapi3.T, path string) *openapi3.MediaType {
 	item := doc.Paths.Value(path)
 	if item == nil || item.Post == nil || item.Post.RequestBody == nil || item.Post.RequestBody.Value == nil {

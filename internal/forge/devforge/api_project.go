@@ -1,6 +1,7 @@
 package devforge
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"regexp"
@@ -88,6 +89,8 @@ func updateProject(c *call) (reply, error) {
 		"allow_merge_on_skipped_pipeline":                  &next.AllowSkippedPipeline,
 		"only_allow_merge_if_all_discussions_are_resolved": &next.DiscussionsMustResolve,
 		"remove_source_branch_after_merge":                 &next.RemoveSourceBranch,
+		"merge_pipelines_enabled":                          &next.MergedResults,
+		"merge_trains_enabled":                             &next.MergeTrains,
 	} {
 		if !c.params.has(name) {
 			continue
@@ -105,6 +108,11 @@ func updateProject(c *call) (reply, error) {
 	if method != "" {
 		next.MergeMethod = method
 	}
+	squash, err := c.params.oneOf("squash_option", "never", "always", "default_on", "default_off")
+	if err != nil {
+		return reply{}, err
+	}
+	next.SquashOption = cmp.Or(squash, next.SquashOption)
 	c.project.Settings = next
 	c.forge.wrote()
 	return getProject(c)

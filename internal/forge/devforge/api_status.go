@@ -200,7 +200,10 @@ func (f *Forge) afterStatus(ctx context.Context, p *project, line *pipeline, u *
 	if err := f.sendPipeline(ctx, p, line, u); err != nil {
 		return err
 	}
-	return f.tryAutoMerge(ctx, p, line.SHA)
+	if err := f.tryAutoMerge(ctx, p, cmp.Or(line.SourceSHA, line.SHA)); err != nil {
+		return err
+	}
+	return f.moveTrains(ctx, p)
 }
 
 type statusRow struct {

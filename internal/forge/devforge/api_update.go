@@ -121,7 +121,7 @@ func listRequestPipelines(c *call) (reply, error) {
 	}
 	var lines []*pipeline
 	for _, l := range slices.Backward(c.project.Pipelines) {
-		if l.Ref == m.Source {
+		if l.Ref == m.Source || l.Request == m.IID {
 			lines = append(lines, l)
 		}
 	}

@@ -45,6 +45,7 @@ func (b *bench) raw(t *testing.T, e exchange) (int, string, http.Header) {
 const (
 	base  = "/api/v4/projects/platform%2Fgitops"
 	mr    = base + "/merge_requests/1"
+	train = base + "/merge_trains/merge_requests/1"
 	state = `{"state":%q,"name":"gates"}`
 )
 
@@ -265,6 +266,72 @@ func TestBehaviour(t *testing.T) {
 			},
 		},
 		{
+			name: "the project decides about squashing where it leaves no choice", source: "app/models/merge_request.rb squash_on_merge?",
+			prepare: func(t *testing.T, b *bench) { set(t, b, func(s *devforge.Settings) { s.SquashOption = "always" }) },
+			exchanges: []exchange{
+				{"bot", "GET", base, "", 200, `"squash_option":"always"`},
+				{"owner", "PUT", mr + "/merge", `{"sha":"{sha}","squash":false}`, 200, `"squash_commit_sha":"`},
+			},
+		},
+		{
+			name: "auto-merge waits for the pipeline, and merges at once when there is none to wait for", source: "lib/api/merge_requests.rb PUT merge; spec/forge.md §4.2",
+			prepare: mustPass,
+			exchanges: []exchange{
+				{"owner", "PUT", mr + "/merge", `{"sha":"{sha}","auto_merge":true}`, 405, "405 Method Not Allowed"},
+				{"bot", "POST", base + "/statuses/{sha}", fmt.Sprintf(state, "running"), 201, ""},
+				{"owner", "PUT", mr + "/merge", `{"sha":"{sha}"}`, 405, "405 Method Not Allowed"},
+				{"owner", "PUT", mr + "/merge", `{"sha":"{sha}","auto_merge":true}`, 200, `"merge_when_pipeline_succeeds":true`},
+				{"bot", "GET", mr, "", 200, `"state":"opened"`},
+				{"bot", "POST", base + "/statuses/{sha}", fmt.Sprintf(state, "success"), 201, ""},
+				{"bot", "GET", mr, "", 200, `"state":"merged"`},
+			},
+		},
+		{
+			name: "without merge trains there is none to board", source: "doc/api/merge_trains.md: 403",
+			exchanges: []exchange{
+				{"owner", "POST", train, `{"sha":"{sha}"}`, 403, "403 Forbidden"},
+				{"owner", "GET", train, "", 403, "403 Forbidden"},
+			},
+		},
+		{
+			name: "a merge request boards its train at the head that is named", source: "doc/api/merge_trains.md",
+			prepare: trains,
+			exchanges: []exchange{
+				{"bot", "GET", base, "", 200, `"merge_pipelines_enabled":true,"merge_trains_enabled":true`},
+				{"bot", "POST", train, `{"sha":"{sha}"}`, 401, "401 Unauthorized"},
+				{"owner", "POST", train, `{"sha":"` + strings.Repeat("a", 40) + `"}`, 409, "SHA does not match HEAD of source branch: {sha}"},
+				{"owner", "GET", train, "", 404, "404 Not Found"},
+				{"owner", "POST", train, `{"sha":"{sha}"}`, 201, `"status":"fresh"`},
+				{"owner", "POST", train, `{"sha":"{sha}"}`, 409, "on the merge train already"},
+				{"owner", "GET", train, "", 200, `"target_branch":"main"`},
+				{"owner", "GET", base + "/merge_trains/main?scope=active&sort=asc", "", 200, `"iid":1`},
+				{"bot", "GET", mr, "", 200, `"merge_when_pipeline_succeeds":true`},
+				{"bot", "GET", mr, "", 200, `"ref":"refs/merge-requests/1/train"`},
+			},
+		},
+		{
+			name: "what is not ready boards later, or not at all", source: "doc/api/merge_trains.md: 202 and 400",
+			prepare: func(t *testing.T, b *bench) { trains(t, b); mustPass(t, b) },
+			exchanges: []exchange{
+				{"owner", "POST", train, `{"sha":"{sha}"}`, 400, "could not be added to the merge train"},
+				{"bot", "POST", base + "/statuses/{sha}", fmt.Sprintf(state, "running"), 201, ""},
+				{"owner", "POST", train, `{"sha":"{sha}"}`, 400, "could not be added to the merge train"},
+				{"owner", "POST", train, `{"sha":"{sha}","auto_merge":true}`, 202, `"status":"idle"`},
+				{"bot", "POST", base + "/statuses/{sha}", fmt.Sprintf(state, "success"), 201, ""},
+				{"owner", "GET", train, "", 200, `"status":"fresh"`},
+			},
+		},
+		{
+			name: "auto-merge boards the train, and a plain merge goes past it", source: "doc/api/merge_requests.md, Merge a merge request: since 19.1",
+			prepare: trains,
+			exchanges: []exchange{
+				{"owner", "PUT", mr + "/merge", `{"sha":"{sha}","auto_merge":true}`, 200, `"state":"opened"`},
+				{"owner", "GET", train, "", 200, `"iid":1`},
+				{"owner", "POST", mr + "/cancel_merge_when_pipeline_succeeds", "", 201, `"merge_when_pipeline_succeeds":false`},
+				{"owner", "PUT", mr + "/merge", `{"sha":"{sha}"}`, 200, `"state":"merged"`},
+			},
+		},
+		{
 			name: "open threads gate if the project says so", source: "doc/api/discussions.md; only_allow_merge_if_all_discussions_are_resolved",
 			prepare: func(t *testing.T, b *bench) {
 				set(t, b, func(s *devforge.Settings) { s.DiscussionsMustResolve = true })
@@ -390,6 +457,11 @@ func set(t *testing.T, b *bench, edit func(*devforge.Settings)) {
 	if err := b.Change(projectPath, edit); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func trains(t *testing.T, b *bench) {
+	t.Helper()
+	set(t, b, func(s *devforge.Settings) { s.MergedResults, s.MergeTrains = true, true })
 }
 
 func mustPass(t *testing.T, b *bench) {

@@ -12,8 +12,8 @@
 // names its source: GitLab's documentation ("doc/api/…") or source ("lib/api/…", "app/services/…").
 //
 // What it leaves out, because it cannot be shown offline or nobody here needs it: forks, groups as such, approvals as a gate,
-// merge trains, CI of its own, milestones, issues, rate limits. It listens on nothing by itself: whoever mounts [Forge.Handler] should
-// do so on loopback only, for tokens are plain text here.
+// CI of its own (see [Forge.RunPipeline]), milestones, issues, rate limits. It listens on nothing by itself: whoever mounts
+// [Forge.Handler] should do so on loopback only, for tokens are plain text here.
 //
 // # State file
 //

@@ -9,6 +9,7 @@ func endpoints() []endpoint {
 		request  = requests + "/{merge_request_iid}"
 		notes    = request + "/notes"
 		threads  = request + "/discussions"
+		trains   = project + "/merge_trains"
 	)
 	return []endpoint{
 		{"GET /version", 0, getVersion},
@@ -75,6 +76,10 @@ func endpoints() []endpoint {
 		{"DELETE " + notes + "/{note_id}/award_emoji/{award_id}", AccessReporter, deleteAward},
 
 		{"POST " + project + "/statuses/{sha}", AccessReporter, createStatus},
+		{"GET " + trains + "/{target_branch}", AccessDeveloper, listCars},
+		{"GET " + trains + "/merge_requests/{merge_request_iid}", AccessDeveloper, getCar},
+		{"POST " + trains + "/merge_requests/{merge_request_iid}", AccessDeveloper, boardTrain},
+
 		{"GET " + project + "/pipelines", AccessReporter, listPipelines},
 		{"GET " + project + "/pipelines/{pipeline_id}", AccessReporter, getPipeline},
 

@@ -1,6 +1,7 @@
 package devforge
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -122,6 +123,8 @@ type projectEntity struct {
 	RemoveSourceBranch        bool              `json:"remove_source_branch_after_merge"`
 	MergeMethod               string            `json:"merge_method"`
 	SquashOption              string            `json:"squash_option"`
+	MergePipelinesEnabled     bool              `json:"merge_pipelines_enabled"`
+	MergeTrainsEnabled        bool              `json:"merge_trains_enabled"`
 	Permissions               permissionsEntity `json:"permissions"`
 }
 
@@ -144,7 +147,8 @@ func (f *Forge) showProject(p *project, u *User) projectEntity {
 		AllowSkippedPipeline:      p.Settings.AllowSkippedPipeline,
 		OnlyIfDiscussionsResolved: p.Settings.DiscussionsMustResolve,
 		RemoveSourceBranch:        p.Settings.RemoveSourceBranch,
-		MergeMethod:               p.Settings.MergeMethod, SquashOption: "default_off",
+		MergeMethod:               p.Settings.MergeMethod, SquashOption: cmp.Or(p.Settings.SquashOption, "default_off"),
+		MergePipelinesEnabled: p.Settings.MergedResults, MergeTrainsEnabled: p.Settings.MergeTrains,
 	}
 	if level := p.level(u); level > 0 {
 		entity.Permissions.ProjectAccess = &accessEntity{AccessLevel: level, NotificationLevel: 3}

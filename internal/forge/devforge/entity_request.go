@@ -131,7 +131,7 @@ func (f *Forge) showRequestBasic(ctx context.Context, p *project, m *mergeReques
 		UserNotesCount: countNotes(m), Upvotes: countAwards(m, "thumbsup"), Downvotes: countAwards(m, "thumbsdown"),
 		Author: f.showUserID(m.Author), Assignees: []userEntity{}, Reviewers: []userEntity{}, Labels: labels,
 		Draft: m.draft(), WorkInProgress: m.draft(), ImportedFrom: "none",
-		MergeWhenPipelineSucceeds: m.Auto.By != 0,
+		MergeWhenPipelineSucceeds: m.queued(),
 		MergeStatus:               verdict.coarse(), DetailedMergeStatus: verdict.status, HasConflicts: verdict.conflict,
 		SHA: optional(m.SHA), MergeCommitSHA: optional(m.MergeCommit), SquashCommitSHA: optional(m.SquashCommit),
 		ForceRemoveSourceBranch: m.RemoveSource,

@@ -62,7 +62,7 @@ func (f *Forge) edit(ctx context.Context, p *project, m *mergeRequest, next merg
 
 func (f *Forge) close(ctx context.Context, p *project, m *mergeRequest, u *User) error {
 	before := *m
-	m.State, m.ClosedAt, m.ClosedBy, m.Auto = stateClosed, f.now(), u.ID, autoMerge{}
+	m.State, m.ClosedAt, m.ClosedBy, m.Auto, m.Car = stateClosed, f.now(), u.ID, autoMerge{}, nil
 	f.addSystemNote(m, u, "closed")
 	f.wrote()
 	return f.sendRequest(ctx, p, m, requestEvent{action: "close", by: u, changes: f.requestChanges(p, &before, m)})
@@ -100,7 +100,7 @@ func (f *Forge) moveHead(ctx context.Context, p *project, m *mergeRequest, u *Us
 	if before.SHA == m.SHA {
 		return nil
 	}
-	m.Auto = autoMerge{} // new commits cancel it (doc/user/project/merge_requests/auto_merge.md)
+	m.Auto, m.Car = autoMerge{}, nil // new commits cancel it (doc/user/project/merge_requests/auto_merge.md)
 	m.Approvers = nil
 	commits, err := p.repo.log(ctx, history{from: m.SHA, without: before.SHA, limit: 100})
 	if err != nil {

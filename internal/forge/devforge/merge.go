@@ -69,21 +69,31 @@ func (f *Forge) accept(ctx context.Context, p *project, m *mergeRequest, u *User
 	if err != nil {
 		return err
 	}
-	wait := a.Auto && p.pipelineRuns(m) && (found.status == "mergeable" || found.status == "ci_still_running")
+	wait := a.Auto && p.pipelineRuns(m) && found.waitsForPipeline()
 	if !wait && found.status != "mergeable" {
 		return refuse(http.StatusMethodNotAllowed, "405 Method Not Allowed")
 	}
 	if a.SHA != "" && a.SHA != m.SHA {
 		return refuse(http.StatusConflict, "SHA does not match HEAD of source branch: "+m.SHA)
 	}
-	if wait {
-		m.Auto = autoMerge{By: u.ID, Wanted: a}
-		f.addSystemNote(m, u, "enabled an automatic merge when all merge checks for "+m.SHA+" pass")
-		f.wrote()
+	switch {
+	case wait:
+		f.mergeLater(m, u, a, p.Settings.MergeTrains)
 		return nil
+	case a.Auto && p.Settings.MergeTrains: // since 19.1 (doc/api/merge_requests.md, "Merge a merge request")
+		return f.board(ctx, p, m, u)
 	}
 	return f.merge(ctx, p, m, u, a)
 }
+
+func (f *Forge) mergeLater(m *mergeRequest, u *User, a mergeArgument, train bool) {
+	m.Auto = autoMerge{By: u.ID, Wanted: a, Train: train}
+	f.addSystemNote(m, u, "enabled an automatic merge when all merge checks for "+m.SHA+" pass")
+	f.wrote()
+}
+
+// queued reports whether the merge request is merged by itself once something has happened.
+func (m *mergeRequest) queued() bool { return m.Auto.By != 0 || m.Car != nil }
 
 func (p *project) pipelineRuns(m *mergeRequest) bool {
 	head := p.headPipeline(m)
@@ -118,7 +128,7 @@ func (f *Forge) merge(ctx context.Context, p *project, m *mergeRequest, u *User,
 }
 
 func (f *Forge) markMerged(ctx context.Context, p *project, m *mergeRequest, u *User, before mergeRequest) error {
-	m.State, m.MergedAt, m.MergedBy, m.Auto = stateMerged, f.now(), u.ID, autoMerge{}
+	m.State, m.MergedAt, m.MergedBy, m.Auto, m.Car = stateMerged, f.now(), u.ID, autoMerge{}, nil
 	f.addSystemNote(m, u, "merged")
 	f.wrote()
 	return f.sendRequest(ctx, p, m, requestEvent{action: "merge", by: u, changes: f.requestChanges(p, &before, m)})
@@ -141,7 +151,7 @@ func (f *Forge) mergeCommit(ctx context.Context, p *project, m *mergeRequest, s 
 	}
 	by := identity{name: s.by.Name, email: s.by.email(), at: f.now()}
 	tip := m.SHA
-	if s.argument.Squash {
+	if p.squashes(s.argument.Squash) {
 		if tip, err = f.squash(ctx, p, m, s, by); err != nil {
 			return "", err
 		}
@@ -158,6 +168,17 @@ func (f *Forge) mergeCommit(ctx context.Context, p *project, m *mergeRequest, s 
 		return "", err
 	}
 	return m.MergeCommit, nil
+}
+
+// squashes follows the project's squash_option: always and never leave no choice (app/models/merge_request.rb squash_on_merge?).
+func (p *project) squashes(wanted bool) bool {
+	switch p.Settings.SquashOption {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return wanted
 }
 
 // squash makes one commit of the request's commits on top of the merge base.
@@ -190,10 +211,14 @@ func (f *Forge) tryAutoMerge(ctx context.Context, p *project, sha string) error 
 		if head := p.headPipeline(m); found.status != "mergeable" || head == nil || head.state() != "success" {
 			continue
 		}
-		if by := f.tables.user(m.Auto.By); by != nil {
-			if err := f.merge(ctx, p, m, by, m.Auto.Wanted); err != nil {
-				f.log.WarnContext(ctx, "automatic merge", "project", p.Path, "merge_request", m.IID, "error", err)
-			}
+		by := f.tables.user(m.Auto.By)
+		if m.Auto.Train {
+			err = f.board(ctx, p, m, by)
+		} else {
+			err = f.merge(ctx, p, m, by, m.Auto.Wanted)
+		}
+		if err != nil {
+			f.log.WarnContext(ctx, "automatic merge", "project", p.Path, "merge_request", m.IID, "error", err)
 		}
 	}
 	return nil
@@ -204,10 +229,10 @@ func cancelAutoMerge(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if m.Auto.By == 0 {
+	if !m.queued() {
 		return reply{}, refuse(http.StatusNotAcceptable, "Can't cancel the automatic merge")
 	}
-	m.Auto = autoMerge{}
+	m.Auto, m.Car = autoMerge{}, nil
 	c.forge.addSystemNote(m, c.user, "canceled the automatic merge")
 	c.forge.wrote()
 	answer, err := c.showRequest(http.StatusCreated, m)

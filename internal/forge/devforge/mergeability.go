@@ -22,6 +22,11 @@ func (v verdict) coarse() string {
 	return "can_be_merged"
 }
 
+// waitsForPipeline says that nothing but a running pipeline may stand in the way.
+func (v verdict) waitsForPipeline() bool {
+	return v.status == "mergeable" || v.status == "ci_still_running"
+}
+
 // mergeability names the first check that fails, in GitLab's order: the checks of the merge request itself, then those that
 // ask git, and the pipeline last (app/services/merge_requests/mergeability/detailed_merge_status_service.rb).
 func (f *Forge) mergeability(ctx context.Context, p *project, m *mergeRequest) (verdict, error) {

@@ -1,20 +1,29 @@
 package devforge
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
 )
 
-// headPipeline is the newest pipeline for the head of the merge request's source branch.
+// headPipeline is the newest pipeline for the head of the merge request; one of its own counts before one of its source branch
+// (app/finders/ci/pipelines_for_merge_request_finder.rb).
 func (p *project) headPipeline(m *mergeRequest) *pipeline {
+	var ofBranch *pipeline
 	for _, line := range slices.Backward(p.Pipelines) {
-		if line.SHA == m.SHA && line.Ref == m.Source {
+		switch {
+		case line.Request == m.IID && line.SourceSHA == m.SHA:
 			return line
+		case ofBranch == nil && line.Request == 0 && line.SHA == m.SHA && line.Ref == m.Source:
+			ofBranch = line
 		}
 	}
-	return nil
+	return ofBranch
 }
+
+// source says what began the pipeline.
+func (l *pipeline) source() string { return cmp.Or(l.Source, "external") }
 
 // latest are the statuses that count: of each name and user, those that were not reported again.
 func (l *pipeline) latest() []*status {
@@ -114,7 +123,7 @@ type pipelineEntity struct {
 
 func (f *Forge) showPipelineBasic(p *project, l *pipeline) pipelineBasicEntity {
 	return pipelineBasicEntity{
-		ID: l.ID, IID: l.IID, ProjectID: p.ID, SHA: l.SHA, Ref: l.Ref, Status: l.state(), Source: "external",
+		ID: l.ID, IID: l.IID, ProjectID: p.ID, SHA: l.SHA, Ref: l.Ref, Status: l.state(), Source: l.source(),
 		CreatedAt: moment(l.CreatedAt), UpdatedAt: moment(l.UpdatedAt), WebURL: f.pipelineURL(p, l),
 	}
 }

@@ -80,8 +80,11 @@ type Settings struct {
 	AllowSkippedPipeline   bool   `json:"allow_merge_on_skipped_pipeline"`
 	DiscussionsMustResolve bool   `json:"only_allow_merge_if_all_discussions_are_resolved"`
 	RemoveSourceBranch     bool   `json:"remove_source_branch_after_merge"`
-	MergeMethod            string `json:"merge_method"` // merge, rebase_merge or ff
-	RequireSHA             bool   `json:"require_sha"`  // GitLab 19.2: "Require a commit SHA on the merge requests API"
+	MergeMethod            string `json:"merge_method"`  // merge, rebase_merge or ff
+	RequireSHA             bool   `json:"require_sha"`   // GitLab 19.2: "Require a commit SHA on the merge requests API"
+	SquashOption           string `json:"squash_option"` // never, always, default_on or default_off, which empty is
+	MergedResults          bool   `json:"merge_pipelines_enabled"`
+	MergeTrains            bool   `json:"merge_trains_enabled"`
 
 	GitHub GitHubSettings `json:"github,omitzero"`
 }
@@ -133,7 +136,8 @@ type mergeRequest struct {
 	Auto         autoMerge `json:"auto_merge"`
 	Notes        []*note   `json:"notes"`
 	Awards       []*award  `json:"awards"`
-	Unchecked    int       `json:"unchecked"` // how many more reads answer "checking"
+	Car          *trainCar `json:"car,omitempty"` // nil when it is on no merge train
+	Unchecked    int       `json:"unchecked"`     // how many more reads answer "checking"
 
 	GitHub githubRequest `json:"github,omitzero"`
 }
@@ -142,6 +146,7 @@ type mergeRequest struct {
 type autoMerge struct {
 	By     int           `json:"by"`
 	Wanted mergeArgument `json:"wanted"`
+	Train  bool          `json:"train,omitempty"` // it boards the merge train then, instead of being merged
 }
 
 func (m *mergeRequest) note(id int) *note {
@@ -184,7 +189,7 @@ type award struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// pipeline is an external one: it holds statuses that others report.
+// pipeline holds statuses that others report, and the one job of a pipeline that CI ran.
 type pipeline struct {
 	ID        int       `json:"id"`
 	IID       int       `json:"iid"`
@@ -194,6 +199,9 @@ type pipeline struct {
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 	Statuses  []*status `json:"statuses"`
+	Source    string    `json:"source,omitempty"`        // empty: external
+	Request   int       `json:"merge_request,omitempty"` // whose pipeline it is; 0: a branch's
+	SourceSHA string    `json:"source_sha,omitempty"`    // head of the merge request, where SHA is a commit made for the test
 }
 
 type status struct {

@@ -138,7 +138,7 @@ func (f *Forge) showHookRequest(ctx context.Context, p *project, m *mergeRequest
 		CreatedAt: hookTime(m.CreatedAt), UpdatedAt: hookTime(m.UpdatedAt),
 		State: m.State, StateID: stateID(m.State), BlockingDiscussionsResolved: !m.unresolved(),
 		WorkInProgress: m.draft(), Draft: m.draft(), MergeStatus: found.coarse(), DetailedMergeStatus: found.status,
-		MergeWhenPipelineSucceeds: m.Auto.By != 0, MergeCommitSHA: optional(m.MergeCommit),
+		MergeWhenPipelineSucceeds: m.queued(), MergeCommitSHA: optional(m.MergeCommit),
 		MergeParams: mergeParams{m.RemoveSource}, MergeUserID: optional(m.MergedBy), Description: m.Description,
 		URL: mergeRequestURL(f, p, m), Source: f.showHookProject(p), Target: f.showHookProject(p),
 		Labels: showHookLabels(p, m.Labels),
@@ -245,7 +245,7 @@ func (f *Forge) sendPipeline(ctx context.Context, p *project, line *pipeline, u 
 		payload := pipelinePayload{
 			ObjectKind: "pipeline", User: showHookUser(u), Project: f.showHookProject(p), Commit: f.showHookCommit(p, one),
 			ObjectAttributes: hookPipeline{
-				ID: line.ID, IID: line.IID, Ref: line.Ref, SHA: line.SHA, BeforeSHA: zeroID, Source: "external",
+				ID: line.ID, IID: line.IID, Ref: line.Ref, SHA: line.SHA, BeforeSHA: zeroID, Source: line.source(),
 				Status: line.state(), DetailedStatus: line.state(), Stages: []string{"external"},
 				CreatedAt: hookTime(line.CreatedAt), FinishedAt: hookTime(line.finished()), Variables: []struct{}{},
 				URL: f.pipelineURL(p, line),
@@ -265,7 +265,7 @@ func (f *Forge) sendPipeline(ctx context.Context, p *project, line *pipeline, u 
 
 func (f *Forge) showPipelineRequest(ctx context.Context, p *project, line *pipeline) (*hookPipelineRequest, error) {
 	for _, m := range p.Requests {
-		if m.State != stateOpened || p.headPipeline(m) != line {
+		if m.State != stateOpened || line.Request != m.IID && p.headPipeline(m) != line {
 			continue
 		}
 		found, err := f.judge(ctx, p, m)
