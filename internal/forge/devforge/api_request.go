@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -239,7 +240,34 @@ func (c *call) readText(m *mergeRequest) error {
 			*field = value
 		}
 	}
+	if err := c.readPeople(m); err != nil {
+		return err
+	}
 	return c.readLabels(m)
+}
+
+// readPeople: numbers of nobody are passed over, and 0 means nobody (doc/api/merge_requests.md assignee_ids).
+func (c *call) readPeople(m *mergeRequest) error {
+	for name, field := range map[string]*[]int{"assignee_ids": &m.Assignees, "reviewer_ids": &m.Reviewers} {
+		if !c.params.has(name) {
+			continue
+		}
+		listed, err := c.params.list(name)
+		if err != nil {
+			return err
+		}
+		*field = nil
+		for _, text := range listed {
+			id, err := strconv.Atoi(text)
+			if err != nil {
+				return invalid("%s is invalid", name)
+			}
+			if c.project.level(c.forge.tables.user(id)) > 0 && !slices.Contains(*field, id) {
+				*field = append(*field, id)
+			}
+		}
+	}
+	return nil
 }
 
 func tooLong(field string, limit int) error {

@@ -342,6 +342,16 @@ func TestBehaviour(t *testing.T) {
 			},
 		},
 		{
+			name: "people are asked to look by number, and who is no member is passed over", source: "doc/api/merge_requests.md assignee_ids, reviewer_ids",
+			exchanges: []exchange{
+				{"bot", "GET", "/api/v4/users?username=OWNER", "", 200, `[{"id":2,"username":"owner"`},
+				{"bot", "GET", "/api/v4/users?username=nobody", "", 200, `[]`},
+				{"bot", "PUT", mr, `{"assignee_ids":[2,5],"reviewer_ids":[3]}`, 200, `"assignees":[{"id":2,`},
+				{"bot", "GET", mr, "", 200, `"reviewers":[{"id":3,`},
+				{"bot", "PUT", mr, `{"assignee_ids":[0]}`, 200, `"assignees":[],`},
+			},
+		},
+		{
 			name: "closing and reopening", source: "doc/api/merge_requests.md state_event",
 			exchanges: []exchange{
 				{"bot", "PUT", mr, `{"state_event":"close"}`, 200, `"state":"closed"`},

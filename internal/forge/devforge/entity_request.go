@@ -129,7 +129,7 @@ func (f *Forge) showRequestBasic(ctx context.Context, p *project, m *mergeReques
 		ClosedBy: f.showUserID(m.ClosedBy), ClosedAt: moment(m.ClosedAt),
 		TargetBranch: m.Target, SourceBranch: m.Source, SourceProjectID: p.ID, TargetProjectID: p.ID,
 		UserNotesCount: countNotes(m), Upvotes: countAwards(m, "thumbsup"), Downvotes: countAwards(m, "thumbsdown"),
-		Author: f.showUserID(m.Author), Assignees: []userEntity{}, Reviewers: []userEntity{}, Labels: labels,
+		Author: f.showUserID(m.Author), Assignees: f.showUsers(m.Assignees), Reviewers: f.showUsers(m.Reviewers), Labels: labels,
 		Draft: m.draft(), WorkInProgress: m.draft(), ImportedFrom: "none",
 		MergeWhenPipelineSucceeds: m.queued(),
 		MergeStatus:               verdict.coarse(), DetailedMergeStatus: verdict.status, HasConflicts: verdict.conflict,
@@ -179,6 +179,14 @@ func (f *Forge) diverged(ctx context.Context, p *project, m *mergeRequest) (*int
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(string(out)))
 	return &n, err
+}
+
+func (f *Forge) showUsers(ids []int) []userEntity {
+	shown := make([]userEntity, 0, len(ids))
+	for _, id := range ids {
+		shown = append(shown, f.showUser(f.tables.user(id)))
+	}
+	return shown
 }
 
 func countNotes(m *mergeRequest) int {

@@ -175,6 +175,7 @@ func (p params) list(name string) ([]string, error) {
 	}
 	var items []string
 	if json.Unmarshal(p[name], &items) != nil {
+		items = nil // an array of numbers leaves empty ones
 		var numbers []json.Number
 		if json.Unmarshal(p[name], &numbers) == nil {
 			for _, n := range numbers {

@@ -133,6 +133,8 @@ type mergeRequest struct {
 	Squash       bool      `json:"squash"`
 	RemoveSource bool      `json:"force_remove_source_branch"`
 	Approvers    []int     `json:"approvers"`
+	Assignees    []int     `json:"assignees,omitempty"`
+	Reviewers    []int     `json:"reviewers,omitempty"`
 	Auto         autoMerge `json:"auto_merge"`
 	Notes        []*note   `json:"notes"`
 	Awards       []*award  `json:"awards"`

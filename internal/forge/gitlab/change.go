@@ -29,7 +29,7 @@ func (f *Forge) OpenChanges(ctx context.Context) ([]promote.Change, error) {
 				WithMergeStatusRecheck: new(true),
 			}
 		})
-	return changes(found), err
+	return f.changes(found), err
 }
 
 // ChangesFrom returns the 20 newest changes from branch, in any state, newest first, by one request. Changes from a branch of
@@ -48,13 +48,13 @@ func (f *Forge) ChangesFrom(ctx context.Context, branch promote.Branch) ([]promo
 			Sort:         new("desc"),
 		},
 	}, &found)
-	return changes(found), err
+	return f.changes(found), err
 }
 
 // Change returns one change. The error wraps promote.ErrNotFound when there is none of that number.
 func (f *Forge) Change(ctx context.Context, number int) (promote.Change, error) {
 	found, err := f.mergeRequest(ctx, number)
-	return found.change(), err
+	return f.change(found), err
 }
 
 // Approvers returns the names of those who have approved a change on the forge itself.
@@ -78,69 +78,6 @@ func (f *Forge) mergeRequest(ctx context.Context, number int) (mergeRequest, err
 
 func (f *Forge) changePath(number int) string {
 	return f.base + "/merge_requests/" + strconv.Itoa(number)
-}
-
-// Open opens a change by one request. When one from that branch to that target is open already, that one gets the title,
-// description and labels of draft, and is returned.
-func (f *Forge) Open(ctx context.Context, draft promote.ChangeDraft) (promote.Change, error) {
-	if draft.Branch == "" || draft.Target == "" || draft.Title == "" {
-		return promote.Change{}, fmt.Errorf("gitlab: open change: branch, target and title are required: %w", promote.ErrInvalid)
-	}
-	var opened mergeRequest
-	_, err := f.send(ctx, request{
-		name:    "open change",
-		subject: strconv.Quote(string(draft.Branch)),
-		method:  http.MethodPost,
-		path:    f.base + "/merge_requests",
-		options: &gl.CreateMergeRequestOptions{
-			Title:              new(cutRunes(draft.Title, maxTitle)),
-			Description:        new(markdown(draft.Description)),
-			SourceBranch:       new(string(draft.Branch)),
-			TargetBranch:       new(string(draft.Target)),
-			Labels:             labels(draft.Labels),
-			RemoveSourceBranch: new(true),
-		},
-	}, &opened)
-	switch {
-	case err != nil:
-		opened, err = f.openAlready(ctx, draft, err)
-	case opened.Author != nil:
-		f.learn(*opened.Author)
-	}
-	change := opened.change()
-	if err == nil && change.Head == "" {
-		change.Head = draft.Head // GitLab prepares the diff later, and says null until then.
-	}
-	return change, err
-}
-
-// openAlready looks for the change that kept draft from being opened, or that was opened without the answer arriving.
-func (f *Forge) openAlready(ctx context.Context, draft promote.ChangeDraft, refusal error) (mergeRequest, error) {
-	if !errors.Is(refusal, promote.ErrConflict) && !inDoubt(ctx, refusal) {
-		return mergeRequest{}, refusal
-	}
-	var open []mergeRequest
-	_, err := f.get(ctx, request{
-		name:    "list changes",
-		subject: "from " + strconv.Quote(string(draft.Branch)),
-		path:    f.base + "/merge_requests",
-		options: &gl.ListProjectMergeRequestsOptions{
-			ListOptions:  gl.ListOptions{PerPage: recentChanges},
-			State:        new("opened"),
-			SourceBranch: new(string(draft.Branch)),
-			TargetBranch: new(string(draft.Target)),
-		},
-	}, &open)
-	if err != nil {
-		return mergeRequest{}, refusal
-	}
-	for _, found := range open {
-		if !found.fork() {
-			edit := promote.ChangeEdit{Title: draft.Title, Description: draft.Description}
-			return f.update(ctx, found.IID, edit, draft.Labels)
-		}
-	}
-	return mergeRequest{}, refusal
 }
 
 // Update replaces the title and the description of a change.
@@ -187,13 +124,6 @@ func (f *Forge) Close(ctx context.Context, number int) error {
 	return err
 }
 
-func labels(names []string) *gl.LabelOptions {
-	if len(names) == 0 {
-		return nil
-	}
-	return new(gl.LabelOptions(names))
-}
-
 // mergeRequest is what we read of GitLab's merge request. It is less than the library's type, so that less can change under it.
 type mergeRequest struct {
 	IID             int      `json:"iid"`
@@ -217,6 +147,7 @@ type mergeRequest struct {
 	MergedBy        *user    `json:"merged_by"` // deprecated in favour of merge_user
 	ClosedBy        *user    `json:"closed_by"`
 	UpdatedAt       stamp    `json:"updated_at"`
+	Queued          bool     `json:"merge_when_pipeline_succeeds"` // by whatever strategy of auto-merge, also on a train
 	HeadPipeline    *struct {
 		ID  int    `json:"id"`
 		SHA string `json:"sha"`
@@ -224,6 +155,18 @@ type mergeRequest struct {
 }
 
 func (m mergeRequest) fork() bool { return m.SourceProjectID != m.TargetProjectID }
+
+// change is a merge request in neutral words. Whether one that GitLab merges by itself is on a train is told by the settings as
+// last read: that costs no request.
+func (f *Forge) change(m mergeRequest) promote.Change {
+	change := m.change()
+	if change.State == promote.ChangeOpen && m.Queued {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		change.Mergeability = queued(change.Mergeability, f.settings.MergeTrains)
+	}
+	return change
+}
 
 func (m mergeRequest) change() promote.Change {
 	change := promote.Change{
@@ -273,10 +216,10 @@ func firstNonEmpty(texts ...string) string {
 	return ""
 }
 
-func changes(found []mergeRequest) []promote.Change {
+func (f *Forge) changes(found []mergeRequest) []promote.Change {
 	var out []promote.Change
 	for _, m := range found {
-		out = append(out, m.change())
+		out = append(out, f.change(m))
 	}
 	return out
 }

@@ -95,12 +95,13 @@ func TestChangeStates(t *testing.T) {
 }
 
 func TestMergeabilityOfEveryWord(t *testing.T) {
-	blocked := strings.Fields(`ci_must_pass ci_still_running commits_status conflict discussions_not_resolved draft_status
-		jira_association_missing locked_lfs_files locked_paths merge_request_blocked merge_time need_rebase not_approved not_open
+	blocked := strings.Fields(`ci_must_pass commits_status conflict discussions_not_resolved draft_status
+		jira_association_missing locked_lfs_files locked_paths merge_request_blocked merge_time not_approved not_open
 		requested_changes security_policy_pipeline_check security_policy_violations status_checks_must_pass title_regex`)
-	checking := strings.Fields("unchecked checking preparing approvals_syncing")
+	checking := strings.Fields("unchecked checking preparing approvals_syncing ci_still_running")
 	want := map[string]promote.Mergeability{
 		"mergeable":          {Merge: promote.MergeReady},
+		"need_rebase":        {Merge: promote.MergeBehind, Reason: "need_rebase"},
 		"a_word_of_tomorrow": {Merge: promote.MergeUnknown, Reason: "a_word_of_tomorrow"},
 		"":                   {Merge: promote.MergeUnknown},
 	}
@@ -157,7 +158,7 @@ func TestRecordedMergeRequests(t *testing.T) {
 	}
 	for file, want := range map[string]facts{
 		"atlantis/detailed-merge-status-ci-must-pass.json":       {Head: head, Mergeability: blocked("ci_must_pass")},
-		"atlantis/detailed-merge-status-need-rebase.json":        {Head: head, Mergeability: blocked("need_rebase")},
+		"atlantis/detailed-merge-status-need-rebase.json":        {Head: head, Mergeability: promote.Mergeability{Merge: promote.MergeBehind, Reason: "need_rebase"}},
 		"atlantis/head-pipeline-not-available.json":              {Head: head, Mergeability: ready},
 		"atlantis/pipeline-blocking-discussions-unresolved.json": {Head: head, Mergeability: ready},
 		"atlantis/pipeline-remaining-approvals.json":             {Head: head, Mergeability: blocked("not_approved")},
@@ -193,90 +194,6 @@ func testDraft() promote.ChangeDraft {
 	return promote.ChangeDraft{
 		Branch: "lockkeeper/develop/dev", Target: "main", Head: head, Title: "frontend 1.0.2 to dev", Description: "text",
 		Labels: []string{"lockkeeper", "stage::dev"},
-	}
-}
-
-func TestOpenTakesOneRequest(t *testing.T) {
-	f, s := play(t, map[string][]answer{"POST " + project + "/merge_requests": {{status: 201, body: mr(t, map[string]any{"sha": nil})}}})
-	got, err := f.Open(t.Context(), testDraft())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(openChange(), got); diff != "" {
-		t.Error(diff)
-	}
-	want := `{"title":"frontend 1.0.2 to dev","description":"text","source_branch":"lockkeeper/develop/dev","target_branch":"main",` +
-		`"labels":"lockkeeper,stage::dev","remove_source_branch":true}`
-	if s.got[0].Body != want {
-		t.Errorf("got %s, want %s", s.got[0].Body, want)
-	}
-}
-
-func TestOpenWhatMayBeOpenAlready(t *testing.T) {
-	const post, get, put = "POST …/merge_requests", "GET …/merge_requests", "PUT …/merge_requests/7"
-	conflict := answer{status: 409, body: `{"message":["Another open merge request already exists for this source branch: !7"]}`}
-	for _, test := range []struct {
-		name   string
-		post   answer
-		listed []string
-		routes []string
-		is     error // nil: the change is returned
-	}{
-		{"it is open: it gets the new text", conflict, []string{mr(t, nil)}, []string{post, get, put}, nil},
-		{"a fork's of the same name is left alone", conflict, []string{mr(t, map[string]any{"iid": 8, "source_project_id": 9}), mr(t, nil)}, []string{post, get, put}, nil},
-		{"it was closed meanwhile", conflict, nil, []string{post, get}, promote.ErrConflict},
-		{"the answer was lost, and it was opened", answer{}, []string{mr(t, nil)}, []string{post, get, put}, nil},
-		{"a proxy failed, and it was opened", answer{status: 502, body: "<html>"}, []string{mr(t, nil)}, []string{post, get, put}, nil},
-		{"it is refused", answer{status: 403, body: `{"message":"403 Forbidden"}`}, nil, []string{post}, promote.ErrForbidden},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			script := map[string][]answer{"POST " + project + "/merge_requests": {test.post}}
-			for _, route := range test.routes {
-				switch route {
-				case get:
-					script["GET "+project+"/merge_requests"] = []answer{{status: 200, body: "[" + strings.Join(test.listed, ",") + "]"}}
-				case put:
-					script["PUT "+project+"/merge_requests/7"] = []answer{{status: 200, body: mr(t, nil)}}
-				}
-			}
-			f, s := play(t, script)
-			got, err := f.Open(t.Context(), testDraft())
-			if !errors.Is(err, test.is) {
-				t.Fatalf("got %v, want %v", err, test.is)
-			}
-			if diff := cmp.Diff(test.routes, s.routes()); diff != "" {
-				t.Error(diff)
-			}
-			if test.is != nil {
-				return
-			}
-			if diff := cmp.Diff(openChange(), got); diff != "" {
-				t.Error(diff)
-			}
-			want := `{"title":"frontend 1.0.2 to dev","description":"text","add_labels":"lockkeeper,stage::dev"}`
-			if body := s.got[2].Body; body != want {
-				t.Errorf("got %s, want %s", body, want)
-			}
-		})
-	}
-}
-
-func TestOpenLostForGoodIsTemporary(t *testing.T) {
-	f, _ := play(t, map[string][]answer{
-		"POST " + project + "/merge_requests": {{}},
-		"GET " + project + "/merge_requests":  {{status: 200, body: "[]"}},
-	})
-	_, err := f.Open(t.Context(), testDraft())
-	api, ok := errors.AsType[*promote.APIError](err)
-	if !ok || api.Status != 0 || !api.Temporary() || api.Operation != `open change "lockkeeper/develop/dev"` {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestOpenNeedsABranch(t *testing.T) {
-	f, _ := play(t, nil)
-	if _, err := f.Open(t.Context(), promote.ChangeDraft{Target: "main", Title: "x"}); !errors.Is(err, promote.ErrInvalid) {
-		t.Errorf("got %v", err)
 	}
 }
 

@@ -61,11 +61,14 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		"POST /merge_requests/7/notes":                           true,
 		"PUT /merge_requests/7/notes/11":                         true,
 		"POST /merge_requests/7/notes/11/award_emoji":            true,
+		"POST /merge_trains/merge_requests/7":                    true,
+		"GET /merge_trains/main":                                 true,
 		"GET /members/all/5":                                     true,
 		"GET /repository/commits/" + string(head) + "/statuses":  true,
 		"GET /repository/commits/" + string(other) + "/statuses": true,
 		"POST /statuses/" + string(head):                         true,
 		"POST /statuses/" + string(other):                        true,
+		"GET /api/v4/users":                                      true,
 		"GET /api/v4/user":                                       true,
 		"GET /pipelines/3":                                       true,
 		"GET /api/v4/groups/acme/members/all":                    true,
@@ -85,7 +88,11 @@ func everything(t *testing.T, f *Forge) {
 		"ChangesFrom": func() error { _, err := f.ChangesFrom(ctx, "lockkeeper/develop/dev"); return err },
 		"Change":      func() error { _, err := f.Change(ctx, 7); return err },
 		"Open":        func() error { _, err := f.Open(ctx, testDraft()); return err },
-		"Update":      func() error { return f.Update(ctx, 7, promote.ChangeEdit{Title: "x"}) },
+		"draft": func() error {
+			_, err := f.Open(ctx, promote.ChangeDraft{Branch: "b", Target: "main", Title: "x", Reviewers: []string{"ann"}})
+			return err
+		},
+		"Update": func() error { return f.Update(ctx, 7, promote.ChangeEdit{Title: "x"}) },
 		"AddLabels": func() error {
 			_, err := f.update(ctx, 7, promote.ChangeEdit{Title: "x"}, []string{"a", "b"})
 			return err
@@ -97,6 +104,8 @@ func everything(t *testing.T, f *Forge) {
 			return nil
 		},
 		"Merge":       func() error { _, err := f.Merge(ctx, 7, head, "message"); return err },
+		"board":       func() error { _, err := f.board(ctx, mergeOrder{number: 7, head: head, later: true}); return err },
+		"position":    func() error { f.position(ctx, promote.Change{Number: 7, Target: "main"}); return nil },
 		"Status":      func() error { _, _, err := f.status(ctx, head, promote.StatusName); return err },
 		"PostStatus":  func() error { return f.PostStatus(ctx, gates(promote.StatusPending)) },
 		"bare status": func() error { return f.PostStatus(ctx, bare) },

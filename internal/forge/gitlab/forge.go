@@ -64,11 +64,12 @@ type Forge struct {
 	sleep   func(context.Context, time.Duration) error
 	now     func() time.Time
 
-	mu            sync.Mutex
-	self          user     // whose token it is; zero until asked
-	settings      Settings // as last read
-	settingsKnown bool
-	moved         map[promote.Commit]promote.Commit // heads whose status stands on another commit, see PostStatus
+	mu         sync.Mutex
+	self       user                              // whose token it is; zero until asked
+	settings   Settings                          // as last read
+	settingsAt time.Time                         // when that was; zero: never
+	accounts   map[string]account                // by user name in lower case
+	moved      map[promote.Commit]promote.Commit // heads whose status stands on another commit, see PostStatus
 }
 
 // New checks cfg and builds a Forge. It asks GitLab nothing.
@@ -77,14 +78,15 @@ func New(cfg Config) (*Forge, error) {
 		return nil, fmt.Errorf("gitlab: %w", err)
 	}
 	f := &Forge{
-		base:    "projects/" + gl.PathEscape(cfg.Project),
-		project: cfg.Project,
-		token:   cfg.Token,
-		timeout: cfg.Timeout,
-		logger:  cfg.Logger,
-		sleep:   cfg.Sleep,
-		now:     cfg.Now,
-		moved:   map[promote.Commit]promote.Commit{},
+		base:     "projects/" + gl.PathEscape(cfg.Project),
+		project:  cfg.Project,
+		token:    cfg.Token,
+		timeout:  cfg.Timeout,
+		logger:   cfg.Logger,
+		sleep:    cfg.Sleep,
+		now:      cfg.Now,
+		moved:    map[promote.Commit]promote.Commit{},
+		accounts: map[string]account{},
 	}
 	if f.timeout == 0 {
 		f.timeout = defaultTimeout

@@ -24,16 +24,21 @@ const (
 // GitLab computes for some seconds after a push or a status; a refusal during that time is waited out, boundedly. The error wraps
 // promote.ErrStale when the head moved, promote.ErrNotMergeable when something must happen first, promote.ErrForbidden when the
 // token's user may not merge into the target. A change that turns out to be merged at head already is a success.
+//
+// A change of which only the pipeline still runs is set to merge when it succeeds, and in a project with merge trains it boards
+// its train instead of being merged past it: it comes back open and promote.MergeQueued. Whether its commits are squashed is left
+// to the change and the project.
 func (f *Forge) Merge(ctx context.Context, number int, head promote.Commit, message string) (promote.Change, error) {
 	if head == "" {
 		return promote.Change{}, fmt.Errorf("gitlab: merge change %d: the head is required: %w", number, promote.ErrInvalid)
 	}
+	settings, err := f.recent(ctx)
+	if err != nil {
+		return promote.Change{}, err
+	}
+	order := mergeOrder{number: number, head: head, message: message, train: settings.MergeTrains}
 	for attempt := 0; ; attempt++ {
-		accepted, refusal := f.accept(ctx, number, head, message)
-		if refusal == nil {
-			return f.merged(ctx, accepted)
-		}
-		change, err := f.notAccepted(ctx, number, head, refusal)
+		change, err := f.order(ctx, order)
 		if err == nil {
 			return change, nil
 		}
@@ -43,20 +48,52 @@ func (f *Forge) Merge(ctx context.Context, number int, head promote.Commit, mess
 		if f.pause(ctx, mergeWait<<attempt) != nil {
 			return promote.Change{}, err
 		}
+		// The pipeline may be over by now: GitLab merges at once then.
+		order.later = change.Reason == wordPipelineRuns
 	}
 }
 
-func (f *Forge) accept(ctx context.Context, number int, head promote.Commit, message string) (mergeRequest, error) {
-	options := &gl.AcceptMergeRequestOptions{SHA: new(string(head))}
-	if message != "" {
-		options.MergeCommitMessage, options.SquashCommitMessage = new(message), new(message)
+// mergeOrder is one order to merge.
+type mergeOrder struct {
+	number  int
+	head    promote.Commit
+	message string
+	train   bool // board the train of the target
+	later   bool // when the pipeline has succeeded
+}
+
+// order gives an order and finds out what came of it. With an error the change is as it is now, where that had to be looked at.
+func (f *Forge) order(ctx context.Context, order mergeOrder) (promote.Change, error) {
+	if order.train {
+		return f.board(ctx, order)
+	}
+	accepted, refusal := f.accept(ctx, order)
+	if refusal != nil {
+		return f.notAccepted(ctx, order, refusal)
+	}
+	return f.merged(ctx, accepted)
+}
+
+// acceptOptions is the library's type, which lacks auto_merge.
+type acceptOptions struct {
+	*gl.AcceptMergeRequestOptions
+	AutoMerge *bool `json:"auto_merge,omitempty"`
+}
+
+func (f *Forge) accept(ctx context.Context, order mergeOrder) (mergeRequest, error) {
+	options := acceptOptions{AcceptMergeRequestOptions: &gl.AcceptMergeRequestOptions{SHA: new(string(order.head))}}
+	if order.message != "" {
+		options.MergeCommitMessage, options.SquashCommitMessage = new(order.message), new(order.message)
+	}
+	if order.later {
+		options.AutoMerge = new(true)
 	}
 	var accepted mergeRequest
 	_, err := f.send(ctx, request{
 		name:    "merge change",
-		subject: strconv.Itoa(number),
+		subject: strconv.Itoa(order.number),
 		method:  http.MethodPut,
-		path:    f.changePath(number) + "/merge",
+		path:    f.changePath(order.number) + "/merge",
 		options: options,
 	}, &accepted)
 	return accepted, err
@@ -65,8 +102,8 @@ func (f *Forge) accept(ctx context.Context, number int, head promote.Commit, mes
 // merged waits until an accepted merge is one: GitLab answers while the change is still "locked".
 func (f *Forge) merged(ctx context.Context, accepted mergeRequest) (promote.Change, error) {
 	for attempt := 0; ; attempt++ {
-		if accepted.State == "merged" {
-			return accepted.change(), nil
+		if accepted.State == "merged" || accepted.State == "opened" && accepted.Queued {
+			return f.change(accepted), nil
 		}
 		if attempt == mergeAttempts {
 			return promote.Change{}, fmt.Errorf("gitlab: merge change %d: GitLab accepted, but the change is still %q: %w",
@@ -84,26 +121,26 @@ func (f *Forge) merged(ctx context.Context, accepted mergeRequest) (promote.Chan
 }
 
 // notAccepted finds out what a refusal to merge means. It returns the change as it is now where it had to look.
-func (f *Forge) notAccepted(ctx context.Context, number int, head promote.Commit, refusal error) (promote.Change, error) {
+func (f *Forge) notAccepted(ctx context.Context, order mergeOrder, refusal error) (promote.Change, error) {
 	api, ok := errors.AsType[*promote.APIError](refusal)
 	switch {
 	case !ok:
 		return promote.Change{}, refusal
-	case api.Status == http.StatusConflict:
+	case api.Status == http.StatusConflict && !order.train:
 		api.Remedy = "the branch moved since it was judged; it is judged again"
 		return promote.Change{}, &meaningError{api: api, means: promote.ErrStale}
 	case api.Status == http.StatusUnauthorized:
 		return promote.Change{}, f.mayNotMerge(ctx, api)
-	case !mergeRefusal(api.Status) && !inDoubt(ctx, refusal):
+	case !order.refusedBy(api.Status) && !inDoubt(ctx, refusal):
 		return promote.Change{}, refusal
 	}
-	change, err := f.Change(ctx, number)
+	change, err := f.Change(ctx, order.number)
 	switch {
-	case err == nil && change.State == promote.ChangeMerged && change.Head == head:
+	case err == nil && change.Head == order.head && (change.State == promote.ChangeMerged || change.Merge == promote.MergeQueued):
 		return change, nil
-	case err == nil && change.Head != head:
+	case err == nil && change.Head != order.head:
 		return change, &meaningError{api: api, means: promote.ErrStale}
-	case !mergeRefusal(api.Status):
+	case !order.refusedBy(api.Status):
 		return promote.Change{}, refusal
 	}
 	if err == nil && change.Reason != "" {
@@ -112,11 +149,14 @@ func (f *Forge) notAccepted(ctx context.Context, number int, head promote.Commit
 	return change, &meaningError{api: api, means: promote.ErrNotMergeable}
 }
 
-// mergeRefusal says whether a status means "not now": 406 is that of old versions, 422 that of a merge that failed underway.
-func mergeRefusal(status int) bool {
+// refusedBy says whether a status means "not now": 406 is that of old versions, 422 that of a merge that failed underway. Of a
+// train GitLab says 400 and 409 of several things, also of a change that has boarded already.
+func (o mergeOrder) refusedBy(status int) bool {
 	switch status {
 	case http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusUnprocessableEntity:
 		return true
+	case http.StatusBadRequest, http.StatusConflict:
+		return o.train
 	default:
 		return false
 	}

@@ -126,6 +126,7 @@ func TestMerge(t *testing.T) {
 				want = append(want, step.route)
 			}
 			f, s := play(t, script)
+			f.settingsAt = testNow
 			got, err := f.Merge(t.Context(), 7, head, "Promote frontend 1.0.2\n\nLockkeeper-Stage: develop/dev\n")
 			if diff := cmp.Diff(want, s.routes()); diff != "" {
 				t.Error(diff)
@@ -151,6 +152,83 @@ func TestMerge(t *testing.T) {
 				t.Errorf("%v is also %v", err, test.not)
 			}
 		})
+	}
+}
+
+func TestMergeWaitsForThePipeline(t *testing.T) {
+	const put, get = "PUT " + project + "/merge_requests/7/merge", "GET " + project + "/merge_requests/7"
+	notAllowed := answer{status: 405, body: `{"message":"405 Method Not Allowed"}`}
+	running := map[string]any{"detailed_merge_status": "ci_still_running"}
+	waiting := map[string]any{"detailed_merge_status": "ci_still_running", "merge_when_pipeline_succeeds": true}
+	lost := answer{}
+	for _, test := range []struct {
+		name   string
+		script map[string][]answer
+		want   promote.Mergeability
+		state  promote.ChangeState
+		is     error
+	}{
+		{
+			"it is set to merge by itself",
+			map[string][]answer{put: {notAllowed, {status: 200, body: mr(t, waiting)}}, get: {{status: 200, body: mr(t, running)}}},
+			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: ci_still_running"}, promote.ChangeOpen, nil,
+		},
+		{
+			"the pipeline is over by then",
+			map[string][]answer{
+				put: {notAllowed, {status: 200, body: mr(t, map[string]any{"state": "merged", "merge_commit_sha": other})}},
+				get: {{status: 200, body: mr(t, running)}},
+			},
+			promote.Mergeability{Merge: promote.MergeBlocked, Reason: "not_open"}, promote.ChangeMerged, nil,
+		},
+		{
+			"the answer is lost, and it was set",
+			map[string][]answer{put: {notAllowed, lost}, get: {{status: 200, body: mr(t, running)}, {status: 200, body: mr(t, waiting)}}},
+			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: ci_still_running"}, promote.ChangeOpen, nil,
+		},
+		{
+			"a person has set it already",
+			map[string][]answer{put: {notAllowed}, get: {{status: 200, body: mr(t, waiting)}}},
+			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: ci_still_running"}, promote.ChangeOpen, nil,
+		},
+		{
+			"the head moved meanwhile",
+			map[string][]answer{put: {notAllowed, {status: 409, body: `{}`}}, get: {{status: 200, body: mr(t, running)}}},
+			promote.Mergeability{}, promote.ChangeOpen, promote.ErrStale,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, s := play(t, test.script)
+			f.settingsAt = testNow
+			got, err := f.Merge(t.Context(), 7, head, "message")
+			if !errors.Is(err, test.is) || got.Mergeability != test.want || got.State != test.state {
+				t.Errorf("got %+v, %v", got, err)
+			}
+			const body = `{"merge_commit_message":"message","squash_commit_message":"message","sha":"` + string(head) + `","auto_merge":true}`
+			if len(s.got) > 2 && s.got[2].Body != body {
+				t.Errorf("got %s, want %s", s.got[2].Body, body)
+			}
+		})
+	}
+}
+
+func TestMergeAsksForOldSettings(t *testing.T) {
+	f, s := play(t, map[string][]answer{
+		"GET " + project: {plain}, "PUT " + project + "/merge_requests/7/merge": {{status: 200, body: mr(t, map[string]any{"state": "merged"})}},
+	})
+	f.settingsAt = testNow.Add(-settingsLast)
+	if _, err := f.Merge(t.Context(), 7, head, ""); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"GET …", "PUT …/merge_requests/7/merge"}, s.routes()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMergeDoesNothingWithoutSettings(t *testing.T) {
+	f, _ := play(t, map[string][]answer{"GET " + project: {{status: 403, body: `{}`}}})
+	if _, err := f.Merge(t.Context(), 7, head, ""); !errors.Is(err, promote.ErrForbidden) {
+		t.Errorf("got %v: nothing may be merged past a train that is not known of", err)
 	}
 }
 

@@ -1,0 +1,152 @@
+package gitlab
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+func TestMergeBoardsTheTrain(t *testing.T) {
+	const post, get, cars = "POST …/merge_trains/merge_requests/7", "GET …/merge_requests/7", "GET …/merge_trains/main"
+	is := func(fields map[string]any) answer { return answer{status: 200, body: mr(t, fields)} }
+	onTrain := is(map[string]any{"merge_when_pipeline_succeeds": true})
+	aboard, scheduled := answer{status: 201, body: `{"id":1}`}, answer{status: 202, body: `{"id":1}`}
+	refused := answer{status: 400, body: `{"message":"400 Bad request"}`}
+	queue := answer{status: 200, body: `[{"merge_request":{"iid":5}},{"merge_request":{"iid":7}}]`}
+	type step struct {
+		route  string
+		answer answer
+	}
+	for _, test := range []struct {
+		name   string
+		steps  []step
+		state  promote.ChangeState
+		merge  promote.MergeState
+		reason string
+		is     error
+	}{
+		{
+			"it boards at once, and people are told where it stands",
+			[]step{{post, aboard}, {get, is(nil)}, {cars, queue}},
+			promote.ChangeOpen, promote.MergeQueued, "merge train, position 2", nil,
+		},
+		{
+			"the train cannot be read, which matters to nobody",
+			[]step{{post, aboard}, {get, onTrain}, {cars, answer{status: 403, body: `{}`}}},
+			promote.ChangeOpen, promote.MergeQueued, "merge train", nil,
+		},
+		{
+			"the train has merged it by then",
+			[]step{{post, aboard}, {get, is(map[string]any{"state": "merged", "merge_commit_sha": other})}},
+			promote.ChangeMerged, promote.MergeBlocked, "not_open", nil,
+		},
+		{
+			"its pipeline runs: it will board",
+			[]step{{post, refused}, {get, is(map[string]any{"detailed_merge_status": "ci_still_running"})}, {post, scheduled}, {get, onTrain}, {cars, answer{status: 200, body: `[]`}}},
+			promote.ChangeOpen, promote.MergeQueued, "merge train", nil,
+		},
+		{
+			"the answer is lost, and it has boarded",
+			[]step{{post, answer{}}, {get, onTrain}},
+			promote.ChangeOpen, promote.MergeQueued, "merge train", nil,
+		},
+		{
+			"the answer is lost, and it has not boarded",
+			[]step{{post, answer{}}, {get, is(nil)}},
+			promote.ChangeOpen, promote.MergeUnknown, "", errLost,
+		},
+		{
+			"it is on the train already",
+			[]step{{post, answer{status: 409, body: `{}`}}, {get, onTrain}},
+			promote.ChangeOpen, promote.MergeQueued, "merge train", nil,
+		},
+		{
+			"the head moved",
+			[]step{{post, answer{status: 409, body: `{}`}}, {get, is(map[string]any{"sha": other})}},
+			promote.ChangeOpen, promote.MergeUnknown, "", promote.ErrStale,
+		},
+		{
+			"an approval is missing",
+			[]step{{post, refused}, {get, is(map[string]any{"detailed_merge_status": "not_approved"})}},
+			promote.ChangeOpen, promote.MergeUnknown, "", promote.ErrNotMergeable,
+		},
+		{
+			"trains are not in the plan any more: it is not merged past them",
+			[]step{{post, answer{status: 403, body: `{"message":"403 Forbidden"}`}}},
+			promote.ChangeOpen, promote.MergeUnknown, "", promote.ErrForbidden,
+		},
+		{
+			"the user may not merge",
+			[]step{{post, answer{status: 401, body: `{"message":"401 Unauthorized"}`}}, {"GET /api/v4/user", bot}},
+			promote.ChangeOpen, promote.MergeUnknown, "", promote.ErrForbidden,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			script := map[string][]answer{}
+			var want []string
+			for _, step := range test.steps {
+				route := strings.Replace(step.route, "…", project, 1)
+				script[route] = append(script[route], step.answer)
+				want = append(want, step.route)
+			}
+			f, s := play(t, script)
+			f.settings, f.settingsAt = Settings{MergedResults: true, MergeTrains: true}, testNow
+			got, err := f.Merge(t.Context(), 7, head, "message")
+			if diff := cmp.Diff(want, s.routes()); diff != "" {
+				t.Error(diff)
+			}
+			if test.is == nil && err != nil || test.is != nil && err == nil || !errors.Is(test.is, errLost) && !errors.Is(err, test.is) {
+				t.Errorf("got %v, want %v", err, test.is)
+			}
+			if err == nil && (got.State != test.state || got.Merge != test.merge || got.Reason != test.reason) {
+				t.Errorf("got %s, %+v", got.State, got.Mergeability)
+			}
+			if body := `{"sha":"` + string(head) + `"}`; s.got[0].Body != body {
+				t.Errorf("got %s, want %s", s.got[0].Body, body)
+			}
+			if later := `{"sha":"` + string(head) + `","auto_merge":true,"when_pipeline_succeeds":true}`; len(s.got) == 5 && s.got[2].Body != later {
+				t.Errorf("got %s, want %s", s.got[2].Body, later)
+			}
+		})
+	}
+}
+
+// errLost stands for an error without a sentinel.
+var errLost = errors.New("no answer")
+
+func TestOpenChangesTellWhatIsMergedByItself(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		settings Settings
+		fields   map[string]any
+		want     promote.Mergeability
+	}{
+		{"set to merge", Settings{}, nil, promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge"}},
+		{"on a train", Settings{MergeTrains: true}, nil, promote.Mergeability{Merge: promote.MergeQueued, Reason: "merge train"}},
+		{
+			"set to merge, and blocked since", Settings{}, map[string]any{"detailed_merge_status": "conflict"},
+			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: conflict"},
+		},
+		{
+			"merged since", Settings{MergeTrains: true}, map[string]any{"state": "merged"},
+			promote.Mergeability{Merge: promote.MergeBlocked, Reason: "not_open"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			fields := map[string]any{"merge_when_pipeline_succeeds": true}
+			for name, value := range test.fields {
+				fields[name] = value
+			}
+			f, s := play(t, map[string][]answer{"GET " + project + "/merge_requests": {{status: 200, body: "[" + mr(t, fields) + "]"}}})
+			f.settings = test.settings
+			got, err := f.OpenChanges(t.Context())
+			if err != nil || len(got) != 1 || got[0].Mergeability != test.want || len(s.got) != 1 {
+				t.Errorf("got %+v, %v by %d requests", got, err, len(s.got))
+			}
+		})
+	}
+}
