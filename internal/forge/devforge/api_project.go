@@ -91,6 +91,7 @@ func updateProject(c *call) (reply, error) {
 		"remove_source_branch_after_merge":                 &next.RemoveSourceBranch,
 		"merge_pipelines_enabled":                          &next.MergedResults,
 		"merge_trains_enabled":                             &next.MergeTrains,
+		"only_allow_merge_if_all_status_checks_passed":     &next.StatusChecksMustPass,
 	} {
 		if !c.params.has(name) {
 			continue

@@ -332,6 +332,52 @@ func TestBehaviour(t *testing.T) {
 			},
 		},
 		{
+			name: "external status checks need a plan", source: "ee/lib/api/status_checks.rb check_feature_enabled!",
+			exchanges: []exchange{{"bot", "GET", base + "/external_status_checks", "", 401, "401 Unauthorized"}},
+		},
+		{
+			name: "an external status check is answered for the head", source: "doc/api/status_checks.md",
+			prepare: func(t *testing.T, b *bench) {
+				set(t, b, func(s *devforge.Settings) { s.Ultimate, s.StatusChecksMustPass = true, true })
+			},
+			exchanges: []exchange{
+				{"bot", "GET", mr, "", 200, `"detailed_merge_status":"mergeable"`},
+				{"owner", "POST", base + "/external_status_checks", `{"name":"gates","external_url":"https://bot.example.com"}`, 201, `"id":1`},
+				{"owner", "POST", base + "/external_status_checks", `{"name":"gates","external_url":"https://bot.example.com"}`, 400, "has already been taken"},
+				{"bot", "GET", mr, "", 200, `"detailed_merge_status":"status_checks_must_pass"`},
+				{"bot", "POST", mr + "/status_check_responses", `{"sha":"{sha}","external_status_check_id":9,"status":"passed"}`, 404, ""},
+				{"bot", "POST", mr + "/status_check_responses", `{"sha":"` + strings.Repeat("a", 40) + `","external_status_check_id":1,"status":"passed"}`, 409, "SHA does not match"},
+				{"bot", "POST", mr + "/status_check_responses", `{"sha":"{sha}","external_status_check_id":1,"status":"pending"}`, 201, ""},
+				{"bot", "GET", mr, "", 200, `"detailed_merge_status":"status_checks_must_pass"`},
+				{"bot", "POST", mr + "/status_check_responses", `{"sha":"{sha}","external_status_check_id":1,"status":"passed"}`, 201, `"name":"gates"`},
+				{"bot", "GET", mr, "", 200, `"detailed_merge_status":"mergeable"`},
+			},
+		},
+		{
+			name: "a deployment makes its environment, whose tier is guessed", source: "lib/api/deployments.rb; app/models/environment.rb guess_tier",
+			exchanges: []exchange{
+				{"bot", "POST", base + "/deployments", `{"environment":"web/production","sha":"{sha}","ref":"lockkeeper/web","tag":false,"status":"running"}`, 201, `"tier":"production"`},
+				{"bot", "POST", base + "/deployments", `{"environment":"berlin","sha":"{sha}","ref":"lockkeeper/web","tag":false,"status":"running"}`, 201, `"tier":"other"`},
+				{"bot", "GET", base + "/environments?name=berlin", "", 200, `"id":2`},
+				{"bot", "PUT", base + "/environments/2", `{"tier":"production","external_url":"https://forge/1"}`, 200, `"external_url":"https://forge/1"`},
+				{"bot", "GET", base + "/deployments?environment=berlin&order_by=id&sort=desc", "", 200, `[{"id":2,`},
+				{"reader", "POST", base + "/deployments", `{"environment":"x","sha":"{sha}","ref":"main","tag":false,"status":"running"}`, 403, "403 Forbidden"},
+				{"bot", "POST", base + "/deployments", `{"environment":"x","sha":"` + strings.Repeat("a", 40) + `","ref":"main","tag":false,"status":"running"}`, 400, "The commit does not exist"},
+				{"bot", "POST", base + "/deployments", `{"environment":"x","sha":"{sha}","ref":"none","tag":false,"status":"running"}`, 400, "The branch or tag does not exist"},
+			},
+		},
+		{
+			name: "a deployment does not become what it is", source: "app/models/deployment.rb state_machine; app/services/deployments/update_service.rb",
+			exchanges: []exchange{
+				{"bot", "POST", base + "/deployments", `{"environment":"dev","sha":"{sha}","ref":"main","tag":false,"status":"running"}`, 201, `"status":"running"`},
+				{"bot", "PUT", base + "/deployments/1", `{"status":"running"}`, 400, `cannot transition via \"run\"`},
+				{"bot", "PUT", base + "/deployments/1", `{"status":"success"}`, 200, `"status":"success"`},
+				{"bot", "PUT", base + "/deployments/1", `{"status":"success"}`, 400, `cannot transition via \"succeed\"`},
+				{"bot", "PUT", base + "/deployments/1", `{"status":"failed"}`, 200, `"status":"failed"`},
+				{"bot", "PUT", base + "/deployments/9", `{"status":"failed"}`, 404, "404 Deployment Not Found"},
+			},
+		},
+		{
 			name: "open threads gate if the project says so", source: "doc/api/discussions.md; only_allow_merge_if_all_discussions_are_resolved",
 			prepare: func(t *testing.T, b *bench) {
 				set(t, b, func(s *devforge.Settings) { s.DiscussionsMustResolve = true })

@@ -76,6 +76,15 @@ func endpoints() []endpoint {
 		{"DELETE " + notes + "/{note_id}/award_emoji/{award_id}", AccessReporter, deleteAward},
 
 		{"POST " + project + "/statuses/{sha}", AccessReporter, createStatus},
+		{"GET " + project + "/external_status_checks", AccessDeveloper, listStatusChecks},
+		{"POST " + project + "/external_status_checks", AccessMaintainer, createStatusCheck},
+		{"POST " + request + "/status_check_responses", AccessDeveloper, answerStatusCheck},
+		{"GET " + project + "/environments", AccessReporter, listProjectEnvironments},
+		{"PUT " + project + "/environments/{environment_id}", AccessDeveloper, updateProjectEnvironment},
+		{"GET " + project + "/deployments", AccessReporter, listProjectDeployments},
+		{"POST " + project + "/deployments", AccessDeveloper, createProjectDeployment},
+		{"PUT " + project + "/deployments/{deployment_id}", AccessDeveloper, updateProjectDeployment},
+
 		{"GET " + trains + "/{target_branch}", AccessDeveloper, listCars},
 		{"GET " + trains + "/merge_requests/{merge_request_iid}", AccessDeveloper, getCar},
 		{"POST " + trains + "/merge_requests/{merge_request_iid}", AccessDeveloper, boardTrain},

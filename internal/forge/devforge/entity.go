@@ -123,6 +123,7 @@ type projectEntity struct {
 	RemoveSourceBranch        bool              `json:"remove_source_branch_after_merge"`
 	MergeMethod               string            `json:"merge_method"`
 	SquashOption              string            `json:"squash_option"`
+	OnlyIfStatusChecksPassed  bool              `json:"only_allow_merge_if_all_status_checks_passed"`
 	MergePipelinesEnabled     bool              `json:"merge_pipelines_enabled"`
 	MergeTrainsEnabled        bool              `json:"merge_trains_enabled"`
 	Permissions               permissionsEntity `json:"permissions"`
@@ -148,7 +149,8 @@ func (f *Forge) showProject(p *project, u *User) projectEntity {
 		OnlyIfDiscussionsResolved: p.Settings.DiscussionsMustResolve,
 		RemoveSourceBranch:        p.Settings.RemoveSourceBranch,
 		MergeMethod:               p.Settings.MergeMethod, SquashOption: cmp.Or(p.Settings.SquashOption, "default_off"),
-		MergePipelinesEnabled: p.Settings.MergedResults, MergeTrainsEnabled: p.Settings.MergeTrains,
+		OnlyIfStatusChecksPassed: p.Settings.StatusChecksMustPass,
+		MergePipelinesEnabled:    p.Settings.MergedResults, MergeTrainsEnabled: p.Settings.MergeTrains,
 	}
 	if level := p.level(u); level > 0 {
 		entity.Permissions.ProjectAccess = &accessEntity{AccessLevel: level, NotificationLevel: 3}

@@ -141,6 +141,8 @@ func knownGap(err error) bool {
 		return true // some deletions have a JSON body with 204, which HTTP forbids
 	case http.StatusRequestEntityTooLarge:
 		return true // answered in front of the API
+	case http.StatusConflict:
+		return strings.HasSuffix(broken.Path, "/status_check_responses") // check_sha_param! of lib/api/helpers
 	case http.StatusMethodNotAllowed:
 		return strings.Contains(text, "/repository/branches/") // app/services/branches/delete_service.rb
 	}

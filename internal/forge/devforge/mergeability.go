@@ -51,6 +51,8 @@ func (f *Forge) judge(ctx context.Context, p *project, m *mergeRequest) (verdict
 	case git.status == "commits_status":
 	case p.Settings.DiscussionsMustResolve && m.unresolved():
 		git.status = "discussions_not_resolved"
+	case git.status == "" && p.Settings.StatusChecksMustPass && p.unchecked(m):
+		git.status = "status_checks_must_pass"
 	case git.status == "":
 		git.status = p.pipelineVerdict(m)
 	}

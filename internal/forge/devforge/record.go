@@ -67,6 +67,9 @@ type project struct {
 	Labels        []*label              `json:"labels"`
 	Requests      []*mergeRequest       `json:"merge_requests"`
 	Pipelines     []*pipeline           `json:"pipelines"`
+	StatusChecks  []*statusCheck        `json:"status_checks,omitempty"`
+	Environments  []*environment        `json:"environments,omitempty"`
+	Deployments   []*projectDeployment  `json:"deployments,omitempty"`
 	Hooks         []*hookRecord         `json:"hooks"`
 	Refs          map[string]string     `json:"refs"` // what was last announced; git has the truth
 	GitHub        githubProject         `json:"github,omitzero"`
@@ -85,6 +88,8 @@ type Settings struct {
 	SquashOption           string `json:"squash_option"` // never, always, default_on or default_off, which empty is
 	MergedResults          bool   `json:"merge_pipelines_enabled"`
 	MergeTrains            bool   `json:"merge_trains_enabled"`
+	StatusChecksMustPass   bool   `json:"only_allow_merge_if_all_status_checks_passed"`
+	Ultimate               bool   `json:"ultimate"` // the plan has external status checks
 
 	GitHub GitHubSettings `json:"github,omitzero"`
 }

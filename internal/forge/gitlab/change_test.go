@@ -241,7 +241,7 @@ func TestClose(t *testing.T) {
 			script := map[string][]answer{}
 			var want []string
 			for _, step := range test.steps {
-				route := strings.Replace(step.route, "…", project, 1)
+				route := replaced(step.route)
 				script[route] = append(script[route], step.answer)
 				want = append(want, step.route)
 			}

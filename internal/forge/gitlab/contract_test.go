@@ -44,7 +44,7 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		}
 	}))
 	defer running.Close()
-	f, err := New(Config{URL: running.URL, Project: "group/project", Token: testToken})
+	f, err := New(Config{URL: running.URL, Project: "group/project", Token: testToken, ExternalStatusCheck: "lockkeeper/gates"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +68,8 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		"GET /repository/commits/" + string(other) + "/statuses": true,
 		"POST /statuses/" + string(head):                         true,
 		"POST /statuses/" + string(other):                        true,
+		"GET /external_status_checks":                            true,
+		"POST /merge_requests/7/status_check_responses":          true,
 		"GET /api/v4/users":                                      true,
 		"GET /api/v4/user":                                       true,
 		"GET /pipelines/3":                                       true,
@@ -106,7 +108,9 @@ func everything(t *testing.T, f *Forge) {
 		"Merge":       func() error { _, err := f.Merge(ctx, 7, head, "message"); return err },
 		"board":       func() error { _, err := f.board(ctx, mergeOrder{number: 7, head: head, later: true}); return err },
 		"position":    func() error { f.position(ctx, promote.Change{Number: 7, Target: "main"}); return nil },
-		"Status":      func() error { _, _, err := f.status(ctx, head, promote.StatusName); return err },
+		"Status":      func() error { _, _, err := f.Status(ctx, head, promote.StatusName); return err },
+		"respond":     func() error { return f.respond(ctx, gates(promote.StatusFailed)) },
+		"checks":      func() error { f.checkFound = externalCheck{}; _, err := f.externalCheck(ctx); return err },
 		"PostStatus":  func() error { return f.PostStatus(ctx, gates(promote.StatusPending)) },
 		"bare status": func() error { return f.PostStatus(ctx, bare) },
 		"Notes":       func() error { _, err := f.Notes(ctx, 7); return err },

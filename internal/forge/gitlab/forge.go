@@ -30,6 +30,10 @@ type Config struct {
 	Project string      // required; "group/project" or the numeric ID
 	Token   secret.Text // required for everything but public reads; scope api
 
+	// ExternalStatusCheck is the name of an external status check of the project (GitLab Ultimate) that is answered with the verdict
+	// of all gates; empty: none is.
+	ExternalStatusCheck string
+
 	HTTPClient *http.Client                               // default: one of its own; it is copied, its redirect rule is replaced
 	Timeout    time.Duration                              // of one HTTP exchange including its body; default 30s
 	UserAgent  string                                     // default "lockkeeper"
@@ -60,16 +64,19 @@ type Forge struct {
 	project string
 	token   secret.Text
 	timeout time.Duration
+	check   string // name of the external status check
 	logger  *slog.Logger
 	sleep   func(context.Context, time.Duration) error
 	now     func() time.Time
 
 	mu         sync.Mutex
-	self       user                              // whose token it is; zero until asked
-	settings   Settings                          // as last read
-	settingsAt time.Time                         // when that was; zero: never
-	accounts   map[string]account                // by user name in lower case
-	moved      map[promote.Commit]promote.Commit // heads whose status stands on another commit, see PostStatus
+	self       user      // whose token it is; zero until asked
+	settings   Settings  // as last read
+	settingsAt time.Time // when that was; zero: never
+	checkFound externalCheck
+	accounts   map[string]account        // by user name in lower case
+	places     map[promote.Commit]placed // heads whose status stands on another commit, see PostStatus
+	crowds     map[promote.Commit]bool   // heads that several pipelines run for
 }
 
 // New checks cfg and builds a Forge. It asks GitLab nothing.
@@ -82,10 +89,12 @@ func New(cfg Config) (*Forge, error) {
 		project:  cfg.Project,
 		token:    cfg.Token,
 		timeout:  cfg.Timeout,
+		check:    cfg.ExternalStatusCheck,
 		logger:   cfg.Logger,
 		sleep:    cfg.Sleep,
 		now:      cfg.Now,
-		moved:    map[promote.Commit]promote.Commit{},
+		places:   map[promote.Commit]placed{},
+		crowds:   map[promote.Commit]bool{},
 		accounts: map[string]account{},
 	}
 	if f.timeout == 0 {

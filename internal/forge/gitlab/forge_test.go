@@ -96,6 +96,9 @@ func (s *server) routes() []string {
 	return out
 }
 
+// replaced is a route with the project in the place of the ellipsis.
+func replaced(route string) string { return strings.Replace(route, "…", project, 1) }
+
 var openContract = sync.OnceValues(func() (*contract.Contract, error) {
 	dir, err := contract.Dir()
 	if err != nil {

@@ -2,7 +2,6 @@ package gitlab
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -121,7 +120,7 @@ func TestMerge(t *testing.T) {
 			script := map[string][]answer{}
 			var want []string
 			for _, step := range test.steps {
-				route := strings.Replace(step.route, "…", project, 1)
+				route := replaced(step.route)
 				script[route] = append(script[route], step.answer(t))
 				want = append(want, step.route)
 			}

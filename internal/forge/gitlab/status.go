@@ -22,48 +22,103 @@ const (
 	lockAttempts = 8
 	lockWait     = 100 * time.Millisecond // doubled up to lockWaitMax
 	lockWaitMax  = 2 * time.Second
-	maxMoved     = 1000
 )
 
-// Status returns the newest status of that name which the token's own user posted on head. Others may post under the same name;
-// GitLab keeps them apart by user.
+// Status returns the newest status of that name which the token's own user posted for head, where it counts: in the newest
+// pipeline of the commit, or in that of the merge result which it was posted on. Others may post under the same name; GitLab
+// keeps them apart by user. One that stands in an older pipeline gates nothing any more and is not found.
 func (f *Forge) Status(ctx context.Context, head promote.Commit, name string) (promote.Status, bool, error) {
-	f.mu.Lock()
-	if other, ok := f.moved[head]; ok {
-		head = other
-	}
-	f.mu.Unlock()
-	return f.status(ctx, head, name)
-}
-
-func (f *Forge) status(ctx context.Context, on promote.Commit, name string) (promote.Status, bool, error) {
-	if on == "" {
+	if head == "" {
 		return promote.Status{}, false, fmt.Errorf("gitlab: read status %q: the commit is required: %w", name, promote.ErrInvalid)
 	}
-	var found []commitStatus
-	_, err := f.get(ctx, request{
-		name:    "read status",
-		subject: fmt.Sprintf("%q of %s", name, on.Short()),
-		path:    f.base + "/repository/commits/" + gl.PathEscape(string(on)) + "/statuses",
-		options: &gl.GetCommitStatusesOptions{ListOptions: gl.ListOptions{PerPage: perPage, OrderBy: "id", Sort: "desc"}, Name: new(name)},
-	}, &found)
-	if err != nil || len(found) == 0 {
+	known, elsewhere := f.placeOf(head)
+	if !elsewhere {
+		return f.statusOn(ctx, head, name)
+	}
+	place, err := f.headPipeline(ctx, promote.PostStatus{Change: known.change, Head: head, Status: promote.Status{Name: name}})
+	switch {
+	case errors.Is(err, promote.ErrStale):
+		return promote.Status{}, false, nil
+	case err != nil:
 		return promote.Status{}, false, err
+	case place == known.statusPlace && name == known.status.Name:
+		return known.status, true, nil
+	case place.pipeline == 0:
+		return f.statusOn(ctx, head, name)
+	}
+	return f.statusIn(ctx, place, name)
+}
+
+// statusOn looks in the newest pipeline of a commit.
+func (f *Forge) statusOn(ctx context.Context, on promote.Commit, name string) (promote.Status, bool, error) {
+	rows, err := f.statuses(ctx, on, statusOptions{OrderBy: "pipeline_id"})
+	if err != nil || len(rows) == 0 {
+		return promote.Status{}, false, err
+	}
+	newest := slices.MaxFunc(rows, func(a, b commitStatus) int { return cmp.Compare(a.PipelineID, b.PipelineID) }).PipelineID
+	inside := slices.DeleteFunc(rows, func(s commitStatus) bool { return s.PipelineID != newest })
+	status, found, err := f.own(ctx, inside, name)
+	if !found && err == nil && len(inside) >= perPage {
+		status, found, err = f.statusIn(ctx, statusPlace{commit: on, pipeline: newest}, name)
+	}
+	if !found && err == nil {
+		f.crowd(on)
+	}
+	return status, found, err
+}
+
+// statusIn looks in one pipeline.
+func (f *Forge) statusIn(ctx context.Context, place statusPlace, name string) (promote.Status, bool, error) {
+	rows, err := f.statuses(ctx, place.commit, statusOptions{Name: name, PipelineID: place.pipeline, OrderBy: "id"})
+	if err != nil {
+		return promote.Status{}, false, err
+	}
+	return f.own(ctx, rows, name)
+}
+
+// own is the newest of some statuses that the token's user posted under a name.
+func (f *Forge) own(ctx context.Context, rows []commitStatus, name string) (promote.Status, bool, error) {
+	named := slices.DeleteFunc(rows, func(s commitStatus) bool { return s.Name != name })
+	if len(named) == 0 {
+		return promote.Status{}, false, nil
 	}
 	self, err := f.me(ctx)
 	if err != nil {
 		return promote.Status{}, false, err
 	}
-	own := slices.DeleteFunc(found, func(s commitStatus) bool { return s.Name != name || s.Author.ID != self.ID })
+	own := slices.DeleteFunc(named, func(s commitStatus) bool { return s.Author.ID != self.ID })
 	if len(own) == 0 {
 		return promote.Status{}, false, nil
 	}
 	return slices.MaxFunc(own, func(a, b commitStatus) int { return cmp.Compare(a.ID, b.ID) }).status(), true, nil
 }
 
-// PostStatus posts a status where it gates the change: on its head, or, where the project's pipelines run on merge results, in
-// the change's head pipeline. Posting the same state again is a success. While GitLab holds its lock on the commit, it is tried
-// again for some seconds; the error wraps promote.ErrConflict when that was not enough.
+// statusOptions is the query of the statuses of a commit; the library's lacks pipeline_id.
+type statusOptions struct {
+	Name       string `url:"name,omitempty"`
+	OrderBy    string `url:"order_by"`
+	PerPage    int    `url:"per_page"`
+	PipelineID int    `url:"pipeline_id,omitempty"`
+	Sort       string `url:"sort"`
+}
+
+// statuses reads the first page of a commit's statuses, newest first.
+func (f *Forge) statuses(ctx context.Context, on promote.Commit, options statusOptions) ([]commitStatus, error) {
+	options.PerPage, options.Sort = perPage, "desc"
+	var rows []commitStatus
+	_, err := f.get(ctx, request{
+		name:    "read status",
+		subject: "of " + on.Short(),
+		path:    f.base + "/repository/commits/" + gl.PathEscape(string(on)) + "/statuses",
+		options: options,
+	}, &rows)
+	return rows, err
+}
+
+// PostStatus posts a status where it gates the change: in the change's head pipeline, or, where that cannot be another one, on its
+// head. What a merge train tests is named by its commit alone, without a branch. Posting the same state again is a success. While
+// GitLab holds its lock on the commit, it is tried again for some seconds; the error wraps promote.ErrConflict when that was not
+// enough. The external status check that is configured is answered beside.
 func (f *Forge) PostStatus(ctx context.Context, posted promote.PostStatus) error {
 	if posted.Head == "" {
 		return fmt.Errorf("gitlab: post status %q: the head is required: %w", posted.Status.Name, promote.ErrInvalid)
@@ -72,16 +127,25 @@ func (f *Forge) PostStatus(ctx context.Context, posted promote.PostStatus) error
 	if err != nil {
 		return err
 	}
+	there := false
 	if place.pipeline != 0 {
 		// Here Status cannot be relied on to have found it before: do not add a row each time.
-		known, found, err := f.status(ctx, place.commit, posted.Status.Name)
+		known, found, err := f.statusIn(ctx, place, posted.Status.Name)
 		if err != nil {
 			return err
 		}
-		if found && known == posted.Status {
-			return nil
+		there = found && known == posted.Status
+	}
+	if !there {
+		if err := f.postPatiently(ctx, posted, place); err != nil {
+			return err
 		}
 	}
+	f.remember(posted, place)
+	return f.respond(ctx, posted)
+}
+
+func (f *Forge) postPatiently(ctx context.Context, posted promote.PostStatus, place statusPlace) error {
 	for attempt := 0; ; attempt++ {
 		err := f.postStatus(ctx, posted, place)
 		api, ok := errors.AsType[*promote.APIError](err)
@@ -92,48 +156,6 @@ func (f *Forge) PostStatus(ctx context.Context, posted promote.PostStatus) error
 			return err
 		}
 	}
-}
-
-// A statusPlace is where a status counts.
-type statusPlace struct {
-	commit   promote.Commit
-	pipeline int // 0: GitLab chooses the newest of the commit, or makes one
-}
-
-// place finds out where a status of a change counts. With pipelines for merge results the head pipeline is that of a temporary
-// merge commit, and a status on the head itself would land in a pipeline that gates nothing.
-func (f *Forge) place(ctx context.Context, posted promote.PostStatus) (statusPlace, error) {
-	head := statusPlace{commit: posted.Head}
-	if posted.Change == 0 {
-		return head, nil
-	}
-	settings, err := f.known(ctx)
-	if err != nil || !settings.MergedResults {
-		return head, err
-	}
-	change, err := f.mergeRequest(ctx, posted.Change)
-	if err != nil {
-		return head, err
-	}
-	if change.SHA != string(posted.Head) {
-		return head, fmt.Errorf("gitlab: post status %q: change %d is at %s instead of %s: %w",
-			posted.Status.Name, posted.Change, promote.Commit(change.SHA).Short(), posted.Head.Short(), promote.ErrStale)
-	}
-	if change.HeadPipeline == nil || change.HeadPipeline.ID == 0 || change.HeadPipeline.SHA == change.SHA {
-		return head, nil
-	}
-	place := statusPlace{commit: promote.Commit(change.HeadPipeline.SHA), pipeline: change.HeadPipeline.ID}
-	f.remember(posted.Head, place.commit)
-	return place, nil
-}
-
-func (f *Forge) remember(head, place promote.Commit) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.moved) >= maxMoved {
-		clear(f.moved) // Forgetting costs one request each.
-	}
-	f.moved[head] = place
 }
 
 func (f *Forge) postStatus(ctx context.Context, posted promote.PostStatus, place statusPlace) error {
@@ -190,6 +212,7 @@ type commitStatus struct {
 	Status      string `json:"status"`
 	Description string `json:"description"`
 	TargetURL   string `json:"target_url"`
+	PipelineID  int    `json:"pipeline_id"` // newer versions
 	Author      user   `json:"author"`
 }
 

@@ -2,6 +2,7 @@ package gitlab
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,18 @@ func TestStatusIsOurOwnNewest(t *testing.T) {
 		{"only somebody else's", `[{"id":9,"name":"lockkeeper/gates","status":"success","author":{"id":1}}]`, promote.Status{}, false},
 		{"only of another name", `[{"id":9,"name":"build","status":"success","author":{"id":42}}]`, promote.Status{}, false},
 		{
+			"one in a pipeline that a newer one took the place of",
+			`[{"id":9,"name":"build","status":"running","pipeline_id":31,"author":{"id":1}},
+			  {"id":5,"name":"lockkeeper/gates","status":"success","pipeline_id":30,"author":{"id":42}}]`,
+			promote.Status{}, false,
+		},
+		{
+			"one in the newest of several pipelines",
+			`[{"id":9,"name":"build","status":"running","pipeline_id":30,"author":{"id":1}},
+			  {"id":5,"name":"lockkeeper/gates","status":"success","pipeline_id":31,"author":{"id":42}}]`,
+			promote.Status{Name: "lockkeeper/gates", State: promote.StatusSuccess}, true,
+		},
+		{
 			"the newest of ours",
 			`[{"id":3,"name":"lockkeeper/gates","status":"failed","author":{"id":42}},
 			  {"id":5,"name":"lockkeeper/gates","status":"running","description":"waits","target_url":"https://x","author":{"id":42},"coverage":"98.2"},
@@ -51,7 +64,7 @@ func TestStatusIsOurOwnNewest(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			script := map[string][]answer{statusesRoute: {{status: 200, body: test.body}}}
-			if test.body != "[]" {
+			if strings.Contains(test.body, "lockkeeper/gates") && test.name != "one in a pipeline that a newer one took the place of" {
 				script["GET /api/v4/user"] = []answer{bot}
 			}
 			f, s := play(t, script)
@@ -65,7 +78,7 @@ func TestStatusIsOurOwnNewest(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if want := statusesRoute + "?name=lockkeeper%2Fgates&order_by=id&per_page=100&sort=desc"; s.got[0].Route != want {
+			if want := statusesRoute + "?order_by=pipeline_id&per_page=100&sort=desc"; s.got[0].Route != want {
 				t.Errorf("got %s, want %s", s.got[0].Route, want)
 			}
 		})
@@ -183,8 +196,8 @@ func TestPostStatusWhereMergeResultsAreTested(t *testing.T) {
 		},
 		{
 			"the head pipeline is that of the head",
-			map[string][]answer{"GET " + project + "/merge_requests/7": {{status: 200, body: mr(t, ownPipeline)}}, postRoute: {accepted}},
-			`{"state":"pending","ref":"lockkeeper/develop/dev","name":"lockkeeper/gates","target_url":"https://bot.example.com/7","description":"2 gates wait"}`, nil,
+			map[string][]answer{"GET " + project + "/merge_requests/7": {{status: 200, body: mr(t, ownPipeline)}}, statusesRoute: {{status: 200, body: "[]"}}, postRoute: {accepted}},
+			`{"state":"pending","name":"lockkeeper/gates","target_url":"https://bot.example.com/7","description":"2 gates wait","pipeline_id":30}`, nil,
 		},
 		{
 			"there is no pipeline",
@@ -216,23 +229,101 @@ func TestPostStatusWhereMergeResultsAreTested(t *testing.T) {
 }
 
 func TestStatusIsReadWhereItWasPosted(t *testing.T) {
-	moved := "GET " + project + "/repository/commits/" + string(other) + "/statuses"
-	f, _ := play(t, map[string][]answer{
-		"GET " + project:                                 {merging},
-		"GET " + project + "/merge_requests/7":           {{status: 200, body: mr(t, map[string]any{"head_pipeline": map[string]any{"id": 31, "sha": other}})}},
-		"POST " + project + "/statuses/" + string(other): {accepted},
-		"GET /api/v4/user":                               {bot},
-		moved: {
-			{status: 200, body: "[]"},
-			{status: 200, body: `[{"id":1,"name":"lockkeeper/gates","status":"pending","author":{"id":42}}]`},
+	request := "GET " + project + "/merge_requests/7"
+	in := func(pipeline int, sha promote.Commit) answer {
+		return answer{status: 200, body: mr(t, map[string]any{"head_pipeline": map[string]any{"id": pipeline, "sha": sha}})}
+	}
+	const third = promote.Commit("1111111111111111111111111111111111111111")
+	for _, test := range []struct {
+		name   string
+		script map[string][]answer // of Status
+		found  bool
+		asked  int // requests of Status
+	}{
+		{"the pipeline is the same: it need not be looked at", map[string][]answer{request: {in(31, other)}}, true, 1},
+		{
+			"another merge result took its place, without our status",
+			map[string][]answer{request: {in(32, third)}, "GET " + project + "/repository/commits/" + string(third) + "/statuses": {{status: 200, body: "[]"}}},
+			false, 2,
 		},
+		{
+			"another pipeline took its place, and our status is there",
+			map[string][]answer{request: {in(32, third)}, "GET " + project + "/repository/commits/" + string(third) + "/statuses": {
+				{status: 200, body: `[{"id":1,"name":"lockkeeper/gates","status":"pending","pipeline_id":32,"author":{"id":42}}]`},
+			}, "GET /api/v4/user": {bot}},
+			true, 3,
+		},
+		{"the head moved", map[string][]answer{request: {{status: 200, body: mr(t, map[string]any{"sha": third})}}}, false, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, s := play(t, map[string][]answer{
+				"GET " + project: {merging},
+				request:          {in(31, other)},
+				"GET " + project + "/repository/commits/" + string(other) + "/statuses": {{status: 200, body: "[]"}},
+				"POST " + project + "/statuses/" + string(other):                        {accepted},
+			})
+			if err := f.PostStatus(t.Context(), gates(promote.StatusPending)); err != nil {
+				t.Fatal(err)
+			}
+			s.script, s.got = test.script, nil
+			got, found, err := f.Status(t.Context(), head, promote.StatusName)
+			if err != nil || found != test.found || found && got.State != promote.StatusPending || len(s.got) != test.asked {
+				t.Errorf("got %+v, %t, %v by %v", got, found, err, s.routes())
+			}
+		})
+	}
+}
+
+func TestStatusInALargePipelineIsFoundByName(t *testing.T) {
+	row := `{"id":9,"name":"job","status":"running","pipeline_id":31,"author":{"id":1}}`
+	f, s := play(t, map[string][]answer{statusesRoute: {
+		{status: 200, body: "[" + strings.Join(slices.Repeat([]string{row}, perPage), ",") + "]"},
+		{status: 200, body: `[{"id":1,"name":"lockkeeper/gates","status":"success","pipeline_id":31,"author":{"id":42}}]`},
+	}, "GET /api/v4/user": {bot}})
+	_, found, err := f.Status(t.Context(), head, promote.StatusName)
+	if err != nil || !found {
+		t.Errorf("got %t, %v", found, err)
+	}
+	if want := statusesRoute + "?name=lockkeeper%2Fgates&order_by=id&per_page=100&pipeline_id=31&sort=desc"; s.got[1].Route != want {
+		t.Errorf("got %s, want %s", s.got[1].Route, want)
+	}
+}
+
+// TestStatusFollowsTheHeadPipeline: a pipeline of CI that begins after our status takes the place of the one it stands in.
+func TestStatusFollowsTheHeadPipeline(t *testing.T) {
+	f, s := play(t, map[string][]answer{
+		"GET " + project: {plain},
+		statusesRoute: {
+			{status: 200, body: `[{"id":9,"name":"build","status":"running","pipeline_id":31,"author":{"id":1}}]`},
+			{status: 200, body: "[]"},
+		},
+		"GET " + project + "/merge_requests/7": {{status: 200, body: mr(t, map[string]any{"head_pipeline": map[string]any{"id": 31, "sha": head}})}},
+		postRoute:                              {accepted, accepted},
 	})
 	if err := f.PostStatus(t.Context(), gates(promote.StatusPending)); err != nil {
 		t.Fatal(err)
 	}
-	_, found, err := f.Status(t.Context(), head, promote.StatusName)
-	if err != nil || !found {
-		t.Errorf("got %t, %v", found, err)
+	if _, found, err := f.Status(t.Context(), head, promote.StatusName); err != nil || found {
+		t.Fatalf("got %t, %v", found, err)
+	}
+	if err := f.PostStatus(t.Context(), gates(promote.StatusPending)); err != nil {
+		t.Fatal(err)
+	}
+	if last := s.got[len(s.got)-1]; !strings.Contains(last.Body, `"pipeline_id":31`) || strings.Contains(last.Body, `"ref"`) {
+		t.Errorf("posted %s", last.Body)
+	}
+}
+
+// TestStatusOfATrain: the commit that a merge train tests is on no branch; GitLab puts the status into the newest pipeline of it.
+func TestStatusOfATrain(t *testing.T) {
+	f, s := play(t, map[string][]answer{"POST " + project + "/statuses/" + string(other): {accepted}})
+	posted := gates(promote.StatusSuccess)
+	posted.Head, posted.Branch = other, ""
+	if err := f.PostStatus(t.Context(), posted); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"state":"success","name":"lockkeeper/gates","target_url":"https://bot.example.com/7","description":"2 gates wait"}`; s.got[0].Body != want {
+		t.Errorf("got %s, want %s", s.got[0].Body, want)
 	}
 }
 

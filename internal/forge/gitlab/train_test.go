@@ -2,7 +2,6 @@ package gitlab
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,7 +88,7 @@ func TestMergeBoardsTheTrain(t *testing.T) {
 			script := map[string][]answer{}
 			var want []string
 			for _, step := range test.steps {
-				route := strings.Replace(step.route, "…", project, 1)
+				route := replaced(step.route)
 				script[route] = append(script[route], step.answer)
 				want = append(want, step.route)
 			}

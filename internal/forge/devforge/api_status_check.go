@@ -1,0 +1,125 @@
+package devforge
+
+import (
+	"net/http"
+	"slices"
+)
+
+// statusCheck is an external status check (doc/api/status_checks.md). Others answer it for the head of a merge request.
+type statusCheck struct {
+	ID      int              `json:"id"`
+	Name    string           `json:"name"`
+	URL     string           `json:"external_url"`
+	Answers []*statusVerdict `json:"answers"`
+}
+
+type statusVerdict struct {
+	ID      int    `json:"id"`
+	Request int    `json:"merge_request"`
+	SHA     string `json:"sha"`
+	Status  string `json:"status"`
+}
+
+// unchecked reports whether a status check has not passed for the head; the last answer counts.
+func (p *project) unchecked(m *mergeRequest) bool {
+	return slices.ContainsFunc(p.StatusChecks, func(s *statusCheck) bool {
+		for _, answer := range slices.Backward(s.Answers) {
+			if answer.Request == m.IID && answer.SHA == m.SHA {
+				return answer.Status != "passed"
+			}
+		}
+		return true
+	})
+}
+
+type statusCheckEntity struct {
+	ID                int        `json:"id"`
+	Name              string     `json:"name"`
+	ProjectID         int        `json:"project_id"`
+	ExternalURL       string     `json:"external_url"`
+	ProtectedBranches []struct{} `json:"protected_branches"`
+	HMAC              bool       `json:"hmac"`
+}
+
+func (c *call) showStatusCheck(s *statusCheck) statusCheckEntity {
+	return statusCheckEntity{ID: s.ID, Name: s.Name, ProjectID: c.project.ID, ExternalURL: s.URL, ProtectedBranches: []struct{}{}}
+}
+
+// statusChecks refuses what the plan does not have, as ee/lib/api/status_checks.rb does.
+func (c *call) statusChecks() ([]*statusCheck, error) {
+	if !c.project.Settings.Ultimate {
+		return nil, unauthorized()
+	}
+	return c.project.StatusChecks, nil
+}
+
+func listStatusChecks(c *call) (reply, error) {
+	all, err := c.statusChecks()
+	if err != nil {
+		return reply{}, err
+	}
+	return shown(c, all, func(s *statusCheck) (statusCheckEntity, error) { return c.showStatusCheck(s), nil })
+}
+
+func createStatusCheck(c *call) (reply, error) {
+	all, err := c.statusChecks()
+	if err != nil {
+		return reply{}, err
+	}
+	name, err := c.params.required("name")
+	if err != nil {
+		return reply{}, err
+	}
+	address, err := c.params.required("external_url")
+	if err != nil {
+		return reply{}, err
+	}
+	if slices.ContainsFunc(all, func(s *statusCheck) bool { return s.Name == name }) {
+		return reply{}, refuse(http.StatusBadRequest, map[string][]string{"name": {"has already been taken"}})
+	}
+	s := &statusCheck{ID: c.forge.tables.next("status_check"), Name: name, URL: address}
+	c.project.StatusChecks = append(all, s)
+	c.forge.wrote()
+	return reply{http.StatusCreated, c.showStatusCheck(s)}, nil
+}
+
+type statusAnswerEntity struct {
+	ID                  int                `json:"id"`
+	MergeRequest        requestBasicEntity `json:"merge_request"`
+	ExternalStatusCheck statusCheckEntity  `json:"external_status_check"`
+}
+
+func answerStatusCheck(c *call) (reply, error) {
+	all, err := c.statusChecks()
+	if err != nil {
+		return reply{}, err
+	}
+	m, err := c.request()
+	if err != nil {
+		return reply{}, err
+	}
+	id, err := c.params.integer("external_status_check_id")
+	if err != nil {
+		return reply{}, err
+	}
+	i := slices.IndexFunc(all, func(s *statusCheck) bool { return s.ID == id })
+	if i < 0 {
+		return reply{}, missing("")
+	}
+	sha, err := c.params.required("sha")
+	if err != nil {
+		return reply{}, err
+	}
+	status, err := c.params.oneOf("status", "passed", "failed", "pending")
+	switch {
+	case err != nil:
+		return reply{}, err
+	case sha != m.SHA:
+		return reply{}, refuse(http.StatusConflict, "SHA does not match HEAD of source branch: "+m.SHA)
+	}
+	answer := &statusVerdict{ID: c.forge.tables.next("status_answer"), Request: m.IID, SHA: sha, Status: status}
+	all[i].Answers = append(all[i].Answers, answer)
+	c.forge.wrote()
+	shownRequest, err := c.forge.showRequestBasic(c.Context(), c.project, m)
+	return reply{http.StatusCreated, statusAnswerEntity{answer.ID, shownRequest, c.showStatusCheck(all[i])}}, err
+}
