@@ -70,6 +70,10 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		"POST /statuses/" + string(other):                        true,
 		"GET /external_status_checks":                            true,
 		"POST /merge_requests/7/status_check_responses":          true,
+		"GET /deployments":                                       true,
+		"POST /deployments":                                      true,
+		"PUT /deployments/9":                                     true,
+		"PUT /environments/4":                                    true,
 		"GET /api/v4/users":                                      true,
 		"GET /api/v4/user":                                       true,
 		"GET /pipelines/3":                                       true,
@@ -105,10 +109,21 @@ func everything(t *testing.T, f *Forge) {
 			}
 			return nil
 		},
-		"Merge":       func() error { _, err := f.Merge(ctx, 7, head, "message"); return err },
-		"board":       func() error { _, err := f.board(ctx, mergeOrder{number: 7, head: head, later: true}); return err },
-		"position":    func() error { f.position(ctx, promote.Change{Number: 7, Target: "main"}); return nil },
-		"Status":      func() error { _, _, err := f.Status(ctx, head, promote.StatusName); return err },
+		"Merge":    func() error { _, err := f.Merge(ctx, 7, head, "message"); return err },
+		"board":    func() error { _, err := f.board(ctx, mergeOrder{number: 7, head: head, later: true}); return err },
+		"position": func() error { f.position(ctx, promote.Change{Number: 7, Target: "main"}); return nil },
+		"Status":   func() error { _, _, err := f.Status(ctx, head, promote.StatusName); return err },
+		"Deploy":   func() error { return f.Deploy(ctx, testDeployment(promote.DeploymentRunning)) },
+		"redeploy": func() error {
+			_, err := f.redeploy(ctx, testDeployment(promote.DeploymentFailed), deployment{ID: 9})
+			return err
+		},
+		"dress": func() error {
+			made := deployment{CreatedAt: stamp{testNow}}
+			made.Environment.ID, made.Environment.CreatedAt = 4, stamp{testNow}
+			f.dress(ctx, testDeployment(promote.DeploymentRunning), made)
+			return nil
+		},
 		"respond":     func() error { return f.respond(ctx, gates(promote.StatusFailed)) },
 		"checks":      func() error { f.checkFound = externalCheck{}; _, err := f.externalCheck(ctx); return err },
 		"PostStatus":  func() error { return f.PostStatus(ctx, gates(promote.StatusPending)) },

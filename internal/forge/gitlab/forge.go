@@ -69,14 +69,15 @@ type Forge struct {
 	sleep   func(context.Context, time.Duration) error
 	now     func() time.Time
 
-	mu         sync.Mutex
-	self       user      // whose token it is; zero until asked
-	settings   Settings  // as last read
-	settingsAt time.Time // when that was; zero: never
-	checkFound externalCheck
-	accounts   map[string]account        // by user name in lower case
-	places     map[promote.Commit]placed // heads whose status stands on another commit, see PostStatus
-	crowds     map[promote.Commit]bool   // heads that several pipelines run for
+	mu          sync.Mutex
+	self        user      // whose token it is; zero until asked
+	settings    Settings  // as last read
+	settingsAt  time.Time // when that was; zero: never
+	checkFound  externalCheck
+	accounts    map[string]account           // by user name in lower case
+	deployments map[deploymentKey]deployment // as last read or written
+	places      map[promote.Commit]placed    // heads whose status stands on another commit, see PostStatus
+	crowds      map[promote.Commit]bool      // heads that several pipelines run for
 }
 
 // New checks cfg and builds a Forge. It asks GitLab nothing.
@@ -85,17 +86,18 @@ func New(cfg Config) (*Forge, error) {
 		return nil, fmt.Errorf("gitlab: %w", err)
 	}
 	f := &Forge{
-		base:     "projects/" + gl.PathEscape(cfg.Project),
-		project:  cfg.Project,
-		token:    cfg.Token,
-		timeout:  cfg.Timeout,
-		check:    cfg.ExternalStatusCheck,
-		logger:   cfg.Logger,
-		sleep:    cfg.Sleep,
-		now:      cfg.Now,
-		places:   map[promote.Commit]placed{},
-		crowds:   map[promote.Commit]bool{},
-		accounts: map[string]account{},
+		base:        "projects/" + gl.PathEscape(cfg.Project),
+		project:     cfg.Project,
+		token:       cfg.Token,
+		timeout:     cfg.Timeout,
+		check:       cfg.ExternalStatusCheck,
+		logger:      cfg.Logger,
+		sleep:       cfg.Sleep,
+		now:         cfg.Now,
+		places:      map[promote.Commit]placed{},
+		crowds:      map[promote.Commit]bool{},
+		accounts:    map[string]account{},
+		deployments: map[deploymentKey]deployment{},
 	}
 	if f.timeout == 0 {
 		f.timeout = defaultTimeout
