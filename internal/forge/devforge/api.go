@@ -115,7 +115,7 @@ func (f *Forge) serve(w http.ResponseWriter, r *http.Request, route string, e en
 }
 
 func (f *Forge) answer(c *call, e endpoint) (reply, error) {
-	if c.user = f.signedIn(c.Request); c.user == nil {
+	if c.user = f.signedIn(c.Request, e); c.user == nil {
 		return reply{}, unauthorized()
 	}
 	if e.level > 0 {
@@ -129,8 +129,11 @@ func (f *Forge) answer(c *call, e endpoint) (reply, error) {
 	return e.handle(c)
 }
 
-// signedIn knows personal access tokens only (doc/api/rest/authentication.md).
-func (f *Forge) signedIn(r *http.Request) *User {
+// signedIn knows personal access tokens, which OAuth tokens are like, and those of CI jobs (doc/api/rest/authentication.md).
+func (f *Forge) signedIn(r *http.Request, e endpoint) *User {
+	if token := r.Header.Get("Job-Token"); token != "" {
+		return f.userOfJob(token, e)
+	}
 	token := r.Header.Get("Private-Token")
 	if token == "" {
 		token, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

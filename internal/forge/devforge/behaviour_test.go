@@ -24,7 +24,9 @@ func (b *bench) raw(t *testing.T, e exchange) (int, string, http.Header) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.user != "" {
+	if job, ok := strings.CutPrefix(e.user, "job of "); ok {
+		request.Header.Set("Job-Token", job+"-job")
+	} else if e.user != "" {
 		request.Header.Set("Private-Token", e.user+"-token")
 	}
 	if e.body != "" {
@@ -62,6 +64,25 @@ func TestBehaviour(t *testing.T) {
 			exchanges: []exchange{
 				{"", "GET", "/api/v4/user", "", 401, `{"message":"401 Unauthorized"}`},
 				{"wrong", "GET", base, "", 401, `{"message":"401 Unauthorized"}`},
+			},
+		},
+		{
+			name: "the token of a job reads changes and deploys, and is unknown elsewhere", source: "doc/ci/jobs/ci_job_token.md",
+			prepare: func(t *testing.T, b *bench) {
+				if err := b.SetJobToken("bot", "bot-job"); err != nil {
+					t.Fatal(err)
+				}
+			},
+			exchanges: []exchange{
+				{"job of bot", "GET", "/api/v4/job", "", 200, `"user":{"id":3,"username":"bot"`},
+				{"bot", "GET", "/api/v4/job", "", 404, "404 Job Not Found"},
+				{"job of nobody", "GET", mr, "", 401, "401 Unauthorized"},
+				{"job of bot", "GET", mr, "", 200, `"iid":1`},
+				{"job of bot", "GET", mr + "/notes", "", 200, `[]`},
+				{"job of bot", "POST", mr + "/notes", `{"body":"x"}`, 401, "401 Unauthorized"},
+				{"job of bot", "PUT", mr, `{"title":"x"}`, 401, "401 Unauthorized"},
+				{"job of bot", "GET", "/api/v4/user", "", 401, "401 Unauthorized"},
+				{"job of bot", "POST", base + "/deployments", `{"environment":"dev","sha":"{sha}","ref":"main","tag":false,"status":"running"}`, 201, `"username":"bot"`},
 			},
 		},
 		{

@@ -18,6 +18,7 @@ func endpoints() []endpoint {
 		{"GET /users", 0, listUsers},
 		{"GET /users/{user_id}", 0, getUserByID},
 		{"GET /personal_access_tokens/self", 0, getToken},
+		{"GET /job", 0, getJob},
 
 		{"GET /projects", 0, listProjects},
 		{"GET " + project, AccessGuest, getProject},

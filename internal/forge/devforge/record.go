@@ -33,6 +33,7 @@ type User struct {
 	ID        int       `json:"id"`
 	Name      string    `json:"name"` // the user name, shown with an at sign
 	Token     string    `json:"token"`
+	JobToken  string    `json:"job_token,omitempty"` // of a CI job that the user began
 	CreatedAt time.Time `json:"created_at"`
 }
 

@@ -61,6 +61,9 @@ func (f *Forge) refusal(sent request, kept *exchange, err error) error {
 		failed.Message = f.message(kept)
 		failed.RetryAfter = retryAfter(kept, f.now())
 		failed.Remedy = f.remedy(kept, failed)
+		if remedy, beyond := f.beyondJob(sent, kept.status); beyond {
+			failed.Remedy = remedy
+		}
 	case malformed(err):
 		failed.Message = fmt.Sprintf("the answer (%q) is not the expected JSON: %v", kept.header.Get("Content-Type"), err)
 		failed.Remedy = "check that the URL is that of GitLab itself, with no login page in front"

@@ -30,6 +30,9 @@ type Config struct {
 	Project string      // required; "group/project" or the numeric ID
 	Token   secret.Text // required for everything but public reads; scope api
 
+	// TokenKind says how the token is sent. Personal, project and group access tokens are the zero value.
+	TokenKind TokenKind
+
 	// ExternalStatusCheck is the name of an external status check of the project (GitLab Ultimate) that is answered with the verdict
 	// of all gates; empty: none is.
 	ExternalStatusCheck string
@@ -63,6 +66,7 @@ type Forge struct {
 	base    string // "projects/<escaped ID>"
 	project string
 	token   secret.Text
+	kind    TokenKind
 	timeout time.Duration
 	check   string // name of the external status check
 	logger  *slog.Logger
@@ -89,6 +93,7 @@ func New(cfg Config) (*Forge, error) {
 		base:        "projects/" + gl.PathEscape(cfg.Project),
 		project:     cfg.Project,
 		token:       cfg.Token,
+		kind:        cfg.TokenKind,
 		timeout:     cfg.Timeout,
 		check:       cfg.ExternalStatusCheck,
 		logger:      cfg.Logger,
@@ -126,8 +131,7 @@ func newClient(cfg Config, f *Forge) (*library, error) {
 	if agent == "" {
 		agent = defaultUserAgent
 	}
-	//lint:ignore SA1019 users fixed this package
-	client, err := gl.NewClient(cfg.Token.Reveal(), //nolint:staticcheck // users fixed this package
+	client, err := cfg.TokenKind.client()(cfg.Token.Reveal(),
 		gl.WithBaseURL(cfg.URL),
 		gl.WithHTTPClient(f.httpClient(cfg)),
 		gl.WithoutRetries(),
@@ -161,6 +165,9 @@ func (cfg Config) check() error {
 	}
 	if strings.ContainsFunc(cfg.Token.Reveal(), unprintable) {
 		return errors.New("the token holds white space or control characters; was a line break copied with it?")
+	}
+	if cfg.TokenKind < AccessToken || cfg.TokenKind > JobToken {
+		return fmt.Errorf("token kind %d: expected that of an access, OAuth or job token", cfg.TokenKind)
 	}
 	if cfg.Timeout < 0 {
 		return fmt.Errorf("timeout %s: expected a positive duration", cfg.Timeout)

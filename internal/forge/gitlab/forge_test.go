@@ -207,6 +207,11 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 			Config{URL: "https://gitlab.com", Project: "g/p", Token: "glpat-x\n"},
 			"gitlab: the token holds white space or control characters; was a line break copied with it?",
 		},
+		{
+			"a kind of token that is none",
+			Config{URL: "https://gitlab.com", Project: "g/p", TokenKind: 7},
+			"gitlab: token kind 7: expected that of an access, OAuth or job token",
+		},
 		{"a negative timeout", Config{URL: "https://gitlab.com", Project: "g/p", Timeout: -1}, "gitlab: timeout -1ns: expected a positive duration"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -249,10 +254,15 @@ func TestCredentialsInHeaders(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		token secret.Text
-		want  []string
+		kind  TokenKind
+		want  map[string]string
 	}{
-		{"a token is sent", testToken, []string{testToken}},
-		{"without a token no empty one is sent", "", nil},
+		{"an access token is sent", testToken, AccessToken, map[string]string{"Private-Token": testToken}},
+		{"an OAuth token is sent", testToken, OAuthToken, map[string]string{"Authorization": "Bearer " + testToken}},
+		{"a job token is sent", testToken, JobToken, map[string]string{"Job-Token": testToken}},
+		{"without a token no empty one is sent", "", AccessToken, map[string]string{}},
+		{"without an OAuth token no empty one is sent", "", OAuthToken, map[string]string{}},
+		{"without a job token no empty one is sent", "", JobToken, map[string]string{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got http.Header
@@ -261,14 +271,20 @@ func TestCredentialsInHeaders(t *testing.T) {
 				_, _ = io.WriteString(w, "{}")
 			}))
 			defer running.Close()
-			f, err := New(Config{URL: running.URL, Project: "7", Token: test.token, UserAgent: "lockkeeper/1.2.3"})
+			f, err := New(Config{URL: running.URL, Project: "7", Token: test.token, TokenKind: test.kind, UserAgent: "lockkeeper/1.2.3"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if _, err := f.Settings(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, got["Private-Token"]); diff != "" {
+			sent := map[string]string{}
+			for _, name := range []string{"Private-Token", "Authorization", "Job-Token"} {
+				for _, value := range got[name] {
+					sent[name] = value
+				}
+			}
+			if diff := cmp.Diff(test.want, sent); diff != "" {
 				t.Error(diff)
 			}
 			if got.Get("User-Agent") != "lockkeeper/1.2.3" {

@@ -45,12 +45,22 @@ func (f *Forge) learn(author user) {
 }
 
 func (f *Forge) askSelf(ctx context.Context) (user, error) {
-	var self user
-	if _, err := f.get(ctx, request{name: "ask whose token it is", path: "user"}, &self); err != nil {
+	var self struct {
+		user
+		Job user `json:"user"`
+	}
+	path := "user"
+	if f.kind == JobToken {
+		path = "job" // a job token knows its job, and that knows who began it
+	}
+	if _, err := f.get(ctx, request{name: "ask whose token it is", path: path}, &self); err != nil {
 		return user{}, err
 	}
-	f.learn(self)
-	return self, nil
+	if f.kind == JobToken {
+		self.user = self.Job
+	}
+	f.learn(self.user)
+	return self.user, nil
 }
 
 // GitLab's access levels. There are others in between, and new ones come: compare, never enumerate.

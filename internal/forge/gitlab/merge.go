@@ -164,6 +164,9 @@ func (o mergeOrder) refusedBy(status int) bool {
 
 // mayNotMerge tells the two meanings of 401 apart: GitLab says it of a bad token, and of a good one whose user may not merge.
 func (f *Forge) mayNotMerge(ctx context.Context, api *promote.APIError) error {
+	if f.kind == JobToken {
+		return api // which says what to do
+	}
 	if _, err := f.askSelf(ctx); err != nil {
 		return api
 	}

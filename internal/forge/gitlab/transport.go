@@ -73,7 +73,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if t.public {
 		r = r.Clone(r.Context())
-		r.Header.Del("Private-Token")
+		for _, name := range tokenHeaders {
+			r.Header.Del(name)
+		}
 	}
 	started := t.now()
 	response, err := t.next.RoundTrip(r)
