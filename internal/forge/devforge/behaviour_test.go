@@ -110,6 +110,19 @@ func TestBehaviour(t *testing.T) {
 			},
 		},
 		{
+			name: "a group has members of its own", source: "doc/api/members.md",
+			prepare: func(t *testing.T, b *bench) {
+				if err := b.AddGroupMember("acme/leads", "owner", devforge.AccessMaintainer); err != nil {
+					t.Fatal(err)
+				}
+			},
+			exchanges: []exchange{
+				{"bot", "GET", "/api/v4/groups/acme%2Fleads/members/all?query=own", "", 200, `"username":"owner"`},
+				{"bot", "GET", "/api/v4/groups/acme%2Fleads/members/all?query=bot", "", 200, `[]`},
+				{"bot", "GET", "/api/v4/groups/acme%2Fnone/members/all", "", 404, "404 Group Not Found"},
+			},
+		},
+		{
 			name: "a second merge request of the same branches conflicts", source: "lib/api/merge_requests.rb conflict!; spec/forge.md §4.2",
 			exchanges: []exchange{{
 				"bot", "POST", base + "/merge_requests", `{"title":"again","source_branch":"lockkeeper/web","target_branch":"main"}`,

@@ -11,7 +11,7 @@
 // The words here are GitLab's, not the domain's: merge request, note, award emoji. Where a rule is not obvious, the comment
 // names its source: GitLab's documentation ("doc/api/…") or source ("lib/api/…", "app/services/…").
 //
-// What it leaves out, because it cannot be shown offline or nobody here needs it: forks, groups as such, approvals as a gate,
+// What it leaves out, because it cannot be shown offline or nobody here needs it: forks, groups beyond their members, approvals as a gate,
 // CI of its own (see [Forge.RunPipeline]), milestones, issues, rate limits. It listens on nothing by itself: whoever mounts
 // [Forge.Handler] should do so on loopback only, for tokens are plain text here.
 //

@@ -19,6 +19,7 @@ func endpoints() []endpoint {
 		{"GET /users/{user_id}", 0, getUserByID},
 		{"GET /personal_access_tokens/self", 0, getToken},
 		{"GET /job", 0, getJob},
+		{"GET /groups/{id}/members/all", 0, listGroupMembers},
 
 		{"GET /projects", 0, listProjects},
 		{"GET " + project, AccessGuest, getProject},

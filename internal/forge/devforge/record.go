@@ -17,10 +17,12 @@ const (
 
 // tables is everything that git does not know.
 type tables struct {
-	Last     map[string]int `json:"last"` // the last number given out, by kind
-	Users    []*User        `json:"users"`
-	Projects []*project     `json:"projects"`
-	GitHub   githubTables   `json:"github,omitzero"`
+	Last     map[string]int         `json:"last"` // the last number given out, by kind
+	Users    []*User                `json:"users"`
+	Projects []*project             `json:"projects"`
+	Groups   map[string]map[int]int `json:"groups,omitempty"` // path to user to access level
+
+	GitHub githubTables `json:"github,omitzero"`
 }
 
 func (t *tables) next(kind string) int {

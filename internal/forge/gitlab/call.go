@@ -29,6 +29,8 @@ type request struct {
 	method  string // required
 	path    string // required; below /api/v4/, escaped
 	options any    // the library's option struct: query of a GET, body of the rest
+
+	priority priority // when requests run short; zero is that of reading and of changes
 }
 
 // String names the call in messages.
@@ -41,6 +43,9 @@ func (r request) String() string {
 
 // send makes one exchange.
 func (f *Forge) send(ctx context.Context, sent request, answer any) (*gl.Response, error) {
+	if err := f.admit(ctx, sent); err != nil {
+		return nil, err
+	}
 	kept := &exchange{name: sent.name}
 	req, err := f.client.NewRequest(sent.method, sent.path, sent.options, []gl.RequestOptionFunc{
 		gl.WithContext(withExchange(ctx, kept)),
@@ -49,6 +54,7 @@ func (f *Forge) send(ctx context.Context, sent request, answer any) (*gl.Respons
 		return nil, fmt.Errorf("gitlab: %s: %w", sent, err)
 	}
 	response, err := f.client.Do(req, answer)
+	f.limits.learn(f.now(), kept)
 	if err != nil {
 		return nil, f.refusal(sent, kept, err)
 	}

@@ -112,7 +112,8 @@ func everything(t *testing.T, f *Forge) {
 		"Merge":    func() error { _, err := f.Merge(ctx, 7, head, "message"); return err },
 		"board":    func() error { _, err := f.board(ctx, mergeOrder{number: 7, head: head, later: true}); return err },
 		"position": func() error { f.position(ctx, promote.Change{Number: 7, Target: "main"}); return nil },
-		"Status":   func() error { _, _, err := f.Status(ctx, head, promote.StatusName); return err },
+		"Status":   func() error { _, _, err := f.statusOn(ctx, head, promote.StatusName); return err },
+		"posted":   func() error { _, _, err := f.Status(ctx, head, promote.StatusName); return err },
 		"Deploy":   func() error { return f.Deploy(ctx, testDeployment(promote.DeploymentRunning)) },
 		"redeploy": func() error {
 			_, err := f.redeploy(ctx, testDeployment(promote.DeploymentFailed), deployment{ID: 9})

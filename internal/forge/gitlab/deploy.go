@@ -94,9 +94,10 @@ func deploymentWord(state promote.DeploymentState) string {
 func (f *Forge) deployed(ctx context.Context, d promote.Deployment) (deployment, bool, error) {
 	var recent []deployment
 	_, err := f.get(ctx, request{
-		name:    "list deployments",
-		subject: "to " + strconv.Quote(d.Environment),
-		path:    f.base + "/deployments",
+		priority: wordPriority,
+		name:     "list deployments",
+		subject:  "to " + strconv.Quote(d.Environment),
+		path:     f.base + "/deployments",
 		options: &gl.ListProjectDeploymentsOptions{
 			ListOptions: gl.ListOptions{PerPage: recentDeployments}, Environment: new(d.Environment), OrderBy: new("id"), Sort: new("desc"),
 		},
@@ -122,10 +123,11 @@ func (f *Forge) deployed(ctx context.Context, d promote.Deployment) (deployment,
 func (f *Forge) deploy(ctx context.Context, d promote.Deployment) (deployment, error) {
 	var made deployment
 	_, err := f.send(ctx, request{
-		name:    "deploy",
-		subject: fmt.Sprintf("%s to %q", d.Commit.Short(), d.Environment),
-		method:  http.MethodPost,
-		path:    f.base + "/deployments",
+		priority: wordPriority,
+		name:     "deploy",
+		subject:  fmt.Sprintf("%s to %q", d.Commit.Short(), d.Environment),
+		method:   http.MethodPost,
+		path:     f.base + "/deployments",
 		options: &gl.CreateProjectDeploymentOptions{
 			Environment: new(d.Environment), SHA: new(string(d.Commit)), Ref: new(string(d.Branch)), Tag: new(false),
 			Status: new(gl.DeploymentStatusValue(deploymentWord(d.State))),
@@ -150,11 +152,12 @@ func (f *Forge) redeploy(ctx context.Context, d promote.Deployment, known deploy
 	wanted := deploymentWord(d.State)
 	var moved deployment
 	_, err := f.send(ctx, request{
-		name:    "update deployment",
-		subject: fmt.Sprintf("of %s to %q", d.Commit.Short(), d.Environment),
-		method:  http.MethodPut,
-		path:    f.base + "/deployments/" + strconv.Itoa(known.ID),
-		options: &gl.UpdateProjectDeploymentOptions{Status: new(gl.DeploymentStatusValue(wanted))},
+		priority: wordPriority,
+		name:     "update deployment",
+		subject:  fmt.Sprintf("of %s to %q", d.Commit.Short(), d.Environment),
+		method:   http.MethodPut,
+		path:     f.base + "/deployments/" + strconv.Itoa(known.ID),
+		options:  &gl.UpdateProjectDeploymentOptions{Status: new(gl.DeploymentStatusValue(wanted))},
 	}, &moved)
 	if err != nil {
 		if !inDoubt(ctx, err) && !errors.Is(err, promote.ErrInvalid) && !errors.Is(err, promote.ErrNotFound) {
@@ -192,7 +195,7 @@ func (f *Forge) dress(ctx context.Context, d promote.Deployment, made deployment
 		return
 	}
 	_, err := f.send(ctx, request{
-		name: "update environment", subject: strconv.Quote(d.Environment), method: http.MethodPut,
+		priority: wordPriority, name: "update environment", subject: strconv.Quote(d.Environment), method: http.MethodPut,
 		path: f.base + "/environments/" + strconv.Itoa(where.ID), options: options,
 	}, nil)
 	if err != nil {

@@ -10,6 +10,10 @@
 //   - Reading is retried a bounded number of times. Writing is sent once. When it is not known whether a write arrived, because
 //     no answer or a 5xx came, the forge is asked for the effect before the error is returned.
 //   - No message, error or log line holds the token.
+//   - What GitLab's limits do not allow now is not sent: the last requests of a window are kept for statuses, see [Limits].
+//
+// Discussions are read as the notes that they consist of. None is opened and none is resolved: the verdict of the gates is the
+// commit status, which people cannot resolve away as they could a thread.
 //
 // Webhooks follow https://docs.gitlab.com/user/project/integrations/webhooks/ and, for signatures, Standard Webhooks.
 package gitlab

@@ -37,6 +37,9 @@ type Config struct {
 	// of all gates; empty: none is.
 	ExternalStatusCheck string
 
+	// Limits are shared by the forges of one token; nil: they are those of this one alone.
+	Limits *Limits
+
 	HTTPClient *http.Client                               // default: one of its own; it is copied, its redirect rule is replaced
 	Timeout    time.Duration                              // of one HTTP exchange including its body; default 30s
 	UserAgent  string                                     // default "lockkeeper"
@@ -69,6 +72,7 @@ type Forge struct {
 	kind    TokenKind
 	timeout time.Duration
 	check   string // name of the external status check
+	limits  *Limits
 	logger  *slog.Logger
 	sleep   func(context.Context, time.Duration) error
 	now     func() time.Time
@@ -96,6 +100,7 @@ func New(cfg Config) (*Forge, error) {
 		kind:        cfg.TokenKind,
 		timeout:     cfg.Timeout,
 		check:       cfg.ExternalStatusCheck,
+		limits:      cfg.Limits,
 		logger:      cfg.Logger,
 		sleep:       cfg.Sleep,
 		now:         cfg.Now,
@@ -103,6 +108,9 @@ func New(cfg Config) (*Forge, error) {
 		crowds:      map[promote.Commit]bool{},
 		accounts:    map[string]account{},
 		deployments: map[deploymentKey]deployment{},
+	}
+	if f.limits == nil {
+		f.limits = &Limits{}
 	}
 	if f.timeout == 0 {
 		f.timeout = defaultTimeout

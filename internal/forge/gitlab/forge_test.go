@@ -49,6 +49,7 @@ type server struct {
 	script map[string][]answer
 	got    []received
 	waits  []time.Duration
+	waited time.Duration
 	calls  []Call
 }
 
@@ -83,6 +84,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.WriteString(w, next.body); err != nil {
 		s.t.Error(err)
 	}
+}
+
+// now is the test's time, and what was waited since.
+func (s *server) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return testNow.Add(s.waited)
 }
 
 func (s *server) routes() []string {
@@ -136,7 +144,7 @@ func play(t *testing.T, script map[string][]answer) (*Forge, *server) {
 		}
 	})
 	f, err := New(Config{
-		URL: running.URL, Project: "group/project", Token: testToken, Now: func() time.Time { return testNow },
+		URL: running.URL, Project: "group/project", Token: testToken, Now: s.now,
 		Observe: func(c Call) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -146,7 +154,7 @@ func play(t *testing.T, script map[string][]answer) (*Forge, *server) {
 		Sleep: func(ctx context.Context, d time.Duration) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.waits = append(s.waits, d)
+			s.waits, s.waited = append(s.waits, d), s.waited+d
 			return ctx.Err()
 		},
 	})

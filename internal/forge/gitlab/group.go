@@ -9,24 +9,26 @@ import (
 )
 
 // InGroup reports whether a person belongs to a group, directly or by inheritance. Memberships that are not active do not count.
+// The error wraps promote.ErrNotFound for a group that the token's user may not see.
 func (f *Forge) InGroup(ctx context.Context, group, username string) (bool, error) {
 	username = strings.TrimPrefix(username, "@")
-	var members []struct {
-		user
-		State           string `json:"state"`
-		MembershipState string `json:"membership_state"`
-		ExpiresAt       string `json:"expires_at"`
+	if group == "" || username == "" {
+		return false, nil
 	}
-	_, err := f.get(ctx, request{
+	type groupMember struct {
+		user
+		membership
+	}
+	members, err := list[groupMember](ctx, f, request{
 		name: "list members", subject: fmt.Sprintf("of group %q", group), path: "groups/" + gl.PathEscape(strings.Trim(group, "/")) + "/members/all",
-		options: &gl.ListGroupMembersOptions{ListOptions: gl.ListOptions{PerPage: perPage}, Query: new(username)},
-	}, &members)
+	}, func(page gl.ListOptions) any {
+		return &gl.ListGroupMembersOptions{ListOptions: page, Query: new(username)}
+	})
 	if err != nil {
 		return false, err
 	}
 	for _, member := range members {
-		active := member.State == "active" && (member.MembershipState == "" || member.MembershipState == "active")
-		if strings.EqualFold(member.Username, username) && active && !expired(member.ExpiresAt, f.now()) {
+		if strings.EqualFold(member.Username, username) && member.active(f.now()) {
 			return true, nil
 		}
 	}

@@ -72,14 +72,12 @@ const (
 )
 
 // Permission returns what a person may do in the project, by direct, inherited and invited-group membership. A person without
-// membership, with one that is not active or one that has expired may do nothing; that is no error.
+// membership, with one that is not active or one that has expired may do nothing; that is no error. GitLab knows people by number.
 func (f *Forge) Permission(ctx context.Context, person promote.Person) (promote.Permission, error) {
-	var member struct {
-		State           string `json:"state"`            // of the account
-		MembershipState string `json:"membership_state"` // of the membership; newer versions
-		AccessLevel     int    `json:"access_level"`
-		ExpiresAt       string `json:"expires_at"` // a date
+	if person.ID == 0 {
+		return promote.PermissionNone, nil // a name alone proves nothing
 	}
+	var member membership
 	_, err := f.get(ctx, request{
 		name:    "read permission",
 		subject: "of user " + strconv.Itoa(person.ID),
@@ -91,10 +89,22 @@ func (f *Forge) Permission(ctx context.Context, person promote.Person) (promote.
 	if err != nil {
 		return promote.PermissionNone, err
 	}
-	if member.State != "active" || member.MembershipState != "" && member.MembershipState != "active" || expired(member.ExpiresAt, f.now()) {
+	if !member.active(f.now()) {
 		return promote.PermissionNone, nil
 	}
 	return permission(member.AccessLevel), nil
+}
+
+// membership is what GitLab says of a member of a project or group.
+type membership struct {
+	State           string `json:"state"`            // of the account
+	MembershipState string `json:"membership_state"` // of the membership; newer versions
+	AccessLevel     int    `json:"access_level"`
+	ExpiresAt       string `json:"expires_at"` // a date
+}
+
+func (m membership) active(now time.Time) bool {
+	return m.State == "active" && (m.MembershipState == "" || m.MembershipState == "active") && !expired(m.ExpiresAt, now)
 }
 
 // expired follows GitLab: a membership ends with the beginning of its date. A date that cannot be read has passed.

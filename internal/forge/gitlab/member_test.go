@@ -10,6 +10,13 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
+func TestANameAloneMayDoNothing(t *testing.T) {
+	f, _ := play(t, nil)
+	if got, err := f.Permission(t.Context(), promote.Person{Name: "root"}); err != nil || got != promote.PermissionNone {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
 func TestPermission(t *testing.T) {
 	for _, test := range []struct {
 		name   string

@@ -40,11 +40,12 @@ func (f *Forge) AddNote(ctx context.Context, number int, body string) (promote.N
 	started := f.now()
 	var added note
 	_, err := f.send(ctx, request{
-		name:    "add note",
-		subject: "to change " + strconv.Itoa(number),
-		method:  http.MethodPost,
-		path:    f.changePath(number) + "/notes",
-		options: &gl.CreateMergeRequestNoteOptions{Body: new(body)},
+		priority: wordPriority,
+		name:     "add note",
+		subject:  "to change " + strconv.Itoa(number),
+		method:   http.MethodPost,
+		path:     f.changePath(number) + "/notes",
+		options:  &gl.CreateMergeRequestNoteOptions{Body: new(body)},
 	}, &added)
 	if err == nil {
 		f.learn(added.Author)
@@ -86,11 +87,12 @@ func (f *Forge) addedAlready(ctx context.Context, number int, wanted promote.Not
 // EditNote replaces the text of a note of ours. The error wraps promote.ErrNotFound when somebody deleted it.
 func (f *Forge) EditNote(ctx context.Context, number, note int, body string) error {
 	_, err := f.send(ctx, request{
-		name:    "edit note",
-		subject: fmt.Sprintf("%d of change %d", note, number),
-		method:  http.MethodPut,
-		path:    f.notePath(number, note),
-		options: &gl.UpdateMergeRequestNoteOptions{Body: new(markdown(body))},
+		priority: wordPriority,
+		name:     "edit note",
+		subject:  fmt.Sprintf("%d of change %d", note, number),
+		method:   http.MethodPut,
+		path:     f.notePath(number, note),
+		options:  &gl.UpdateMergeRequestNoteOptions{Body: new(markdown(body))},
 	}, nil)
 	return err
 }
@@ -98,11 +100,12 @@ func (f *Forge) EditNote(ctx context.Context, number, note int, body string) err
 // React answers a note with a reaction. One that was given before is a success.
 func (f *Forge) React(ctx context.Context, number, note int, r promote.Reaction) error {
 	_, err := f.send(ctx, request{
-		name:    "react to note",
-		subject: fmt.Sprintf("%d of change %d with %q", note, number, r),
-		method:  http.MethodPost,
-		path:    f.notePath(number, note) + "/award_emoji",
-		options: &gl.CreateAwardEmojiOptions{Name: string(r)},
+		priority: wordPriority,
+		name:     "react to note",
+		subject:  fmt.Sprintf("%d of change %d with %q", note, number, r),
+		method:   http.MethodPost,
+		path:     f.notePath(number, note) + "/award_emoji",
+		options:  &gl.CreateAwardEmojiOptions{Name: string(r)},
 	}, nil)
 	if api, ok := errors.AsType[*promote.APIError](err); ok && strings.Contains(api.Message, textAlreadyAwarded) {
 		return nil

@@ -146,7 +146,7 @@ func TestInGroup(t *testing.T) {
 			if err != nil || got != test.want {
 				t.Errorf("got %t, %v", got, err)
 			}
-			if want := route + "?per_page=100&query=lea"; s.got[0].Route != want {
+			if want := route + "?page=1&per_page=100&query=lea"; s.got[0].Route != want {
 				t.Errorf("got %s, want %s", s.got[0].Route, want)
 			}
 		})

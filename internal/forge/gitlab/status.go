@@ -107,10 +107,11 @@ func (f *Forge) statuses(ctx context.Context, on promote.Commit, options statusO
 	options.PerPage, options.Sort = perPage, "desc"
 	var rows []commitStatus
 	_, err := f.get(ctx, request{
-		name:    "read status",
-		subject: "of " + on.Short(),
-		path:    f.base + "/repository/commits/" + gl.PathEscape(string(on)) + "/statuses",
-		options: options,
+		priority: statusPriority,
+		name:     "read status",
+		subject:  "of " + on.Short(),
+		path:     f.base + "/repository/commits/" + gl.PathEscape(string(on)) + "/statuses",
+		options:  options,
 	}, &rows)
 	return rows, err
 }
@@ -175,11 +176,12 @@ func (f *Forge) postStatus(ctx context.Context, posted promote.PostStatus, place
 	}
 	var made commitStatus
 	_, err := f.send(ctx, request{
-		name:    "post status",
-		subject: fmt.Sprintf("%q on %s", status.Name, place.commit.Short()),
-		method:  http.MethodPost,
-		path:    f.base + "/statuses/" + gl.PathEscape(string(place.commit)),
-		options: options,
+		priority: statusPriority,
+		name:     "post status",
+		subject:  fmt.Sprintf("%q on %s", status.Name, place.commit.Short()),
+		method:   http.MethodPost,
+		path:     f.base + "/statuses/" + gl.PathEscape(string(place.commit)),
+		options:  options,
 	}, &made)
 	f.learn(made.Author)
 	if sameState(err, status.State) {

@@ -35,11 +35,12 @@ func (f *Forge) respond(ctx context.Context, posted promote.PostStatus) error {
 	}
 	var answered struct{}
 	_, err = f.send(ctx, request{
-		name:    "answer status check",
-		subject: strconv.Quote(f.check) + " of change " + strconv.Itoa(posted.Change),
-		method:  http.MethodPost,
-		path:    f.changePath(posted.Change) + "/status_check_responses",
-		options: checkResponse{SHA: string(posted.Head), Check: check.id, Status: checkWord(posted.Status.State)},
+		priority: statusPriority,
+		name:     "answer status check",
+		subject:  strconv.Quote(f.check) + " of change " + strconv.Itoa(posted.Change),
+		method:   http.MethodPost,
+		path:     f.changePath(posted.Change) + "/status_check_responses",
+		options:  checkResponse{SHA: string(posted.Head), Check: check.id, Status: checkWord(posted.Status.State)},
 	}, &answered)
 	switch {
 	case errors.Is(err, promote.ErrConflict):
