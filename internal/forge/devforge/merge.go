@@ -119,12 +119,19 @@ func (f *Forge) merge(ctx context.Context, p *project, m *mergeRequest, u *User,
 	if err := f.markMerged(ctx, p, m, u, before); err != nil {
 		return err
 	}
-	if a.RemoveSource && p.mayPush(u, m.Source) && m.Source != p.DefaultBranch {
-		if err := p.repo.setRef(ctx, headsPrefix+m.Source, "", m.SHA); err != nil {
-			f.log.InfoContext(ctx, "source branch stays", "branch", m.Source, "error", err)
-		}
+	if a.RemoveSource {
+		f.removeSource(ctx, p, m, u)
 	}
 	return f.announce(ctx, p, u)
+}
+
+func (f *Forge) removeSource(ctx context.Context, p *project, m *mergeRequest, u *User) {
+	if !p.mayPush(u, m.Source) || m.Source == p.DefaultBranch {
+		return
+	}
+	if err := p.repo.setRef(ctx, headsPrefix+m.Source, "", m.SHA); err != nil {
+		f.log.InfoContext(ctx, "source branch stays", "branch", m.Source, "error", err)
+	}
 }
 
 func (f *Forge) markMerged(ctx context.Context, p *project, m *mergeRequest, u *User, before mergeRequest) error {

@@ -107,6 +107,9 @@ func (f *Forge) arrive(ctx context.Context, p *project, m *mergeRequest) error {
 	if err := f.markMerged(ctx, p, m, by, before); err != nil {
 		return err
 	}
+	if m.RemoveSource {
+		f.removeSource(ctx, p, m, by)
+	}
 	return f.announce(ctx, p, by)
 }
 

@@ -21,9 +21,8 @@ func (b *bench) aboard(t *testing.T, branch string) *gitlab.MergeRequest {
 		t.Fatal(err)
 	}
 	_, _, err = b.as(t, "owner").MergeTrains.AddMergeRequestToMergeTrain(projectPath, m.IID, &gitlab.AddMergeRequestToMergeTrainOptions{SHA: &m.SHA})
-	var list *gitlab.ErrorResponse
-	if errors.As(err, &list) {
-		t.Fatal(err) // the library expects a list, and is given the one car that GitLab answers
+	if _, refused := errors.AsType[*gitlab.ErrorResponse](err); refused {
+		t.Fatal(err) // other errors are those of the library, which expects a list of cars instead of the one
 	}
 	return m
 }

@@ -160,6 +160,9 @@ func (m mergeRequest) fork() bool { return m.SourceProjectID != m.TargetProjectI
 // last read: that costs no request.
 func (f *Forge) change(m mergeRequest) promote.Change {
 	change := m.change()
+	if change.State == promote.ChangeOpen && change.Head != "" {
+		f.seen(change.Head, change.Number)
+	}
 	if change.State == promote.ChangeOpen && m.Queued {
 		f.mu.Lock()
 		defer f.mu.Unlock()

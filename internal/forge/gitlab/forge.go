@@ -86,6 +86,7 @@ type Forge struct {
 	deployments map[deploymentKey]deployment // as last read or written
 	places      map[promote.Commit]placed    // heads whose status stands on another commit, see PostStatus
 	crowds      map[promote.Commit]bool      // heads that several pipelines run for
+	heads       map[promote.Commit]int       // numbers of open changes
 }
 
 // New checks cfg and builds a Forge. It asks GitLab nothing.
@@ -106,6 +107,7 @@ func New(cfg Config) (*Forge, error) {
 		now:         cfg.Now,
 		places:      map[promote.Commit]placed{},
 		crowds:      map[promote.Commit]bool{},
+		heads:       map[promote.Commit]int{},
 		accounts:    map[string]account{},
 		deployments: map[deploymentKey]deployment{},
 	}

@@ -170,7 +170,8 @@ func TestMergeWaitsForThePipeline(t *testing.T) {
 		{
 			"it is set to merge by itself",
 			map[string][]answer{put: {notAllowed, {status: 200, body: mr(t, waiting)}}, get: {{status: 200, body: mr(t, running)}}},
-			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: ci_still_running"}, promote.ChangeOpen, nil,
+			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: ci_still_running"},
+			promote.ChangeOpen, nil,
 		},
 		{
 			"the pipeline is over by then",
@@ -178,22 +179,26 @@ func TestMergeWaitsForThePipeline(t *testing.T) {
 				put: {notAllowed, {status: 200, body: mr(t, map[string]any{"state": "merged", "merge_commit_sha": other})}},
 				get: {{status: 200, body: mr(t, running)}},
 			},
-			promote.Mergeability{Merge: promote.MergeBlocked, Reason: "not_open"}, promote.ChangeMerged, nil,
+			promote.Mergeability{Merge: promote.MergeBlocked, Reason: "not_open"},
+			promote.ChangeMerged, nil,
 		},
 		{
 			"the answer is lost, and it was set",
 			map[string][]answer{put: {notAllowed, lost}, get: {{status: 200, body: mr(t, running)}, {status: 200, body: mr(t, waiting)}}},
-			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: ci_still_running"}, promote.ChangeOpen, nil,
+			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: ci_still_running"},
+			promote.ChangeOpen, nil,
 		},
 		{
 			"a person has set it already",
 			map[string][]answer{put: {notAllowed}, get: {{status: 200, body: mr(t, waiting)}}},
-			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: ci_still_running"}, promote.ChangeOpen, nil,
+			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: ci_still_running"},
+			promote.ChangeOpen, nil,
 		},
 		{
 			"the head moved meanwhile",
 			map[string][]answer{put: {notAllowed, {status: 409, body: `{}`}}, get: {{status: 200, body: mr(t, running)}}},
-			promote.Mergeability{}, promote.ChangeOpen, promote.ErrStale,
+			promote.Mergeability{},
+			promote.ChangeOpen, promote.ErrStale,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

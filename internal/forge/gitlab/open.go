@@ -40,6 +40,7 @@ func (f *Forge) Open(ctx context.Context, draft promote.ChangeDraft) (promote.Ch
 	change := f.change(opened)
 	if err == nil && change.Head == "" {
 		change.Head = draft.Head // GitLab prepares the diff later, and says null until then.
+		f.seen(change.Head, change.Number)
 	}
 	return change, err
 }

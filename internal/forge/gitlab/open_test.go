@@ -123,22 +123,26 @@ func TestOpenAsksPeopleToLook(t *testing.T) {
 			func(d *promote.ChangeDraft) {
 				d.Assignees, d.Reviewers = []string{"Ann", "@ann"}, []string{"ben", "ann"}
 			},
-			[]answer{somebody("5", "ann"), somebody("6", "Ben")}, `"assignee_ids":[5],"reviewer_ids":[6,5],`,
+			[]answer{somebody("5", "ann"), somebody("6", "Ben")},
+			`"assignee_ids":[5],"reviewer_ids":[6,5],`,
 		},
 		{
 			"who is not there is left out",
 			func(d *promote.ChangeDraft) { d.Assignees, d.Reviewers = []string{"nobody", ""}, []string{"nobody"} },
-			[]answer{{status: 200, body: `[]`}}, `"labels":"lockkeeper,stage::dev","remove_source_branch":true}`,
+			[]answer{{status: 200, body: `[]`}},
+			`"labels":"lockkeeper,stage::dev","remove_source_branch":true}`,
 		},
 		{
 			"one who only has a similar name is not asked",
 			func(d *promote.ChangeDraft) { d.Reviewers = []string{"ann"} },
-			[]answer{somebody("7", "anna")}, `"labels":"lockkeeper,stage::dev","remove_source_branch":true}`,
+			[]answer{somebody("7", "anna")},
+			`"labels":"lockkeeper,stage::dev","remove_source_branch":true}`,
 		},
 		{
 			"a lookup that fails keeps nothing from being opened",
 			func(d *promote.ChangeDraft) { d.Reviewers = []string{"ann"} },
-			[]answer{{status: 403, body: `{}`}}, `"labels":"lockkeeper,stage::dev","remove_source_branch":true}`,
+			[]answer{{status: 403, body: `{}`}},
+			`"labels":"lockkeeper,stage::dev","remove_source_branch":true}`,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

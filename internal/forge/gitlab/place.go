@@ -16,11 +16,15 @@ type statusPlace struct {
 	pipeline int // 0: GitLab chooses the newest of the commit, or makes one
 }
 
-// A placed status is one that was posted on another commit than the head that it is about.
+// A placed status is one that may stand on another commit than the head that it is about.
 type placed struct {
 	statusPlace
 	change int
 	status promote.Status
+}
+
+func (p placed) about(head promote.Commit, name string) promote.PostStatus {
+	return promote.PostStatus{Change: p.change, Head: head, Status: promote.Status{Name: name}}
 }
 
 // place finds out where a status of a change counts. With pipelines for merge results the head pipeline is that of a temporary
@@ -57,11 +61,11 @@ func (f *Forge) headPipeline(ctx context.Context, posted promote.PostStatus) (st
 	return statusPlace{commit: promote.Commit(change.HeadPipeline.SHA), pipeline: change.HeadPipeline.ID}, nil
 }
 
-// remember notes where a status was posted that is not on the head.
+// remember notes where a status stands, if that need not be the head for ever.
 func (f *Forge) remember(posted promote.PostStatus, place statusPlace) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if place.commit == posted.Head {
+	if posted.Change == 0 || place.commit == posted.Head && !f.settings.MergedResults {
 		delete(f.places, posted.Head)
 		return
 	}
@@ -71,11 +75,26 @@ func (f *Forge) remember(posted promote.PostStatus, place statusPlace) {
 	f.places[posted.Head] = placed{statusPlace: place, change: posted.Change, status: posted.Status}
 }
 
+// placeOf is what is known of the place of a head's status. Where merge results are tested it is that of the change's head
+// pipeline, whichever that is by now.
 func (f *Forge) placeOf(head promote.Commit) (placed, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	place, ok := f.places[head]
+	if number := f.heads[head]; !ok && number != 0 && f.settings.MergedResults {
+		return placed{change: number}, true
+	}
 	return place, ok
+}
+
+// seen notes which change a head belongs to.
+func (f *Forge) seen(head promote.Commit, number int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.heads) >= maxPlaces {
+		clear(f.heads)
+	}
+	f.heads[head] = number
 }
 
 // crowd notes that other pipelines than the one with our status run for a head.

@@ -35,7 +35,7 @@ func (f *Forge) Status(ctx context.Context, head promote.Commit, name string) (p
 	if !elsewhere {
 		return f.statusOn(ctx, head, name)
 	}
-	place, err := f.headPipeline(ctx, promote.PostStatus{Change: known.change, Head: head, Status: promote.Status{Name: name}})
+	place, err := f.headPipeline(ctx, known.about(head, name))
 	switch {
 	case errors.Is(err, promote.ErrStale):
 		return promote.Status{}, false, nil
@@ -46,7 +46,13 @@ func (f *Forge) Status(ctx context.Context, head promote.Commit, name string) (p
 	case place.pipeline == 0:
 		return f.statusOn(ctx, head, name)
 	}
-	return f.statusIn(ctx, place, name)
+	status, found, err := f.statusIn(ctx, place, name)
+	if found {
+		posted := known.about(head, name)
+		posted.Status = status
+		f.remember(posted, place)
+	}
+	return status, found, err
 }
 
 // statusOn looks in the newest pipeline of a commit.

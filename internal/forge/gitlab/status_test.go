@@ -45,13 +45,15 @@ func TestStatusIsOurOwnNewest(t *testing.T) {
 			"one in a pipeline that a newer one took the place of",
 			`[{"id":9,"name":"build","status":"running","pipeline_id":31,"author":{"id":1}},
 			  {"id":5,"name":"lockkeeper/gates","status":"success","pipeline_id":30,"author":{"id":42}}]`,
-			promote.Status{}, false,
+			promote.Status{},
+			false,
 		},
 		{
 			"one in the newest of several pipelines",
 			`[{"id":9,"name":"build","status":"running","pipeline_id":30,"author":{"id":1}},
 			  {"id":5,"name":"lockkeeper/gates","status":"success","pipeline_id":31,"author":{"id":42}}]`,
-			promote.Status{Name: "lockkeeper/gates", State: promote.StatusSuccess}, true,
+			promote.Status{Name: "lockkeeper/gates", State: promote.StatusSuccess},
+			true,
 		},
 		{
 			"the newest of ours",

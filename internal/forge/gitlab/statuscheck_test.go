@@ -28,36 +28,44 @@ func TestExternalStatusCheck(t *testing.T) {
 		off   bool
 	}{
 		{
-			"a verdict is given", promote.StatusSuccess, []step{{listed, checks}, {answered, made}},
+			"a verdict is given", promote.StatusSuccess,
+			[]step{{listed, checks}, {answered, made}},
 			`{"sha":"` + string(head) + `","external_status_check_id":3,"status":"passed"}`, nil, false,
 		},
 		{
-			"a refusal is given", promote.StatusFailed, []step{{listed, checks}, {answered, made}},
+			"a refusal is given", promote.StatusFailed,
+			[]step{{listed, checks}, {answered, made}},
 			`{"sha":"` + string(head) + `","external_status_check_id":3,"status":"failed"}`, nil, false,
 		},
 		{
-			"that gates wait is told", promote.StatusPending, []step{{listed, checks}, {answered, made}},
+			"that gates wait is told", promote.StatusPending,
+			[]step{{listed, checks}, {answered, made}},
 			`{"sha":"` + string(head) + `","external_status_check_id":3,"status":"pending"}`, nil, false,
 		},
 		{
 			"the project has none of that name", promote.StatusSuccess,
-			[]step{{listed, answer{status: 200, body: `[{"id":2,"name":"compliance"}]`}}}, "", nil, false,
+			[]step{{listed, answer{status: 200, body: `[{"id":2,"name":"compliance"}]`}}},
+			"", nil, false,
 		},
 		{
 			"the plan has none, GitLab says not found", promote.StatusSuccess,
-			[]step{{listed, answer{status: 404, body: `{}`}}}, "", nil, true,
+			[]step{{listed, answer{status: 404, body: `{}`}}},
+			"", nil, true,
 		},
 		{
 			"the plan has none, GitLab says forbidden", promote.StatusSuccess,
-			[]step{{listed, answer{status: 403, body: `{}`}}}, "", nil, true,
+			[]step{{listed, answer{status: 403, body: `{}`}}},
+			"", nil, true,
 		},
 		{
 			"the plan has none, GitLab doubts the token", promote.StatusSuccess,
-			[]step{{listed, answer{status: 401, body: `{}`}}, {"GET /api/v4/user", bot}}, "", nil, true,
+			[]step{{listed, answer{status: 401, body: `{}`}}, {"GET /api/v4/user", bot}},
+			"", nil, true,
 		},
 		{
 			"the token is not accepted", promote.StatusSuccess,
-			[]step{{listed, answer{status: 401, body: `{}`}}, {"GET /api/v4/user", answer{status: 401, body: `{}`}}}, "", promote.ErrUnauthorized, false,
+			[]step{{listed, answer{status: 401, body: `{}`}}, {"GET /api/v4/user", answer{status: 401, body: `{}`}}},
+			"", promote.ErrUnauthorized, false,
 		},
 		{
 			"it may not be answered", promote.StatusSuccess,

@@ -2,6 +2,7 @@ package gitlab
 
 import (
 	"errors"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -127,19 +128,21 @@ func TestOpenChangesTellWhatIsMergedByItself(t *testing.T) {
 		{"set to merge", Settings{}, nil, promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge"}},
 		{"on a train", Settings{MergeTrains: true}, nil, promote.Mergeability{Merge: promote.MergeQueued, Reason: "merge train"}},
 		{
-			"set to merge, and blocked since", Settings{}, map[string]any{"detailed_merge_status": "conflict"},
+			"set to merge, and blocked since",
+			Settings{},
+			map[string]any{"detailed_merge_status": "conflict"},
 			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: conflict"},
 		},
 		{
-			"merged since", Settings{MergeTrains: true}, map[string]any{"state": "merged"},
+			"merged since",
+			Settings{MergeTrains: true},
+			map[string]any{"state": "merged"},
 			promote.Mergeability{Merge: promote.MergeBlocked, Reason: "not_open"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			fields := map[string]any{"merge_when_pipeline_succeeds": true}
-			for name, value := range test.fields {
-				fields[name] = value
-			}
+			maps.Copy(fields, test.fields)
 			f, s := play(t, map[string][]answer{"GET " + project + "/merge_requests": {{status: 200, body: "[" + mr(t, fields) + "]"}}})
 			f.settings = test.settings
 			got, err := f.OpenChanges(t.Context())

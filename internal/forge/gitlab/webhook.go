@@ -167,12 +167,12 @@ func (h webhook) event(kind string) (promote.Event, error) {
 // pipeline itself names the source branch there in today's versions, and is then a status like every other.
 func (h webhook) pipeline(ref, sha string) promote.Event {
 	change, train := trainOf(ref)
-	if !train {
-		return promote.Event{Kind: promote.EventStatus, Change: max(0, h.MergeRequest.IID)}
-	}
 	head := commit(sha)
+	if !train {
+		return promote.Event{Kind: promote.EventStatus, Change: max(0, h.MergeRequest.IID), Head: head}
+	}
 	if head == "" || endedPipelines[h.Attributes.Status] {
-		return promote.Event{Kind: promote.EventStatus, Change: change}
+		return promote.Event{Kind: promote.EventStatus, Change: change, Head: head}
 	}
 	return promote.Event{Kind: promote.EventQueue, Branch: promote.Branch(h.MergeRequest.TargetBranch), Head: head, Change: change}
 }
