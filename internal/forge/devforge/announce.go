@@ -74,6 +74,7 @@ func (f *Forge) follow(ctx context.Context, p *project, u *User, branch string, 
 		}
 		var err error
 		switch {
+		case m.Source == branch && m.GitHub.Fork != "":
 		case m.Source == branch && moved.to == zeroID:
 			err = f.close(ctx, p, m, u)
 		case m.Source == branch:

@@ -300,6 +300,9 @@ func (c *call) readLabels(m *mergeRequest) error {
 // takeHead reads the head of the source branch and what it is compared with.
 func (f *Forge) takeHead(ctx context.Context, p *project, m *mergeRequest) error {
 	head, err := p.repo.head(ctx, m.Source)
+	if m.GitHub.Fork != "" {
+		head, err = m.SHA, nil // its branch is elsewhere
+	}
 	if err != nil {
 		return err
 	}

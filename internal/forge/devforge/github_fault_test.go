@@ -60,14 +60,14 @@ func TestGitHubFaults(t *testing.T) {
 
 func TestGitHubLimitsAreWhatTheClientKnows(t *testing.T) {
 	h := newHub(t)
-	every := func(*http.Request) bool { return true }
-	h.Fault(every, devforge.SecondaryLimit(403, time.Minute))
+	whatever := func(*http.Request) bool { return true }
+	h.Fault(whatever, devforge.SecondaryLimit(403, time.Minute))
 	_, _, err := h.as(t, "bot").Repositories.Get(t.Context(), repoOwner, repoName)
 	if abuse := (*github.AbuseRateLimitError)(nil); !errors.As(err, &abuse) || *abuse.RetryAfter != time.Minute {
 		t.Errorf("a secondary limit: %v", err)
 	}
 	reset := h.clock.now().Add(time.Hour)
-	h.Fault(every, devforge.PrimaryLimit(403, reset))
+	h.Fault(whatever, devforge.PrimaryLimit(403, reset))
 	_, _, err = h.as(t, "bot").Repositories.Get(t.Context(), repoOwner, repoName)
 	if limit := (*github.RateLimitError)(nil); !errors.As(err, &limit) || !limit.Rate.Reset.Equal(github.Timestamp{Time: reset.Truncate(time.Second)}) {
 		t.Errorf("the primary limit: %v", err)

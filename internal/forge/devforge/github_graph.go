@@ -153,14 +153,21 @@ func (c *githubCall) graphPull(p *project, m *mergeRequest) object {
 	shown := object{
 		"__typename": "PullRequest", "id": nodeID("PR", m.ID), "databaseId": m.ID, "fullDatabaseId": fmt.Sprint(m.ID), "number": m.IID,
 		"url": pullURL(f, p, m), "permalink": pullURL(f, p, m), "state": graphState(m), "title": m.Title, "body": m.Description,
-		"isDraft": m.GitHub.Draft, "isCrossRepository": false, "headRefName": m.Source, "headRefOid": m.SHA, "baseRefName": m.Target,
+		"isDraft": m.GitHub.Draft, "isCrossRepository": m.GitHub.Fork != "", "headRefName": m.Source, "headRefOid": m.SHA, "baseRefName": m.Target,
 		"baseRefOid": m.StartSHA, "closed": m.State != stateOpened, "merged": m.State == stateMerged, "createdAt": stamp(m.CreatedAt),
 		"updatedAt": stamp(m.UpdatedAt), "closedAt": stamp(latest(m.ClosedAt, m.MergedAt, m.State)), "mergedAt": stamp(m.MergedAt),
 		"author": c.graphActor(m.Author), "mergedBy": c.graphActor(m.MergedBy), "mergeCommit": nil,
-		"headRepository": lazy(func(arguments) (any, error) { return c.graphRepository(p), nil }),
-		"baseRepository": lazy(func(arguments) (any, error) { return c.graphRepository(p), nil }),
-		"repository":     lazy(func(arguments) (any, error) { return c.graphRepository(p), nil }),
-		"mergeable":      judged(func(v pullVerdict) any { return graphMergeable(m, v) }),
+		"headRepository": lazy(func(arguments) (any, error) {
+			shown := c.graphRepository(p)
+			if m.GitHub.Fork != "" {
+				shown["nameWithOwner"], shown["owner"] = m.GitHub.Fork, object{"__typename": "User", "login": m.headOwner(p)}
+			}
+			return shown, nil
+		}),
+		"headRepositoryOwner": object{"__typename": "User", "login": m.headOwner(p), "id": nodeID("U", organizationID(m.headOwner(p)))},
+		"baseRepository":      lazy(func(arguments) (any, error) { return c.graphRepository(p), nil }),
+		"repository":          lazy(func(arguments) (any, error) { return c.graphRepository(p), nil }),
+		"mergeable":           judged(func(v pullVerdict) any { return graphMergeable(m, v) }),
 		"mergeStateStatus": judged(func(v pullVerdict) any {
 			if m.Unchecked > 0 && m.State == stateOpened {
 				return "UNKNOWN"

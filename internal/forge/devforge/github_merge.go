@@ -183,7 +183,7 @@ func (f *Forge) land(ctx context.Context, p *project, m *mergeRequest, l landing
 	if err := f.markMerged(ctx, p, m, by, before); err != nil {
 		return err
 	}
-	if p.Settings.RemoveSourceBranch && m.Source != p.DefaultBranch {
+	if p.Settings.RemoveSourceBranch && m.Source != p.DefaultBranch && m.GitHub.Fork == "" {
 		if err := p.repo.setRef(ctx, headsPrefix+m.Source, "", m.SHA); err != nil {
 			f.log.InfoContext(ctx, "source branch stays", "branch", m.Source, "error", err)
 		}
@@ -211,7 +211,7 @@ func (f *Forge) combineInto(ctx context.Context, p *project, m *mergeRequest, ta
 	case "rebase":
 		return f.rebaseOnto(ctx, p, m, target, who)
 	}
-	title = cmp.Or(title, fmt.Sprintf("Merge pull request #%d from %s/%s", m.IID, p.namespace(), m.Source))
+	title = cmp.Or(title, fmt.Sprintf("Merge pull request #%d from %s/%s", m.IID, m.headOwner(p), m.Source))
 	return p.repo.join(ctx, merged.tree, commitText(title, cmp.Or(message, m.Title)), who, target, m.SHA)
 }
 

@@ -45,7 +45,7 @@ func (f *Forge) showPull(p *project, m *mergeRequest) object {
 		"assignee": nil, "assignees": assignees, "requested_reviewers": f.showPeople(m.GitHub.Reviewers), "requested_teams": teams,
 		"labels": f.showLabels(p, m.Labels), "milestone": nil, "draft": m.GitHub.Draft, "commits_url": api + "/commits",
 		"review_comments_url": api + "/comments", "review_comment_url": f.repoURL(p, "/pulls/comments") + "{/number}",
-		"comments_url": issue + "/comments", "statuses_url": statuses, "head": f.showSide(p, m.Source, m.SHA),
+		"comments_url": issue + "/comments", "statuses_url": statuses, "head": f.showHead(p, m),
 		"base": f.showSide(p, m.Target, m.StartSHA), "author_association": p.association(f.tables.user(m.Author)),
 		"auto_merge": f.showAuto(m), "active_lock_reason": nil,
 		"_links": object{
@@ -94,6 +94,17 @@ func (f *Forge) showSide(p *project, branch, sha string) object {
 	return object{
 		"label": p.namespace() + ":" + branch, "ref": branch, "sha": sha, "user": f.showOwner(p.namespace()), "repo": f.showRepository(p),
 	}
+}
+
+func (f *Forge) showHead(p *project, m *mergeRequest) object {
+	if m.GitHub.Fork == "" {
+		return f.showSide(p, m.Source, m.SHA)
+	}
+	fork := *p
+	fork.ID, fork.Path, fork.Requests = p.ID+1_000_000, m.GitHub.Fork, nil
+	shown := f.showSide(&fork, m.Source, m.SHA)
+	shown["repo"] = f.showRepository(&fork).with(object{"fork": true})
+	return shown
 }
 
 func (f *Forge) showAuto(m *mergeRequest) any {
@@ -167,7 +178,7 @@ func listPulls(c *githubCall) (reply, error) {
 	base := query.Get("base")
 	var found []*mergeRequest
 	for _, m := range c.project.Requests {
-		ofHead := !qualified || strings.EqualFold(owner, c.project.namespace()) && m.Source == branch
+		ofHead := !qualified || strings.EqualFold(owner, m.headOwner(c.project)) && m.Source == branch
 		if (state == "all" || pullState(m) == state) && (base == "" || m.Target == base) && ofHead {
 			found = append(found, m)
 		}
@@ -259,6 +270,9 @@ func checkPullText(m *mergeRequest) error {
 // checkPull gives the answers of GitHub's "Validation Failed" for a new or reopened pull request.
 func (f *Forge) checkPull(ctx context.Context, p *project, m *mergeRequest) error {
 	head, err := p.repo.head(ctx, m.Source)
+	if m.GitHub.Fork != "" {
+		head, err = m.SHA, nil
+	}
 	if errors.Is(err, errNoRevision) {
 		return pullProblem("head", "invalid", "")
 	}
@@ -270,8 +284,9 @@ func (f *Forge) checkPull(ctx context.Context, p *project, m *mergeRequest) erro
 		return err
 	}
 	for _, other := range p.Requests {
-		if other != m && other.State == stateOpened && other.Source == m.Source && other.Target == m.Target {
-			return pullProblem("", "custom", fmt.Sprintf("A pull request already exists for %s:%s.", p.namespace(), m.Source))
+		same := other.Source == m.Source && other.Target == m.Target && other.GitHub.Fork == m.GitHub.Fork
+		if other != m && other.State == stateOpened && same {
+			return pullProblem("", "custom", fmt.Sprintf("A pull request already exists for %s:%s.", m.headOwner(p), m.Source))
 		}
 	}
 	included, err := p.repo.contains(ctx, target, head)
@@ -374,7 +389,7 @@ func (c *githubCall) changeState(m *mergeRequest, state *string) error {
 }
 
 func (f *Forge) reopenPull(ctx context.Context, p *project, m *mergeRequest, u *User) error {
-	if _, err := p.repo.head(ctx, m.Source); errors.Is(err, errNoRevision) {
+	if _, err := p.repo.head(ctx, m.Source); errors.Is(err, errNoRevision) && m.GitHub.Fork == "" {
 		return pullProblem("state", "custom", "state cannot be changed. The "+m.Source+" branch has been deleted.")
 	}
 	if err := f.checkPull(ctx, p, m); err != nil {

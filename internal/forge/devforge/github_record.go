@@ -53,6 +53,7 @@ type githubProject struct {
 }
 
 type githubRequest struct {
+	Fork      string         `json:"fork"` // path of the repository that the head is in; empty means the same one
 	Draft     bool           `json:"draft"`
 	Assignees []int          `json:"assignees"`
 	Reviewers []int          `json:"reviewers"`
