@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,8 +17,6 @@ import (
 	"time"
 
 	"github.com/google/go-github/v62/github"
-	"github.com/vektah/gqlparser/v2"
-	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/lockkeeper/lockkeeper/internal/contract"
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
@@ -43,16 +42,12 @@ var loadGitHub = sync.OnceValues(func() (*contract.Contract, error) {
 })
 
 // loadSchema parses GitHub's GraphQL schema once.
-var loadSchema = sync.OnceValues(func() (*ast.Schema, error) {
+var loadSchema = sync.OnceValues(func() (*contract.Schema, error) {
 	dir, err := contract.Dir()
 	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "github-graphql", "schema.stripped.graphql"))
-	if err != nil {
-		return nil, err
-	}
-	return gqlparser.LoadSchema(&ast.Source{Name: "schema.graphql", Input: string(text)})
+	return contract.LoadSchema(filepath.Join(dir, contract.GitHubGraphQL))
 })
 
 // hub is a forge in GitHub's dialect with one repository and its people: admin, owner (maintains), bot (writes), reader, and a
@@ -117,11 +112,11 @@ func (h *hub) checked(t *testing.T) http.Handler {
 			t.Errorf("contract: %v", err)
 		}
 	})
+	graph := checkedGraphQL(t, handler)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == "/api/graphql":
-			checkQuery(t, r)
-			handler.ServeHTTP(w, r)
+			graph.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, "/api/"):
 			api.ServeHTTP(w, r)
 		default:
@@ -130,25 +125,27 @@ func (h *hub) checked(t *testing.T) http.Handler {
 	})
 }
 
-// checkQuery validates a GraphQL request against the official schema and puts its body back.
-func checkQuery(t *testing.T, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	var asked struct {
-		Query string `json:"query"`
-	}
-	if err != nil || json.Unmarshal(body, &asked) != nil {
-		t.Errorf("graphql: the body is no query: %v", err)
-		return
-	}
-	schema, err := loadSchema()
-	if err != nil {
-		t.Errorf("graphql: %v", err)
-		return
-	}
-	if _, problems := gqlparser.LoadQueryWithRules(schema, asked.Query, nil); len(problems) > 0 {
-		t.Errorf("graphql: %v in %s", problems, asked.Query)
-	}
+// checkedGraphQL holds each query and its answer against the official schema.
+func checkedGraphQL(t *testing.T, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		schema, schemaErr := loadSchema()
+		body, err := io.ReadAll(r.Body)
+		if err := errors.Join(schemaErr, err); err != nil {
+			t.Errorf("graphql: %v", err)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		if err := schema.Check(body); err != nil {
+			t.Errorf("graphql: %v in %s", err, body)
+		} else if err := schema.CheckAnswer(body, answer.Body.Bytes()); err != nil && answer.Code == http.StatusOK {
+			t.Errorf("graphql: %v in %s", err, answer.Body)
+		}
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes())
+	})
 }
 
 // knownGitHubGap says where the description itself is wrong, or a row of a table breaks it on purpose.

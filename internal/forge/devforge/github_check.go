@@ -1,6 +1,7 @@
 package devforge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func (f *Forge) showCheck(p *project, run *checkRun) object {
 	return object{
 		"id": run.ID, "node_id": nodeID("CR", run.ID), "head_sha": run.SHA, "external_id": run.ExternalID, "url": api,
 		"html_url":    fmt.Sprintf("%s/runs/%d", f.webURL(p), run.ID),
-		"details_url": run.DetailsURL, "status": run.Status, "conclusion": optional(run.Conclusion), "started_at": stamp(run.StartedAt),
+		"details_url": cmp.Or(run.DetailsURL, f.url+"/apps/"+f.tables.GitHub.app(run.App).Slug), "status": run.Status, "conclusion": optional(run.Conclusion), "started_at": stamp(run.StartedAt),
 		"completed_at": stamp(run.CompletedAt), "name": run.Name, "app": f.showApp(f.tables.GitHub.app(run.App)),
 		"pull_requests": f.showCheckPulls(p, run.SHA), "check_suite": object{"id": run.Suite},
 		"output": object{

@@ -178,8 +178,11 @@ func (c *githubCall) graphPull(p *project, m *mergeRequest) object {
 		"isInMergeQueue": p.queueEntry(m) != nil, "isMergeQueueEnabled": enqueues, "labels": connection("labels", "Label", labels),
 		"assignees": connection("assignees", "User", assignees), "comments": connection("comments", "IssueComment", comments),
 		"statusCheckRollup":        lazy(func(arguments) (any, error) { return c.graphRollup(p, m.SHA), nil }),
-		"baseRef":                  lazy(func(arguments) (any, error) { return c.graphBaseRef(p, m.Target), nil }),
-		"latestOpinionatedReviews": c.graphOpinions(p, m), "timelineItems": c.graphTimeline(m),
+		"baseRef":                  lazy(func(arguments) (any, error) { return c.graphRef(p, m.Target) }),
+		"headRef":                  lazy(func(arguments) (any, error) { return c.graphHeadRef(p, m) }),
+		"reviews":                  connection("reviews", "PullRequestReview", c.graphReviews(p, m.GitHub.Reviews)),
+		"latestOpinionatedReviews": lazy(func(args arguments) (any, error) { return c.graphOpinions(p, m, args) }),
+		"timelineItems":            lazy(func(args arguments) (any, error) { return c.graphTimeline(m, args) }),
 		"commits": lazy(func(args arguments) (any, error) {
 			commits, err := f.requestCommits(ctx, p, m)
 			if err != nil {

@@ -121,3 +121,59 @@ func TestGitHubJudgesPushes(t *testing.T) {
 	}
 	mustGit(t, dir, "push", "-q", "origin", "HEAD:lockkeeper/web")
 }
+
+// What a client needs to know before it merges, and afterwards.
+func TestGitHubGraphQLTellsRulesReviewsAndWhoClosed(t *testing.T) {
+	h := newHub(t)
+	h.rule(t, &devforge.BranchRules{Checks: gates, Approvals: 1, Linear: true, Methods: []string{"squash"}, Queue: true, QueueMethod: "squash"})
+	pull := h.queued(t, "web")[0]
+	for _, user := range []string{"reader", "owner"} {
+		review := exchange{user, "POST", pullAPI + "/reviews", `{"event":"APPROVE"}`, 200, ""}
+		if status, body, _ := h.rawHub(t, review); status != http.StatusOK {
+			t.Fatalf("review: %d %s", status, body)
+		}
+	}
+	got := h.graph(t, "bot-token", `{
+		repository(owner: "acme", name: "gitops") {
+			mergeQueue { configuration { mergeMethod } }
+			pullRequest(number: 1) {
+				reviewDecision
+				baseRef { name branchProtectionRule { requiresLinearHistory } rules(first: 10) { nodes { type repositoryRuleset { enforcement } parameters {
+					__typename
+					...on PullRequestParameters { allowedMergeMethods }
+					...on RequiredStatusChecksParameters { requiredStatusChecks { context integrationId } }
+					...on MergeQueueParameters { mergeMethod }
+				} } } }
+				latestOpinionatedReviews(first: 10, writersOnly: true) { nodes { state author { login } } }
+				reviews(first: 10) { totalCount nodes { body submittedAt commit { oid } } }
+			}
+		}
+	}`, nil)
+	text := string(got.Data)
+	for _, want := range []string{
+		`"reviewDecision":"APPROVED"`, `"branchProtectionRule":null`, `"allowedMergeMethods":["SQUASH"]`, `"type":"REQUIRED_LINEAR_HISTORY"`,
+		`"nodes":[{"author":{"login":"owner"},"state":"APPROVED"}]`, `"totalCount":2`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in %s, %v", want, text, got.Errors)
+		}
+	}
+	h.enqueue(t, pull)
+	h.rule(t, &devforge.BranchRules{Linear: true})
+	if status, body, _ := h.rawHub(t, exchange{"owner", "PUT", pullAPI + "/merge", `{}`, 405, ""}); status != http.StatusMethodNotAllowed || !strings.Contains(body, "must not contain merge commits") {
+		t.Errorf("a merge commit in a linear history: %d %s", status, body)
+	}
+	h.rule(t, &devforge.BranchRules{Methods: []string{"squash"}})
+	if status, body, _ := h.rawHub(t, exchange{"owner", "PUT", pullAPI + "/merge", `{"merge_method":"rebase"}`, 405, ""}); status != http.StatusMethodNotAllowed || !strings.Contains(body, "rebase is not allowed") {
+		t.Errorf("a method that the rules leave out: %d %s", status, body)
+	}
+	if status, body, _ := h.rawHub(t, exchange{"owner", "PATCH", pullAPI, `{"state":"closed"}`, 200, ""}); status != http.StatusOK {
+		t.Fatalf("close: %d %s", status, body)
+	}
+	closed := h.graph(t, "reader-token", `{ repository(owner: "acme", name: "gitops") { pullRequest(number: 1) {
+		state isInMergeQueue timelineItems(last: 1, itemTypes: [CLOSED_EVENT]) { nodes { __typename ...on ClosedEvent { actor { __typename login } } } }
+	} } }`, nil)
+	if text := string(closed.Data); !strings.Contains(text, `"actor":{"__typename":"User","login":"owner"}`) || !strings.Contains(text, `"isInMergeQueue":false`) {
+		t.Errorf("closed: %s, %v", text, closed.Errors)
+	}
+}

@@ -140,12 +140,24 @@ func (f *Forge) mergeNow(ctx context.Context, p *project, m *mergeRequest, order
 		return notAllowed("Squash merges are not allowed on this repository.")
 	case method == "rebase" && settings.NoRebase:
 		return notAllowed("Rebase merges are not allowed on this repository.")
+	case method == "merge" && p.linear(m.Target):
+		return notAllowed("Repository rule violations found\n\nThis branch must not contain merge commits.\n\n")
+	case !p.methodRuled(m.Target, method):
+		return notAllowed("Repository rule violations found\n\nThe merge method %s is not allowed on this branch.\n\n", method)
 	case queued:
 		return notAllowed("Repository rule violations found\n\nChanges must be made through the merge queue\n\n")
 	case found.reason != "" && (found.state != "blocked" || !order.admin || p.bindsAdmins(m.Target)):
 		return notAllowed("%s", found.reason)
 	}
 	return f.mergeAs(ctx, p, m, order.how)
+}
+
+func (p *project) linear(branch string) bool {
+	return slices.ContainsFunc(p.ruled(branch), func(r *BranchRules) bool { return r.Linear })
+}
+
+func (p *project) methodRuled(branch, method string) bool {
+	return !slices.ContainsFunc(p.ruled(branch), func(r *BranchRules) bool { return len(r.Methods) > 0 && !slices.Contains(r.Methods, method) })
 }
 
 // bindsAdmins: rulesets bind everybody who is not in their bypass list, protections only when they include administrators.

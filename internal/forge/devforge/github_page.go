@@ -90,7 +90,7 @@ func (s *site) mergeOrQueue(ctx context.Context, d deed) error {
 		return githubRefusal(http.StatusConflict, "Head branch was modified. Review and try the merge again.")
 	}
 	if _, queued := p.queued(m.Target); !queued || m.State != stateOpened {
-		return f.mergeNow(ctx, p, m, mergeOrder{how: pullMerge{By: d.by.ID, Method: p.firstMethod()}, admin: p.level(d.by) >= AccessOwner})
+		return f.mergeNow(ctx, p, m, mergeOrder{how: pullMerge{By: d.by.ID, Method: p.firstMethod(m.Target)}, admin: p.level(d.by) >= AccessOwner})
 	}
 	found, err := f.judgePull(ctx, p, m)
 	switch {
@@ -104,12 +104,12 @@ func (s *site) mergeOrQueue(ctx context.Context, d deed) error {
 	return f.enqueue(ctx, p, m, d.by)
 }
 
-// firstMethod is the first merge method that the repository allows.
-func (p *project) firstMethod() string {
+// firstMethod is the first merge method that the repository and the rules of the branch allow.
+func (p *project) firstMethod(branch string) string {
 	switch settings := p.Settings.GitHub; {
-	case !settings.NoMergeCommit:
+	case !settings.NoMergeCommit && !p.linear(branch) && p.methodRuled(branch, "merge"):
 		return "merge"
-	case !settings.NoSquash:
+	case !settings.NoSquash && p.methodRuled(branch, "squash"):
 		return "squash"
 	}
 	return "rebase"

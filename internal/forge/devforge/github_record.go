@@ -25,6 +25,8 @@ type BranchRules struct {
 	Approvals    int             `json:"approvals"`
 	DismissStale bool            `json:"dismiss_stale"` // a push takes approvals away
 	Admins       bool            `json:"admins"`        // binds administrators as well
+	Linear       bool            `json:"linear"`        // no merge commits
+	Methods      []string        `json:"methods"`       // merge, squash, rebase; empty means all, as does a protection
 	Queue        bool            `json:"queue"`         // changes must be made through the merge queue
 	QueueMethod  string          `json:"queue_method"`  // of the queue: merge unless set
 }
@@ -33,6 +35,13 @@ type BranchRules struct {
 type RequiredCheck struct {
 	Context string `json:"context"`
 	App     int    `json:"app"`
+}
+
+func (r *BranchRules) methods() []string {
+	if len(r.Methods) == 0 {
+		return []string{"merge", "squash", "rebase"}
+	}
+	return r.Methods
 }
 
 type githubTables struct {

@@ -217,9 +217,9 @@ func showChecks(rules *BranchRules) object {
 
 func (c *githubCall) showProtection(branch string, rules *BranchRules) object {
 	api := c.forge.repoURL(c.project, "/branches/%s/protection", branch)
-	off := object{"enabled": false}
+	off, linear := object{"enabled": false}, object{"enabled": rules.Linear}
 	shown := object{
-		"url": api, "enforce_admins": object{"url": api + "/enforce_admins", "enabled": rules.Admins}, "required_linear_history": off,
+		"url": api, "enforce_admins": object{"url": api + "/enforce_admins", "enabled": rules.Admins}, "required_linear_history": linear,
 		"allow_force_pushes": off, "allow_deletions": off, "block_creations": off, "required_conversation_resolution": off,
 		"lock_branch": off, "allow_fork_syncing": off, "required_signatures": object{"url": api + "/required_signatures", "enabled": false},
 	}
@@ -264,6 +264,7 @@ func putProtection(c *githubCall) (reply, error) {
 			} `json:"checks"`
 		} `json:"required_status_checks"`
 		Admins  bool `json:"enforce_admins"`
+		Linear  bool `json:"required_linear_history"`
 		Reviews *struct {
 			Count   int  `json:"required_approving_review_count"`
 			Dismiss bool `json:"dismiss_stale_reviews"`
@@ -272,7 +273,7 @@ func putProtection(c *githubCall) (reply, error) {
 	if err := c.read(&asked); err != nil {
 		return reply{}, err
 	}
-	rules := &BranchRules{Admins: asked.Admins}
+	rules := &BranchRules{Admins: asked.Admins, Linear: asked.Linear}
 	if asked.Checks != nil {
 		rules.Strict = asked.Checks.Strict
 		for _, check := range asked.Checks.Checks {
@@ -313,9 +314,11 @@ func listRules(c *githubCall) (reply, error) {
 	}
 	var shown []object
 	add := func(kind string, parameters object) {
-		shown = append(shown, object{
-			"type": kind, "parameters": parameters, "ruleset_source_type": "Repository", "ruleset_source": c.project.Path, "ruleset_id": 1,
-		})
+		one := object{"type": kind, "ruleset_source_type": "Repository", "ruleset_source": c.project.Path, "ruleset_id": 1}
+		if parameters != nil {
+			one["parameters"] = parameters
+		}
+		shown = append(shown, one)
 	}
 	if len(rules.Checks) > 0 {
 		checks := []object{}
@@ -330,11 +333,15 @@ func listRules(c *githubCall) (reply, error) {
 			"required_status_checks": checks, "strict_required_status_checks_policy": rules.Strict, "do_not_enforce_on_create": false,
 		})
 	}
-	if rules.Approvals > 0 {
+	if rules.Approvals > 0 || len(rules.Methods) > 0 {
 		add("pull_request", object{
 			"required_approving_review_count": rules.Approvals, "dismiss_stale_reviews_on_push": rules.DismissStale,
 			"require_code_owner_review": false, "require_last_push_approval": false, "required_review_thread_resolution": false,
+			"allowed_merge_methods": rules.methods(),
 		})
+	}
+	if rules.Linear {
+		add("required_linear_history", nil)
 	}
 	if rules.Queue {
 		add("merge_queue", object{
