@@ -79,7 +79,7 @@ func (p *parts) onGitLab(name string) (*place, error) {
 		return nil, err
 	}
 	return &place{
-		name: name, forge: forge, gitlab: forge, username: "lockkeeper",
+		name: name, forge: forge, deployer: forge, gitlab: forge, username: "lockkeeper",
 		cloneURL: strings.TrimRight(p.config.GitLab.URL, "/") + "/" + name + ".git",
 		token:    func(context.Context) (secret.Text, error) { return secret.Text(p.secrets.GitLabToken), nil },
 		missed:   forge.Missed,

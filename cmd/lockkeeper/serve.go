@@ -104,7 +104,7 @@ func newBotWith(ctx context.Context, p *parts, wrap func(*reconcile.Reconciler) 
 		}
 		runner.Webhooks = true
 		cfg.Repositories = append(cfg.Repositories, bot.Repository{
-			Name: repository.Project, Project: repository.Project, Runner: wrap(runner), Missed: missed(place, runner),
+			Name: repository.Project, Forge: p.secrets.forgeOf(repository), Project: repository.Project, Runner: wrap(runner), Missed: missed(place, runner),
 		})
 	}
 	return bot.New(ctx, cfg)
@@ -114,7 +114,7 @@ func newBotWith(ctx context.Context, p *parts, wrap func(*reconcile.Reconciler) 
 func missed(place *place, runner *reconcile.Reconciler) func(context.Context, time.Time) ([]promote.Event, error) {
 	return func(ctx context.Context, since time.Time) ([]promote.Event, error) {
 		if runner.Idle() {
-			return nil, nil
+			return nil, bot.ErrNotAsked
 		}
 		return place.missed(ctx, since)
 	}

@@ -268,7 +268,7 @@ func ciExitCodes(t *testing.T, b *bed) {
 	t.Run("a token that is not accepted", func(t *testing.T) {
 		asks, variable := sends(http.MethodGet, "/merge_requests"), "LOCKKEEPER_GITLAB_TOKEN"
 		if b.github {
-			asks, variable = sends(http.MethodPost, "/access_tokens"), "LOCKKEEPER_GITHUB_APP_KEY"
+			asks, variable = sends(http.MethodPost, "/access_tokens"), "the private key is one of its"
 		}
 		b.forge.Fault(asks, devforge.Answer(http.StatusUnauthorized, 0))
 		code, _, errs := b.lockkeeper(t, "ci")
