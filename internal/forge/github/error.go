@@ -29,6 +29,7 @@ const (
 	textClean         = "in clean status"                        // GraphQL: nothing is left to wait for, merge it now
 	textUnstable      = "in unstable status"                     // GraphQL: the same, something fails that is not required
 	textNoPersonal    = "Resource not accessible by personal"    // 403: the fine-grained token lacks a permission
+	textNoApp         = "must authenticate via a GitHub App"     // 403: only Apps may do it
 )
 
 // A meaningError is a refusal whose meaning differs from what its status means elsewhere.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -134,9 +135,13 @@ func (f *Forge) usesChecks() bool {
 	return f.checks && !f.noChecks
 }
 
-// lacksChecks notes that the credentials may not write check runs, when that is what an error says: tokens of people never may.
+// lacksChecks notes that the credentials may not write check runs, when that is what an error says: tokens of people never may. A
+// refusal for another reason passes.
 func (f *Forge) lacksChecks(ctx context.Context, err error) bool {
-	if !errors.Is(err, promote.ErrForbidden) {
+	api, ok := errors.AsType[*promote.APIError](err)
+	if !ok || !errors.Is(err, promote.ErrForbidden) || !slices.ContainsFunc([]string{textNoIntegration, textNoPersonal, textNoApp}, func(text string) bool {
+		return strings.Contains(api.Message, text)
+	}) {
 		return false
 	}
 	f.logger.WarnContext(ctx, "github: no check runs with these credentials, commit statuses are posted instead", "error", err)
