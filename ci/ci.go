@@ -38,6 +38,7 @@ type Runner interface {
 type Config struct {
 	Runner   Runner                                           // required
 	Command  reconcile.Asked                                  // what the job is told to do, as in a comment; no Body: nothing
+	Events   []promote.Event                                  // what the job was started by, besides looking at everything
 	Wait     time.Duration                                    // how long to go on while a delivery is on its way; 0: not at all
 	Progress io.Writer                                        // required: told what is done, a line each
 	Now      func() time.Time                                 // required
@@ -59,7 +60,7 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	started := cfg.Now()
 	deadline := started.Add(cfg.Wait)
 	var all []promote.Action
-	options := reconcile.Options{Events: []promote.Event{{Kind: promote.EventSweep}}}
+	options := reconcile.Options{Events: append([]promote.Event{{Kind: promote.EventSweep}}, cfg.Events...)}
 	if cfg.Command.Body != "" {
 		options.Asked = []reconcile.Asked{cfg.Command}
 	}

@@ -319,23 +319,27 @@ func TestDetect(t *testing.T) {
 	}
 	github := map[string]string{
 		"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.example.com", "GITHUB_REPOSITORY": "shop/deploy", "GITHUB_RUN_ID": "977",
-		"GITHUB_ACTOR": "ann", "GITHUB_ACTOR_ID": "41", "GITHUB_EVENT_PATH": "event.json",
+		"GITHUB_ACTOR": "ann", "GITHUB_ACTOR_ID": "41", "GITHUB_EVENT_PATH": "event.json", "GITHUB_EVENT_NAME": "push",
 	}
-	job := Environment{System: "github", Server: "https://github.example.com", Project: "shop/deploy", User: "ann", UserID: 41, Run: 977}
-	onTrunk := job
-	onTrunk.Branch = "trunk"
+	job := Environment{Event: "push", System: "github", Server: "https://github.example.com", Project: "shop/deploy", User: "ann", UserID: 41, Run: 977}
+	with := func(payload, branch string) Environment {
+		environment := job
+		environment.Payload, environment.Branch = []byte(payload), branch
+		return environment
+	}
 	for _, test := range []struct {
 		name  string
 		env   map[string]string
 		files map[string]string
 		want  Environment
 	}{
-		{"a GitHub job", github, map[string]string{"event.json": `{"repository":{"default_branch":"trunk"}}`}, onTrunk},
-		{"a GitHub job whose event says little", github, map[string]string{"event.json": `{"schedule":"0 * * * *"}`}, job},
-		{"a GitHub job whose event is no JSON", github, map[string]string{"event.json": `{`}, job},
+		{"a GitHub job", github, map[string]string{"event.json": `{"repository":{"default_branch":"trunk"}}`}, with(`{"repository":{"default_branch":"trunk"}}`, "trunk")},
+		{"a GitHub job whose event says little", github, map[string]string{"event.json": `{"schedule":"0 * * * *"}`}, with(`{"schedule":"0 * * * *"}`, "")},
+		{"a GitHub job whose event is no JSON", github, map[string]string{"event.json": `{`}, with("{", "")},
 		{"a GitHub job without its event", github, nil, job},
 		{"a terminal", map[string]string{"HOME": "/root"}, nil, Environment{}},
 		{"a GitLab job", gitlab, nil, Environment{System: "gitlab", Server: "https://gitlab.example.com:8443/git", Project: "shop/deploy", Branch: "main", User: "ann", UserID: 41, Run: 977}},
+		{"a GitLab job of a merge request", map[string]string{"GITLAB_CI": "true", "CI_MERGE_REQUEST_IID": "7"}, nil, Environment{System: "gitlab", Change: 7}},
 		{"a GitLab job that says little", map[string]string{"GITLAB_CI": "true", "GITLAB_USER_ID": "ann"}, nil, Environment{System: "gitlab"}},
 		{"a system that is not known", map[string]string{"CI": "true", "CI_PROJECT_PATH": "shop/deploy"}, nil, Environment{}},
 	} {

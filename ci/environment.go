@@ -14,6 +14,9 @@ type Environment struct {
 	User    string // who started the job
 	UserID  int    // of the forge; 0 is not known
 	Run     int    // the same for all jobs that are one run, and for those that are started again; 0 is not known
+	Change  int    // the change that the job is about; 0 is none, or not known
+	Event   string // GitHub's name of what started the job, such as "issue_comment"
+	Payload []byte // its description, as a webhook would bring it
 }
 
 // Detect reads the environment of the CI system that runs the job. readFile reads the description of GitHub's event.
@@ -30,32 +33,39 @@ func Detect(getenv func(string) string, readFile func(name string) ([]byte, erro
 		return Environment{
 			User: getenv("GITLAB_USER_LOGIN"), UserID: number("GITLAB_USER_ID"), Run: number("CI_PIPELINE_ID"),
 			System: "gitlab", Server: getenv("CI_SERVER_URL"), Project: getenv("CI_PROJECT_PATH"), Branch: getenv("CI_DEFAULT_BRANCH"),
+			Change: number("CI_MERGE_REQUEST_IID"),
 		}
 	case getenv("GITHUB_ACTIONS") == "true":
+		payload := readPayload(getenv("GITHUB_EVENT_PATH"), readFile)
 		return Environment{
 			User: getenv("GITHUB_ACTOR"), UserID: number("GITHUB_ACTOR_ID"), Run: number("GITHUB_RUN_ID"),
 			System: "github", Server: getenv("GITHUB_SERVER_URL"), Project: getenv("GITHUB_REPOSITORY"),
-			Branch: defaultBranch(getenv("GITHUB_EVENT_PATH"), readFile),
+			Branch: defaultBranch(payload), Event: getenv("GITHUB_EVENT_NAME"), Payload: payload,
 		}
 	}
 	return Environment{}
 }
 
-// defaultBranch is what GitHub's event says of the repository; it says so in no variable.
-func defaultBranch(path string, readFile func(string) ([]byte, error)) string {
+// readPayload reads the description of GitHub's event; nil when there is none that can be read.
+func readPayload(path string, readFile func(string) ([]byte, error)) []byte {
 	if path == "" {
-		return ""
+		return nil
 	}
 	data, err := readFile(path)
 	if err != nil {
-		return ""
+		return nil
 	}
+	return data
+}
+
+// defaultBranch is what GitHub's event says of the repository; it says so in no variable.
+func defaultBranch(payload []byte) string {
 	var event struct {
 		Repository struct {
 			DefaultBranch string `json:"default_branch"`
 		} `json:"repository"`
 	}
-	if json.Unmarshal(data, &event) != nil {
+	if json.Unmarshal(payload, &event) != nil {
 		return ""
 	}
 	return event.Repository.DefaultBranch

@@ -15,8 +15,8 @@ import (
 
 // What a promotion may cost in requests to the forge's API.
 const (
-	budgetToProposal = 4 // from the event to the open, labelled, gated change
-	budgetToNote     = 7 // from the merge to the note, however often Argo CD is looked at; 3 of them show the deployment
+	budgetToProposal = 4  // from the event to the open, labelled, gated change
+	budgetToNote     = 7  // from the merge to the note, however often Argo CD is looked at; 3 of them show the deployment
 	budgetToNext     = 11 // from the merge to the next stage's open, gated change; 4 of them show the deployment
 
 	budgetToGrid  = 20 // ten services to five targets, each target in a change of its own

@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lockkeeper/lockkeeper/ci"
+	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/jsontext"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/reconcile"
@@ -127,7 +130,9 @@ func newCI(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ci",
 		Short: "Run the loop once, as a CI job: the same decisions without a server",
-		Long: `Ci observes, decides and acts until nothing is left to do, and exits. Run it on a schedule and on pushes.
+		Long: `Ci observes, decides and acts until nothing is left to do, and exits. Run it on a schedule and on pushes. In GitHub
+Actions also on issue_comment, pull_request_target and merge_group: comments are obeyed, changes of people shown and judged, and
+commits of merge queues judged, without a server.
 
 With --command it first does what a comment on a merge request would ask for: promote to a stage that no policy names, roll
 back, hold, say how things stand. In a job of GitLab or GitHub that takes the permission of who
@@ -163,7 +168,7 @@ Exit codes:
 				progress = env.out
 			}
 			result, err := ci.Run(cmd.Context(), ci.Config{
-				Runner: runner, Command: asked, Wait: wait, Progress: progress, Now: time.Now, Sleep: sleep,
+				Runner: runner, Command: asked, Events: jobEvents(env), Wait: wait, Progress: progress, Now: time.Now, Sleep: sleep,
 			})
 			if printErr := printResult(env.out, output, result, err); printErr != nil {
 				return printErr
@@ -182,6 +187,26 @@ Exit codes:
 	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to watch a delivery that is on its way")
 	cmd.Flags().StringVar(&command, "command", "", "do this first, as if it were a comment (default: $LOCKKEEPER_COMMAND)")
 	return cmd
+}
+
+// jobEvents are what a job was started by: a comment is obeyed, a change of a person reviewed, and the commit of a merge queue
+// judged, as if a webhook had told of it. A button of a check run cannot be asked after on the forge, and whoever may edit the
+// workflow may say that somebody pressed it: the bot alone obeys those.
+func jobEvents(env environment) []promote.Event {
+	job := ci.Detect(env.getenv, os.ReadFile)
+	if job.Change != 0 {
+		return []promote.Event{{Kind: promote.EventChange, Change: job.Change}}
+	}
+	if job.System != forgeGitHub || len(job.Payload) == 0 {
+		return nil
+	}
+	header := http.Header{}
+	header.Set("X-GitHub-Event", strings.TrimSuffix(job.Event, "_target"))
+	event, err := github.ParseWebhook(header, job.Payload)
+	if err != nil || event.Comment.Action != "" {
+		return nil
+	}
+	return []promote.Event{event}
 }
 
 // tellActions shows a result where GitHub Actions shows it: findings at their lines, and a summary of the job.
