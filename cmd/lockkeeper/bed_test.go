@@ -178,9 +178,11 @@ func deployer(forge reconcile.Forge) reconcile.Deployer {
 func (b *bed) adapter(client *http.Client) (reconcile.Forge, func(context.Context) (secret.Text, error)) {
 	b.t.Helper()
 	atOnce := func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	ahead := func() time.Time { return time.Now().Add(b.ahead) }
 	if !b.github {
 		forge, err := gitlab.New(gitlab.Config{
 			URL: b.forgeURL, Project: worldProject, Token: worldToken, HTTPClient: client, Timeout: cmp.Or(b.patience, deadline), Sleep: atOnce,
+			Now: ahead,
 		})
 		if err != nil {
 			b.t.Fatal(err)
@@ -198,6 +200,7 @@ func (b *bed) adapter(client *http.Client) (reconcile.Forge, func(context.Contex
 	}
 	forge, err := github.New(github.Config{
 		URL: b.forgeURL, Repository: worldProject, App: app, Checks: true, HTTPClient: client, Timeout: cmp.Or(b.patience, deadline), Sleep: atOnce,
+		Now: ahead,
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -98,7 +98,7 @@ func gatesPass(o reconcile.Outcome, stage string) bool {
 	return len(s.Gates) > 0 && s.Gates.Verdict() == promote.Pass
 }
 
-// despite runs the loop until something is so, as the bot does: what fails is tried again.
+// despite runs the loop until something is so, as the bot does: what fails is tried again, as late as the forge asks.
 func (b *bed) despite(said *[]string, what string, so func(reconcile.Outcome) bool) reconcile.Outcome {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), deadline)
@@ -107,7 +107,9 @@ func (b *bed) despite(said *[]string, what string, so func(reconcile.Outcome) bo
 		outcome, err := b.loop.Run(ctx, reconcile.Options{Events: everything()})
 		if err != nil {
 			*said = append(*said, err.Error())
-			time.Sleep(20 * time.Millisecond)
+			if refused, ok := errors.AsType[*promote.APIError](err); ok {
+				b.ahead += refused.RetryAfter
+			}
 		} else if so(outcome) {
 			return outcome
 		}

@@ -71,7 +71,7 @@ func (p *parts) place(repository repositoryConfig) (*place, error) {
 
 func (p *parts) onGitLab(name string) (*place, error) {
 	forge, err := gitlab.New(gitlab.Config{
-		URL: p.config.GitLab.URL, Project: name, Token: secret.Text(p.secrets.GitLabToken),
+		URL: p.config.GitLab.URL, Project: name, Token: secret.Text(p.secrets.GitLabToken), Limits: &p.gitLabLimits,
 		UserAgent: "lockkeeper/" + version, Logger: p.log,
 		Observe: func(call gitlab.Call) { p.observe(name, call.Operation, call.Status, call.RateRemaining) },
 	})

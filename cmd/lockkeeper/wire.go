@@ -16,6 +16,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/internal/argocd"
 	"github.com/lockkeeper/lockkeeper/internal/forge/github"
+	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/internal/git/sign"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
@@ -27,19 +28,20 @@ import (
 
 // parts are built once for a process.
 type parts struct {
-	config   serverConfig
-	secrets  secrets
-	log      *slog.Logger
-	renderer *render.Engine
-	registry *discover.Registry
-	charts   *discover.Charts
-	argo     reconcile.Deliverer // nil without a server
-	outside  *outside            // what steps may reach
-	sign     git.SignFunc        // nil: commits are not signed
-	app      *github.App         // nil without one
-	limits   *github.Limits      // of the token, where there is no App
-	metrics  reconcile.Metrics
-	called   func(repository, operation string, status, remaining int)
+	config       serverConfig
+	secrets      secrets
+	log          *slog.Logger
+	renderer     *render.Engine
+	registry     *discover.Registry
+	charts       *discover.Charts
+	argo         reconcile.Deliverer // nil without a server
+	outside      *outside            // what steps may reach
+	sign         git.SignFunc        // nil: commits are not signed
+	app          *github.App         // nil without one
+	limits       *github.Limits      // of the token, where there is no App
+	gitLabLimits gitlab.Limits       // of the one token of all its repositories
+	metrics      reconcile.Metrics
+	called       func(repository, operation string, status, remaining int)
 }
 
 func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
