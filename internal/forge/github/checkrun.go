@@ -23,11 +23,12 @@ const (
 	externalPrefix        = "lockkeeper/"
 )
 
-// The buttons of a check run. What is pressed comes back as a webhook with the identifier, see promote.Comment.
+// The buttons of a check run; GitHub shows three at most. What is pressed comes back as a webhook with the identifier, which is the
+// verb of a command, see promote.Comment.
 var checkActions = []checkAction{
 	{Label: "Try again", Description: "Promote this freight once more", Identifier: "retry"},
 	{Label: "Hold", Description: "Keep the stage as it is", Identifier: "hold"},
-	{Label: "Show differences", Description: "Comment what this would deploy", Identifier: "diff"},
+	{Label: "Status", Description: "Say what every stage runs", Identifier: "status"},
 }
 
 type checkAction struct {

@@ -396,7 +396,7 @@ func (b *bed) openGated(t *testing.T, f *github.Forge) {
 
 func TestAChangeMergesWhenItsChecksHavePassed(t *testing.T) {
 	b := newBed(t, &devforge.BranchRules{Checks: []devforge.RequiredCheck{{Context: promote.StatusName}, {Context: "build"}}}, true)
-	if err := b.Forge.Change(bedRepository, func(s *devforge.Settings) { s.GitHub.AutoMerge = true }); err != nil {
+	if err := b.Change(bedRepository, func(s *devforge.Settings) { s.GitHub.AutoMerge = true }); err != nil {
 		t.Fatal(err)
 	}
 	f := b.adapter(t)

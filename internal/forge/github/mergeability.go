@@ -29,9 +29,10 @@ var mergeStates = map[string]promote.MergeState{
 
 	"unknown": promote.MergeChecking,
 
-	wordBehind: promote.MergeBlocked,
-	"dirty":    promote.MergeBlocked,
-	"draft":    promote.MergeBlocked,
+	wordBehind: promote.MergeBehind,
+
+	"dirty": promote.MergeBlocked,
+	"draft": promote.MergeBlocked,
 }
 
 // reviewReasons are the words of reviewDecision that say more than "blocked".

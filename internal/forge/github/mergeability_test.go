@@ -32,7 +32,7 @@ func TestMergeability(t *testing.T) {
 		{"checks failed", mergeFacts{open: true, state: "BLOCKED", checks: "FAILURE"}, blocked("checks_failed")},
 		{"checks broke", mergeFacts{open: true, state: "BLOCKED", checks: "ERROR"}, blocked("checks_failed")},
 		{"something else, such as a thread that is not resolved", mergeFacts{open: true, state: "BLOCKED", checks: "SUCCESS"}, blocked("blocked")},
-		{"behind", mergeFacts{open: true, state: "BEHIND"}, blocked("behind")},
+		{"behind", mergeFacts{open: true, state: "BEHIND"}, is(promote.MergeBehind, "behind")},
 		{"behind, where a queue merges on top", mergeFacts{open: true, state: "BEHIND", queue: true}, ready},
 		{"conflicts", mergeFacts{open: true, state: "DIRTY", mergeable: "CONFLICTING"}, blocked("dirty")},
 		{"conflicts that only one field knows", mergeFacts{open: true, state: "UNKNOWN", mergeable: "CONFLICTING"}, blocked("dirty")},

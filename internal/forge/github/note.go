@@ -56,6 +56,9 @@ func (f *Forge) addNote(ctx context.Context, number int, body string) (promote.N
 		priority: commentPriority,
 	}, &added)
 	if err == nil {
+		if added.User.ID != 0 {
+			f.learnSelf(added.User)
+		}
 		return added.note(added.User), nil
 	}
 	if !inDoubt(ctx, err) {

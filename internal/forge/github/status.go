@@ -175,6 +175,7 @@ func (f *Forge) postCommitStatus(ctx context.Context, posted promote.PostStatus)
 	if wanted.URL != "" {
 		body["target_url"] = wanted.URL
 	}
+	var answer commitStatus
 	_, err := f.send(ctx, request{
 		name:     "post status",
 		subject:  fmt.Sprintf("%q on %s", wanted.Name, posted.Head.Short()),
@@ -182,7 +183,10 @@ func (f *Forge) postCommitStatus(ctx context.Context, posted promote.PostStatus)
 		path:     f.base + "/statuses/" + url.PathEscape(string(posted.Head)),
 		body:     body,
 		priority: statusPriority,
-	}, nil)
+	}, &answer)
+	if err == nil && answer.Creator.ID != 0 {
+		f.learnSelf(answer.Creator)
+	}
 	if inDoubt(ctx, err) {
 		if now, lookup := f.readStatus(ctx, posted.Head, wanted.Name); lookup == nil && now.found && sameStatus(now.stored, wanted) {
 			err = nil

@@ -43,13 +43,19 @@ func (f *Forge) me(ctx context.Context) (user, error) {
 		return known, nil
 	}
 	self, err := f.askSelf(ctx)
-	if err != nil {
-		return user{}, err
+	if err == nil {
+		f.learnSelf(self)
 	}
+	return self, err
+}
+
+// learnSelf keeps whose credentials these are. The answers to our own writes say it, too.
+func (f *Forge) learnSelf(self user) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.self = self
-	return self, nil
+	if self.ID != 0 || f.self.Login == "" {
+		f.self = self
+	}
 }
 
 const viewerQuery = `query Viewer { viewer { login databaseId } }`
