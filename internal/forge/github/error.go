@@ -18,12 +18,15 @@ import (
 const (
 	service    = "github"
 	maxMessage = 500
+
+	limitRemedy = "GitHub limits the requests of these credentials; it is tried again later"
 )
 
 // The only texts of GitHub that are matched, where its status codes do not tell cases apart. Those of limits are in lower case.
 const (
 	textRateLimit     = "rate limit"                             // 403, 429: too many requests
 	textAbuse         = "abuse detection"                        // 403: the same, by older servers
+	textTooQuick      = "was submitted too quickly"              // 422: the same, of what creates content
 	textServerFailed  = "Something went wrong"                   // GraphQL, with status 200: a failure of GitHub's own
 	textNoIntegration = "Resource not accessible by integration" // 403: the App, or GITHUB_TOKEN, lacks a permission
 	textClean         = "in clean status"                        // GraphQL: nothing is left to wait for, merge it now
@@ -63,6 +66,7 @@ func (c *caller) refusal(sent request, kept *exchange, err error) error {
 		failed.RetryAfter = kept.wait
 		failed.Remedy = c.remedy(kept, failed)
 		if limited(kept) {
+			failed.Remedy = limitRemedy
 			return &meaningError{api: failed, means: promote.ErrLimited}
 		}
 	case malformed(err):
@@ -180,7 +184,7 @@ func (c *caller) remedy(kept *exchange, failed *promote.APIError) string {
 	case http.StatusNotFound:
 		return fmt.Sprintf("check that %s exists and that the credentials may see it", c.subject)
 	case http.StatusTooManyRequests:
-		return "GitHub limits the requests of these credentials; it is tried again later"
+		return limitRemedy
 	}
 	if failed.Status >= http.StatusInternalServerError {
 		return "GitHub has a problem of its own; it is tried again later"
@@ -193,8 +197,6 @@ func (c *caller) forbiddenRemedy(kept *exchange, failed *promote.APIError) strin
 	permissions, scopes := kept.header.Get("X-Accepted-Github-Permissions"), kept.header.Get("X-Accepted-Oauth-Scopes")
 	lacking := strings.Contains(failed.Message, textNoIntegration) || strings.Contains(failed.Message, textNoPersonal)
 	switch {
-	case limited(kept):
-		return "GitHub limits the requests of these credentials; it is tried again later"
 	case strings.HasPrefix(kept.header.Get("X-Github-Sso"), "required"):
 		return "the organization wants single sign-on: authorize the token for it in the settings of its user"
 	case lacking && permissions != "":

@@ -91,6 +91,10 @@ func TestRefusalsByStatus(t *testing.T) {
 			name: "429 with a date", answer: answer{status: 429, header: map[string]string{"Retry-After": testNow.Add(90 * time.Second).Format(http.TimeFormat)}},
 			is: promote.ErrLimited, message: "Too Many Requests", remedy: limits, after: 90 * time.Second, temporary: true,
 		},
+		{
+			name: "422 that is a limit", answer: answer{status: 422, body: `{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"was submitted too quickly"}]}`},
+			is: promote.ErrLimited, isNot: promote.ErrInvalid, message: "Validation Failed: was submitted too quickly", remedy: limits, after: time.Minute,
+		},
 		{name: "404", answer: answer{status: 404, body: `{"message":"Not Found"}`}, is: promote.ErrNotFound, message: "Not Found", remedy: notThere},
 		{name: "409", answer: answer{status: 409, body: `{"message":"Conflict"}`}, is: promote.ErrConflict, message: "Conflict", temporary: true},
 		{

@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/lockkeeper/lockkeeper/internal/secret"
+	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 const (
@@ -65,12 +66,13 @@ type Forge struct {
 	webhookURL *url.URL // nil: not configured
 
 	mu          sync.Mutex
-	self        user                            // whose token it is; zero until asked
-	id          int64                           // of the repository; 0 until asked
-	noChecks    bool                            // the credentials may not write check runs
-	posted      memory[statusKey, post]         // statuses as last read or written
-	deployments memory[deploymentKey, deployed] // deployments of ours
-	texts       memory[textKey, wholeText]      // what was too long for GitHub
+	self        user                             // whose token it is; zero until asked
+	id          int64                            // of the repository; 0 until asked
+	noChecks    bool                             // the credentials may not write check runs
+	posted      memory[statusKey, post]          // statuses as last read or written
+	deployments memory[deploymentKey, deployed]  // deployments of ours
+	texts       memory[textKey, wholeText]       // what was too long for GitHub
+	unmarked    memory[int, promote.ChangeDraft] // changes that were opened and could not be labelled
 }
 
 // New checks cfg and builds a Forge. It asks GitHub nothing.

@@ -20,6 +20,7 @@ const (
 	contentPerHour   = 500
 	leastPause       = time.Minute // when GitHub does not say how long
 	longestPause     = 15 * time.Minute
+	maxResources     = 50 // GitHub has about ten
 )
 
 // A priority says which writes go on when the budget runs short: what gates a merge before what changes a change, before words.
@@ -31,7 +32,13 @@ const (
 	statusPriority
 )
 
-// reserve is how many hundredths of a budget are kept for higher priorities.
+// A lowWindow is one of GitHub's windows of which only some hundredths are left.
+type lowWindow struct {
+	hundredths int
+	reset      time.Time
+}
+
+// reserve is how many hundredths of a budget are kept for higher priorities; of GitHub's own windows it is a fifth of that.
 func (p priority) reserve() int {
 	switch p {
 	case statusPriority:
@@ -44,20 +51,21 @@ func (p priority) reserve() int {
 }
 
 // Limits are what GitHub counts together: the requests of one token or of one installation of an App. Writes go one after another,
-// at most 80 in a minute and 500 in an hour, the last ones of which are kept for statuses and merges; when GitHub says to wait,
-// nothing is sent until then. The zero value is not usable, see [NewLimits].
+// at most 80 in a minute and 500 in an hour, the last ones of which are kept for statuses and merges; so are the last requests of
+// GitHub's own windows. When GitHub says to wait, nothing is sent until then. The zero value is not usable, see [NewLimits].
 type Limits struct {
 	writing chan struct{} // holds one token; whoever has it may write
 
 	mu      sync.Mutex
 	created []time.Time          // of writes in the last hour, oldest first
 	until   map[string]time.Time // by resource: nothing is sent before; "" holds for all
+	low     map[string]lowWindow // by resource: windows of which little is left
 	strikes int                  // refusals in a row for which GitHub named no time
 }
 
 // NewLimits returns limits of which nothing is used up.
 func NewLimits() *Limits {
-	l := &Limits{writing: make(chan struct{}, 1), until: map[string]time.Time{}}
+	l := &Limits{writing: make(chan struct{}, 1), until: map[string]time.Time{}, low: map[string]lowWindow{}}
 	l.writing <- struct{}{}
 	return l
 }
@@ -123,6 +131,9 @@ func (l *Limits) waitLocked(now time.Time, resource string, sent request) time.D
 	}
 	l.forget(now)
 	kept := sent.priority.reserve()
+	if low, ok := l.low[resource]; ok && low.hundredths <= kept/5 {
+		wait = max(wait, low.reset.Sub(now))
+	}
 	return max(wait,
 		l.full(now, time.Minute, contentPerMinute-contentPerMinute*kept/100),
 		l.full(now, time.Hour, contentPerHour-contentPerHour*kept/100))
@@ -163,24 +174,45 @@ func (l *Limits) learn(now time.Time, resource string, kept *exchange) {
 	if named == "" {
 		named = resource
 	}
+	l.noteLow(now, named, kept.header)
 	switch {
 	case kept.status == 0:
 	case !limited(kept):
 		kept.wait = asked
 		l.strikes = 0
 		if reset > 0 {
-			l.until[named] = now.Add(reset)
+			l.block(named, now.Add(reset))
 		}
 	case asked > 0:
 		kept.wait = asked
-		l.until[""] = now.Add(asked)
+		l.block("", now.Add(asked))
 	case reset > 0:
 		kept.wait = reset
-		l.until[named] = now.Add(reset)
+		l.block(named, now.Add(reset))
 	default:
 		kept.wait = min(leastPause<<min(l.strikes, 10), longestPause)
 		l.strikes++
-		l.until[""] = now.Add(kept.wait)
+		l.block("", now.Add(kept.wait))
+	}
+}
+
+// block sends nothing of a resource until a time. However many names a server makes up, few are kept.
+func (l *Limits) block(resource string, until time.Time) {
+	if len(l.until) >= maxResources {
+		clear(l.until)
+	}
+	l.until[resource] = until
+}
+
+// noteLow remembers a window of which less than five hundredths are left, and forgets one that is full again.
+func (l *Limits) noteLow(now time.Time, resource string, header http.Header) {
+	left, most, reset := number(header, "X-Ratelimit-Remaining"), number(header, "X-Ratelimit-Limit"), number(header, "X-Ratelimit-Reset")
+	if left < 0 || most <= 0 || reset < 0 {
+		return
+	}
+	delete(l.low, resource)
+	if hundredths := left * 100 / most; hundredths <= commentPriority.reserve()/5 && len(l.low) < maxResources {
+		l.low[resource] = lowWindow{hundredths: hundredths, reset: now.Add(min(time.Unix(int64(reset), 0).Sub(now), window))}
 	}
 }
 
@@ -193,6 +225,8 @@ func limited(kept *exchange) bool {
 		text := strings.ToLower(string(kept.body))
 		return kept.header.Get("Retry-After") != "" || kept.header.Get("X-Ratelimit-Remaining") == "0" ||
 			strings.Contains(text, textRateLimit) || strings.Contains(text, textAbuse)
+	case http.StatusUnprocessableEntity:
+		return strings.Contains(string(kept.body), textTooQuick)
 	}
 	return false
 }

@@ -3,6 +3,7 @@ package github
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -157,6 +158,37 @@ func TestOneWindowThatIsUsedUpLeavesTheOthers(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, s.calls); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestTheLastRequestsOfAWindowAreKept: GitHub lets a token make so many requests in an hour, reads among them.
+func TestTheLastRequestsOfAWindowAreKept(t *testing.T) {
+	rate := func(left int) http.Header {
+		return http.Header{"X-Ratelimit-Limit": {"5000"}, "X-Ratelimit-Remaining": {fmt.Sprint(left)}, "X-Ratelimit-Reset": {fmt.Sprint(testNow.Add(20 * time.Minute).Unix())}}
+	}
+	for _, test := range []struct {
+		left                   int
+		comment, merge, status time.Duration
+	}{
+		{400, 0, 0, 0},
+		{250, 20 * time.Minute, 0, 0},
+		{100, 20 * time.Minute, 20 * time.Minute, 0},
+		{60, 20 * time.Minute, 20 * time.Minute, 0},
+	} {
+		l := NewLimits()
+		l.learn(testNow, "core", &exchange{status: 200, header: rate(test.left)})
+		for p, want := range map[priority]time.Duration{commentPriority: test.comment, mergePriority: test.merge, statusPriority: test.status} {
+			if got := l.wait(testNow, "core", write(p)); got != want {
+				t.Errorf("%d left, priority %d: waits %v, want %v", test.left, p, got, want)
+			}
+		}
+		if got := l.wait(testNow, "core", request{method: "GET"}); got != 0 {
+			t.Errorf("%d left: a read waits %v", test.left, got)
+		}
+		l.learn(testNow, "core", &exchange{status: 200, header: rate(5000)})
+		if got := l.wait(testNow, "core", write(commentPriority)); got != 0 {
+			t.Errorf("a full window: waits %v", got)
+		}
 	}
 }
 

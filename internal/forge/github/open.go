@@ -30,6 +30,7 @@ func (f *Forge) Open(ctx context.Context, draft promote.ChangeDraft) (promote.Ch
 	f.keepWhole(changeText(opened.Number), draft.Description)
 	change := f.restored(opened.change())
 	if change.Labels, err = f.mark(ctx, change, draft); err != nil {
+		f.keepUnmarked(change.Number, draft)
 		return promote.Change{}, err
 	}
 	if err := f.requestReview(ctx, change, draft.Reviewers); err != nil {
@@ -165,6 +166,33 @@ func (f *Forge) mark(ctx context.Context, change promote.Change, draft promote.C
 	return labels, err
 }
 
+func (f *Forge) keepUnmarked(number int, draft promote.ChangeDraft) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unmarked.put(number, draft)
+}
+
+// markLater labels a change that could not be labelled when it was opened: the caller knows it by now, and does not open it again.
+func (f *Forge) markLater(ctx context.Context, number int) {
+	f.mu.Lock()
+	draft, ok := f.unmarked[number]
+	f.mu.Unlock()
+	if !ok {
+		return
+	}
+	change, err := f.Change(ctx, number)
+	if err == nil {
+		_, err = f.mark(ctx, change, draft)
+	}
+	if err != nil {
+		f.logger.WarnContext(ctx, "github: labels are still missing", "change", number, "error", err)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.unmarked, number)
+}
+
 // editIssue replaces labels and assignees.
 func (f *Forge) editIssue(ctx context.Context, number int, body map[string]any) error {
 	return f.settle(ctx, request{
@@ -211,6 +239,7 @@ func (f *Forge) requestReview(ctx context.Context, change promote.Change, review
 
 // Update replaces the title and the description of a change; an empty title leaves that alone.
 func (f *Forge) Update(ctx context.Context, number int, edit promote.ChangeEdit) error {
+	f.markLater(ctx, number)
 	_, err := f.update(ctx, number, edit)
 	return err
 }

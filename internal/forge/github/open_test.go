@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -160,6 +161,31 @@ func TestOpen(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLabelsThatWereRefusedComeLater: by then the change is known, and nobody opens it again.
+func TestLabelsThatWereRefusedComeLater(t *testing.T) {
+	busy := answer{status: 429, body: "{}", header: map[string]string{"Retry-After": "60"}}
+	f, s := play(t, map[string][]answer{
+		"POST …/pulls": {created(pullJSON(t, map[string]any{"labels": []any{}}))}, "PATCH …/issues/7": {busy, busy, ok("{}")},
+		"Change": {ok(changeJSON(t, nil)), ok(changeJSON(t, nil))}, postPath: {created("{}"), created("{}")},
+	})
+	if _, err := f.Open(t.Context(), testDraft()); !errors.Is(err, promote.ErrLimited) {
+		t.Errorf("got %v", err)
+	}
+	for i, state := range []promote.StatusState{promote.StatusPending, promote.StatusSuccess} {
+		s.now = s.now.Add(time.Minute)
+		err := f.PostStatus(t.Context(), gates(state))
+		if i == 0 && !errors.Is(err, promote.ErrLimited) || i == 1 && err != nil {
+			t.Errorf("%v: %v", state, err)
+		}
+	}
+	if err := f.PostStatus(t.Context(), gates(promote.StatusFailed)); err != nil {
+		t.Error(err)
+	}
+	if got := s.sent("PATCH …/issues/7"); got != `{"labels":["lockkeeper","stage::dev"]}` {
+		t.Errorf("sent %s", got)
 	}
 }
 

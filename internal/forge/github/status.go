@@ -108,6 +108,7 @@ func (f *Forge) PostStatus(ctx context.Context, posted promote.PostStatus) error
 	if posted.Head == "" {
 		return fmt.Errorf("github: post status %q: the head is required: %w", posted.Status.Name, promote.ErrInvalid)
 	}
+	f.markLater(ctx, posted.Change)
 	if f.usesChecks() {
 		known, err := f.knownStatus(ctx, posted.Head, posted.Status.Name)
 		if err == nil && f.usesChecks() {
