@@ -74,7 +74,7 @@ func (f *Forge) OpenChanges(ctx context.Context) ([]promote.Change, error) {
 	after := any(nil)
 	for range maxChangePages {
 		var answer struct {
-			Repository struct {
+			Repository *struct {
 				PullRequests struct {
 					PageInfo struct {
 						HasNextPage bool   `json:"hasNextPage"`
@@ -84,13 +84,14 @@ func (f *Forge) OpenChanges(ctx context.Context) ([]promote.Change, error) {
 				} `json:"pullRequests"`
 			} `json:"repository"`
 		}
-		err := f.graphql(ctx, query{
-			name:      "list open changes",
-			text:      openChangesQuery,
-			variables: f.variables(map[string]any{"label": promote.ChangeLabel, "after": after}),
-		}, &answer)
-		if err != nil {
+		asked := query{
+			name: "list open changes", text: openChangesQuery, variables: f.variables(map[string]any{"label": promote.ChangeLabel, "after": after}),
+		}
+		if err := f.graphql(ctx, asked, &answer); err != nil {
 			return nil, err
+		}
+		if answer.Repository == nil {
+			return nil, f.notFound(asked, "there is no such repository")
 		}
 		found := answer.Repository.PullRequests
 		for _, n := range found.Nodes {
@@ -141,14 +142,17 @@ func (f *Forge) Change(ctx context.Context, number int) (promote.Change, error) 
 		return promote.Change{}, err
 	}
 	if answer.Repository.PullRequest == nil {
-		return promote.Change{}, f.noSuchChange(asked)
+		return promote.Change{}, f.notFound(asked, noSuchChange)
 	}
 	return f.restored(answer.Repository.PullRequest.change()), nil
 }
 
-func (f *Forge) noSuchChange(asked query) error {
+const noSuchChange = "there is no such change"
+
+// notFound is an answer that holds nothing where something was asked for.
+func (f *Forge) notFound(asked query, message string) error {
 	return &promote.APIError{
-		Service: service, Operation: asked.name + " " + asked.subject, Status: http.StatusNotFound, Message: "there is no such change",
+		Service: service, Operation: request{name: asked.name, subject: asked.subject}.String(), Status: http.StatusNotFound, Message: message,
 		Remedy: fmt.Sprintf("check that %s exists and that the credentials may see it", f.subject),
 	}
 }
@@ -175,7 +179,7 @@ func (f *Forge) Approvers(ctx context.Context, number int) ([]string, error) {
 		return nil, err
 	}
 	if answer.Repository.PullRequest == nil {
-		return nil, f.noSuchChange(asked)
+		return nil, f.notFound(asked, noSuchChange)
 	}
 	var names []string
 	for _, review := range answer.Repository.PullRequest.Reviews.Nodes {

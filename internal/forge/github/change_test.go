@@ -128,7 +128,7 @@ func TestAChangeThatIsNotThere(t *testing.T) {
 		"no repository":     `{"data":{"repository":null},"errors":[{"type":"NOT_FOUND","message":"Could not resolve to a Repository with the name 'acme/shop'."}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, _ := play(t, map[string][]answer{"Change": {ok(body)}, "Approvers": {ok(body)}, "Merge": {ok(body)}})
+			f, s := play(t, map[string][]answer{"Change": {ok(body)}, "Approvers": {ok(body)}, "Merge": {ok(body)}})
 			if _, err := f.Change(t.Context(), 7); !errors.Is(err, promote.ErrNotFound) {
 				t.Errorf("Change: got %v", err)
 			}
@@ -137,6 +137,10 @@ func TestAChangeThatIsNotThere(t *testing.T) {
 			}
 			if _, err := f.Merge(t.Context(), 7, head, ""); !errors.Is(err, promote.ErrNotFound) {
 				t.Errorf("Merge: got %v", err)
+			}
+			s.script["OpenChanges"] = []answer{ok(`{"data":{"repository":null}}`)}
+			if _, err := f.OpenChanges(t.Context()); !errors.Is(err, promote.ErrNotFound) {
+				t.Errorf("OpenChanges: got %v", err)
 			}
 		})
 	}

@@ -18,11 +18,10 @@ type query struct {
 	text      string // required; the query or mutation
 	variables map[string]any
 	writes    bool // it is a mutation
-	partial   bool // what may not be read is left out of the answer without failing
 }
 
 // graphql sends a query and reads its data into answer. GitHub answers 200 whatever happened: errors in the answer become what
-// they would be over REST. An answer with data and errors is an error too, unless partial.
+// they would be over REST. An answer with data and errors is an error too, unless all that is missing are facts that we can do without.
 func (c *caller) graphql(ctx context.Context, asked query, answer any) error {
 	sent := request{
 		name: asked.name, subject: asked.subject, method: http.MethodPost, path: c.endpoint.graphql, read: !asked.writes,
@@ -31,7 +30,7 @@ func (c *caller) graphql(ctx context.Context, asked query, answer any) error {
 	}
 	var got graphqlAnswer
 	for attempt := 0; ; attempt++ {
-		err := c.graphqlOnce(ctx, sent, &got, asked.partial)
+		err := c.graphqlOnce(ctx, sent, &got)
 		wait, again := reread(err, attempt)
 		if err == nil {
 			break
@@ -46,15 +45,15 @@ func (c *caller) graphql(ctx context.Context, asked query, answer any) error {
 	return nil
 }
 
-func (c *caller) graphqlOnce(ctx context.Context, sent request, got *graphqlAnswer, partial bool) error {
+func (c *caller) graphqlOnce(ctx context.Context, sent request, got *graphqlAnswer) error {
 	*got = graphqlAnswer{}
 	_, err := c.send(ctx, sent, got)
 	if err != nil {
 		return err
 	}
 	none := len(got.Data) == 0 || string(got.Data) == "null"
-	if partial && !none {
-		got.Errors = slices.DeleteFunc(got.Errors, func(e graphqlError) bool { return graphqlStatuses[e.Type] == http.StatusForbidden })
+	if !none {
+		got.Errors = slices.DeleteFunc(got.Errors, graphqlError.spared)
 	}
 	if len(got.Errors) > 0 {
 		return c.graphqlRefusal(sent, got.Errors)
@@ -76,6 +75,17 @@ type graphqlAnswer struct {
 type graphqlError struct {
 	Type    string `json:"type"`
 	Message string `json:"message"`
+	Path    []any  `json:"path"` // names of fields and places in lists
+}
+
+// sparedFields are those that some credentials may not read: fine-grained tokens no checks, who does not administer a repository no
+// branch protection. They are null then, which is what they are too when there is nothing to tell.
+var sparedFields = []any{"statusCheckRollup", "branchProtectionRule", "rules"}
+
+// spared says whether an error is only that such a field may not be read.
+func (e graphqlError) spared() bool {
+	return graphqlStatuses[e.Type] == http.StatusForbidden &&
+		slices.ContainsFunc(e.Path, func(step any) bool { return slices.Contains(sparedFields, step) })
 }
 
 // graphqlStatuses are the types of errors, as the status that the REST API gives for the same.

@@ -78,14 +78,14 @@ func (f *Forge) prospect(ctx context.Context, number int) (prospect, error) {
 		} `json:"repository"`
 	}
 	asked := query{
-		name: "read change", subject: strconv.Itoa(number), text: mergeQuery, variables: f.variables(map[string]any{"number": number}), partial: true,
+		name: "read change", subject: strconv.Itoa(number), text: mergeQuery, variables: f.variables(map[string]any{"number": number}),
 	}
 	if err := f.graphql(ctx, asked, &answer); err != nil {
 		return prospect{}, err
 	}
 	found := answer.Repository.PullRequest
 	if found == nil {
-		return prospect{}, f.noSuchChange(asked)
+		return prospect{}, f.notFound(asked, noSuchChange)
 	}
 	found.Body = f.whole(changeText(number), found.Body)
 	found.auto = answer.Repository.Auto

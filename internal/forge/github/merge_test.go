@@ -220,8 +220,21 @@ func TestWhatIsSetToMergeByItself(t *testing.T) {
 	}
 }
 
-// TestWhatMayNotBeSeenIsNotMissed: without administration rights GitHub leaves the branch protection out, and says so.
+// TestWhatMayNotBeSeenIsNotMissed: without administration rights GitHub leaves the branch protection out, and says so; fine-grained
+// tokens may not see checks. What else may not be seen is an error: no change is not the same as none that may be seen.
 func TestWhatMayNotBeSeenIsNotMissed(t *testing.T) {
+	forbidden := func(path string) string {
+		return `,"errors":[{"type":"FORBIDDEN","path":` + path + `,"message":"Resource not accessible by personal access token"}]}`
+	}
+	open := strings.TrimSuffix(changesJSON(t, "", nodeOf(nil)), "}") + forbidden(`["repository","pullRequests","nodes",0,"statusCheckRollup"]`)
+	none := `{"data":{"repository":null}` + forbidden(`["repository"]`)
+	g, _ := play(t, map[string][]answer{"OpenChanges": {ok(open), ok(none)}})
+	if changes, err := g.OpenChanges(t.Context()); err != nil || len(changes) != 1 {
+		t.Errorf("got %+v, %v", changes, err)
+	}
+	if changes, err := g.OpenChanges(t.Context()); !errors.Is(err, promote.ErrForbidden) {
+		t.Errorf("got %+v, %v", changes, err)
+	}
 	seen := prospectJSON(t, nil, nil)
 	seen.body = strings.TrimSuffix(seen.body, "}") + `,"errors":[{"type":"FORBIDDEN","path":["repository","pullRequest","baseRef","branchProtectionRule"],"message":"Resource not accessible by integration"}]}`
 	f, _ := play(t, map[string][]answer{"Merge": {seen}, mergePath: {mergedJSON}})

@@ -78,7 +78,7 @@ func (f *Forge) requirements(ctx context.Context, number int) (requirements, err
 	var answer requirementsAnswer
 	asked := query{
 		name: "read requirements", subject: "of change " + strconv.Itoa(number), text: requirementsQuery,
-		variables: f.variables(map[string]any{"number": number}), partial: true,
+		variables: f.variables(map[string]any{"number": number}),
 	}
 	if err := f.graphql(ctx, asked, &answer); err != nil {
 		return requirements{}, err
