@@ -79,8 +79,8 @@ type graphqlError struct {
 }
 
 // sparedFields are those that some credentials may not read: fine-grained tokens no checks, who does not administer a repository no
-// branch protection. They are null then, which is what they are too when there is nothing to tell.
-var sparedFields = []any{"statusCheckRollup", "branchProtectionRule", "rules"}
+// branch protection, others no merge queue. They are null then, which is what they are too when there is nothing to tell.
+var sparedFields = []any{"statusCheckRollup", "branchProtectionRule", "rules", "mergeQueueEntry"}
 
 // spared says whether an error is only that such a field may not be read.
 func (e graphqlError) spared() bool {
