@@ -71,6 +71,9 @@ func createDeployment(c *githubCall) (reply, error) {
 	if err := c.read(&asked); err != nil {
 		return reply{}, err
 	}
+	if string(asked.Payload) == "null" {
+		asked.Payload = json.RawMessage(`{}`)
+	}
 	if asked.Ref == "" {
 		return reply{}, invalidRequest("\"ref\" wasn't supplied.")
 	}

@@ -30,26 +30,40 @@ func (p *project) githubRefusesPush(f *Forge, u *User, commands pushCommands) st
 			return "deny updating a hidden ref"
 		case strings.HasPrefix(branch, "gh-readonly-queue/"):
 			return "error: GH013: Repository rule violations found for " + command.ref + "."
-		case isBranch && !p.mayPush(u, branch):
+		case !isBranch:
+			continue
+		case !p.mayPush(u, branch):
 			return "error: GH006: Protected branch update failed for " + command.ref + "."
-		case isBranch && len(p.ruled(branch)) > 0 && command.to == zeroID:
-			return "error: GH006: Protected branch update failed for " + command.ref + ".\nerror: Cannot delete this protected branch"
-		case isBranch && (p.level(u) < AccessOwner || p.bindsAdmins(branch)):
-			if reason := f.directly(p, branch, command.to); reason != "" {
+		}
+		if rules := p.GitHub.Protection[branch]; rules != nil && (p.level(u) < AccessOwner || rules.Admins) {
+			if reason := f.directly(p, rules, command); reason != "" {
 				return "error: GH006: Protected branch update failed for " + command.ref + ".\nerror: " + reason
+			}
+		}
+		for _, set := range p.rulesetsOf(branch) {
+			if reason := f.directly(p, &set.Rules, command); reason != "" && !f.passes(set, u) {
+				return "error: GH013: Repository rule violations found for " + command.ref + ".\nerror: " + reason
 			}
 		}
 	}
 	return ""
 }
 
-func (f *Forge) directly(p *project, branch, sha string) string {
-	for _, rules := range p.ruled(branch) {
-		if rules.Approvals > 0 || rules.Queue {
-			return "Changes must be made through a pull request."
-		}
+// directly is what rules say to a push without a pull request.
+func (f *Forge) directly(p *project, rules *BranchRules, command pushCommand) string {
+	switch {
+	case command.to == zeroID && rules.NoDeletion:
+		return "Cannot delete this branch"
+	case command.to == zeroID:
+		return ""
+	case rules.NoUpdate:
+		return "Cannot update this protected ref."
+	case command.from == zeroID:
+		return ""
+	case rules.Approvals > 0 || rules.Queue || len(rules.Methods) > 0:
+		return "Changes must be made through a pull request."
 	}
-	return f.unmet(p, sha, branch)
+	return f.unmetOf(p, command.to, rules)
 }
 
 // afterPush announces a push and does what it has made possible.

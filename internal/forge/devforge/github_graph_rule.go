@@ -1,6 +1,7 @@
 package devforge
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ func (c *githubCall) graphRef(p *project, branch string) (any, error) {
 	return object{
 		"__typename": "Ref", "id": "REF_" + branch, "name": branch, "prefix": headsPrefix, "target": c.graphCommit(p, sha),
 		"branchProtectionRule": lazy(func(arguments) (any, error) { return c.graphProtection(p, branch) }),
-		"rules":                connection("rules", "RepositoryRule", graphRules(p.GitHub.Rulesets[branch])),
+		"rules":                connection("rules", "RepositoryRule", graphRules(p.rulesetsOf(branch))),
 	}, err
 }
 
@@ -47,43 +48,47 @@ func (c *githubCall) graphProtection(p *project, branch string) (any, error) {
 	}, nil
 }
 
-func graphRules(rules *BranchRules) []object {
+func graphRules(sets []*ruleset) []object {
 	nodes := []object{}
-	if rules == nil {
-		return nodes
+	for _, set := range sets {
+		of := object{
+			"__typename": "RepositoryRuleset", "id": nodeID("RRS", set.ID), "databaseId": set.ID, "name": set.Name,
+			"enforcement": strings.ToUpper(set.Enforcement),
+		}
+		for _, shown := range showRules(&set.Rules) {
+			kind, _ := shown["type"].(string)
+			nodes = append(nodes, object{
+				"__typename": "RepositoryRule", "id": "RR_" + kind, "type": strings.ToUpper(kind), "parameters": graphParameters(kind, &set.Rules),
+				"repositoryRuleset": of,
+			})
+		}
 	}
-	add := func(kind string, parameters object) {
-		nodes = append(nodes, object{
-			"__typename": "RepositoryRule", "id": "RR_" + kind, "type": kind, "parameters": parameters,
-			"repositoryRuleset": object{"__typename": "RepositoryRuleset", "id": "RRS_1", "databaseId": 1, "name": "rules", "enforcement": "ACTIVE"},
-		})
-	}
-	if len(rules.Checks) > 0 || rules.Strict {
+	return nodes
+}
+
+func graphParameters(kind string, rules *BranchRules) object {
+	switch kind {
+	case "required_status_checks":
 		checks := []object{}
 		for _, check := range rules.Checks {
 			checks = append(checks, object{"__typename": "StatusCheckConfiguration", "context": check.Context, "integrationId": optional(check.App)})
 		}
-		add("REQUIRED_STATUS_CHECKS", object{
+		return object{
 			"__typename": "RequiredStatusChecksParameters", "requiredStatusChecks": checks, "strictRequiredStatusChecksPolicy": rules.Strict,
-		})
-	}
-	if rules.Approvals > 0 || len(rules.Methods) > 0 {
+		}
+	case "pull_request":
 		var methods []string
 		for _, method := range rules.methods() {
 			methods = append(methods, strings.ToUpper(method))
 		}
-		add("PULL_REQUEST", object{
+		return object{
 			"__typename": "PullRequestParameters", "allowedMergeMethods": methods, "requiredApprovingReviewCount": rules.Approvals,
 			"dismissStaleReviewsOnPush": rules.DismissStale,
-		})
+		}
+	case "merge_queue":
+		return object{"__typename": "MergeQueueParameters", "mergeMethod": strings.ToUpper(cmp.Or(rules.QueueMethod, "merge"))}
 	}
-	if rules.Linear {
-		add("REQUIRED_LINEAR_HISTORY", nil)
-	}
-	if rules.Queue {
-		add("MERGE_QUEUE", object{"__typename": "MergeQueueParameters", "mergeMethod": strings.ToUpper(rules.QueueMethod)})
-	}
-	return nodes
+	return nil
 }
 
 func (c *githubCall) graphReviews(p *project, reviews []*review) []object {

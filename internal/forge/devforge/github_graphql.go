@@ -87,6 +87,9 @@ type execution struct {
 // graphLimit bounds the depth of a selection, and with it fragments that hold themselves.
 const graphLimit = 30
 
+// maxTokens bounds a query.
+const maxTokens = 10_000
+
 func graphQL(c *githubCall) (reply, error) {
 	var asked struct {
 		Query     string         `json:"query"`
@@ -96,7 +99,7 @@ func graphQL(c *githubCall) (reply, error) {
 	if err := c.read(&asked); err != nil {
 		return reply{}, err
 	}
-	document, err := parser.ParseQuery(&ast.Source{Input: asked.Query})
+	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: asked.Query}, maxTokens)
 	if err != nil {
 		return reply{body: object{"errors": []object{{"message": "Parse error: " + err.Error()}}}}, nil
 	}

@@ -112,7 +112,7 @@ func TestGitHubJudgesPushes(t *testing.T) {
 	write(t, dir, "README.md", "# Changed\n")
 	mustGit(t, dir, "commit", "-qam", "Change")
 	for ref, want := range map[string]string{
-		"main": "GH006: Protected branch update failed for refs/heads/main.", "refs/pull/1/head": "deny updating a hidden ref",
+		"main": "GH013: Repository rule violations found for refs/heads/main.", "refs/pull/1/head": "deny updating a hidden ref",
 		"gh-readonly-queue/main/pr-1-x": "GH013: Repository rule violations found",
 	} {
 		if out, err := git(t, dir, "push", "origin", "HEAD:"+map[bool]string{true: "refs/heads/"}[!strings.HasPrefix(ref, "refs/")]+ref); err == nil || !strings.Contains(out, want) {

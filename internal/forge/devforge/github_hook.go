@@ -302,22 +302,23 @@ func pingGitHubHook(c *githubCall) (reply, error) {
 	return reply{status: http.StatusNoContent}, c.forge.ping(c.project, h, c.user)
 }
 
-func getAppHook(c *githubCall) (reply, error) {
-	return reply{body: showHookConfig(c.app.Hook)}, nil
+func (c *githubCall) getHookConfig(h *hookRecord) (reply, error) {
+	return reply{body: showHookConfig(h)}, nil
 }
 
-func updateAppHook(c *githubCall) (reply, error) {
+// updateHookConfig leaves what is not said as it is, the secret among it.
+func (c *githubCall) updateHookConfig(h *hookRecord) (reply, error) {
 	var asked hookConfig
 	if err := c.read(&asked); err != nil {
 		return reply{}, err
 	}
-	next := *c.app.Hook
+	next := *h
 	if err := next.configure(asked); err != nil {
 		return reply{}, err
 	}
-	*c.app.Hook = next
+	*h = next
 	c.forge.wrote()
-	return reply{body: showHookConfig(c.app.Hook)}, nil
+	return reply{body: showHookConfig(h)}, nil
 }
 
 func deliveryText(d Delivery) string {

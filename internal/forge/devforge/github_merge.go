@@ -76,7 +76,7 @@ func (f *Forge) blocked(p *project, m *mergeRequest) string {
 			reason = fmt.Sprintf("At least %d approving %s required by reviewers with write access.", rules.Approvals, noun)
 		}
 	}
-	if reason != "" && p.GitHub.Rulesets[m.Target] != nil {
+	if reason != "" && len(p.rulesetsOf(m.Target)) > 0 {
 		return "Repository rule violations found\n\n" + reason + "\n\n"
 	}
 	return reason
@@ -163,7 +163,7 @@ func (p *project) methodRuled(branch, method string) bool {
 // bindsAdmins: rulesets bind everybody who is not in their bypass list, protections only when they include administrators.
 func (p *project) bindsAdmins(branch string) bool {
 	classic := p.GitHub.Protection[branch]
-	return p.GitHub.Rulesets[branch] != nil || classic != nil && classic.Admins
+	return len(p.rulesetsOf(branch)) > 0 || classic != nil && classic.Admins
 }
 
 // mergeAs writes the merge and moves the target, which must not have moved meanwhile.

@@ -27,8 +27,11 @@ type BranchRules struct {
 	Admins       bool            `json:"admins"`        // binds administrators as well
 	Linear       bool            `json:"linear"`        // no merge commits
 	Methods      []string        `json:"methods"`       // merge, squash, rebase; empty means all, as does a protection
-	Queue        bool            `json:"queue"`         // changes must be made through the merge queue
-	QueueMethod  string          `json:"queue_method"`  // of the queue: merge unless set
+	NoDeletion   bool            `json:"no_deletion"`
+	NoRewrite    bool            `json:"no_rewrite"`   // kept and shown; git alone could tell a forced push before it has it
+	NoUpdate     bool            `json:"no_update"`    // nobody pushes but those whom the ruleset lets by
+	Queue        bool            `json:"queue"`        // changes must be made through the merge queue
+	QueueMethod  string          `json:"queue_method"` // of the queue: merge unless set
 }
 
 // RequiredCheck is a commit status or check run that must succeed. App zero means that anybody may report it.
@@ -53,9 +56,9 @@ type githubTables struct {
 
 type githubProject struct {
 	UpdatedAt   time.Time               `json:"updated_at"`
-	Former      []string                `json:"former"`  // paths before a rename
-	Rulesets    map[string]*BranchRules `json:"rules"`   // by branch
-	Protection  map[string]*BranchRules `json:"classic"` // by branch: the older branch protection
+	Former      []string                `json:"former"` // paths before a rename
+	Rulesets    []*ruleset              `json:"rulesets"`
+	Protection  map[string]*BranchRules `json:"protection"` // by branch; older than rulesets
 	Checks      []*checkRun             `json:"checks"`
 	Deployments []*deployment           `json:"deployments"`
 	Queue       []*queueEntry           `json:"queue"`
@@ -105,13 +108,14 @@ func (t *githubTables) team(org, slug string) *team {
 	return nil
 }
 
-// ruled are the rules of a branch from both sources, with what a message calls them. Nil means none.
+// ruled are the rules of a branch from both sources.
 func (p *project) ruled(branch string) []*BranchRules {
 	var all []*BranchRules
-	for _, rules := range []*BranchRules{p.GitHub.Protection[branch], p.GitHub.Rulesets[branch]} {
-		if rules != nil {
-			all = append(all, rules)
-		}
+	if rules := p.GitHub.Protection[branch]; rules != nil {
+		all = append(all, rules)
+	}
+	for _, r := range p.rulesetsOf(branch) {
+		all = append(all, &r.Rules)
 	}
 	return all
 }

@@ -157,22 +157,6 @@ func (f *Forge) rename(p *project, to string) error {
 	return nil
 }
 
-// SetRules replaces the ruleset of a branch. Nil takes it away.
-func (f *Forge) SetRules(path, branch string, rules *BranchRules) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	p := f.tables.projectAt(path)
-	if p == nil {
-		return fmt.Errorf("project %q: %w", path, ErrNotFound)
-	}
-	if p.GitHub.Rulesets == nil {
-		p.GitHub.Rulesets = map[string]*BranchRules{}
-	}
-	p.GitHub.Rulesets[branch] = rules
-	f.wrote()
-	return nil
-}
-
 // getGitHubBranch shows the older protection to every reader, as far as its checks go.
 func getGitHubBranch(c *githubCall) (reply, error) {
 	name := c.PathValue("branch")
@@ -273,7 +257,7 @@ func putProtection(c *githubCall) (reply, error) {
 	if err := c.read(&asked); err != nil {
 		return reply{}, err
 	}
-	rules := &BranchRules{Admins: asked.Admins, Linear: asked.Linear}
+	rules := &BranchRules{Admins: asked.Admins, Linear: asked.Linear, NoDeletion: true, NoRewrite: true}
 	if asked.Checks != nil {
 		rules.Strict = asked.Checks.Strict
 		for _, check := range asked.Checks.Checks {
@@ -304,53 +288,6 @@ func deleteProtection(c *githubCall) (reply, error) {
 	delete(c.project.GitHub.Protection, branch)
 	c.forge.wrote()
 	return reply{status: http.StatusNoContent}, nil
-}
-
-// listRules shows rulesets only: the older branch protection is not among them (REST, "Get rules for a branch").
-func listRules(c *githubCall) (reply, error) {
-	rules := c.project.GitHub.Rulesets[c.PathValue("branch")]
-	if rules == nil {
-		return listed(c, []object(nil), func(o object) (object, error) { return o, nil })
-	}
-	var shown []object
-	add := func(kind string, parameters object) {
-		one := object{"type": kind, "ruleset_source_type": "Repository", "ruleset_source": c.project.Path, "ruleset_id": 1}
-		if parameters != nil {
-			one["parameters"] = parameters
-		}
-		shown = append(shown, one)
-	}
-	if len(rules.Checks) > 0 {
-		checks := []object{}
-		for _, check := range rules.Checks {
-			one := object{"context": check.Context}
-			if check.App > 0 {
-				one["integration_id"] = check.App
-			}
-			checks = append(checks, one)
-		}
-		add("required_status_checks", object{
-			"required_status_checks": checks, "strict_required_status_checks_policy": rules.Strict, "do_not_enforce_on_create": false,
-		})
-	}
-	if rules.Approvals > 0 || len(rules.Methods) > 0 {
-		add("pull_request", object{
-			"required_approving_review_count": rules.Approvals, "dismiss_stale_reviews_on_push": rules.DismissStale,
-			"require_code_owner_review": false, "require_last_push_approval": false, "required_review_thread_resolution": false,
-			"allowed_merge_methods": rules.methods(),
-		})
-	}
-	if rules.Linear {
-		add("required_linear_history", nil)
-	}
-	if rules.Queue {
-		add("merge_queue", object{
-			"check_response_timeout_minutes": 60, "grouping_strategy": "ALLGREEN", "max_entries_to_build": 5, "max_entries_to_merge": 5,
-			"merge_method": strings.ToUpper(cmp.Or(rules.QueueMethod, "merge")), "min_entries_to_merge": 1,
-			"min_entries_to_merge_wait_minutes": 5,
-		})
-	}
-	return listed(c, shown, func(o object) (object, error) { return o, nil })
 }
 
 // showGitCommit is a commit with the accounts of its author and committer, where their addresses belong to one.

@@ -135,6 +135,9 @@ func (f *Forge) sendPull(ctx context.Context, p *project, m *mergeRequest, e req
 	case "open":
 		return tell("opened", nil)
 	case "close", "merge":
+		if err := f.dequeue(ctx, p, m, "MANUAL"); err != nil { // its branch is gone, or somebody pushed it to the target
+			return err
+		}
 		return tell("closed", nil)
 	case "reopen":
 		return tell("reopened", nil)

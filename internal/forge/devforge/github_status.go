@@ -235,16 +235,23 @@ func (f *Forge) appNumber(bot int) int {
 // unmet is what GitHub says about the first required check that has not succeeded, or empty (recorded answers of PUT merge).
 func (f *Forge) unmet(p *project, sha, branch string) string {
 	for _, rules := range p.ruled(branch) {
-		for _, check := range rules.Checks {
-			switch f.required(p, sha, check) {
-			case "success":
-			case "expected":
-				return fmt.Sprintf("Required status check %q is expected.", check.Context)
-			case "pending":
-				return fmt.Sprintf("Required status check %q is pending.", check.Context)
-			default:
-				return fmt.Sprintf("Required status check %q is failing.", check.Context)
-			}
+		if reason := f.unmetOf(p, sha, rules); reason != "" {
+			return reason
+		}
+	}
+	return ""
+}
+
+func (f *Forge) unmetOf(p *project, sha string, rules *BranchRules) string {
+	for _, check := range rules.Checks {
+		switch f.required(p, sha, check) {
+		case "success":
+		case "expected":
+			return fmt.Sprintf("Required status check %q is expected.", check.Context)
+		case "pending":
+			return fmt.Sprintf("Required status check %q is pending.", check.Context)
+		default:
+			return fmt.Sprintf("Required status check %q is failing.", check.Context)
 		}
 	}
 	return ""
