@@ -82,13 +82,15 @@ type execution struct {
 	variables map[string]any
 	fragments ast.FragmentDefinitionList
 	errors    []*graphError
+	steps     int // fields and fragments so far
 }
 
-// graphLimit bounds the depth of a selection, and with it fragments that hold themselves.
-const graphLimit = 30
-
-// maxTokens bounds a query.
-const maxTokens = 10_000
+// The bounds of a query. Depth and steps end fragments that hold themselves, once or many times.
+const (
+	maxQueryTokens = 10_000
+	maxQueryDepth  = 30
+	maxQuerySteps  = 500_000
+)
 
 func graphQL(c *githubCall) (reply, error) {
 	var asked struct {
@@ -99,7 +101,7 @@ func graphQL(c *githubCall) (reply, error) {
 	if err := c.read(&asked); err != nil {
 		return reply{}, err
 	}
-	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: asked.Query}, maxTokens)
+	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: asked.Query}, maxQueryTokens)
 	if err != nil {
 		return reply{body: object{"errors": []object{{"message": "Parse error: " + err.Error()}}}}, nil
 	}
@@ -125,7 +127,9 @@ func graphQL(c *githubCall) (reply, error) {
 		root = c.graphMutation()
 	}
 	data, err := x.pick(operation.SelectionSet, root, nil)
-	if err != nil {
+	if problem := (*graphError)(nil); errors.As(err, &problem) {
+		return reply{body: object{"data": nil, "errors": []*graphError{problem}}}, nil
+	} else if err != nil {
 		return reply{}, err
 	}
 	answer := object{"data": data}
@@ -138,10 +142,13 @@ func graphQL(c *githubCall) (reply, error) {
 // pick executes a selection on one object. What a field refuses becomes null and an entry of errors[].
 func (x *execution) pick(set ast.SelectionSet, from object, path []any) (object, error) {
 	picked := object{}
-	if len(path) > graphLimit {
-		return nil, errors.New("graphql: the selection is too deep")
+	if len(path) > maxQueryDepth {
+		return nil, &graphError{Type: "MAX_NODE_LIMIT_EXCEEDED", Message: "The selection is too deep."}
 	}
 	for _, selection := range set {
+		if x.steps++; x.steps > maxQuerySteps {
+			return nil, &graphError{Type: "MAX_NODE_LIMIT_EXCEEDED", Message: "The selection is too large."}
+		}
 		switch one := selection.(type) {
 		case *ast.Field:
 			if x.skipped(one.Directives) {

@@ -191,3 +191,90 @@ func TestGitHubHooksHaveGitHubsShape(t *testing.T) {
 		}
 	}
 }
+
+// Every kind of move of a ref is a push event of GitHub's shape.
+func TestGitHubHooksOfPushes(t *testing.T) {
+	h := newHub(t)
+	r := h.listen(t, devforge.Hook{Events: []devforge.HookEvent{devforge.HookPush}})
+	dir := t.TempDir() + "/clone"
+	mustGit(t, t.TempDir(), "clone", "-q", strings.Replace(h.url, "http://", "http://x:bot-token@", 1)+"/"+repoPath+".git", dir)
+	write(t, dir, "README.md", "# One\n")
+	mustGit(t, dir, "commit", "-qam", "One")
+	mustGit(t, dir, "push", "-q", "origin", "HEAD:topic")
+	write(t, dir, "README.md", "# Two\n")
+	mustGit(t, dir, "commit", "-qa", "--amend", "-m", "Two")
+	mustGit(t, dir, "push", "-qf", "origin", "HEAD:topic")
+	mustGit(t, dir, "tag", "v1")
+	mustGit(t, dir, "push", "-q", "origin", "v1")
+	mustGit(t, dir, "push", "-q", "origin", ":topic")
+	h.settle(t)
+	type push struct {
+		Ref     string `json:"ref"`
+		Created bool   `json:"created"`
+		Deleted bool   `json:"deleted"`
+		Forced  bool   `json:"forced"`
+		Commits []struct {
+			Message  string   `json:"message"`
+			Modified []string `json:"modified"`
+		} `json:"commits"`
+	}
+	var got []string
+	for _, call := range r.all() {
+		var body push
+		if err := json.Unmarshal(call.body, &body); err != nil {
+			t.Fatal(err)
+		}
+		line := body.Ref
+		for word, on := range map[string]bool{" created": body.Created, " deleted": body.Deleted, " forced": body.Forced} {
+			if on {
+				line += word
+			}
+		}
+		for _, commit := range body.Commits {
+			line += ": " + commit.Message + " changes " + strings.Join(commit.Modified, ", ")
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"refs/heads/topic created: One changes README.md", "refs/heads/topic forced: Two changes README.md", "refs/tags/v1 created",
+		"refs/heads/topic deleted",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What people do around a pull request has GitHub's shape too.
+func TestGitHubHooksOfPeople(t *testing.T) {
+	h := newHub(t)
+	if err := h.CreateTeam(repoOwner, "release", "owner"); err != nil {
+		t.Fatal(err)
+	}
+	r := h.listen(t, devforge.Hook{Events: []devforge.HookEvent{"*"}})
+	pull := h.openPull(t, "lockkeeper/web")
+	h.settle(t)
+	r.reset()
+	for _, e := range []exchange{
+		{"bot", "POST", pullAPI + "/requested_reviewers", `{"reviewers":["owner"],"team_reviewers":["release"]}`, 201, ""},
+		{"bot", "POST", repoAPI + "/issues/1/assignees", `{"assignees":["owner"]}`, 201, ""},
+		{"bot", "PATCH", repoAPI + "/issues/1", `{"assignees":[]}`, 200, ""},
+	} {
+		if status, body, _ := h.rawHub(t, e); status != e.status {
+			t.Fatalf("%s answers %d %s", e.path, status, body)
+		}
+	}
+	for _, mutation := range []string{"convertPullRequestToDraft", "markPullRequestReadyForReview"} {
+		text := "mutation($id: ID!) { " + mutation + "(input: {pullRequestId: $id}) { pullRequest { isDraft } } }"
+		if got := h.graph(t, "bot-token", text, map[string]any{"id": pull.GetNodeID()}).refusedWith(); got != "" {
+			t.Errorf("%s: %s", mutation, got)
+		}
+	}
+	h.settle(t)
+	want := []string{
+		"pull_request review_requested", "pull_request review_requested", "pull_request assigned", "pull_request unassigned",
+		"pull_request converted_to_draft", "pull_request ready_for_review",
+	}
+	if diff := cmp.Diff(want, r.events()); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -66,8 +66,10 @@ func matchSegments(pattern, path []string, params map[string]string) (words int,
 		longest = len(path)
 	}
 	for n := longest; n > 0; n-- {
-		value, err := url.PathUnescape(strings.Join(path[:n], "/"))
-		if words, ok = matchSegments(pattern[1:], path[n:], params); ok && err == nil && value != "" {
+		if words, ok = matchSegments(pattern[1:], path[n:], params); !ok {
+			continue
+		}
+		if value, err := url.PathUnescape(strings.Join(path[:n], "/")); err == nil && value != "" {
 			params[name] = value
 			return words, true
 		}
