@@ -384,6 +384,9 @@ func TestGitHubClientDeploys(t *testing.T) {
 	if err != nil || environments.GetTotalCount() != 1 || environments.Environments[0].GetName() != "dev" {
 		t.Errorf("environments %v, %v", environments, err)
 	}
+	if _, page, _ := h.visit(t, "/"+repoPath, nil); !strings.Contains(page, `<a href="https://lockkeeper.example/1"><b>dev</b></a> <span class="quiet">bot</span>`) || !strings.Contains(page, `<span class="state success">success</span>`) {
+		t.Error("the page does not show what runs in dev")
+	}
 	h.settle(t)
 	want := []string{"deployment created", "deployment created", "deployment_status created", "deployment_status created", "deployment_status created"}
 	if diff := cmp.Diff(want, r.events()); diff != "" {

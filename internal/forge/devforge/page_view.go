@@ -45,6 +45,7 @@ type projectPage struct {
 	Path, CloneURL, DefaultBranch string
 	Branches                      []branchView
 	Open, Merged, Closed          []requestView
+	Environments                  []environmentView
 }
 
 func (s *site) viewRequest(p *project, m *mergeRequest) requestView {
@@ -81,6 +82,7 @@ func (s *site) showProject(w http.ResponseWriter, r *http.Request, p *project) e
 			page.Closed = append(page.Closed, view)
 		}
 	}
+	page.Environments = s.viewEnvironments(p)
 	page.Merged = page.Merged[:min(len(page.Merged), maxShownClosed)]
 	page.Closed = page.Closed[:min(len(page.Closed), maxShownClosed)]
 	refs, err := p.repo.refs(r.Context())
