@@ -58,7 +58,12 @@ type Command struct {
 	Arguments  []string
 	Comment    Comment    // its Change and ID name the command: the same comment is the same command, however often it comes
 	Permission Permission // what the forge says the commenter may do
-	Change     Change     // the change that was commented on
+	// Teams and Owned are what else the rules ask for; see Standing.
+	Teams []string
+	Owned map[StageRef]string
+	// Unsure is set where it could not be found out whether the commenter may do that: nothing is done, and it is tried again.
+	Unsure bool
+	Change Change // the change that was commented on
 }
 
 // commands answers what people wrote: with record what changes the ledger, otherwise the rest, which is answered from the
@@ -78,14 +83,15 @@ func (d *decision) commands(record bool) {
 // command answers one command. Everything it changes is a record in the ledger; the stages are decided on the record.
 func (d *decision) command(c Command) {
 	reply := Reply{Change: c.Comment.Change, Comment: c.Comment.ID, Reaction: ReactionDone}
-	i := slices.IndexFunc(Verbs(), func(v VerbHelpText) bool { return v.Verb == c.Verb })
+	why := d.forbidden(c)
 	switch {
-	case i < 0:
+	case !slices.Contains(verbNames(), string(c.Verb)):
 		reply.Reaction, reply.Body = ReactionDenied, unknownVerb(c.Verb)
-	case c.Permission < Verbs()[i].Permission:
-		reply.Reaction = ReactionDenied
-		reply.Body = fmt.Sprintf("`/%s` needs %s permission in this repository; %s has %s.",
-			c.Verb, Verbs()[i].Permission, codeSpan(c.Comment.Author), c.Permission)
+	case c.Unsure:
+		reply.Reaction, reply.Again = ReactionSeen, true
+		reply.Body = fmt.Sprintf("It could not be found out whether %s may do that, so nothing was done. It is tried again.", codeSpan(c.Comment.Author))
+	case why != "":
+		reply.Reaction, reply.Body = ReactionDenied, why
 	default:
 		var err error
 		reply.Body, err = d.obey(c)
@@ -252,6 +258,9 @@ func (d *decision) promote(c Command) (string, error) {
 	if reason := d.refusal(request, freight); reason != "" {
 		return "", fmt.Errorf("%s cannot go to %s: %s", codeSpan(freight.Label()), codeSpan(ref.String()), tableCell(reason))
 	}
+	if reason := d.soleAdmitter(c, ref, freight); reason != "" {
+		return "", fmt.Errorf("%s", reason)
+	}
 	d.choose(c, ref, freight)
 	d.index.addRequest(&request)
 	d.do(RecordRequest{request})
@@ -278,7 +287,7 @@ func (d *decision) promised(r Request, freight Freight) string {
 	name, stage := codeSpan(freight.Label()), codeSpan(r.Stage.String())
 	text := fmt.Sprintf("%s is promoted to %s.", name, stage)
 	if r.Merge != "" {
-		text = fmt.Sprintf("%s is merged into %s as soon as every gate passes.", name, stage)
+		text = fmt.Sprintf("%s is merged into %s as soon as every gate passes, at %s.", name, stage, codeSpan(r.Head.Short()))
 	}
 	if _, held := d.index.autoHolds[stageWarehouse{r.Stage, freight.Warehouse}]; held {
 		text += fmt.Sprintf(" Freight of %s is not promoted there automatically until %s.", codeSpan(freight.Warehouse),

@@ -173,7 +173,7 @@ func TestCommands(t *testing.T) {
 				"reply to comment 31 on change 7\n" +
 				"merge change 7 at 11111111: every gate passes, and ann asked for it",
 			reaction: ReactionDone,
-			reply:    "`1.0.1` is merged into `shop/dev` as soon as every gate passes.",
+			reply:    "`1.0.1` is merged into `shop/dev` as soon as every gate passes, at `11111111`.",
 		},
 		{
 			name:  "promote on an open change that has to wait is remembered",
@@ -181,7 +181,7 @@ func TestCommands(t *testing.T) {
 			want: "record that ann asks for d4dd30e in shop/dev\n" +
 				"reply to comment 31 on change 7",
 			reaction: ReactionDone,
-			reply:    "`1.0.1` is merged into `shop/dev` as soon as every gate passes.",
+			reply:    "`1.0.1` is merged into `shop/dev` as soon as every gate passes, at `11111111`.",
 		},
 		{
 			name:  "promote with the stage on its open change wishes its merge too",
@@ -190,7 +190,7 @@ func TestCommands(t *testing.T) {
 				"reply to comment 31 on change 7\n" +
 				"merge change 7 at 11111111: every gate passes, and ann asked for it",
 			reaction: ReactionDone,
-			reply:    "`1.0.1` is merged into `shop/dev` as soon as every gate passes.",
+			reply:    "`1.0.1` is merged into `shop/dev` as soon as every gate passes, at `11111111`.",
 		},
 		{
 			name:     "promote on a change with commits of a person says that a person merges it",
@@ -213,7 +213,7 @@ func TestCommands(t *testing.T) {
 				"reply to comment 31 on change 3\n" +
 				"merge change 7 at 11111111: every gate passes, and ann asked for it",
 			reaction: ReactionDone,
-			reply:    "`1.0.1` is merged into `shop/dev` as soon as every gate passes.",
+			reply:    "`1.0.1` is merged into `shop/dev` as soon as every gate passes, at `11111111`.",
 		},
 		{
 			name:  "promote on a merged change takes its freight to the next stage",

@@ -191,6 +191,7 @@ type Reply struct {
 	Comment  int // the comment that is answered
 	Body     string
 	Reaction Reaction
+	Again    bool // it is no answer yet: the comment is worked off again
 }
 
 // Key implements Action.

@@ -21,6 +21,7 @@ type State struct {
 	Conflicts   map[PromotionRef][]string   // files of a proposal that changed on Branch since; the proposal must be made again
 	Deliveries  map[PromotionRef]Delivering // what the last look at Argo CD said
 	Commands    []Command
+	Rules       []CommandRule // who may command, by the default branch; the first that fits decides
 	// Unmade are proposals that could not be made at Head, with the reason; trying again gives the same answer.
 	Unmade map[string]string // by ProposalKey
 }

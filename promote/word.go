@@ -26,6 +26,8 @@ func (d *decision) approve(c Command) (string, error) {
 	active, isActive := d.index.active(ref)
 	awaited := isActive && active.Freight == freight.ID && active.Waits == WaitsApproval
 	switch {
+	case awaited && active.Change == c.Change.Number && c.movedSince():
+		return "", fmt.Errorf("%s is not approved for %s: the branch moved since that was written: look again, and repeat it", name, stage)
 	case awaited:
 		answer = fmt.Sprintf("%s is approved for %s.", name, stage)
 	case c.Permission < PermissionMaintain:
@@ -37,6 +39,9 @@ func (d *decision) approve(c Command) (string, error) {
 	if r, bad := d.index.rejection(freight); bad {
 		return "", fmt.Errorf("%s", tableCell(r.reason(freight)))
 	}
+	if reason := d.soleAuthor(c, ref, freight); reason != "" {
+		return "", fmt.Errorf("%s", reason)
+	}
 	approval := Approval{Key: c.key(), Stage: ref, Freight: freight.ID, By: c.Comment.Author, At: c.Comment.At}
 	given := d.index.approvals[stageFreight{ref, freight.ID}]
 	if !slices.ContainsFunc(given, func(a Approval) bool { return a.By == approval.By }) {
@@ -44,6 +49,11 @@ func (d *decision) approve(c Command) (string, error) {
 		d.do(RecordApproval{approval})
 	}
 	return answer, nil
+}
+
+// movedSince reports whether the change has another head than when the comment was written that names no version.
+func (c Command) movedSince() bool {
+	return len(c.Arguments) < 2 && c.Comment.Head != "" && c.Comment.Change == c.Change.Number && c.Comment.Head != c.Change.Head
 }
 
 // admitted finds the stage and the freight that an approval means: where no version is named, first of all the one that waits
