@@ -129,6 +129,7 @@ type Note struct {
 	AuthorID  int
 	Own       bool // written by the account that Lockkeeper uses
 	System    bool // written by the forge itself
+	Bot       bool // written by an account that is no person's
 	Body      string
 	CreatedAt time.Time
 }

@@ -3,10 +3,13 @@ package gitlab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	gl "github.com/xanzy/go-gitlab"
 
 	"github.com/lockkeeper/lockkeeper/promote"
 )
@@ -72,27 +75,60 @@ const (
 )
 
 // Permission returns what a person may do in the project, by direct, inherited and invited-group membership. A person without
-// membership, with one that is not active or one that has expired may do nothing; that is no error. GitLab knows people by number.
+// membership, with one that is not active or one that has expired may do nothing; that is no error. Whose ID is not known is
+// looked for by name.
 func (f *Forge) Permission(ctx context.Context, person promote.Person) (promote.Permission, error) {
 	if person.ID == 0 {
-		return promote.PermissionNone, nil // a name alone proves nothing
+		return f.permissionOf(ctx, strings.TrimPrefix(person.Name, "@"))
 	}
-	var member membership
+	var found member
 	_, err := f.get(ctx, request{
 		name:    "read permission",
 		subject: "of user " + strconv.Itoa(person.ID),
 		path:    f.base + "/members/all/" + strconv.Itoa(person.ID),
-	}, &member)
+	}, &found)
 	if api, ok := errors.AsType[*promote.APIError](err); ok && api.Status == http.StatusNotFound && !strings.Contains(api.Message, textNoProject) {
 		return promote.PermissionNone, nil
 	}
 	if err != nil {
 		return promote.PermissionNone, err
 	}
-	if !member.active(f.now()) {
+	return found.permission(f.now()), nil
+}
+
+// permissionOf is Permission by name. GitLab lists a person once for each membership; the highest counts, as it does there.
+func (f *Forge) permissionOf(ctx context.Context, username string) (promote.Permission, error) {
+	if username == "" {
 		return promote.PermissionNone, nil
 	}
-	return permission(member.AccessLevel), nil
+	members, err := list[member](ctx, f, request{
+		name: "read permission", subject: fmt.Sprintf("of user %q", username), path: f.base + "/members/all",
+	}, func(page gl.ListOptions) any {
+		return &gl.ListProjectMembersOptions{ListOptions: page, Query: new(username)}
+	})
+	if err != nil {
+		return promote.PermissionNone, err
+	}
+	best := promote.PermissionNone
+	for _, one := range members {
+		if strings.EqualFold(one.Username, username) {
+			best = max(best, one.permission(f.now()))
+		}
+	}
+	return best, nil
+}
+
+// member is a membership, and whose it is.
+type member struct {
+	user
+	membership
+}
+
+func (m member) permission(now time.Time) promote.Permission {
+	if !m.active(now) {
+		return promote.PermissionNone
+	}
+	return permission(m.AccessLevel)
 }
 
 // membership is what GitLab says of a member of a project or group.

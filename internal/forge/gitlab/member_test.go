@@ -10,13 +10,6 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-func TestANameAloneMayDoNothing(t *testing.T) {
-	f, _ := play(t, nil)
-	if got, err := f.Permission(t.Context(), promote.Person{Name: "root"}); err != nil || got != promote.PermissionNone {
-		t.Errorf("got %s, %v", got, err)
-	}
-}
-
 func TestPermission(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -50,6 +43,42 @@ func TestPermission(t *testing.T) {
 				t.Errorf("got %s, %v; want %s, %v", got, err, test.want, test.is)
 			}
 		})
+	}
+}
+
+func TestPermissionByName(t *testing.T) {
+	for _, test := range []struct {
+		name, person string
+		answer       answer
+		want         promote.Permission
+		is           error
+	}{
+		{"one membership", "lea", answer{status: 200, body: `[{"id":5,"username":"lea","state":"active","access_level":30}]`}, promote.PermissionWrite, nil},
+		{"in another case", "@Lea", answer{status: 200, body: `[{"id":5,"username":"lea","state":"active","access_level":40}]`}, promote.PermissionMaintain, nil},
+		{"the highest of several", "lea", answer{status: 200, body: `[{"id":5,"username":"lea","state":"active","access_level":20},{"id":5,"username":"lea","state":"active","access_level":40}]`}, promote.PermissionMaintain, nil},
+		{"somebody of a longer name", "lea", answer{status: 200, body: `[{"id":6,"username":"leander","state":"active","access_level":50}]`}, promote.PermissionNone, nil},
+		{"a blocked account", "lea", answer{status: 200, body: `[{"id":5,"username":"lea","state":"blocked","access_level":50}]`}, promote.PermissionNone, nil},
+		{"an expired membership", "lea", answer{status: 200, body: `[{"id":5,"username":"lea","state":"active","access_level":50,"expires_at":"2026-11-21"}]`}, promote.PermissionNone, nil},
+		{"nobody", "lea", answer{status: 200, body: `[]`}, promote.PermissionNone, nil},
+		{"the token may not ask", "lea", answer{status: 403, body: `{}`}, promote.PermissionNone, promote.ErrForbidden},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, _ := play(t, map[string][]answer{"GET " + project + "/members/all": {test.answer}})
+			got, err := f.Permission(t.Context(), promote.Person{Name: test.person})
+			if got != test.want || !errors.Is(err, test.is) {
+				t.Errorf("got %s, %v; want %s, %v", got, err, test.want, test.is)
+			}
+		})
+	}
+}
+
+func TestAccountsOfTokensAreBots(t *testing.T) {
+	for name, want := range map[string]bool{
+		"project_12_bot_0a1b": true, "group_7_bot": true, "project_12_bot2": true, "lea": false, "project_manager_bot": false, "my_project_12_bot": false,
+	} {
+		if got := (note{Author: user{ID: 9, Username: name}}).note(user{ID: 1}).Bot; got != want {
+			t.Errorf("%s: bot %t, want %t", name, got, want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -117,6 +118,9 @@ func (f *Forge) notePath(number, note int) string {
 	return f.changePath(number) + "/notes/" + strconv.Itoa(note)
 }
 
+// botName is what GitLab calls the accounts of project and group access tokens.
+var botName = regexp.MustCompile(`^(project|group)_[0-9]+_bot([0-9]*|_[0-9a-zA-Z]+)$`)
+
 type note struct {
 	ID        int    `json:"id"`
 	Body      string `json:"body"`
@@ -132,6 +136,7 @@ func (n note) note(self user) promote.Note {
 		Own:       n.Author.ID == self.ID && !n.System,
 		AuthorID:  n.Author.ID,
 		System:    n.System,
+		Bot:       botName.MatchString(n.Author.Username),
 		Body:      n.Body,
 		CreatedAt: n.CreatedAt.Time,
 	}
