@@ -63,7 +63,9 @@ type Command struct {
 	Owned map[StageRef]string
 	// Unsure is set where it could not be found out whether the commenter may do that: nothing is done, and it is tried again.
 	Unsure bool
-	Change Change // the change that was commented on
+	// Refused says why it is not obeyed whatever it asks for; empty: it is looked at.
+	Refused string
+	Change  Change // the change that was commented on
 }
 
 // commands answers what people wrote: with record what changes the ledger, otherwise the rest, which is answered from the
@@ -87,6 +89,8 @@ func (d *decision) command(c Command) {
 	switch {
 	case !slices.Contains(verbNames(), string(c.Verb)):
 		reply.Reaction, reply.Body = ReactionDenied, unknownVerb(c.Verb)
+	case c.Refused != "":
+		reply.Reaction, reply.Body = ReactionDenied, c.Refused
 	case c.Unsure:
 		reply.Reaction, reply.Again = ReactionSeen, true
 		reply.Body = fmt.Sprintf("It could not be found out whether %s may do that, so nothing was done. It is tried again.", codeSpan(c.Comment.Author))

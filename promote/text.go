@@ -23,6 +23,9 @@ func clean(text string) string {
 	return strings.Join(strings.Fields(strings.Map(printable, strings.ToValidUTF8(text, "�"))), " ")
 }
 
+// CodeSpan quotes text that came from outside for Markdown, so that nothing in it acts.
+func CodeSpan(text string) string { return codeSpan(text) }
+
 // codeSpan quotes text that came from outside, so that nothing in it acts as Markdown, as a quick action or as a mention.
 func codeSpan(text string) string {
 	text = truncate(clean(text), maxCell)

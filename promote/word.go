@@ -11,6 +11,9 @@ func (c Command) key() string {
 	if c.Comment.Change == 0 {
 		return fmt.Sprintf("run-%d", c.Comment.ID)
 	}
+	if c.Comment.Action != "" {
+		return fmt.Sprintf("change-%d-button-%d", c.Comment.Change, c.Comment.ID)
+	}
 	return fmt.Sprintf("change-%d-comment-%d", c.Comment.Change, c.Comment.ID)
 }
 

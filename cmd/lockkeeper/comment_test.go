@@ -19,7 +19,7 @@ func TestCommands(t *testing.T) {
 	b.adopt()
 	change := b.propose("1.0.2")
 	developer := b.actor("dora", devforge.AccessDeveloper)
-	reporter := b.actor("rob", devforge.AccessReporter)
+	reporter, reader := b.actor("rob", devforge.AccessReporter), b.actor("ria", devforge.AccessReporter)
 	for _, tt := range []struct {
 		name    string
 		by      *actor
@@ -31,7 +31,7 @@ func TestCommands(t *testing.T) {
 		{"help lists every command", developer, "/help", []string{"eyes", "thumbsup"}, []string{"| `/promote [stage] [version]` | write |", "`/resume [stage]`"}, 0},
 		{"status shows every stage", reporter, "/status", []string{"eyes", "thumbsup"}, []string{devStage, prodStage, "1.0.2` in !1"}, 0},
 		{"an unknown command is answered with the nearest", developer, "/promot", []string{"eyes", "thumbsdown"}, []string{"no command `/promot`", "Did you mean `/promote`?"}, 0},
-		{"a reader may not hold", reporter, "/hold", []string{"eyes", "thumbsdown"}, []string{"`/hold` needs write permission", "`rob` has read"}, 0},
+		{"a reader may not hold", reader, "/hold", []string{"eyes", "thumbsdown"}, []string{"`/hold` needs write permission", "`ria` has read"}, 0},
 		{"hold with one word of reason", developer, "/hold freeze", []string{"eyes", "thumbsup"}, []string{"on hold"}, 1},
 		{"a hold is lifted", developer, "/resume", []string{"eyes", "thumbsup"}, []string{"goes on"}, 0},
 		{"hold in the middle of a text", developer, "Wait, please.\n\n/hold frontend-dev-stage the database first", []string{"eyes", "thumbsup"}, []string{"/resume"}, 1},

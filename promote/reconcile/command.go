@@ -5,58 +5,71 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 // commands turns the comments among events into commands: what is asked, by whom, and what they may do. A comment that is no
-// command, is our own, or was answered already is left out.
-func (r *Reconciler) commands(ctx context.Context, events []promote.Event) ([]promote.Command, error) {
+// command, is our own, or was answered already is left out. One that cannot be looked at now comes again with its event; neither
+// the others nor anything else waits for it.
+func (r *Reconciler) commands(ctx context.Context, w *watch, events []promote.Event) []promote.Command {
 	var commands []promote.Command
-	seen := map[int]bool{}
+	seen := map[commentKey]bool{}
 	for _, event := range events {
-		if event.Kind != promote.EventComment || seen[event.Comment.ID] {
+		key := keyOf(event.Comment)
+		if event.Kind != promote.EventComment || seen[key] {
 			continue
 		}
-		seen[event.Comment.ID] = true
-		command, ok, err := r.command(ctx, event.Comment)
+		seen[key] = true
+		command, ok, err := r.command(ctx, w, event.Comment)
 		if err != nil {
-			return nil, fmt.Errorf("comment %d on change %d: %w", event.Comment.ID, event.Comment.Change, err)
+			w.fail(fmt.Sprintf("comment/%d/%d", key.change, key.id), fmt.Errorf("comment %d on change %d: %w", key.id, key.change, err))
 		}
 		if ok {
 			commands = append(commands, command)
 		}
 	}
-	return commands, nil
+	return commands
 }
 
-func (r *Reconciler) command(ctx context.Context, comment promote.Comment) (promote.Command, bool, error) {
-	verb, arguments, ok := promote.ParseCommand(comment.Body)
+func (r *Reconciler) command(ctx context.Context, w *watch, comment promote.Comment) (promote.Command, bool, error) {
+	verb, arguments, ok := promote.ParseCommand(wish(comment))
 	if !ok {
 		return promote.Command{}, false, nil
 	}
-	note, found, err := r.unanswered(ctx, comment)
+	comment, found, err := r.unanswered(ctx, comment)
 	if err != nil || !found {
 		return promote.Command{}, false, err
 	}
-	// Who asks is what the forge says, never what the event says.
-	comment.AuthorID, comment.Author = note.AuthorID, note.Author
-	if err := r.Forge.React(ctx, comment.Change, comment.ID, promote.ReactionSeen); err != nil {
-		r.Log.WarnContext(ctx, "react", "change", comment.Change, "comment", comment.ID, "error", err)
+	command := promote.Command{Verb: verb, Arguments: arguments, Comment: comment}
+	switch nth := r.memory.pace.take(comment.Author, keyOf(comment), r.Now()); {
+	case nth > maxCommands+1:
+		r.Log.InfoContext(ctx, "too many commands", "change", comment.Change, "comment", comment.ID, "by", comment.Author)
+		return promote.Command{}, false, nil
+	case nth == maxCommands+1:
+		command.Refused = tooMany(comment.Author)
+		return command, true, nil
 	}
-	permission, err := r.Forge.Permission(ctx, comment.Person())
-	if err != nil {
+	if comment.Action == "" {
+		if err := r.Forge.React(ctx, comment.Change, comment.ID, promote.ReactionSeen); err != nil {
+			r.Log.WarnContext(ctx, "react", "change", comment.Change, "comment", comment.ID, "error", err)
+		}
+	}
+	if command.Change, err = r.Forge.Change(ctx, comment.Change); err != nil {
 		return promote.Command{}, false, err
 	}
-	change, err := r.Forge.Change(ctx, comment.Change)
-	if err != nil {
-		return promote.Command{}, false, err
+	if command.Permission, err = r.permission(ctx, comment.Person()); err != nil {
+		r.unsure(ctx, w, &command, err)
 	}
-	return promote.Command{
-		Verb: verb, Arguments: arguments, Comment: comment, Permission: permission, Change: change,
-	}, true, nil
+	return command, true, nil
+}
+
+// wish is the text in which a comment may hold a command. A button asks for what it is called.
+func wish(comment promote.Comment) string {
+	if comment.Action != "" && comment.Body == "" {
+		return "/" + comment.Action
+	}
+	return comment.Body
 }
 
 // asked turns what came with the run into commands.
@@ -70,9 +83,9 @@ func (r *Reconciler) asked(ctx context.Context, all []Asked) ([]promote.Command,
 		verb, arguments, _ := promote.ParseCommand(comment.Body)
 		permission := one.AtMost
 		if comment.AuthorID != 0 {
-			allowed, err := r.Forge.Permission(ctx, comment.Person())
+			allowed, err := r.permission(ctx, comment.Person())
 			if err != nil {
-				return nil, fmt.Errorf("ask what %s may do: %w", comment.Author, err)
+				return nil, err
 			}
 			permission = min(permission, allowed)
 		}
@@ -81,49 +94,30 @@ func (r *Reconciler) asked(ctx context.Context, all []Asked) ([]promote.Command,
 	return commands, nil
 }
 
-// unanswered returns the note of a comment, if it is there as it was written, by somebody else than us, and has no answer yet.
-// The event is a hint: only what the forge says counts.
-func (r *Reconciler) unanswered(ctx context.Context, comment promote.Comment) (promote.Note, bool, error) {
+// unanswered returns a comment as the forge has it, if it is there as it was written, by a person, and has no answer yet. The
+// event is a hint: only what the forge says counts, also of who wrote it. Of a button there is no note, and its event, which is
+// authentic, says who pressed it.
+func (r *Reconciler) unanswered(ctx context.Context, comment promote.Comment) (promote.Comment, bool, error) {
 	notes, err := r.Forge.Notes(ctx, comment.Change)
 	if errors.Is(err, promote.ErrNotFound) {
-		return promote.Note{}, false, nil
+		return comment, false, nil
 	}
 	if err != nil {
-		return promote.Note{}, false, err
+		return comment, false, err
 	}
-	mark := marker("reply", strconv.Itoa(comment.ID))
-	var found promote.Note
-	for _, note := range notes {
-		if note.Own && strings.HasPrefix(note.Body, mark) {
-			return promote.Note{}, false, nil
-		}
-		if note.ID == comment.ID && !note.Own && !note.System && note.Body == comment.Body {
-			found = note
-		}
+	mark := marksOf(comment).answer
+	if slices.ContainsFunc(notes, func(n promote.Note) bool { return marked(n, mark) }) {
+		return comment, false, nil
 	}
-	return found, found.ID != 0, nil
-}
-
-// reply answers a command: words, then the reaction. Who asked with the run reads the answer in its outcome.
-func (r *Reconciler) reply(ctx context.Context, w *watch, a promote.Reply) error {
-	if a.Change == 0 {
-		w.answered(a)
-		return nil
+	if comment.Action != "" {
+		return comment, comment.Author != "", nil
 	}
-	if err := r.say(ctx, a.Change, marker("reply", strconv.Itoa(a.Comment)), a.Body); err != nil {
-		return err
-	}
-	w.answered(a)
-	err := r.Forge.React(ctx, a.Change, a.Comment, a.Reaction)
-	if errors.Is(err, promote.ErrNotFound) {
-		return nil // the comment was deleted in the meantime
-	}
-	return err
-}
-
-// answered forgets the command that a reply answers.
-func (w *watch) answered(a promote.Reply) {
-	w.commands = slices.DeleteFunc(slices.Clone(w.commands), func(c promote.Command) bool {
-		return c.Comment.Change == a.Change && c.Comment.ID == a.Comment
+	i := slices.IndexFunc(notes, func(n promote.Note) bool {
+		return n.ID == comment.ID && !n.Own && !n.System && !n.Bot && n.Body == comment.Body
 	})
+	if i < 0 {
+		return comment, false, nil
+	}
+	comment.AuthorID, comment.Author = notes[i].AuthorID, notes[i].Author
+	return comment, true, nil
 }

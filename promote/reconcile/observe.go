@@ -14,7 +14,7 @@ import (
 
 // observe gathers everything that a decision needs.
 func (r *Reconciler) observe(ctx context.Context, w *watch) (promote.State, error) {
-	state := promote.State{Now: r.Now(), Commands: w.commands}
+	state := promote.State{Now: r.Now()}
 	refs, err := r.Git.Refs(ctx)
 	if err != nil {
 		return state, err
@@ -28,6 +28,7 @@ func (r *Reconciler) observe(ctx context.Context, w *watch) (promote.State, erro
 	}
 	state.Branch, state.Head = r.branch(refs), repository.head
 	state.Pipelines, state.Findings = repository.pipelines, repository.findings
+	state.Rules = repository.settings.commandRules()
 	state.Tips = proposalTips(refs)
 	state.Unmade = maps.Clone(r.memory.unmade)
 	w.ledger, w.refs = ledgerTip(refs), refs
@@ -43,6 +44,7 @@ func (r *Reconciler) observe(ctx context.Context, w *watch) (promote.State, erro
 		return state, err
 	}
 	state.Deliveries = maps.Clone(r.memory.deliveries)
+	r.commanders(ctx, w, &state)
 	w.fresh = false
 	return state, ctx.Err()
 }
@@ -170,7 +172,7 @@ func (r *Reconciler) observeChanges(ctx context.Context, w *watch, state *promot
 	state.Evidence, state.Statuses = map[promote.Commit]promote.Evidence{}, map[promote.Commit]promote.Status{}
 	state.Conflicts = map[promote.PromotionRef][]string{}
 	for _, promotion := range active {
-		if promotion.Waits == promote.WaitsApproval && promotion.Change != 0 {
+		if promotion.Waits == promote.WaitsApproval {
 			r.observeApprovals(ctx, state, promotion)
 		}
 		if promotion.Phase != promote.PhaseProposed {
@@ -199,26 +201,6 @@ func activePromotions(state promote.State) []promote.Promotion {
 		}
 	}
 	return active
-}
-
-// observeApprovals counts the reviews that approve the change of a promotion which waits for approval. They stand on the forge and
-// are not written down again: what they led to is.
-func (r *Reconciler) observeApprovals(ctx context.Context, state *promote.State, p promote.Promotion) {
-	names, err := r.Forge.Approvers(ctx, p.Change)
-	if err != nil {
-		r.Log.WarnContext(ctx, "read approvals", "promotion", p.ID, "change", p.Change, "error", err)
-		return
-	}
-	known := state.History.ApprovedFor(p.Stage, p.Freight)
-	for _, name := range names {
-		if slices.ContainsFunc(known, func(a promote.Approval) bool { return a.By == name }) {
-			continue
-		}
-		state.History.Approvals = append(slices.Clip(state.History.Approvals), promote.Approval{
-			Key: fmt.Sprintf("change-%d-review-%s", p.Change, name), Stage: p.Stage, Freight: p.Freight, By: name, At: state.Now,
-			Reason: "approved the change",
-		})
-	}
 }
 
 // findChange looks for the change of a proposal that is not among the open ones: it was merged, closed, or never opened.

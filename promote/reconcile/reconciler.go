@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/codeowners"
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/discover"
@@ -33,9 +34,11 @@ type Config struct {
 	Deployer Deployer          // nil: the forge has no page of environments
 	Author   git.Signature     // required: of the commits
 	World    step.World        // what steps may reach besides the repository
-	Log      *slog.Logger      // required
-	Now      func() time.Time  // required
-	Metrics  Metrics           // optional
+	// CodeOwners is whose rules the repository's CODEOWNERS file follows.
+	CodeOwners codeowners.Dialect
+	Log        *slog.Logger     // required
+	Now        func() time.Time // required
+	Metrics    Metrics          // optional
 	// Webhooks says that the forge tells what happens there. It is asked less often then.
 	Webhooks bool
 }
@@ -93,11 +96,7 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 	watch := &watch{events: options.Events, fresh: true}
 	r.noteQueued(options.Events, r.Now())
 	if !options.Dry {
-		commands, err := r.commands(ctx, options.Events)
-		if err != nil {
-			// It is asked for again with the event; what else there is to do does not wait for it.
-			watch.fail("commands", err)
-		}
+		commands := r.commands(ctx, watch, options.Events)
 		asked, err := r.asked(ctx, options.Asked)
 		if err != nil {
 			return out, err
@@ -260,6 +259,8 @@ type memory struct {
 	unmade      map[string]string // by promote.ProposalKey, at repository.head
 	reviews     map[int]reviewed  // by the number of the change
 	queued      map[promote.Commit]queued
+	people      people
+	pace        pace
 }
 
 func newMemory() memory {
@@ -268,6 +269,7 @@ func newMemory() memory {
 		statuses: map[promote.Commit]*promote.Status{}, deliveries: map[promote.PromotionRef]promote.Delivering{},
 		digests: map[string]digestAt{}, unmade: map[string]string{}, reviews: map[int]reviewed{},
 		queued: map[promote.Commit]queued{},
+		people: newPeople(), pace: pace{},
 	}
 }
 

@@ -132,6 +132,8 @@ func load(
 	}
 	content.Findings = append(content.Findings, fromRender(content.Set.Findings)...)
 	content.Findings = append(content.Findings, settings.fanOut(content.Pipelines, tree, content.Set.Applications)...)
+	content.Findings = append(content.Findings, settings.commandFindings(content.Pipelines)...)
+	content.Findings = append(content.Findings, settings.ownerFindings(tree)...)
 	return content, nil
 }
 

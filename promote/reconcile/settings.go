@@ -51,8 +51,12 @@ type Settings struct {
 	Policies []PolicySettings `json:"policies"`
 	// Forge says what is shown on the forge. The default branch decides for every change.
 	Forge ForgeSettings `json:"forge"`
+	// Commands says who may give which commands in comments, and whose approvals count. The first entry that fits decides; what none
+	// fits needs write. The default branch's list counts.
+	Commands []CommandSettings `json:"commands"`
 
 	document manifest.Document // where it stands
+	closed   bool              // it is wrong, and may have been meant to say who may command
 }
 
 // ClusterSettings is one entry of lockkeeper.yaml's clusters: what its Secret says in Argo CD's namespace.
@@ -110,6 +114,7 @@ func LoadSettings(tree fs.FS) (Settings, []promote.Finding) {
 	findings := misnamed(tree)
 	settings, err := readSettings(tree)
 	if err != nil {
+		settings.closed = mayRule(tree)
 		return settings, append(findings, settingsFindings(err)...)
 	}
 	return settings, append(findings, settings.kroFindings()...)
@@ -179,6 +184,7 @@ func readSettings(tree fs.FS) (Settings, error) {
 		}
 	}
 	problems = append(problems, settings.checkKro()...)
+	problems = append(problems, settings.checkCommands()...)
 	if err := errors.Join(append(problems, settings.checkDrift(), settings.checkChecks(), settings.checkForge())...); err != nil {
 		return Settings{}, err
 	}

@@ -1,0 +1,67 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// observeApprovals counts who approves what a promotion waits for: those who commented, and the reviews that approve its change,
+// which stand on the forge and are not written down again. Forges let people review who may change nothing, and people lose what
+// they were allowed: each counts by what the forge says of its author now, and not where that cannot be found out.
+func (r *Reconciler) observeApprovals(ctx context.Context, state *promote.State, p promote.Promotion) {
+	r.addReviews(ctx, state, p)
+	standings := map[string]promote.Standing{}
+	for _, approval := range state.History.ApprovedFor(p.Stage, p.Freight) {
+		at, err := r.approver(ctx, *state, p, approval.By)
+		if err != nil {
+			r.Log.WarnContext(ctx, "look at approval", "promotion", p.ID, "by", approval.By, "error", err)
+			continue
+		}
+		standings[approval.By] = at
+	}
+	counting := state.Counting(p, standings)
+	state.History.Approvals = slices.DeleteFunc(slices.Clone(state.History.Approvals), func(a promote.Approval) bool {
+		if a.Stage != p.Stage || a.Freight != p.Freight || slices.Contains(counting, a) {
+			return false
+		}
+		r.Log.InfoContext(ctx, "approval does not count", "promotion", p.ID, "by", a.By)
+		return true
+	})
+}
+
+// addReviews adds the approving reviews of a promotion's change to what is on record.
+func (r *Reconciler) addReviews(ctx context.Context, state *promote.State, p promote.Promotion) {
+	if p.Change == 0 {
+		return
+	}
+	names, err := r.Forge.Approvers(ctx, p.Change)
+	if err != nil {
+		r.Log.WarnContext(ctx, "read approvals", "promotion", p.ID, "change", p.Change, "error", err)
+		return
+	}
+	known := state.History.ApprovedFor(p.Stage, p.Freight)
+	for _, name := range names {
+		if slices.ContainsFunc(known, func(a promote.Approval) bool { return a.By == name }) {
+			continue
+		}
+		state.History.Approvals = append(slices.Clip(state.History.Approvals), promote.Approval{
+			Key: fmt.Sprintf("change-%d-review-%s", p.Change, name), Stage: p.Stage, Freight: p.Freight, By: name, At: state.Now,
+			Reason: "approved the change",
+		})
+	}
+}
+
+// approver is what is known of who approved a promotion.
+func (r *Reconciler) approver(ctx context.Context, state promote.State, p promote.Promotion, name string) (promote.Standing, error) {
+	person := promote.Person{Name: name}
+	permission, err := r.permission(ctx, person)
+	if err != nil {
+		return promote.Standing{}, err
+	}
+	return r.standing(ctx, state, approaching{
+		person: person, permission: permission, verb: promote.VerbAdmit, stages: []promote.StageRef{p.Stage},
+	})
+}
