@@ -113,7 +113,7 @@ func (r *Reconciler) unanswered(ctx context.Context, comment promote.Comment) (p
 		return comment, comment.Author != "", nil
 	}
 	i := slices.IndexFunc(notes, func(n promote.Note) bool {
-		return n.ID == comment.ID && !n.Own && !n.System && !n.Bot && n.Body == comment.Body
+		return n.ID == comment.ID && n.Body == comment.Body && !n.Own && !n.System && !n.Bot
 	})
 	if i < 0 {
 		return comment, false, nil
