@@ -82,10 +82,7 @@ func (s State) Rule(verb Verb, ref StageRef) (CommandRule, bool) {
 // Refuses says why a person may not give a command on a stage; empty when nothing speaks against it.
 func (s State) Refuses(verb Verb, ref StageRef, person string, at Standing) string {
 	rule, ruled := s.Rule(verb, ref)
-	least := rule.Permission
-	if least == PermissionNone {
-		least = verb.permission()
-	}
+	least := rule.Least(verb)
 	switch {
 	case at.Permission < least && !ruled:
 		return fmt.Sprintf("`/%s` needs %s permission in this repository; %s has %s.", verb, least, codeSpan(person), at.Permission)
@@ -100,6 +97,14 @@ func (s State) Refuses(verb Verb, ref StageRef, person string, at Standing) stri
 		text += " " + sentence(orElse(at.Owned[ref], "it is not known which files the stage writes"))
 	}
 	return text
+}
+
+// Least is the permission that everybody needs for a verb.
+func (r CommandRule) Least(verb Verb) Permission {
+	if r.Permission == PermissionNone {
+		return verb.permission()
+	}
+	return r.Permission
 }
 
 // permission is the least that a verb needs without a rule.
@@ -153,7 +158,13 @@ func sameName(a, b string) bool {
 
 // Concerns returns the stages that a command is about, each once, and none for one that nobody knows what it is about.
 func Concerns(s State, c Command) []StageRef {
-	refs, err := newDecision(s).concerns(c)
+	d := newDecision(s)
+	for _, pipeline := range s.Pipelines {
+		for _, warehouse := range pipeline.Warehouses {
+			d.warehouse(pipeline, warehouse) // what was just discovered may be meant
+		}
+	}
+	refs, err := d.concerns(c)
 	if err != nil {
 		return nil
 	}

@@ -131,6 +131,7 @@ func TestWhatACommandConcerns(t *testing.T) {
 		{"what takes a freight", idleShop(), asked(VerbAccept, "1.0.1"), []StageRef{dev, prod}},
 		{"what is rolled back", idleShop(), asked(VerbRollback, "dev"), []StageRef{dev}},
 		{"what is tried again", idleShop(), on(mergedChange(dev), asked(VerbRetry)), []StageRef{dev}},
+		{"what was just discovered", known(discovered("1.0.4")), asked(VerbPromote, "dev", "1.0.4"), []StageRef{dev}},
 		{"what nobody knows", idleShop(), asked(VerbPromote, "nope"), nil},
 		{"nothing", idleShop(), asked(VerbStatus), nil},
 		{"what is on record already", idleShop(requested(dev, "1.0.1", 2)), func() Command {

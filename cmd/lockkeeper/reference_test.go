@@ -209,7 +209,8 @@ func writeGates(b *strings.Builder) {
 }
 
 func writeVerbs(b *strings.Builder) {
-	b.WriteString("\n## Commands in comments\n\n| command | needs | what it does |\n|---|---|---|\n")
+	b.WriteString("\n## Commands in comments\n\nWhat a command needs where no rule says otherwise: [who may command](commands.md).\n\n" +
+		"| command | needs | what it does |\n|---|---|---|\n")
 	for _, v := range promote.Verbs() {
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", strings.TrimSpace("/"+string(v.Verb)+" "+v.Arguments), v.Permission, v.Text)
 	}

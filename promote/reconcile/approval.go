@@ -9,27 +9,36 @@ import (
 )
 
 // observeApprovals counts who approves what a promotion waits for: those who commented, and the reviews that approve its change,
-// which stand on the forge and are not written down again. Forges let people review who may change nothing, and people lose what
-// they were allowed: each counts by what the forge says of its author now, and not where that cannot be found out.
+// which stand on the forge and are not written down again.
 func (r *Reconciler) observeApprovals(ctx context.Context, state *promote.State, p promote.Promotion) {
 	r.addReviews(ctx, state, p)
-	standings := map[string]promote.Standing{}
-	for _, approval := range state.History.ApprovedFor(p.Stage, p.Freight) {
-		at, err := r.approver(ctx, *state, p, approval.By)
+	counting := r.counting(ctx, *state, p)
+	state.History.Approvals = slices.DeleteFunc(slices.Clone(state.History.Approvals), func(a promote.Approval) bool {
+		return a.Stage == p.Stage && a.Freight == p.Freight && !slices.Contains(counting, a)
+	})
+}
+
+// counting returns the approvals of a promotion that count now. Forges let people review who may change nothing, and people lose
+// what they were allowed: each counts by what the forge says of its author, and not where that cannot be found out.
+func (r *Reconciler) counting(ctx context.Context, state promote.State, p promote.Promotion) []promote.Approval {
+	given := state.History.ApprovedFor(p.Stage, p.Freight)
+	if len(given) == 0 {
+		return nil
+	}
+	people := map[string]promote.Standing{}
+	for _, approval := range given {
+		at, err := r.approver(ctx, state, p, approval.By)
 		if err != nil {
 			r.Log.WarnContext(ctx, "look at approval", "promotion", p.ID, "by", approval.By, "error", err)
 			continue
 		}
-		standings[approval.By] = at
+		people[approval.By] = at
 	}
-	counting := state.Counting(p, standings)
-	state.History.Approvals = slices.DeleteFunc(slices.Clone(state.History.Approvals), func(a promote.Approval) bool {
-		if a.Stage != p.Stage || a.Freight != p.Freight || slices.Contains(counting, a) {
-			return false
-		}
-		r.Log.InfoContext(ctx, "approval does not count", "promotion", p.ID, "by", a.By)
-		return true
-	})
+	counting := state.Counting(p, people)
+	if left := len(given) - len(counting); left > 0 {
+		r.Log.InfoContext(ctx, "approvals do not count", "promotion", p.ID, "number", left)
+	}
+	return counting
 }
 
 // addReviews adds the approving reviews of a promotion's change to what is on record.

@@ -330,7 +330,7 @@ func (r *Reconciler) run(
 	if err != nil {
 		return step.Result{Failed: true, Message: err.Error(), Results: p.Results, Moves: p.Moves}, nil
 	}
-	request.Change, request.Delivered = change, delivered
+	request.Change, request.Delivered, request.Approvals = change, delivered, r.counting(ctx, state, p)
 	result, err := step.Run(ctx, request)
 	if err != nil {
 		return result, fmt.Errorf("promotion %s: %w", p.ID, err)

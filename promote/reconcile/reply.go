@@ -82,13 +82,13 @@ func (r *Reconciler) reply(ctx context.Context, w *watch, a promote.Reply) error
 // nothing done has one note on a change, which holds the last answer: nobody can have a change filled with answers.
 func (r *Reconciler) answer(ctx context.Context, c promote.Command, a promote.Reply) error {
 	mark := marksOf(c.Comment)
-	if a.Again {
-		return r.say(ctx, a.Change, mark.unsure, a.Body)
-	}
 	visits := c.Permission < promote.PermissionWrite && (a.Reaction == promote.ReactionDenied || !c.Verb.Changes())
 	notes, err := r.Forge.Notes(ctx, a.Change)
 	if err != nil {
 		return err
+	}
+	if a.Again {
+		return r.wait(ctx, notes, mark.unsure, a)
 	}
 	lines := []string{mark.answer}
 	visitor := visitorMark(c.Comment.Author)
@@ -110,22 +110,31 @@ func (r *Reconciler) answer(ctx context.Context, c promote.Command, a promote.Re
 			return nil
 		}
 		return r.rewrite(ctx, a.Change, notes[place], note(lines, a.Body))
-	case visits && visitors(notes) >= maxVisitors:
+	case visits && count(notes, "visitor") >= maxVisitors:
 		return nil
 	}
 	_, err = r.Forge.AddNote(ctx, a.Change, note(lines, a.Body))
 	return err
 }
 
-// visitors counts the notes that answer people who may not write.
-func visitors(notes []promote.Note) int {
-	count := 0
+// wait says once that a comment will be answered. Nobody is told who comes after many others.
+func (r *Reconciler) wait(ctx context.Context, notes []promote.Note, mark string, a promote.Reply) error {
+	if count(notes, "unsure") >= maxVisitors || slices.ContainsFunc(notes, func(n promote.Note) bool { return marked(n, mark) }) {
+		return nil
+	}
+	_, err := r.Forge.AddNote(ctx, a.Change, note([]string{mark}, a.Body))
+	return err
+}
+
+// count counts our notes with marks of a kind.
+func count(notes []promote.Note, kind string) int {
+	found := 0
 	for _, n := range notes {
-		if n.Own && slices.ContainsFunc(markers(n.Body), func(line string) bool { return strings.HasPrefix(line, "<!-- lockkeeper:visitor:") }) {
-			count++
+		if n.Own && slices.ContainsFunc(markers(n.Body), func(line string) bool { return strings.HasPrefix(line, "<!-- lockkeeper:"+kind+":") }) {
+			found++
 		}
 	}
-	return count
+	return found
 }
 
 func note(lines []string, body string) string {

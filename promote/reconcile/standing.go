@@ -93,7 +93,7 @@ func (r *Reconciler) standing(ctx context.Context, state promote.State, a approa
 	refused := func(ref promote.StageRef) bool { return state.Refuses(a.verb, ref, a.person.Name, at) != "" }
 	for _, ref := range a.stages {
 		rule, ruled := state.Rule(a.verb, ref)
-		if !ruled || a.permission == promote.PermissionNone || !refused(ref) {
+		if !ruled || a.permission < rule.Least(a.verb) || !refused(ref) {
 			continue
 		}
 		if err := r.askTeams(ctx, rule, a.person, &at); err != nil {
