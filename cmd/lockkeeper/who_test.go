@@ -101,6 +101,41 @@ func TestRulesSayWhoMayCommand(t *testing.T) {
 	}
 }
 
+// Who owns what a stage writes is known before it ever promoted, while it proposes, and when there is nothing to do.
+func TestOwnersOfAStageInEveryState(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.commit("main", map[string]string{
+		"lockkeeper.yaml": "commands: [{codeowners: true}]\n", "CODEOWNERS": "/develop/ @dora\n/production/ @olga\n",
+	})
+	dora, olga := b.actor("dora", devforge.AccessDeveloper), b.actor("olga", devforge.AccessDeveloper)
+	b.branch("work", "1.0.1", "1.0.9")
+	number := dora.open("work", "main", "Work")
+	tries := func(state string) {
+		t.Helper()
+		for _, stage := range []string{"frontend-dev-stage", "frontend-prod-stage"} {
+			by, other, file := dora, olga, devFile
+			if stage == "frontend-prod-stage" {
+				by, other, file = olga, dora, prodFile
+			}
+			b.run(other.comment(number, "/hold "+stage))
+			contains(t, b.lastNote(number), "`"+other.name+"` is none of them", "`"+file+"` is owned by `@"+by.name+"`")
+			b.run(by.comment(number, "/hold "+stage))
+			if contains(t, b.lastNote(number), "is on hold"); t.Failed() {
+				t.Fatal(state)
+			}
+			b.run(by.comment(number, "/resume "+stage))
+		}
+	}
+	tries("nothing was promoted yet")
+	b.adopt()
+	b.ahead = 20 * time.Minute
+	tries("nothing to do")
+	b.propose("1.0.2")
+	b.ahead = 40 * time.Minute
+	tries("a proposal is open")
+}
+
 // A change cannot bring its own rules, and rules that cannot be read let nobody in.
 func TestRulesAreThoseOfTheDefaultBranch(t *testing.T) {
 	t.Parallel()

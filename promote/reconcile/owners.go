@@ -143,7 +143,7 @@ func disowned(file string, owners []codeowners.Owner) string {
 }
 
 // stageFiles returns the files that a stage writes: those of the proposal that is open, else those that its steps would write
-// now, else those that they wrote last.
+// now.
 func (r *Reconciler) stageFiles(ctx context.Context, state promote.State, ref promote.StageRef) ([]string, error) {
 	active, ok := state.History.Active(ref)
 	if ok && active.Phase == promote.PhaseProposed {
@@ -153,25 +153,19 @@ func (r *Reconciler) stageFiles(ctx context.Context, state promote.State, ref pr
 		}
 		return files, nil
 	}
-	files, err := r.wouldWrite(ctx, state, ref)
-	if err != nil || len(files) > 0 {
-		return files, err
-	}
-	var last promote.Promotion
-	for _, p := range state.History.Promotions {
-		if p.Stage == ref && len(p.Moves) > 0 && p.Number > last.Number {
-			last = p
-		}
-	}
-	return r.changed(ctx, "", "", last.Moves)
+	return r.wouldWrite(ctx, state, ref)
 }
 
-// changed returns the files that differ between two commits, and those of moves, each once.
+// changed returns the files that differ between two commits, and those of moves, each once. Of a commit that is not there any
+// more nothing is known.
 func (r *Reconciler) changed(ctx context.Context, base, head promote.Commit, moves []promote.Move) ([]string, error) {
 	var files []string
 	if base != "" && head != "" && base != head {
 		changed, err := r.Git.Diff(ctx, string(base), string(head))
-		if err != nil && !errors.Is(err, git.ErrNotFound) {
+		if errors.Is(err, git.ErrNotFound) {
+			return nil, nil
+		}
+		if err != nil {
 			return nil, err
 		}
 		for _, change := range changed {
@@ -187,20 +181,8 @@ func (r *Reconciler) changed(ctx context.Context, base, head promote.Commit, mov
 
 // wouldWrite returns the files that the steps of a stage would write now, with the newest freight that it takes.
 func (r *Reconciler) wouldWrite(ctx context.Context, state promote.State, ref promote.StageRef) ([]string, error) {
-	pipeline, _ := state.Pipeline(ref.Project)
-	stage, _ := pipeline.Stage(ref.Name)
-	var freights []promote.Freight
-	for _, wanted := range stage.Requests {
-		var newest promote.Freight
-		for _, f := range state.History.Freights {
-			if f.Project == ref.Project && f.Warehouse == wanted.Warehouse && !f.DiscoveredAt.Before(newest.DiscoveredAt) {
-				newest = f
-			}
-		}
-		if newest.ID != "" {
-			freights = append(freights, newest)
-		}
-	}
+	state.History.Freights = slices.Concat(state.History.Freights, found(state, ref.Project))
+	freights := newestFreights(state, ref)
 	if len(freights) == 0 {
 		return nil, nil
 	}
@@ -223,8 +205,38 @@ func (r *Reconciler) wouldWrite(ctx context.Context, state promote.State, ref pr
 	if err != nil {
 		return nil, fmt.Errorf("files that %s writes: %w", ref, err)
 	}
-	if ran.Failed || ran.Push == nil {
+	if ran.Failed {
 		return nil, nil
 	}
-	return r.changed(ctx, ran.Push.Base, ran.Push.Head, ran.Moves)
+	return ran.Written, nil
+}
+
+// found is the freight that was discovered and may not be on record yet.
+func found(state promote.State, project string) []promote.Freight {
+	var all []promote.Freight
+	for _, d := range state.Discoveries {
+		if d.Project == project && d.Problem == "" && d.Len() > 0 {
+			all = append(all, promote.NewFreight(project, d.Warehouse, d.Artifacts, d.At))
+		}
+	}
+	return all
+}
+
+// newestFreights returns the newest freight of each warehouse that a stage takes freight of.
+func newestFreights(state promote.State, ref promote.StageRef) []promote.Freight {
+	pipeline, _ := state.Pipeline(ref.Project)
+	stage, _ := pipeline.Stage(ref.Name)
+	var freights []promote.Freight
+	for _, wanted := range stage.Requests {
+		var newest promote.Freight
+		for _, f := range state.History.Freights {
+			if f.Project == ref.Project && f.Warehouse == wanted.Warehouse && (newest.ID == "" || f.DiscoveredAt.After(newest.DiscoveredAt)) {
+				newest = f
+			}
+		}
+		if newest.ID != "" {
+			freights = append(freights, newest)
+		}
+	}
+	return freights
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -52,6 +53,7 @@ type Result struct {
 	Deliver   *ApplicationUse // the applications to sync or to wait for, for WaitsDelivery
 	AutoMerge bool            // a step has the change merged once every gate passes
 	Moves     []promote.Move
+	Written   []string           // the files of the repository that the steps of this run wrote, also with what was there before
 	Metadata  []promote.Metadata // what set-metadata sets
 	Alias     string             // what set-freight-alias names the freight; empty: nothing
 	Failed    bool
@@ -135,7 +137,7 @@ func Run(ctx context.Context, request Request) (Result, error) {
 			break
 		}
 	}
-	r.result.Failed = r.failed
+	r.result.Failed, r.result.Written = r.failed, slices.Sorted(maps.Keys(r.workspace.touched))
 	return r.result, r.conceal()
 }
 

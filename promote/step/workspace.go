@@ -27,6 +27,7 @@ type workspace struct {
 	checkouts  []*checkout
 	loose      map[string]entry // files outside of every checkout
 	folders    map[string]bool  // cleaned paths that steps wrote files below; what was deleted since may still be there
+	touched    map[string]bool  // files of the own repository that steps wrote, also with what was there before
 	written    int              // bytes that steps wrote
 }
 

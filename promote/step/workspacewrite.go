@@ -39,6 +39,7 @@ func (w *workspace) write(name string, data []byte, mode fs.FileMode) error {
 		mode = w.mode(c, inside)
 	}
 	edits[inside] = entry{data: data, mode: mode}
+	w.touch(c, inside)
 	for dir := path.Dir(cleaned); dir != "." && !w.folders[dir]; dir = path.Dir(dir) {
 		if w.folders == nil {
 			w.folders = map[string]bool{}
@@ -46,6 +47,17 @@ func (w *workspace) write(name string, data []byte, mode fs.FileMode) error {
 		w.folders[dir] = true
 	}
 	return nil
+}
+
+// touch remembers that a step wrote a file of the repository that promotions are proposed in, or took it away.
+func (w *workspace) touch(c *checkout, inside string) {
+	if c == nil || !c.own {
+		return
+	}
+	if w.touched == nil {
+		w.touched = map[string]bool{}
+	}
+	w.touched[inside] = true
 }
 
 // mode is that of a file, or 0 when there is none. A deleted one is gone with its mode.
@@ -131,6 +143,7 @@ func (w *workspace) remove(ctx context.Context, name string) (int, error) {
 			delete(w.loose, inside)
 		case c.has(inside):
 			c.edits[inside] = entry{gone: true}
+			w.touch(c, inside)
 		default:
 			delete(c.edits, inside)
 		}
