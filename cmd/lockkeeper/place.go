@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/codeowners"
 	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
@@ -24,6 +25,7 @@ type place struct {
 	deployer reconcile.Deployer                                                  // nil: it has no page of environments
 	missed   func(ctx context.Context, since time.Time) ([]promote.Event, error) // what no webhook told of
 	warnings func(ctx context.Context) ([]string, error)                         // what in its settings keeps gates from holding anything back
+	owners   codeowners.Dialect                                                  // of its CODEOWNERS file
 	gitlab   *gitlab.Forge                                                       // nil on another forge
 }
 
@@ -79,7 +81,7 @@ func (p *parts) onGitLab(name string) (*place, error) {
 		return nil, err
 	}
 	return &place{
-		name: name, forge: forge, deployer: forge, gitlab: forge, username: "lockkeeper",
+		name: name, forge: forge, deployer: forge, gitlab: forge, owners: codeowners.GitLab, username: "lockkeeper",
 		cloneURL: strings.TrimRight(p.config.GitLab.URL, "/") + "/" + name + ".git",
 		token:    func(context.Context) (secret.Text, error) { return secret.Text(p.secrets.GitLabToken), nil },
 		missed:   forge.Missed,
@@ -104,7 +106,7 @@ func (p *parts) onGitHub(name string) (*place, error) {
 		return nil, err
 	}
 	return &place{
-		name: name, forge: forge, deployer: forge, username: "x-access-token", cloneURL: pages + "/" + name + ".git",
+		name: name, forge: forge, deployer: forge, owners: codeowners.GitHub, username: "x-access-token", cloneURL: pages + "/" + name + ".git",
 		token: func(ctx context.Context) (secret.Text, error) {
 			if p.app == nil {
 				return p.gitHubToken(), nil

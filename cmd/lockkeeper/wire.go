@@ -175,7 +175,7 @@ func (p *parts) reconciler(repository repositoryConfig, place *place) (*reconcil
 	return reconcile.New(reconcile.Config{
 		Git: repo, URLs: append([]string{place.cloneURL}, repository.URLs...), Branch: promote.Branch(repository.Branch), Forge: place.forge,
 		Sources: p.sources(repo, place.cloneURL), Renderer: p.renderer, Argo: p.argo, Deployer: place.deployer, Author: author, Log: p.log,
-		Now: time.Now, Metrics: p.metrics, World: p.world(place),
+		Now: time.Now, Metrics: p.metrics, World: p.world(place), CodeOwners: place.owners,
 	}), nil
 }
 

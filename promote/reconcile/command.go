@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/promote"
 )
@@ -110,6 +111,9 @@ func (r *Reconciler) unanswered(ctx context.Context, comment promote.Comment) (p
 		return comment, false, nil
 	}
 	if comment.Action != "" {
+		if comment.At.IsZero() {
+			comment.At = r.Now().UTC().Truncate(time.Second)
+		}
 		return comment, comment.Author != "", nil
 	}
 	i := slices.IndexFunc(notes, func(n promote.Note) bool {

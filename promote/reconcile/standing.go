@@ -64,12 +64,13 @@ func (r *Reconciler) permission(ctx context.Context, person promote.Person) (pro
 	})
 }
 
-// inGroup reports whether a person belongs to a group. Nobody belongs to one that there is not.
+// inGroup reports whether a person belongs to a group. Nobody belongs to one that there is not, or cannot be on this forge.
 func (r *Reconciler) inGroup(ctx context.Context, group, person string) (bool, error) {
 	key := membership{strings.ToLower(group), strings.ToLower(person)}
 	return recall(r.memory.people.members, key, r.Now(), func() (bool, error) {
 		belongs, err := r.Forge.InGroup(ctx, group, person)
-		if errors.Is(err, promote.ErrNotFound) {
+		if errors.Is(err, promote.ErrNotFound) || errors.Is(err, promote.ErrInvalid) {
+			r.Log.WarnContext(ctx, "look for group", "group", group, "error", err)
 			return false, nil
 		}
 		if err != nil {

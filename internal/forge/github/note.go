@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/promote"
@@ -145,6 +146,7 @@ func (c comment) note(self user) promote.Note {
 		Author:    c.User.Login,
 		AuthorID:  c.User.ID,
 		Own:       c.User.is(self),
+		Bot:       strings.HasSuffix(c.User.Login, "[bot]"), // no person can have a login with brackets
 		Body:      c.Body,
 		CreatedAt: c.CreatedAt.Time,
 	}

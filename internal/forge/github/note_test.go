@@ -147,3 +147,11 @@ func TestWhoseTokenItIs(t *testing.T) {
 		t.Errorf("got %v, %v", zero, err)
 	}
 }
+
+func TestAppsAreBots(t *testing.T) {
+	for login, want := range map[string]bool{"dependabot[bot]": true, "ann": false, "robot": false, "": false} {
+		if got := (comment{User: user{ID: 9, Login: login}}).note(user{ID: 1, Login: "lockkeeper[bot]"}).Bot; got != want {
+			t.Errorf("%q: bot %t, want %t", login, got, want)
+		}
+	}
+}
