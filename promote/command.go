@@ -61,6 +61,9 @@ type Command struct {
 	// Teams and Owned are what else the rules ask for; see Standing.
 	Teams []string
 	Owned map[StageRef]string
+	// Claimed is set where the author is what a job's variables say, which whoever may start it can set: where a rule asks for certain
+	// people that is nobody.
+	Claimed bool
 	// Unsure is set where it could not be found out whether the commenter may do that: nothing is done, and it is tried again.
 	Unsure bool
 	// Refused says why it is not obeyed whatever it asks for; empty: it is looked at.

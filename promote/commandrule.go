@@ -261,9 +261,18 @@ func (d *decision) forbidden(c Command) string {
 		return ""
 	}
 	for _, ref := range refs {
+		if rule, ruled := d.state.Rule(c.Verb, ref); ruled && c.Claimed && rule.personal() {
+			return fmt.Sprintf("`/%s` on %s is for certain people%s, and a job cannot prove who started it: comment on a change instead.",
+				c.Verb, codeSpan(ref.String()), rule.source())
+		}
 		if why := d.state.Refuses(c.Verb, ref, c.Comment.Author, c.standing()); why != "" {
 			return why
 		}
 	}
 	return ""
+}
+
+// personal reports whether a rule asks who somebody is, besides for a permission.
+func (r CommandRule) personal() bool {
+	return len(r.Teams) > 0 || len(r.Users) > 0 || r.CodeOwners || r.NotAuthor
 }

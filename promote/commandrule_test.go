@@ -99,6 +99,16 @@ func TestRulesDecideWhoMayCommand(t *testing.T) {
 			refused, ReactionDenied, "`/promote` needs write permission in this repository; `eve` has none.",
 		},
 		{
+			"a job cannot prove who started it", idleShop(rules(release), says(func() Command { c := as("cleo", write, toProd); c.Claimed = true; return c }())),
+			refused, ReactionDenied,
+			"`/promote` on `shop/prod` is for certain people (lockkeeper.yaml:3), and a job cannot prove who started it: comment on a change instead.",
+		},
+		{
+			"where a rule asks for no one in particular a job may command",
+			idleShop(rules(CommandRule{Permission: PermissionWrite}), says(func() Command { c := as("cleo", write, toProd); c.Claimed = true; return c }())),
+			fmt.Sprintf(promotes, "cleo", "cleo"), ReactionDone, "`1.0.1` is promoted to `shop/prod`.",
+		},
+		{
 			"a rejection is about every stage that takes the freight",
 			idleShop(rules(CommandRule{Stages: []string{"shop/prod"}, Permission: PermissionMaintain}), says(as("ann", write, on(foreign, asked(VerbReject, "1.0.1"))))),
 			refused, ReactionDenied, "`/reject` on `shop/prod` needs maintain permission in this repository; `ann` has write.",
@@ -221,6 +231,20 @@ func TestApprovalsThatCount(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestAJobsApprovalIsNobodysInParticular(t *testing.T) {
+	waiting := promotion(dev, 1, "1.0.1", preparing, waits(WaitsApproval))
+	s := known(recorded("1.0.1"), promoted(waiting), approved(dev, "1.0.1", "cleo"))
+	s.History.Approvals[0].Key = "run-12"
+	people := map[string]Standing{"cleo": {Permission: PermissionWrite}}
+	if got := s.Counting(waiting, people); len(got) != 1 {
+		t.Errorf("without rules: %v", got)
+	}
+	s.Rules = []CommandRule{{Users: []string{"cleo"}}}
+	if got := s.Counting(waiting, people); len(got) != 0 {
+		t.Errorf("where cleo is asked for: %v", got)
 	}
 }
 

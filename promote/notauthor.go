@@ -14,7 +14,7 @@ func (s State) Counting(p Promotion, people map[string]Standing) []Approval {
 	others := false
 	for _, a := range s.History.ApprovedFor(p.Stage, p.Freight) {
 		at, known := people[a.By]
-		if !known || s.Refuses(VerbAdmit, p.Stage, a.By, at) != "" {
+		if !known || a.Claimed() && rule.personal() || s.Refuses(VerbAdmit, p.Stage, a.By, at) != "" {
 			continue
 		}
 		counting = append(counting, a)

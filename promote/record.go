@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -295,6 +296,9 @@ type Approval struct {
 	At      time.Time `json:"at"`
 	Reason  string    `json:"reason,omitempty"`
 }
+
+// Claimed reports whether an approval came with a run: of who started that is known what its variables say.
+func (a Approval) Claimed() bool { return strings.HasPrefix(a.Key, "run-") }
 
 // Rejection is the word that a freight is bad: it is never promoted again by itself, to no stage of its project.
 type Rejection struct {

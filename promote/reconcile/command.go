@@ -38,6 +38,9 @@ func (r *Reconciler) command(ctx context.Context, w *watch, comment promote.Comm
 	if !ok {
 		return promote.Command{}, false, nil
 	}
+	if r.memory.pace.over(comment.Author, keyOf(comment), r.Now()) {
+		return promote.Command{}, false, nil
+	}
 	comment, found, err := r.unanswered(ctx, comment)
 	if err != nil || !found {
 		return promote.Command{}, false, err
@@ -90,7 +93,7 @@ func (r *Reconciler) asked(ctx context.Context, all []Asked) ([]promote.Command,
 			}
 			permission = min(permission, allowed)
 		}
-		commands = append(commands, promote.Command{Verb: verb, Arguments: arguments, Comment: comment, Permission: permission})
+		commands = append(commands, promote.Command{Verb: verb, Arguments: arguments, Comment: comment, Permission: permission, Claimed: one.AtMost < promote.PermissionMaintain})
 	}
 	return commands, nil
 }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,14 @@ func (p pace) take(person string, comment commentKey, now time.Time) int {
 	}
 	p[person] = append(p[person], given{comment, now})
 	return len(p[person])
+}
+
+// over reports whether a person was told that there were too many commands, and comes with another one: nothing needs to be
+// looked at for that.
+func (p pace) over(person string, comment commentKey, now time.Time) bool {
+	person = strings.ToLower(person)
+	p.forget(person, now)
+	return len(p[person]) > maxCommands && !slices.ContainsFunc(p[person], func(g given) bool { return g.comment == comment })
 }
 
 // forget drops what is longer ago than paceOver.

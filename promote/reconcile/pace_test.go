@@ -35,6 +35,20 @@ func TestPace(t *testing.T) {
 	}
 }
 
+func TestWhoWasToldIsNotLookedAt(t *testing.T) {
+	at := time.Date(2026, 5, 2, 8, 0, 0, 0, time.UTC)
+	p := pace{}
+	for i := range maxCommands + 1 {
+		if p.over("ann", commentKey{1, i, ""}, at) {
+			t.Errorf("command %d is too many", i+1)
+		}
+		p.take("ann", commentKey{1, i, ""}, at)
+	}
+	if !p.over("ann", commentKey{1, 99, ""}, at) || p.over("ann", commentKey{1, maxCommands, ""}, at) || p.over("ann", commentKey{1, 99, ""}, at.Add(paceOver)) {
+		t.Error("the one after the last, the last one itself, or one when it is over")
+	}
+}
+
 func TestPaceIsBounded(t *testing.T) {
 	at := time.Date(2026, 5, 2, 8, 0, 0, 0, time.UTC)
 	p := pace{}

@@ -134,7 +134,7 @@ func (r *Reconciler) askTeams(ctx context.Context, rule promote.CommandRule, per
 // fails, so that its event comes again.
 func (r *Reconciler) commanders(ctx context.Context, w *watch, state *promote.State) {
 	for i, c := range w.commands {
-		if len(state.Rules) == 0 || c.Unsure || c.Refused != "" {
+		if len(state.Rules) == 0 || c.Unsure || c.Claimed || c.Refused != "" {
 			continue
 		}
 		at, err := r.standing(ctx, *state, approaching{

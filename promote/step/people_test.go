@@ -44,6 +44,8 @@ func TestWaitForApproval(t *testing.T) {
 		{"one person twice", `{minimum: "2"}`, by("ann", "ann", "Ann"), 0, "", "1 of 2 are there: comment `/admit dev` as somebody (approved by ann)", false},
 		{"not one of the approvers", `{approvers: [bob]}`, by("ann"), 0, "", "by one of bob", false},
 		{"one of the approvers", `{approvers: [bob, ann]}`, by("ann"), 0, `{"approvedBy":["ann"]}`, "", false},
+		{"one who says so in a job", `{approvers: [bob]}`, []promote.Approval{{By: "bob", Key: "run-12"}}, 0, "", "by one of bob", false},
+		{"a job, where anybody may", `{}`, []promote.Approval{{By: "bob", Key: "run-12"}}, 0, `{"approvedBy":["bob"]}`, "", false},
 		{"in a group", `{approvers: ["group:acme/leads"]}`, by("ann", "lea"), 0, `{"approvedBy":["lea"]}`, "", false},
 		{"a group that cannot be read", `{approvers: ["group:gone"]}`, by("ann"), 0, "", `members of group "gone": 404`, true},
 		{"in time", `{timeout: 1h}`, nil, 59 * time.Minute, "", "waits", false},

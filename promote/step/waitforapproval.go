@@ -30,6 +30,9 @@ func (r *run) waitForApproval(ctx context.Context, _ promote.Step, c config) (ou
 		if sameName(approval.By, r.Promotion.Actor) || slices.ContainsFunc(approved, func(by string) bool { return sameName(by, approval.By) }) {
 			continue
 		}
+		if approval.Claimed() && len(cfg.Approvers) > 0 {
+			continue // whoever may start a job can call themselves one of the approvers
+		}
 		counts, err := r.mayApprove(ctx, cfg.Approvers, approval.By)
 		if err != nil {
 			return outcome{}, err
