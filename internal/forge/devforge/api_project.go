@@ -59,13 +59,18 @@ type tokenEntity struct {
 	Scopes    []string `json:"scopes"`
 	UserID    int      `json:"user_id"`
 	Active    bool     `json:"active"`
-	ExpiresAt *string  `json:"expires_at"`
+	ExpiresAt moment   `json:"expires_at"` // a time, as the description has it; many versions send the date alone
 }
 
 func getToken(c *call) (reply, error) {
-	return reply{body: tokenEntity{
-		ID: c.user.ID, Name: c.user.Name, CreatedAt: moment(c.user.CreatedAt), Scopes: []string{"api"}, UserID: c.user.ID, Active: true,
-	}}, nil
+	shown := tokenEntity{
+		ID: c.user.ID, Name: c.user.Name, CreatedAt: moment(c.user.CreatedAt), Scopes: c.user.Scopes, UserID: c.user.ID, Active: true,
+		ExpiresAt: moment(c.user.Expires),
+	}
+	if shown.Scopes == nil {
+		shown.Scopes = []string{"api"}
+	}
+	return reply{body: shown}, nil
 }
 
 func listProjects(c *call) (reply, error) {

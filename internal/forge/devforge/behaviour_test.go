@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
 )
@@ -482,8 +483,38 @@ func TestBehaviour(t *testing.T) {
 				{"owner", "POST", base + "/hooks", `{"url":"file:///etc/passwd"}`, 422, "Invalid url given"},
 				{"owner", "POST", base + "/hooks", `{"url":"http://127.0.0.1:1/x","token":"s3cret","note_events":true}`, 201, `"token_present":true`},
 				{"owner", "GET", base + "/hooks", "", 200, `"push_events":true,"tag_push_events":false,"merge_requests_events":false,"note_events":true`},
+				{"bot", "PUT", base + "/hooks/1", `{"note_events":false}`, 403, "403 Forbidden"},
+				{"owner", "PUT", base + "/hooks/1", `{"url":"gopher://x"}`, 422, "Invalid url given"},
+				{"owner", "PUT", base + "/hooks/1", `{"url":"http://127.0.0.1:1/x","push_events":false,"pipeline_events":true}`, 200, `"push_events":false,"tag_push_events":false,"merge_requests_events":false,"note_events":true,"pipeline_events":true`},
+				{"owner", "PUT", base + "/hooks/1", `{"url":"http://127.0.0.1:1/x"}`, 200, `"token_present":true`},
+				{"owner", "PUT", base + "/hooks/1", `{"url":"http://127.0.0.1:1/y"}`, 200, `"token_present":false`},
+				{"owner", "POST", base + "/hooks/1/test/note_events", "", 201, "201 Created"},
+				{"owner", "POST", base + "/hooks/9/test/note_events", "", 404, ""},
 				{"owner", "DELETE", base + "/hooks/1", "", 204, ""},
 				{"owner", "GET", base + "/hooks/1", "", 404, ""},
+			},
+		},
+		{
+			name: "a Maintainer protects a branch, once", source: "doc/api/protected_branches.md",
+			exchanges: []exchange{
+				{"bot", "POST", base + "/protected_branches", `{"name":"lockkeeper/ledger"}`, 403, "403 Forbidden"},
+				{"owner", "POST", base + "/protected_branches", `{"name":"lockkeeper/ledger","push_access_level":30,"merge_access_level":0}`, 201, `"push_access_levels":[{"id":1,"access_level":30`},
+				{"owner", "POST", base + "/protected_branches", `{"name":"lockkeeper/ledger"}`, 409, "already exists"},
+				{"owner", "DELETE", base + "/protected_branches/lockkeeper%2Fledger", "", 204, ""},
+				{"owner", "DELETE", base + "/protected_branches/lockkeeper%2Fledger", "", 404, ""},
+			},
+		},
+		{
+			name: "a token tells what it is for and when it ends", source: "doc/api/personal_access_tokens.md",
+			prepare: func(t *testing.T, b *bench) {
+				if err := b.LimitToken("bot", []string{"read_api"}, time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)); err != nil {
+					t.Fatal(err)
+				}
+			},
+			exchanges: []exchange{
+				{"bot", "GET", "/api/v4/personal_access_tokens/self", "", 200, `"scopes":["read_api"]`},
+				{"bot", "GET", "/api/v4/personal_access_tokens/self", "", 200, `"expires_at":"2027-01-02T`},
+				{"owner", "GET", "/api/v4/personal_access_tokens/self", "", 200, `"scopes":["api"]`},
 			},
 		},
 		{

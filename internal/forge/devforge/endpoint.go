@@ -32,6 +32,8 @@ func endpoints() []endpoint {
 		{"POST " + project + "/labels", AccessReporter, createLabel},
 		{"GET " + project + "/protected_branches", AccessDeveloper, listProtected},
 		{"GET " + project + "/protected_branches/{name}", AccessDeveloper, getProtected},
+		{"POST " + project + "/protected_branches", AccessMaintainer, protectBranch},
+		{"DELETE " + project + "/protected_branches/{name}", AccessMaintainer, unprotectBranch},
 
 		{"GET " + repo + "/branches", AccessReporter, listBranches},
 		{"POST " + repo + "/branches", AccessDeveloper, createBranch},
@@ -97,7 +99,9 @@ func endpoints() []endpoint {
 		{"GET " + project + "/hooks", AccessMaintainer, listHooks},
 		{"POST " + project + "/hooks", AccessMaintainer, createHook},
 		{"GET " + project + "/hooks/{hook_id}", AccessMaintainer, getHook},
+		{"PUT " + project + "/hooks/{hook_id}", AccessMaintainer, updateHook},
 		{"DELETE " + project + "/hooks/{hook_id}", AccessMaintainer, deleteHook},
+		{"POST " + project + "/hooks/{hook_id}/test/{trigger}", AccessMaintainer, testHook},
 		{"GET " + project + "/hooks/{hook_id}/events", AccessMaintainer, listHookEvents},
 		{"POST " + project + "/hooks/{hook_id}/events/{hook_log_id}/resend", AccessMaintainer, resendHookEvent},
 	}

@@ -37,6 +37,8 @@ type User struct {
 	Token     string    `json:"token"`
 	JobToken  string    `json:"job_token,omitempty"` // of a CI job that the user began
 	CreatedAt time.Time `json:"created_at"`
+	Scopes    []string  `json:"scopes,omitempty"` // of the token; none: api
+	Expires   time.Time `json:"expires"`          // likewise; zero: never
 }
 
 func (u *User) email() string { return u.Name + "@users.noreply.localhost" }
