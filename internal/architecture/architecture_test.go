@@ -69,6 +69,7 @@ var rules = []struct {
 	{"internal/contract/", []string{"internal/contract"}},
 	{"internal/argocd", []string{"promote", "internal/secret"}},
 	{"internal/argocd/", []string{"internal/argocd", "promote", "internal/secret"}},
+	{"internal/doctor", []string{"promote"}},
 	{"internal/forge/github", []string{"promote", "internal/registryhook", "internal/secret"}},
 	{"internal/forge/githubactions", []string{"promote", "internal/secret"}},
 	{"internal/forge/gitlab", []string{"promote", "internal/secret"}},

@@ -160,3 +160,17 @@ func (f *Forge) Deliveries(ctx context.Context, hook int) ([]Delivery, error) {
 	}
 	return deliveries, nil
 }
+
+// TestHook has GitLab send the newest push of the project to a webhook, so that a delivery tells how it goes. That it went wrong is
+// told by [Forge.Deliveries] only.
+func (f *Forge) TestHook(ctx context.Context, hook int) error {
+	var answer struct{}
+	_, err := f.send(ctx, request{
+		name: "test webhook", subject: strconv.Itoa(hook), method: http.MethodPost,
+		path: f.base + "/hooks/" + strconv.Itoa(hook) + "/test/push_events",
+	}, &answer)
+	if errors.Is(err, promote.ErrInvalid) {
+		return nil // GitLab answers 422 when the receiver refused, or when there is nothing to send.
+	}
+	return err
+}

@@ -200,6 +200,17 @@ func TestAHookOfAGroupIsEdited(t *testing.T) {
 	}
 }
 
+func TestAHookIsTested(t *testing.T) {
+	f, _ := play(t, map[string][]answer{"POST " + project + "/hooks/4/test/push_events": {
+		{201, `{"message":"201 Created"}`, nil}, {422, `{"message":"Error occurred"}`, nil}, {403, `{"message":"403 Forbidden"}`, nil},
+	}})
+	for _, want := range []error{nil, nil, promote.ErrForbidden} {
+		if err := f.TestHook(t.Context(), 4); !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+}
+
 func TestPipelinesAreRequired(t *testing.T) {
 	f, s := play(t, map[string][]answer{
 		"GET " + project: {{200, `{"web_url":"https://gitlab.example.com/group/project","default_branch":"main","merge_trains_enabled":true,"merge_pipelines_enabled":true,"merge_method":"ff"}`, nil}},
