@@ -18,6 +18,8 @@ import (
 type serverConfig struct {
 	// Listen is the address to serve on. Default: ":8080".
 	Listen string `json:"listen"`
+	// PublicURL is where the forges reach this server, such as https://lockkeeper.example.com. `lockkeeper doctor` compares the webhooks with it.
+	PublicURL string `json:"publicURL"`
 	// Database is the path of the SQLite file of the queue. Default: lockkeeper.db.
 	Database string `json:"database"`
 	// CacheDir is a folder that keeps what is known of images and tags over restarts; it may be deleted at any time. Default: lockkeeper in the user's cache folder, if there is one.
@@ -258,7 +260,7 @@ func (c *serverConfig) complete() error {
 	if _, err := time.ParseDuration(c.Sweep); err != nil {
 		return fmt.Errorf("configuration: sweep is %q: expected a duration such as 5m", c.Sweep)
 	}
-	for name, raw := range map[string]string{"gitlab.url": c.GitLab.URL, "argocd.url": c.ArgoCD.URL, "github.url": c.GitHub.URL} {
+	for name, raw := range map[string]string{"publicURL": c.PublicURL, "gitlab.url": c.GitLab.URL, "argocd.url": c.ArgoCD.URL, "github.url": c.GitHub.URL} {
 		if err := checkURL(raw); raw != "" && err != nil {
 			// The value may hold a password, so it is not shown.
 			return fmt.Errorf("configuration: %s: %w", name, err)

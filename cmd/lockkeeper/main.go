@@ -87,7 +87,8 @@ makes Argo CD sync exactly what changed, and moves on to the next stage. It read
   lockkeeper lint                                   # check the repository you are in
   lockkeeper diff --base main                       # what would your branch change in the cluster?
   lockkeeper plan --project group/repo              # what would Lockkeeper do? (does nothing)
-  lockkeeper serve --config lockkeeper-server.yaml  # run the bot`,
+  lockkeeper serve --config lockkeeper-server.yaml  # run the bot
+  lockkeeper doctor                                 # why does it not work?`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -95,7 +96,7 @@ makes Argo CD sync exactly what changed, and moves on to the next stage. It read
 	root.SetVersionTemplate(versionLine())
 	root.AddCommand(
 		newServe(env), newCI(env), newPlan(env), newDiff(env), newDrift(env), newSimulate(env), newDiscover(env), newFreight(env), newRender(env),
-		newLint(env), newDemo(env), newVersion(env),
+		newLint(env), newDoctor(env), newSetup(env), newDemo(env), newVersion(env),
 	)
 	return root
 }

@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 //	merge NUMBER            merge a merge request, as a person
 //	close NUMBER            close one
 //	[!] reads PROGRAM ...   run a program that must not write to the world
+//	expand FILE             put the values of variables in a file, which it names as $NAME
 func TestScripts(t *testing.T) {
 	commands := worldCommands()
 	commands["clone"], commands["example"], commands["elsewhere"] = cloneCommand, exampleCommand, elsewhereCommand

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -27,6 +28,7 @@ type (
 func worldCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"world": worldCommand, "push": pushCommand, "merge": mergeCommand, "close": closeCommand, "exits": exitsCommand, "reads": readsCommand,
+		"expand": expandCommand,
 	}
 }
 
@@ -150,4 +152,12 @@ func readsCommand(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("it wrote to the forge: %s %s", call.Method, call.Path)
 		}
 	}
+}
+
+// expandCommand is `expand FILE`.
+func expandCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: expand FILE")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o600))
 }

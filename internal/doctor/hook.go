@@ -116,7 +116,7 @@ func (w Webhook) nobodySaid(ours []Hook) Finding {
 func (w Webhook) missing() Finding {
 	f := Finding{
 		Verdict: Failure, Check: "webhook", Text: "none goes to " + w.URL,
-		Remedy: fmt.Sprintf("run %s, or add it on %s with the events %s", w.Setup, w.Page, strings.Join(w.Needed, ", ")),
+		Remedy: fmt.Sprintf("run %s, or add it on %s with %s", w.Setup, w.Page, w.named(w.Needed)),
 	}
 	if w.ByHand {
 		f.Remedy = "set the webhook's URL on " + w.Page
@@ -138,7 +138,7 @@ func (w Webhook) judge(h Hook) []Finding {
 		found = append(found, Finding{verdict, "webhook", text, remedy + " on " + w.Page, edit})
 	}
 	if missing := slices.DeleteFunc(slices.Clone(w.Needed), func(event string) bool { return slices.Contains(h.Events, event) || slices.Contains(h.Events, "*") }); len(missing) > 0 {
-		wrong(Failure, "it does not send "+strings.Join(missing, ", "), "switch these events on")
+		wrong(Failure, "it does not send "+w.named(missing), "switch these on")
 	}
 	if !h.Verify && strings.HasPrefix(h.URL, "https://") {
 		wrong(Warning, "certificates are not verified: whoever is in between reads the events", "switch SSL verification on")
@@ -163,6 +163,25 @@ func (w Webhook) judge(h Hook) []Finding {
 		found = append(found, Finding{Verdict: OK, Check: "webhook", Text: "it sends all that is needed to " + h.URL})
 	}
 	return append(found, w.delivered(h))
+}
+
+// named are events as the forge's page calls them.
+func (w Webhook) named(events []string) string {
+	names := map[string]string{}
+	if w.Forge == GitLab {
+		names = map[string]string{
+			"push": "Push events", "tag_push": "Tag push events", "merge_requests": "Merge request events", "note": "Comments", "pipeline": "Pipeline events",
+			"emoji": "Emoji events", "job": "Job events", "deployment": "Deployment events",
+		}
+	}
+	out := make([]string, len(events))
+	for i, event := range events {
+		out[i] = event
+		if name, ok := names[event]; ok {
+			out[i] = name
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // delivered says how the last delivery went. That is what is known of being reached: nothing else is guessed.

@@ -34,7 +34,7 @@ ok delivery: GitLab's last delivery (push) answered 200`},
 		{"there are two", with(func(w *Webhook, h *Hook) { w.Hooks = []Hook{*h, *h} }), `warn webhook: 2 webhooks go to https://bot.example.com/webhook/gitlab: every event arrives as often
 ok webhook: it sends all that is needed to https://bot.example.com/webhook/gitlab
 ok delivery: GitLab's last delivery (push) answered 200`},
-		{"events are missing", with(func(_ *Webhook, h *Hook) { h.Events = []string{"push"} }), `fail webhook: it does not send note [set the webhook's events and verification]
+		{"events are missing", with(func(_ *Webhook, h *Hook) { h.Events = []string{"push"} }), `fail webhook: it does not send Comments [set the webhook's events and verification]
 ok delivery: GitLab's last delivery (push) answered 200`},
 		{"it sends everything", with(func(_ *Webhook, h *Hook) { h.Events = []string{"*"} }), `ok webhook: it sends all that is needed to https://bot.example.com/webhook/gitlab
 ok delivery: GitLab's last delivery (push) answered 200`},
@@ -42,7 +42,7 @@ ok delivery: GitLab's last delivery (push) answered 200`},
 fail webhook: pushes are sent of branches "main" only [set the webhook's events and verification]
 fail webhook: it sends forms, which are not taken [set the webhook's events and verification]
 ok delivery: GitLab's last delivery (push) answered 200`},
-		{"that of an App lacks an event", with(func(w *Webhook, h *Hook) { w.ByHand, h.Events = true, nil }), `fail webhook: it does not send push, note
+		{"that of an App lacks an event", with(func(w *Webhook, h *Hook) { w.ByHand, h.Events = true, nil }), `fail webhook: it does not send Push events, Comments
 ok delivery: GitLab's last delivery (push) answered 200`},
 		{"it has no secret", with(func(_ *Webhook, h *Hook) { h.Secret = false }), `fail webhook secret: the webhook has none: its deliveries are refused [set the webhook's secret]
 ok delivery: GitLab's last delivery (push) answered 200`},

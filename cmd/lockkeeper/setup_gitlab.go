@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockkeeper/lockkeeper/internal/doctor"
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+type setupGitLab struct {
+	setupFlags
+	project string
+	group   string
+	url     string
+	branch  string
+}
+
+func newSetupGitLab(env environment) *cobra.Command {
+	var o setupGitLab
+	cmd := &cobra.Command{
+		Use:   "gitlab",
+		Short: "Register the webhook of a GitLab project, and make the gates hold",
+		Long: `Setup gitlab registers the webhook of a project on gitlab.com or a GitLab of your own, switches "Pipelines must succeed" on and
+protects the branch lockkeeper/ledger. Its token needs scope api and role Maintainer, for this at least.
+
+The webhook's secret is that of LOCKKEEPER_GITLAB_WEBHOOK_TOKEN or LOCKKEEPER_GITLAB_SIGNING_TOKEN. Where neither is set and the
+webhook has none yet, one is made and shown once.
+
+Exit codes:
+  0  all is set up
+  1  something could not be set; what to click is said`,
+		Example: `  lockkeeper setup gitlab --project group/repository --url https://lockkeeper.example.com --dry-run
+  lockkeeper setup gitlab --project group/repository --url https://lockkeeper.example.com
+  lockkeeper setup gitlab --project group/repository --group group --url https://lockkeeper.example.com   # one webhook for all (Premium)`,
+		Args: onlyFlags("project"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), env)
+		},
+	}
+	cmd.Flags().StringVar(&o.project, "project", "", "path of the project, such as group/repository (required)")
+	cmd.Flags().StringVar(&o.group, "group", "", "register the webhook of this group instead, for all its projects (GitLab Premium, role Owner)")
+	cmd.Flags().StringVar(&o.url, "gitlab-url", "https://gitlab.com", "GitLab's own URL")
+	cmd.Flags().StringVar(&o.branch, "branch", "", "branch that Argo CD deploys (default: the default branch)")
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *setupGitLab) check() error {
+	if o.project = strings.Trim(o.project, "/"); o.project == "" {
+		return errors.New("--project is missing: the path of the project, such as group/repository")
+	}
+	if err := checkURL(o.url); err != nil {
+		return fmt.Errorf("--gitlab-url: %w", err)
+	}
+	return o.setupFlags.check()
+}
+
+func (o *setupGitLab) run(ctx context.Context, env environment) error {
+	s, err := readSecrets(env.getenv)
+	if err != nil {
+		return err
+	}
+	if s.GitLabToken == "" {
+		return errors.New("no GitLab token: set LOCKKEEPER_GITLAB_TOKEN to a token with scope api and role Maintainer")
+	}
+	by, err := newGitLabCaretaker(gitlabCaretaker{
+		url: o.url, project: o.project, branch: o.branch, public: o.public, group: strings.Trim(o.group, "/"), secrets: s, now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	if err := o.tier(ctx, by); err != nil {
+		return err
+	}
+	made := ""
+	findings := by.examine(ctx)
+	if by.withoutSecret(ctx, findings) {
+		made = newSecret()
+		by.secrets.WebhookToken = []string{made}
+		findings = by.examine(ctx)
+	}
+	done, err := o.install(ctx, env.out, by, findings)
+	if err != nil {
+		return err
+	}
+	return errors.Join(o.next(env.out, by, made), settled(done))
+}
+
+// tier says why a group's webhooks cannot be had.
+func (o *setupGitLab) tier(ctx context.Context, by *gitlabCaretaker) error {
+	if by.group == "" {
+		return nil
+	}
+	_, err := by.forge.Hooks(ctx, by.group)
+	if errors.Is(err, promote.ErrForbidden) || errors.Is(err, promote.ErrNotFound) {
+		return fmt.Errorf("the webhooks of group %q cannot be had: groups have them in GitLab Premium and Ultimate, and they take the role Owner; "+
+			"leave --group out to register that of the project: %w", by.group, err)
+	}
+	return err
+}
+
+// withoutSecret reports whether a secret has to be made: nobody gave one, and the webhook is not there or has none.
+func (g *gitlabCaretaker) withoutSecret(ctx context.Context, findings []doctor.Finding) bool {
+	if len(g.secrets.WebhookToken)+len(g.secrets.SigningToken) > 0 || !slices.ContainsFunc(findings, func(f doctor.Finding) bool { return f.Check == "webhook secret" }) {
+		return false
+	}
+	facts := g.webhook(ctx, "")
+	ours := facts.Ours()
+	return facts.Err == nil && (len(ours) == 0 || !ours[0].Secret)
+}
+
+// next prints what is left to do. The secret is shown when it was made just now, never otherwise; of a dry run it is not kept.
+func (o *setupGitLab) next(w io.Writer, by *gitlabCaretaker, made string) error {
+	webhook := variable{"LOCKKEEPER_GITLAB_WEBHOOK_TOKEN", "as it is now"}
+	switch {
+	case made != "" && o.dry:
+		webhook.meaning = "a secret would be made, and shown here once"
+	case made != "":
+		webhook.meaning = made + "   (shown this once)"
+	case len(by.secrets.WebhookToken) == 0 && len(by.secrets.SigningToken) > 0:
+		webhook.name = "LOCKKEEPER_GITLAB_SIGNING_TOKEN"
+	case len(by.secrets.WebhookToken) == 0:
+		webhook.meaning = "the secret that the webhook has; if it is lost, set another one and run this again after a delivery was refused"
+	}
+	config := fmt.Sprintf("publicURL: %s\ngitlab:\n  url: %s\nrepositories:\n  - project: %s\n", strings.TrimRight(o.public, "/"), strings.TrimRight(o.url, "/"), o.project)
+	if o.branch != "" {
+		config += "    branch: " + o.branch + "\n"
+	}
+	return next{config: config, variables: []variable{
+		{"LOCKKEEPER_GITLAB_TOKEN", "access token with scope api; role Developer will do where people merge and the ledger lets it push"},
+		webhook,
+		{"LOCKKEEPER_ARGOCD_URL", "Argo CD's address, and"},
+		{"LOCKKEEPER_ARGOCD_TOKEN", "a token that may get and sync the applications; without both, promotions wait after their merge"},
+	}}.print(w)
+}
