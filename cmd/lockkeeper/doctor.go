@@ -139,6 +139,19 @@ type caretaker interface {
 	source(ctx context.Context) (gitSource, error)
 }
 
+// caretaker is who looks after a repository.
+func (c *checkup) caretaker(repository repositoryConfig) (caretaker, error) {
+	name := strings.Trim(repository.Project, "/")
+	if c.secrets.forgeOf(repository) == forgeGitHub {
+		return newGitHubCaretaker(githubCaretaker{
+			url: c.config.GitHub.URL, name: name, branch: repository.Branch, public: c.config.PublicURL, secrets: c.secrets, now: c.now,
+		})
+	}
+	return newGitLabCaretaker(gitlabCaretaker{
+		url: c.config.GitLab.URL, project: name, branch: repository.Branch, public: c.config.PublicURL, secrets: c.secrets, now: c.now,
+	})
+}
+
 // treat makes the changes that findings ask for, and says in them how it went.
 func treat(ctx context.Context, by caretaker, findings []doctor.Finding) []doctor.Finding {
 	done := map[doctor.Fix]error{}

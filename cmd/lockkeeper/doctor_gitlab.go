@@ -25,17 +25,6 @@ type gitlabCaretaker struct {
 	now     func() time.Time
 }
 
-// caretaker is who looks after a repository.
-func (c *checkup) caretaker(repository repositoryConfig) (caretaker, error) {
-	return newGitLabCaretaker(gitlabCaretaker{
-		url: c.config.GitLab.URL, project: strings.Trim(repository.Project, "/"), branch: repository.Branch, public: c.config.PublicURL,
-		secrets: c.secrets, now: c.now,
-	})
-}
-
-// forgeOf is the forge that a repository is on.
-func (c *checkup) forgeOf(repositoryConfig) string { return doctor.GitLab }
-
 func newGitLabCaretaker(of gitlabCaretaker) (*gitlabCaretaker, error) {
 	forge, err := gitlab.New(gitlab.Config{URL: of.url, Project: of.project, Token: secret.Text(of.secrets.GitLabToken), UserAgent: "lockkeeper/" + version, Now: of.now})
 	of.forge = forge

@@ -27,7 +27,7 @@ func (c *checkup) server(ctx context.Context) doctor.Section {
 		if err != nil {
 			continue // its own section says so
 		}
-		if kind := c.forgeOf(repository); !asked[kind] {
+		if kind := c.secrets.forgeOf(repository); !asked[kind] {
 			asked[kind] = true
 			c.progress.step("asking %s", kind)
 			section.Findings = append(section.Findings, by.instance(ctx).Findings()...)

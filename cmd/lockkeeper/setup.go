@@ -25,7 +25,7 @@ the branch of the ledger, and prints the server's configuration. What is there a
 the second time.`,
 		Args: onlyFlags(),
 	}
-	cmd.AddCommand(newSetupGitLab(env))
+	cmd.AddCommand(newSetupGitLab(env), newSetupGitHub(env))
 	return cmd
 }
 

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/lockkeeper/lockkeeper/internal/doctor"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -84,13 +82,11 @@ func (o *setupGitLab) run(ctx context.Context, env environment) error {
 		return err
 	}
 	made := ""
-	findings := by.examine(ctx)
-	if by.withoutSecret(ctx, findings) {
+	if by.webhook(ctx, "").Unsecured() {
 		made = newSecret()
 		by.secrets.WebhookToken = []string{made}
-		findings = by.examine(ctx)
 	}
-	done, err := o.install(ctx, env.out, by, findings)
+	done, err := o.install(ctx, env.out, by, by.examine(ctx))
 	if err != nil {
 		return err
 	}
@@ -108,16 +104,6 @@ func (o *setupGitLab) tier(ctx context.Context, by *gitlabCaretaker) error {
 			"leave --group out to register that of the project: %w", by.group, err)
 	}
 	return err
-}
-
-// withoutSecret reports whether a secret has to be made: nobody gave one, and the webhook is not there or has none.
-func (g *gitlabCaretaker) withoutSecret(ctx context.Context, findings []doctor.Finding) bool {
-	if len(g.secrets.WebhookToken)+len(g.secrets.SigningToken) > 0 || !slices.ContainsFunc(findings, func(f doctor.Finding) bool { return f.Check == "webhook secret" }) {
-		return false
-	}
-	facts := g.webhook(ctx, "")
-	ours := facts.Ours()
-	return facts.Err == nil && (len(ours) == 0 || !ours[0].Secret)
 }
 
 // next prints what is left to do. The secret is shown when it was made just now, never otherwise; of a dry run it is not kept.

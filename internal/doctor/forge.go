@@ -35,7 +35,7 @@ const (
 // Findings says whether the forge answers, and whether its clock and ours agree.
 func (i Instance) Findings() []Finding {
 	if i.Err != nil {
-		if errors.Is(i.Err, promote.ErrUnauthorized) || errors.Is(i.Err, promote.ErrForbidden) {
+		if errors.Is(i.Err, promote.ErrUnauthorized) || errors.Is(i.Err, promote.ErrForbidden) || errors.Is(i.Err, promote.ErrNotFound) {
 			return []Finding{{OK, "forge", fmt.Sprintf("%s answers at %s", i.Forge, i.URL), "", Fix{}}}
 		}
 		return []Finding{

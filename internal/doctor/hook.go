@@ -38,7 +38,8 @@ type Webhook struct {
 	Variable string // the environment variable of the secret
 	Secret   bool   // that variable is set
 	Setup    string // the command that registers it
-	ByHand   bool   // only a person can change it, on Page: that of a GitHub App, or of a group
+	ByHand   bool   // only a person can change it, on Page: that of a group above
+	App      bool   // it is that of a GitHub App: its events are chosen on Page
 }
 
 // HookURL is where a forge's webhooks go on a server.
@@ -118,10 +119,12 @@ func (w Webhook) missing() Finding {
 		Verdict: Failure, Check: "webhook", Text: "none goes to " + w.URL,
 		Remedy: fmt.Sprintf("run %s, or add it on %s with %s", w.Setup, w.Page, w.named(w.Needed)),
 	}
-	if w.ByHand {
+	switch {
+	case w.App:
+		f.Text = "that of the App goes elsewhere, not to " + w.URL
 		f.Remedy = "set the webhook's URL on " + w.Page
-	}
-	if w.Secret && !w.ByHand {
+		f.Fix = Fix{Kind: FixHook, App: true}
+	case w.Secret:
 		f.Fix = Fix{Kind: FixHook}
 	}
 	return f
@@ -130,15 +133,19 @@ func (w Webhook) missing() Finding {
 // judge says how one webhook is set up, and how its last delivery went.
 func (w Webhook) judge(h Hook) []Finding {
 	var found []Finding
-	edit := Fix{Kind: FixHook, Hook: h.ID}
+	edit := Fix{Kind: FixHook, Hook: h.ID, App: w.App}
 	if w.ByHand {
 		edit = Fix{}
 	}
-	wrong := func(verdict Verdict, text, remedy string) {
+	wrong := func(verdict Verdict, text, remedy string) *Finding {
 		found = append(found, Finding{verdict, "webhook", text, remedy + " on " + w.Page, edit})
+		return &found[len(found)-1]
 	}
 	if missing := slices.DeleteFunc(slices.Clone(w.Needed), func(event string) bool { return slices.Contains(h.Events, event) || slices.Contains(h.Events, "*") }); len(missing) > 0 {
-		wrong(Failure, "it does not send "+w.named(missing), "switch these on")
+		f := wrong(Failure, "it does not send "+w.named(missing), "switch these on")
+		if w.App {
+			f.Remedy, f.Fix = "subscribe to these events, and grant the permissions they take, on "+w.Page+"/permissions", Fix{}
+		}
 	}
 	if !h.Verify && strings.HasPrefix(h.URL, "https://") {
 		wrong(Warning, "certificates are not verified: whoever is in between reads the events", "switch SSL verification on")
@@ -152,7 +159,7 @@ func (w Webhook) judge(h Hook) []Finding {
 	if !h.Secret {
 		f := Finding{Verdict: Failure, Check: "webhook secret", Text: "the webhook has none: its deliveries are refused", Remedy: "set it to the value of " + w.Variable + " on " + w.Page}
 		if w.Secret && !w.ByHand {
-			f.Fix = Fix{Kind: FixHookSecret, Hook: h.ID}
+			f.Fix = Fix{Kind: FixHookSecret, Hook: h.ID, App: w.App}
 		}
 		found = append(found, f)
 	}
@@ -206,7 +213,7 @@ func (w Webhook) delivered(h Hook) Finding {
 	case last.Status == 401 || last.Status == 403:
 		f.Remedy = fmt.Sprintf("set the webhook's secret to the value of %s on %s, and restart the server", w.Variable, w.Page)
 		if w.Secret && !w.ByHand {
-			f.Fix = Fix{Kind: FixHookSecret, Hook: h.ID}
+			f.Fix = Fix{Kind: FixHookSecret, Hook: h.ID, App: w.App}
 		}
 	case last.Status == 404 || last.Status == 405:
 		f.Remedy = "another program answers at " + h.URL + ", or the proxy in front changes the path: it must arrive as /webhook/" + strings.ToLower(w.Forge)
@@ -214,4 +221,10 @@ func (w Webhook) delivered(h Hook) Finding {
 		f.Remedy = "look into the server's log; /readyz says whether it works"
 	}
 	return f
+}
+
+// Unsecured reports whether a secret has to be made: nobody gave one, and the webhook is not there or has none.
+func (w Webhook) Unsecured() bool {
+	ours := w.Ours()
+	return !w.Secret && w.Err == nil && (len(ours) == 0 || !ours[0].Secret)
 }

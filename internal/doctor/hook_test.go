@@ -26,7 +26,7 @@ ok delivery: GitLab's last delivery (push) answered 200`},
 		{"there is none", with(func(w *Webhook, _ *Hook) { w.Hooks = []Hook{{URL: "https://ci.example.com"}} }), `fail webhook: none goes to https://bot.example.com/webhook/gitlab [create the webhook]`},
 		{"there is none, and no secret to make it with", with(func(w *Webhook, _ *Hook) { w.Hooks, w.Secret = []Hook{{URL: "https://ci.example.com"}}, false }), `fail webhook secret: LOCKKEEPER_GITLAB_WEBHOOK_TOKEN is not set: webhooks that nobody signed are not taken
 fail webhook: none goes to https://bot.example.com/webhook/gitlab`},
-		{"that of an App has another address", with(func(w *Webhook, h *Hook) { h.URL, w.ByHand = "https://old.example.com", true }), `fail webhook: none goes to https://bot.example.com/webhook/gitlab`},
+		{"that of an App has another address", with(func(w *Webhook, h *Hook) { h.URL, w.App = "https://old.example.com", true }), `fail webhook: that of the App goes elsewhere, not to https://bot.example.com/webhook/gitlab [set the address of the App's webhook]`},
 		{"nobody said where we are", with(func(w *Webhook, _ *Hook) { w.URL = "" }), `warn public url: nobody said where this server is reached; a webhook to https://bot.example.com/webhook/gitlab looks like ours
 ok webhook: it sends all that is needed to https://bot.example.com/webhook/gitlab
 ok delivery: GitLab's last delivery (push) answered 200`},
@@ -42,7 +42,12 @@ ok delivery: GitLab's last delivery (push) answered 200`},
 fail webhook: pushes are sent of branches "main" only [set the webhook's events and verification]
 fail webhook: it sends forms, which are not taken [set the webhook's events and verification]
 ok delivery: GitLab's last delivery (push) answered 200`},
-		{"that of an App lacks an event", with(func(w *Webhook, h *Hook) { w.ByHand, h.Events = true, nil }), `fail webhook: it does not send Push events, Comments
+		{"that of an App lacks an event", with(func(w *Webhook, h *Hook) { w.App, h.Events = true, nil }), `fail webhook: it does not send Push events, Comments
+ok delivery: GitLab's last delivery (push) answered 200`},
+		{"that of a group above lacks an event, and has another secret", with(func(w *Webhook, h *Hook) {
+			w.ByHand, h.Events, h.Secret = true, []string{"push"}, false
+		}), `fail webhook: it does not send Comments
+fail webhook secret: the webhook has none: its deliveries are refused
 ok delivery: GitLab's last delivery (push) answered 200`},
 		{"it has no secret", with(func(_ *Webhook, h *Hook) { h.Secret = false }), `fail webhook secret: the webhook has none: its deliveries are refused [set the webhook's secret]
 ok delivery: GitLab's last delivery (push) answered 200`},
@@ -62,4 +67,26 @@ fail delivery: GitLab's last delivery (note) answered 500`},
 		{"it may not be looked at on GitHub", with(func(w *Webhook, _ *Hook) { w.Forge, w.Err = GitHub, forbidden }), `skip webhook: it may not be looked at with this token`},
 		{"it could not be looked at", with(func(w *Webhook, _ *Hook) { w.Err = broken }), `fail webhook: gitlab: list webhooks: HTTP 500: 500`},
 	})
+}
+
+func TestASecretIsMadeWhereThereIsNone(t *testing.T) {
+	ours := Hook{URL: "https://bot.example.com/webhook/gitlab"}
+	secured := ours
+	secured.Secret = true
+	for _, test := range []struct {
+		name    string
+		webhook Webhook
+		want    bool
+	}{
+		{"there is no webhook", Webhook{}, true},
+		{"it has none", Webhook{Hooks: []Hook{ours}}, true},
+		{"it has one", Webhook{Hooks: []Hook{secured}}, false},
+		{"one was given", Webhook{Secret: true}, false},
+		{"nobody knows", Webhook{Err: forbidden}, false},
+	} {
+		test.webhook.Forge, test.webhook.URL = GitLab, ours.URL
+		if got := test.webhook.Unsecured(); got != test.want {
+			t.Errorf("%s: got %v", test.name, got)
+		}
+	}
 }

@@ -60,6 +60,7 @@ const (
 type Fix struct {
 	Kind   FixKind
 	Hook   int                // of FixHook and FixHookSecret: its ID; 0: a new one
+	App    bool               // of FixHook and FixHookSecret: the webhook is that of the App
 	Branch promote.Branch     // of FixRequirement and FixLedger
 	Least  promote.Permission // of FixLedger: who may still push
 }
@@ -68,7 +69,10 @@ type Fix struct {
 func (f Fix) String() string {
 	switch f.Kind {
 	case FixHook:
-		if f.Hook == 0 {
+		switch {
+		case f.App:
+			return "set the address of the App's webhook"
+		case f.Hook == 0:
 			return "create the webhook"
 		}
 		return "set the webhook's events and verification"
