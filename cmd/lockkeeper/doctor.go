@@ -125,6 +125,7 @@ type checkup struct {
 	fix      bool
 	progress *progress
 	now      func() time.Time
+	answers  bool // Argo CD does, and takes the token
 }
 
 // caretaker looks at one repository on its forge, and changes its settings there.

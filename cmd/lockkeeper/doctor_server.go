@@ -34,7 +34,9 @@ func (c *checkup) server(ctx context.Context) doctor.Section {
 		}
 	}
 	c.progress.step("asking Argo CD")
-	section.Findings = append(section.Findings, c.argoCD(ctx).Findings()...)
+	answered := c.argoCD(ctx)
+	c.answers = answered.Err == nil && answered.UserErr == nil
+	section.Findings = append(section.Findings, answered.Findings()...)
 	return section
 }
 
@@ -49,7 +51,7 @@ func databaseFinding(path string, err error) doctor.Finding {
 	return f
 }
 
-// argo is the client of Argo CD; nil without a server.
+// client is that of Argo CD; nil without a server.
 func (c *checkup) client() *argocd.Client {
 	if deliverer, ok := c.argo.(*deliverer); ok {
 		return deliverer.client
@@ -78,8 +80,11 @@ const maxApplications = 200
 // applications asks what the token may do to the applications that say that a stage may touch them.
 func (c *checkup) applications(ctx context.Context, set render.Set) []doctor.Finding {
 	client := c.client()
-	if client == nil {
+	switch {
+	case client == nil:
 		return nil
+	case !c.answers:
+		return []doctor.Finding{{Verdict: doctor.Skipped, Check: "applications", Text: "Argo CD could not be asked"}}
 	}
 	named := slices.DeleteFunc(slices.Clone(set.Applications), func(app renderargocd.Application) bool {
 		return app.Annotations["kargo.akuity.io/authorized-stage"] == ""

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/internal/argocd/devargo"
+	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
+)
+
+// clinic is a world whose installation is looked at.
+type clinic struct {
+	*world
+	t   *testing.T
+	env map[string]string
+	cfg string // the configuration file
+}
+
+func newClinic(t *testing.T) *clinic {
+	t.Helper()
+	dir := t.TempDir()
+	w, err := newWorld(t.Context(), worldConfig{dir: dir, log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.close() })
+	if err := pushImage(t.Context(), w.image(), "1.0.0"); err != nil {
+		t.Fatal(err)
+	}
+	c := &clinic{world: w, t: t, cfg: filepath.Join(dir, "server.yaml"), env: map[string]string{
+		"LOCKKEEPER_GITLAB_TOKEN": worldToken, "LOCKKEEPER_GITLAB_WEBHOOK_TOKEN": webhookToken, "LOCKKEEPER_ARGOCD_TOKEN": argoToken,
+		"LOCKKEEPER_ARGOCD_URL": w.argoURL,
+	}}
+	c.configure("https://bot.example.com")
+	return c
+}
+
+func (c *clinic) configure(public string) {
+	c.t.Helper()
+	text := "publicURL: " + public + "\ndatabase: " + filepath.Join(filepath.Dir(c.cfg), "queue.db") + "\ngitlab: {url: " + c.forgeURL + "}\nrepositories: [{project: " + worldProject + "}]\n"
+	if err := os.WriteFile(c.cfg, []byte(text), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// doctor runs the command, and returns its exit code and what it printed.
+func (c *clinic) doctor(args ...string) (int, string) {
+	c.t.Helper()
+	var out strings.Builder
+	code := run(c.t.Context(), environment{
+		args: append([]string{"doctor", "--config", c.cfg}, args...), getenv: func(name string) string { return c.env[name] }, out: &out, err: &out,
+	})
+	for _, secret := range c.env {
+		if len(secret) > len("wrong") && !strings.HasPrefix(secret, "http") && strings.Contains(out.String(), secret) {
+			c.t.Errorf("a secret shows: %s", out.String())
+		}
+	}
+	return code, out.String()
+}
+
+// expect runs the doctor, and wants an exit code and lines.
+func (c *clinic) expect(code int, args []string, lines ...string) {
+	c.t.Helper()
+	got, printed := c.doctor(args...)
+	squeezed := strings.Join(strings.Fields(printed), " ")
+	if got != code {
+		c.t.Errorf("exit code %d, want %d:\n%s", got, code, printed)
+	}
+	for _, line := range lines {
+		if !strings.Contains(squeezed, line) {
+			c.t.Errorf("no %q in:\n%s", line, printed)
+		}
+	}
+}
+
+var fix = []string{"--fix"}
+
+func TestDoctorOfADeveloperSaysWhatToClick(t *testing.T) {
+	c := newClinic(t)
+	if err := errors.Join(
+		c.forge.AddMember(worldProject, worldBot, devforge.AccessDeveloper),
+		c.forge.Change(worldProject, func(s *devforge.Settings) { s.PipelineMustSucceed, s.AllowSkippedPipeline = false, true }),
+	); err != nil {
+		t.Fatal(err)
+	}
+	c.expect(1, fix,
+		"ok role Developer", "warn merging the token may not merge into the protected branch main as Developer",
+		`fail gates "Pipelines must succeed" is off`, "it could not be put right: gitlab: edit project: HTTP 403",
+		"→ switch it on under "+c.forgeURL+"/"+worldProject+"/-/settings/merge_requests",
+		"warn ledger the branch lockkeeper/ledger is not protected", "skip webhook it may not be looked at with this token",
+		"compare it yourself on "+c.forgeURL+"/"+worldProject+"/-/hooks",
+	)
+	if err := c.forge.AddMember(worldProject, worldBot, devforge.AccessMaintainer); err != nil {
+		t.Fatal(err)
+	}
+	c.expect(0, fix, "fixed gates", "fixed ledger", "fixed webhook", "All is fine; 3 put right.")
+	c.forge.ResetCalls()
+	c.expect(0, fix, "ok gates", "ok ledger", "ok webhook", "All is fine.")
+	for _, call := range c.forge.Calls() {
+		if call.Method != http.MethodGet {
+			t.Errorf("the second time it wrote: %s %s", call.Method, call.Path)
+		}
+	}
+}
+
+func TestDoctorWatchesTheToken(t *testing.T) {
+	c := newClinic(t)
+	soon := time.Now().Add(3 * 24 * time.Hour)
+	if err := c.forge.LimitToken(worldBot, []string{"read_api"}, soon); err != nil {
+		t.Fatal(err)
+	}
+	c.expect(1, nil, "fail scopes the token has read_api, and not api", "warn expiry the token ends on "+soon.UTC().Format(time.DateOnly))
+	c.env["LOCKKEEPER_GITLAB_TOKEN"] = "glpat-wrong"
+	c.expect(1, nil, "fail token gitlab: ask whose token it is: HTTP 401", "make one with scope api and role Maintainer")
+}
+
+func TestDoctorReadsWhatDeliveriesWereAnswered(t *testing.T) {
+	c := newClinic(t)
+	var status atomic.Int64
+	status.Store(http.StatusUnauthorized)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Gitlab-Token") == webhookToken {
+			status.Store(http.StatusOK)
+		}
+		w.WriteHeader(int(status.Load()))
+	}))
+	defer receiver.Close()
+	c.configure(receiver.URL)
+	if _, err := c.forge.AddHook(worldProject, devforge.Hook{
+		URL: receiver.URL + "/webhook/gitlab", Token: "another", Events: []devforge.HookEvent{devforge.HookPush, devforge.HookNote},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c.push()
+	c.expect(1, nil, "fail webhook it does not send Tag push events, Merge request events, Pipeline events", "fail delivery GitLab's last delivery (push) answered 401")
+	c.expect(0, fix, "fixed webhook", "fixed delivery", "done: set the webhook's secret")
+	if err := c.forge.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.expect(0, fix, "ok webhook", "ok delivery GitLab's last delivery (push) answered 200", "All is fine.")
+	status.Store(http.StatusBadGateway)
+	c.env["LOCKKEEPER_GITLAB_WEBHOOK_TOKEN"] = ""
+	c.expect(1, nil, "fail webhook secret LOCKKEEPER_GITLAB_WEBHOOK_TOKEN is not set")
+}
+
+// push has the forge send an event, and waits until it is delivered.
+func (c *clinic) push() {
+	c.t.Helper()
+	_, err := c.forge.Commit(c.t.Context(), worldProject, "main", worldPerson, "A change", map[string]string{"NOTES.md": "x"})
+	if err = errors.Join(err, c.forge.Flush(c.t.Context())); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func TestDoctorAsksArgoCDAndRegistries(t *testing.T) {
+	c := newClinic(t)
+	for _, app := range c.argo.Apps(t.Context()) {
+		if err := c.argo.Fail(app.Ref, devargo.Forbid("get")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.expect(1, nil, "fail applications the token may not get application", "add to the role's policies: p, proj:")
+	c.env["LOCKKEEPER_ARGOCD_TOKEN"] = "wrong"
+	c.expect(1, nil, "fail argo cd token", "argocd proj role create-token")
+	c.env["LOCKKEEPER_ARGOCD_TOKEN"], c.env["LOCKKEEPER_ARGOCD_URL"] = argoToken, "http://127.0.0.1:1"
+	c.expect(1, nil, "fail argo cd argo cd: ask for the version")
+	_ = c.servers[0].Close() // the registry
+	c.expect(1, nil, "fail registry registry 127.0.0.1")
+}
