@@ -23,6 +23,7 @@ type gitlabCaretaker struct {
 	group   string // whose webhook it is; empty: the project's
 	secrets secrets
 	now     func() time.Time
+	trains  bool // merge trains run, as examine found
 }
 
 func newGitLabCaretaker(of gitlabCaretaker) (*gitlabCaretaker, error) {
@@ -53,6 +54,7 @@ func (g *gitlabCaretaker) examine(ctx context.Context) []doctor.Finding {
 	if err != nil {
 		return found
 	}
+	g.trains = project.MergeTrains
 	found = append(found, g.branches(ctx, project, token.Role).Findings()...)
 	return append(found, g.webhook(ctx, project.URL).Findings()...)
 }
@@ -101,7 +103,7 @@ func (g *gitlabCaretaker) branches(ctx context.Context, project gitlab.Project, 
 // groups above are looked at, which takes more rights than most tokens have.
 func (g *gitlabCaretaker) webhook(ctx context.Context, page string) doctor.Webhook {
 	facts := doctor.Webhook{
-		Forge: doctor.GitLab, URL: doctor.HookURL(g.public, doctor.GitLab), Needed: gitlab.HookEvents(), Page: page + "/-/hooks",
+		Forge: doctor.GitLab, URL: doctor.HookURL(g.public, doctor.GitLab), Needed: gitlab.HookEvents(g.trains), Page: page + "/-/hooks",
 		Variable: "LOCKKEEPER_GITLAB_WEBHOOK_TOKEN", Secret: len(g.secrets.WebhookToken)+len(g.secrets.SigningToken) > 0,
 		Setup: fmt.Sprintf("lockkeeper setup gitlab --project %s --url %s", g.project, orPlaceholder(g.public)),
 	}
@@ -155,7 +157,7 @@ func (g *gitlabCaretaker) hooks(ctx context.Context, group string) ([]doctor.Hoo
 }
 
 func (g *gitlabCaretaker) apply(ctx context.Context, fix doctor.Fix) error {
-	edit := gitlab.HookEdit{ID: fix.Hook, Group: g.group, URL: doctor.HookURL(g.public, doctor.GitLab)}
+	edit := gitlab.HookEdit{ID: fix.Hook, Group: g.group, Trains: g.trains, URL: doctor.HookURL(g.public, doctor.GitLab)}
 	switch fix.Kind {
 	case doctor.FixHook:
 		if fix.Hook == 0 {

@@ -77,7 +77,8 @@ ok applications: the token may get and sync 1 of 2`},
 fail applications: argo cd: HTTP 500`},
 		{"no applications", Applications(nil), ``},
 		{"registries", Sources([]Source{
-			{Repository: "ghcr.io/acme/web", Kind: "image", Tags: 3}, {Repository: "ghcr.io/acme/new", Kind: "image"},
+			{Repository: "ghcr.io/acme/web", Kind: "image", Tags: 3},
+			{Repository: "ghcr.io/acme/new", Kind: "image"},
 			{Repository: "https://charts.example.com", Kind: "chart", Err: errors.New("HTTP 401")},
 		}), `ok registry: image ghcr.io/acme/web can be listed
 warn registry: image ghcr.io/acme/new has no versions

@@ -38,10 +38,10 @@ func (t GitHubToken) Findings() []Finding {
 		return []Finding{{Failure, "token", t.Err.Error(), "make an App with lockkeeper setup github --app, or a token on " + t.Page, Fix{}}}
 	}
 	found := []Finding{{Verdict: OK, Check: "token", Text: fmt.Sprintf("%s of %q", t.Kind, t.User)}}
-	switch {
-	case t.Kind == GitHubApp:
+	switch t.Kind {
+	case GitHubApp:
 		found = append(found, t.permissions()...)
-	case t.Kind == GitHubClassic:
+	case GitHubClassic:
 		found = append(found, t.scopes())
 	default:
 		found = append(found, Finding{
@@ -191,7 +191,8 @@ func (r GitHubRepository) gates() Finding {
 	case found.App != 0 && r.App != found.App:
 		return Finding{
 			Failure, "gates", fmt.Sprintf("%s is required from App %d, which is not this one: nothing can be merged", promote.StatusName, found.App),
-			"choose this App as its source on " + r.page(), Fix{},
+			"choose this App as its source on " + r.page(),
+			Fix{},
 		}
 	case r.App == 0:
 		return Finding{Verdict: OK, Check: "gates", Text: fmt.Sprintf("%s requires the status %s (%s); from an App it could not be imitated", r.Branch, promote.StatusName, found.By)}

@@ -120,12 +120,14 @@ func (p GitLabProject) Findings() []Finding {
 	case !p.PipelinesMustSucceed:
 		found = append(found, Finding{
 			Failure, "gates", `"Pipelines must succeed" is off: the status ` + promote.StatusName + " blocks nothing, anyone may merge past the gates",
-			"switch it on under " + page, Fix{Kind: FixPipelines},
+			"switch it on under " + page,
+			Fix{Kind: FixPipelines},
 		})
 	case p.SkippedIsSuccess:
 		found = append(found, Finding{
 			Failure, "gates", `"Skipped pipelines are considered successful" is on: a skipped pipeline passes the gates`,
-			"switch it off under " + page, Fix{Kind: FixPipelines},
+			"switch it off under " + page,
+			Fix{Kind: FixPipelines},
 		})
 	default:
 		found = append(found, Finding{Verdict: OK, Check: "gates", Text: "the status " + promote.StatusName + ` blocks merging: "Pipelines must succeed" is on`})

@@ -131,7 +131,9 @@ func TestNamesOfProtectedBranches(t *testing.T) {
 func TestFixesAreMadeOnceAndTold(t *testing.T) {
 	hook, pipelines := Fix{Kind: FixHook, Hook: 4}, Fix{Kind: FixPipelines}
 	findings := []Finding{
-		{Verdict: OK, Check: "token"}, {Failure, "webhook", "events are missing", "switch them on", hook}, {Warning, "webhook", "not verified", "verify", hook},
+		{Verdict: OK, Check: "token"},
+		{Failure, "webhook", "events are missing", "switch them on", hook},
+		{Warning, "webhook", "not verified", "verify", hook},
 		{Failure, "gates", "nothing is blocked", "switch it on", pipelines},
 	}
 	if diff := cmp.Diff([]Fix{hook, pipelines}, Fixes(findings)); diff != "" {

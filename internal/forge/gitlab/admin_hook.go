@@ -27,8 +27,15 @@ type Hook struct {
 	Filtered string   // pushes of other branches are not sent; empty: all are
 }
 
-// HookEvents are the kinds of events that Lockkeeper needs, as in [Hook].
-func HookEvents() []string { return []string{"push", "tag_push", "merge_requests", "note", "pipeline"} }
+// HookEvents are the kinds of events that Lockkeeper needs, as in [Hook]. Where merge trains run, only the events of their jobs name
+// the train.
+func HookEvents(trains bool) []string {
+	events := []string{"push", "tag_push", "merge_requests", "note", "pipeline"}
+	if trains {
+		events = append(events, "job")
+	}
+	return events
+}
 
 // wireHook is a hook as GitLab shows it. Older versions do not tell about secrets.
 type wireHook struct {
@@ -39,6 +46,7 @@ type wireHook struct {
 	MergeRequests  bool   `json:"merge_requests_events"`
 	Note           bool   `json:"note_events"`
 	Pipeline       bool   `json:"pipeline_events"`
+	Job            bool   `json:"job_events"`
 	SSL            bool   `json:"enable_ssl_verification"`
 	AlertStatus    string `json:"alert_status"`
 	TokenPresent   *bool  `json:"token_present"`
@@ -52,7 +60,7 @@ func (w wireHook) hook() Hook {
 		Secret:   w.TokenPresent == nil || *w.TokenPresent || w.SigningPresent != nil && *w.SigningPresent,
 		Disabled: w.AlertStatus != "" && w.AlertStatus != "executable",
 	}
-	sent := map[string]bool{"push": w.Push, "tag_push": w.TagPush, "merge_requests": w.MergeRequests, "note": w.Note, "pipeline": w.Pipeline}
+	sent := map[string]bool{"push": w.Push, "tag_push": w.TagPush, "merge_requests": w.MergeRequests, "note": w.Note, "pipeline": w.Pipeline, "job": w.Job}
 	for _, event := range slices.Sorted(maps.Keys(sent)) {
 		if sent[event] {
 			hook.Events = append(hook.Events, event)
@@ -68,6 +76,7 @@ type HookEdit struct {
 	URL          string      // required
 	Token        secret.Text // empty: as it is
 	SigningToken secret.Text // empty: as it is
+	Trains       bool        // merge trains run: events of jobs are sent, too
 }
 
 // Hooks lists the webhooks of the project, or of a group. It needs the role Maintainer, in a group Owner; groups have
@@ -98,7 +107,7 @@ func (f *Forge) SetHook(ctx context.Context, edit HookEdit) (Hook, error) {
 		sent = request{name: "edit webhook", subject: strconv.Itoa(edit.ID), method: http.MethodPut, path: f.hooks(edit.Group) + "/" + strconv.Itoa(edit.ID)}
 	}
 	options := map[string]any{"url": edit.URL, "enable_ssl_verification": true, "push_events_branch_filter": ""}
-	for _, event := range HookEvents() {
+	for _, event := range HookEvents(edit.Trains) {
 		options[event+"_events"] = true
 	}
 	if edit.Token != "" {

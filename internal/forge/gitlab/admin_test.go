@@ -192,10 +192,10 @@ func TestAHookOfAGroupIsEdited(t *testing.T) {
 	if err != nil || len(hooks) != 1 {
 		t.Fatalf("got %v, %v", hooks, err)
 	}
-	if _, err := f.SetHook(t.Context(), HookEdit{ID: hooks[0].ID, Group: "acme/web", URL: hooks[0].URL, SigningToken: "whsec_x"}); err != nil {
+	if _, err := f.SetHook(t.Context(), HookEdit{ID: hooks[0].ID, Group: "acme/web", URL: hooks[0].URL, SigningToken: "whsec_x", Trains: true}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(s.got[1].Body, `"signing_token":"whsec_x"`) || strings.Contains(s.got[1].Body, `"token"`) {
+	if !strings.Contains(s.got[1].Body, `"job_events":true`) || !strings.Contains(s.got[1].Body, `"signing_token":"whsec_x"`) || strings.Contains(s.got[1].Body, `"token"`) {
 		t.Errorf("sent %s", s.got[1].Body)
 	}
 }
