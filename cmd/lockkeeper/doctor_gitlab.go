@@ -63,9 +63,9 @@ func (g *gitlabCaretaker) token(ctx context.Context) doctor.GitLabToken {
 	told, err := g.forge.Token(ctx)
 	page := strings.TrimRight(g.url, "/")
 	switch told.Kind {
-	case gitlab.TokenProject:
+	case gitlab.AccessProject:
 		page += "/" + g.project + "/-/settings/access_tokens"
-	case gitlab.TokenGroup:
+	case gitlab.AccessGroup:
 		page += "/groups/" + path.Dir(g.project) + "/-/settings/access_tokens"
 	default:
 		page += "/-/user_settings/personal_access_tokens"

@@ -36,20 +36,20 @@ func (f *Forge) Instance(ctx context.Context) (Instance, error) {
 	return instance, nil
 }
 
-// TokenKind is what kind of access token it is.
-type TokenKind string
+// AccessKind is what kind of access token it is.
+type AccessKind string
 
 // The kinds of tokens. GitLab says nothing about tokens of OAuth and of CI jobs.
 const (
-	TokenPersonal TokenKind = "personal access token"
-	TokenProject  TokenKind = "project access token"
-	TokenGroup    TokenKind = "group access token"
-	TokenUnknown  TokenKind = "token"
+	AccessPersonal AccessKind = "personal access token"
+	AccessProject  AccessKind = "project access token"
+	AccessGroup    AccessKind = "group access token"
+	AccessUnknown  AccessKind = "token"
 )
 
 // Token is what GitLab tells about the token that asks.
 type Token struct {
-	Kind    TokenKind
+	Kind    AccessKind
 	User    string // whose it is
 	Role    promote.Permission
 	Scopes  []string  // empty when the kind is not known
@@ -69,7 +69,7 @@ func (f *Forge) Token(ctx context.Context) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	token := Token{Kind: TokenUnknown, User: self.Username}
+	token := Token{Kind: AccessUnknown, User: self.Username}
 	if token.Role, err = f.Permission(ctx, promote.Person{ID: self.ID, Name: self.Username}); err != nil {
 		return token, err
 	}
@@ -91,14 +91,14 @@ func (f *Forge) Token(ctx context.Context) (Token, error) {
 	return token, nil
 }
 
-func tokenKind(username string) TokenKind {
+func tokenKind(username string) AccessKind {
 	switch {
 	case projectBot.MatchString(username):
-		return TokenProject
+		return AccessProject
 	case groupBot.MatchString(username):
-		return TokenGroup
+		return AccessGroup
 	}
-	return TokenPersonal
+	return AccessPersonal
 }
 
 // Project is how a project is set up.

@@ -45,23 +45,23 @@ func TestTokenTellsWhatItIsFor(t *testing.T) {
 	}{
 		{
 			"a personal one that ends", "ada", member, answer{200, `{"scopes":["api"],"expires_at":"2027-01-02"}`, nil},
-			Token{TokenPersonal, "ada", promote.PermissionMaintain, []string{"api"}, time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)},
+			Token{AccessPersonal, "ada", promote.PermissionMaintain, []string{"api"}, time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)},
 		},
 		{
 			"one of the project", "project_7_bot_0123", member, answer{200, `{"scopes":["api"],"expires_at":"2027-01-02T00:00:00Z"}`, nil},
-			Token{TokenProject, "project_7_bot_0123", promote.PermissionMaintain, []string{"api"}, time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)},
+			Token{AccessProject, "project_7_bot_0123", promote.PermissionMaintain, []string{"api"}, time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)},
 		},
 		{
 			"one of a group, which is no member", "group_7_bot", answer{404, `{"message":"404 Not found"}`, nil}, answer{200, `{"scopes":["read_api"],"expires_at":null}`, nil},
-			Token{Kind: TokenGroup, User: "group_7_bot", Scopes: []string{"read_api"}},
+			Token{Kind: AccessGroup, User: "group_7_bot", Scopes: []string{"read_api"}},
 		},
 		{
 			"one of OAuth", "ada", member, answer{404, `{"message":"404 Not Found"}`, nil},
-			Token{Kind: TokenUnknown, User: "ada", Role: promote.PermissionMaintain},
+			Token{Kind: AccessUnknown, User: "ada", Role: promote.PermissionMaintain},
 		},
 		{
 			"one that ends at a time nobody can read", "ada", member, answer{200, `{"scopes":["api"],"expires_at":"when it likes"}`, nil},
-			Token{Kind: TokenPersonal, User: "ada", Role: promote.PermissionMaintain, Scopes: []string{"api"}},
+			Token{Kind: AccessPersonal, User: "ada", Role: promote.PermissionMaintain, Scopes: []string{"api"}},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
