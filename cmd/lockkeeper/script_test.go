@@ -34,7 +34,8 @@ func TestMain(m *testing.M) {
 //	elsewhere DIR FILE...   serve the charts in DIR/charts from an HTTP repository and from a registry, and the folders in DIR/git as
 //	                        repositories with the tag v1.0.0; in the files and folders, put the servers' addresses in place of
 //	                        https://charts.example.com, registry.example.com and https://git.example.com
-//	world                   start a forge, a registry that holds 1.0.0 and 1.0.1, and Argo CD, but no bot; set FORGE_URL, ARGOCD_URL,
+//	world [github]          start a forge (a GitLab, or a GitHub where the bot administers the repository and no
+//	                        rule is set), a registry that holds 1.0.0 and 1.0.1, and Argo CD, but no bot; set FORGE_URL, ARGOCD_URL,
 //	                        REGISTRY, PROJECT and Lockkeeper's own variables
 //	push TAG                push an image to the world's registry
 //	merge NUMBER            merge a merge request, as a person

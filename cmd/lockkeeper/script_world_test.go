@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
 )
 
 // scenario is what a scenario has beside its files, and scenarioKey where its commands find it.
@@ -32,21 +34,27 @@ func worldCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	}
 }
 
-// worldCommand is `world`.
+// worldCommand is `world [github]`.
 func worldCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 0 {
-		ts.Fatalf("usage: world")
+	onGitHub := len(args) == 1 && args[0] == forgeGitHub
+	if neg || len(args) != 0 && !onGitHub {
+		ts.Fatalf("usage: world [github]")
 	}
 	ctx := context.Background()
-	w, err := newWorld(ctx, worldConfig{dir: filepath.Join(ts.Getenv("WORK"), ".world"), log: slog.New(slog.DiscardHandler)})
+	w, err := newWorld(ctx, worldConfig{dir: filepath.Join(ts.Getenv("WORK"), ".world"), log: slog.New(slog.DiscardHandler), github: onGitHub})
 	ts.Check(err)
+	tokenVariable := "LOCKKEEPER_GITLAB_TOKEN"
+	if onGitHub {
+		tokenVariable = "LOCKKEEPER_GITHUB_TOKEN"
+		ts.Check(errors.Join(w.forge.AddMember(worldProject, worldBot, devforge.AccessOwner), w.forge.SetRules(worldProject, "main", nil)))
+	}
 	ts.Defer(func() { _ = w.close() })
 	for _, tag := range []string{"1.0.0", "1.0.1"} {
 		ts.Check(pushImage(ctx, w.image(), tag))
 	}
 	for name, value := range map[string]string{
 		"FORGE_URL": w.forgeURL, "ARGOCD_URL": w.argoURL, "REGISTRY": w.registry, "PROJECT": worldProject,
-		"LOCKKEEPER_GITLAB_TOKEN": worldToken, "LOCKKEEPER_ARGOCD_URL": w.argoURL, "LOCKKEEPER_ARGOCD_TOKEN": argoToken,
+		tokenVariable: worldToken, "LOCKKEEPER_ARGOCD_URL": w.argoURL, "LOCKKEEPER_ARGOCD_TOKEN": argoToken,
 	} {
 		ts.Setenv(name, value)
 	}

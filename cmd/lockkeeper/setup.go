@@ -153,7 +153,7 @@ func (n next) print(w io.Writer) error {
 	}
 	b.WriteString("\nSet in the environment of the server:\n\n")
 	for _, v := range n.variables {
-		fmt.Fprintf(&b, "  %-32s %s\n", v.name, v.meaning)
+		fmt.Fprintf(&b, "  %-33s %s\n", v.name, v.meaning)
 	}
 	b.WriteString("\nThen:\n\n  lockkeeper serve --config lockkeeper-server.yaml\n  lockkeeper doctor --config lockkeeper-server.yaml\n")
 	_, err := io.WriteString(w, b.String())

@@ -190,8 +190,8 @@ func (r GitHubRepository) gates() Finding {
 		}
 	case found.App != 0 && r.App != found.App:
 		return Finding{
-			Failure, "gates", fmt.Sprintf("%s is required from App %d, which is not this one: nothing can be merged", promote.StatusName, found.App),
-			"choose this App as its source on " + r.page(),
+			Failure, "gates", fmt.Sprintf("%s is required from App %d, which we are not: nothing can be merged", promote.StatusName, found.App),
+			"choose as its source who sets it, this App or anybody, on " + r.page(),
 			Fix{},
 		}
 	case r.App == 0:

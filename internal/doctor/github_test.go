@@ -74,7 +74,7 @@ ok merging: allowed: merge, squash`},
 		{"it is required from anybody, and from us", with(func(r *GitHubRepository) { r.Requirements = append(require(0), require(17)...) }), `ok gates: main requires the status lockkeeper/gates of this App (ruleset)
 ok ledger: the branch lockkeeper/ledger is protected
 ok merging: allowed: merge, squash`},
-		{"it is required from another App", with(func(r *GitHubRepository) { r.Requirements = require(9) }), `fail gates: lockkeeper/gates is required from App 9, which is not this one: nothing can be merged
+		{"it is required from another App", with(func(r *GitHubRepository) { r.Requirements = require(9) }), `fail gates: lockkeeper/gates is required from App 9, which we are not: nothing can be merged
 ok ledger: the branch lockkeeper/ledger is protected
 ok merging: allowed: merge, squash`},
 		{"we are no App", with(func(r *GitHubRepository) { r.App, r.Requirements = 0, require(0) }), `ok gates: main requires the status lockkeeper/gates (ruleset); from an App it could not be imitated

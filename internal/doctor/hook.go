@@ -208,6 +208,8 @@ func (w Webhook) delivered(h Hook) Finding {
 	switch {
 	case last.Status >= 200 && last.Status < 400:
 		return Finding{Verdict: OK, Check: "delivery", Text: text}
+	case last.Status == 0 && last.Event == "ping":
+		f.Verdict, f.Remedy = Warning, "it is sent when the webhook is made: once the server runs, have it sent again on "+w.Page
 	case last.Status == 0:
 		f.Remedy = fmt.Sprintf("start the server, and let %s reach %s through firewalls and proxies; on a private network, an administrator must allow it", w.Forge, h.URL)
 	case last.Status == 401 || last.Status == 403:

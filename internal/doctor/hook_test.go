@@ -59,6 +59,8 @@ skip delivery: nothing was delivered yet`},
 fail delivery: GitLab's last delivery (note) answered 401 at 2026-11-21 11:58 [set the webhook's secret]`},
 		{"we are not reached", with(func(_ *Webhook, h *Hook) { h.Last = []Delivery{{Event: "note"}} }), `ok webhook: it sends all that is needed to https://bot.example.com/webhook/gitlab
 fail delivery: GitLab's last delivery (note) got no answer`},
+		{"the server did not run yet", with(func(_ *Webhook, h *Hook) { h.Last = []Delivery{{Event: "ping"}} }), `ok webhook: it sends all that is needed to https://bot.example.com/webhook/gitlab
+warn delivery: GitLab's last delivery (ping) got no answer`},
 		{"somebody else answers", with(func(_ *Webhook, h *Hook) { h.Last = []Delivery{{Event: "note", Status: 404}} }), `ok webhook: it sends all that is needed to https://bot.example.com/webhook/gitlab
 fail delivery: GitLab's last delivery (note) answered 404`},
 		{"the server has an accident", with(func(_ *Webhook, h *Hook) { h.Last = []Delivery{{Event: "note", Status: 500}} }), `ok webhook: it sends all that is needed to https://bot.example.com/webhook/gitlab
