@@ -146,11 +146,13 @@ func TestTokensTellWhatTheyAreFor(t *testing.T) {
 		{"classic", map[string]string{"X-OAuth-Scopes": "repo, read:org"}, Token{Kind: TokenClassic, User: "ada", Scopes: []string{"repo", "read:org"}}},
 		{"classic without scopes", map[string]string{"X-OAuth-Scopes": ""}, Token{Kind: TokenClassic, User: "ada"}},
 		{
-			"fine-grained, with an end", map[string]string{"GitHub-Authentication-Token-Expiration": "2026-12-01 12:00:00 UTC"},
+			"fine-grained, with an end",
+			map[string]string{"GitHub-Authentication-Token-Expiration": "2026-12-01 12:00:00 UTC"},
 			Token{Kind: TokenFineGrained, User: "ada", Expires: time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)},
 		},
 		{
-			"with an end in another zone", map[string]string{"GitHub-Authentication-Token-Expiration": "2026-12-01 12:00:00 +0200"},
+			"with an end in another zone",
+			map[string]string{"GitHub-Authentication-Token-Expiration": "2026-12-01 12:00:00 +0200"},
 			Token{Kind: TokenFineGrained, User: "ada", Expires: time.Date(2026, 12, 1, 10, 0, 0, 0, time.UTC)},
 		},
 		{"with an end that cannot be read", map[string]string{"GitHub-Authentication-Token-Expiration": "soon"}, Token{Kind: TokenFineGrained, User: "ada"}},
@@ -224,7 +226,8 @@ func TestRulesAreThoseOfRulesetsAndOfProtection(t *testing.T) {
 		want       Rules
 	}{
 		{
-			"both", told{200, `{"required_status_checks":{"contexts":["ci"],"checks":[{"context":"ci","app_id":null},{"context":"lint","app_id":9},{"context":"any","app_id":-1}]},
+			"both",
+			told{200, `{"required_status_checks":{"contexts":["ci"],"checks":[{"context":"ci","app_id":null},{"context":"lint","app_id":9},{"context":"any","app_id":-1}]},
 				"allow_force_pushes":{"enabled":false},"allow_deletions":{"enabled":true}}`, nil},
 			Rules{
 				Required: []Requirement{
@@ -233,7 +236,8 @@ func TestRulesAreThoseOfRulesetsAndOfProtection(t *testing.T) {
 			},
 		},
 		{
-			"an older server names contexts only", told{200, `{"required_status_checks":{"contexts":["ci"]}}`, nil},
+			"an older server names contexts only",
+			told{200, `{"required_status_checks":{"contexts":["ci"]}}`, nil},
 			Rules{Required: []Requirement{{"lockkeeper/gates", 17, "ruleset"}, {"ci", 0, "branch protection"}}, MergeQueue: true, Deletion: true},
 		},
 		{"the protection may not be seen", told{403, `{"message":"Resource not accessible by integration"}`, nil}, Rules{Required: []Requirement{{"lockkeeper/gates", 17, "ruleset"}}, MergeQueue: true, Deletion: true}},
@@ -408,8 +412,10 @@ func TestACodeBecomesAnApp(t *testing.T) {
 		err    error
 	}{
 		{
-			"it does", told{201, `{"id":17,"slug":"lockkeeper-acme","html_url":"https://github.com/apps/lockkeeper-acme","pem":"-----BEGIN","webhook_secret":"s3cret"}`, nil},
-			Created{17, "lockkeeper-acme", "https://github.com/apps/lockkeeper-acme", "-----BEGIN", "s3cret"}, nil,
+			"it does",
+			told{201, `{"id":17,"slug":"lockkeeper-acme","html_url":"https://github.com/apps/lockkeeper-acme","pem":"-----BEGIN","webhook_secret":"s3cret"}`, nil},
+			Created{17, "lockkeeper-acme", "https://github.com/apps/lockkeeper-acme", "-----BEGIN", "s3cret"},
+			nil,
 		},
 		{"the code was used", told{404, `{"message":"Not Found"}`, nil}, Created{}, promote.ErrNotFound},
 		{"the answer is of something else", told{201, `{"id":0}`, nil}, Created{}, &promote.APIError{}},

@@ -44,23 +44,29 @@ func TestTokenTellsWhatItIsFor(t *testing.T) {
 		want       Token
 	}{
 		{
-			"a personal one that ends", "ada", member, answer{200, `{"scopes":["api"],"expires_at":"2027-01-02"}`, nil},
+			"a personal one that ends", "ada", member,
+			answer{200, `{"scopes":["api"],"expires_at":"2027-01-02"}`, nil},
 			Token{AccessPersonal, "ada", promote.PermissionMaintain, []string{"api"}, time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)},
 		},
 		{
-			"one of the project", "project_7_bot_0123", member, answer{200, `{"scopes":["api"],"expires_at":"2027-01-02T00:00:00Z"}`, nil},
+			"one of the project", "project_7_bot_0123", member,
+			answer{200, `{"scopes":["api"],"expires_at":"2027-01-02T00:00:00Z"}`, nil},
 			Token{AccessProject, "project_7_bot_0123", promote.PermissionMaintain, []string{"api"}, time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)},
 		},
 		{
-			"one of a group, which is no member", "group_7_bot", answer{404, `{"message":"404 Not found"}`, nil}, answer{200, `{"scopes":["read_api"],"expires_at":null}`, nil},
+			"one of a group, which is no member", "group_7_bot",
+			answer{404, `{"message":"404 Not found"}`, nil},
+			answer{200, `{"scopes":["read_api"],"expires_at":null}`, nil},
 			Token{Kind: AccessGroup, User: "group_7_bot", Scopes: []string{"read_api"}},
 		},
 		{
-			"one of OAuth", "ada", member, answer{404, `{"message":"404 Not Found"}`, nil},
+			"one of OAuth", "ada", member,
+			answer{404, `{"message":"404 Not Found"}`, nil},
 			Token{Kind: AccessUnknown, User: "ada", Role: promote.PermissionMaintain},
 		},
 		{
-			"one that ends at a time nobody can read", "ada", member, answer{200, `{"scopes":["api"],"expires_at":"when it likes"}`, nil},
+			"one that ends at a time nobody can read", "ada", member,
+			answer{200, `{"scopes":["api"],"expires_at":"when it likes"}`, nil},
 			Token{Kind: AccessPersonal, User: "ada", Role: promote.PermissionMaintain, Scopes: []string{"api"}},
 		},
 	} {
