@@ -150,6 +150,6 @@ func TestDoctorOfAnAppOnGitHub(t *testing.T) {
 	c.expect(1, fix, "fixed webhook that of the App goes elsewhere", "fixed gates main does not require the status lockkeeper/gates", "fixed ledger")
 	c.reads(func() {
 		c.expect(1, fix, "ok gates main requires the status lockkeeper/gates of this App (ruleset)", "ok ledger", "fail webhook it does not send",
-			"subscribe to these events, and grant the permissions they take, on "+c.forgeURL+"/settings/apps/lockkeeper/permissions")
+			"subscribe to these events, and grant the permissions they take, on "+c.forgeURL, "settings/apps/lockkeeper/permissions")
 	})
 }
