@@ -136,8 +136,6 @@ type caretaker interface {
 	examine(ctx context.Context) []doctor.Finding
 	// apply makes one change.
 	apply(ctx context.Context, fix doctor.Fix) error
-	// source says how Git reads the repository.
-	source(ctx context.Context) (gitSource, error)
 }
 
 // caretaker is who looks after a repository.

@@ -32,7 +32,8 @@ func newGitHubCaretaker(of githubCaretaker) (*githubCaretaker, error) {
 	cfg := github.Config{URL: of.url, Repository: of.name, Token: secret.Text(of.secrets.GitHubToken), UserAgent: "lockkeeper/" + version, Now: of.now, Logger: slog.New(slog.DiscardHandler)}
 	if of.secrets.GitHubAppID != 0 {
 		app, err := github.NewApp(github.AppConfig{
-			URL: of.url, ID: of.secrets.GitHubAppID, PrivateKey: secret.Text(of.secrets.GitHubAppKey), UserAgent: cfg.UserAgent, Now: of.now,
+			URL: of.url, ID: of.secrets.GitHubAppID, PrivateKey: secret.Text(of.secrets.GitHubAppKey), Permissions: github.AdminPermissions(),
+			UserAgent: cfg.UserAgent, Now: of.now,
 		})
 		if err != nil {
 			return nil, err
@@ -70,13 +71,13 @@ func (g *githubCaretaker) examine(ctx context.Context) []doctor.Finding {
 
 func (g *githubCaretaker) page() string { return webURL(g.url) + "/" + g.name }
 
-// webURL is where people look at a GitHub whose API was named perhaps.
+// webURL is where people look at a GitHub, whose API was named perhaps.
 func webURL(raw string) string {
-	raw = strings.TrimRight(raw, "/")
-	if raw == "https://api.github.com" {
-		return "https://github.com"
+	pages, err := github.Pages(raw)
+	if err != nil {
+		return strings.TrimRight(raw, "/")
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(raw, "/v3"), "/api")
+	return pages
 }
 
 func (g *githubCaretaker) tokenPage(token github.Token) string {
@@ -119,8 +120,10 @@ func (g *githubCaretaker) webhook(ctx context.Context, token github.Token) docto
 		Setup: fmt.Sprintf("lockkeeper setup github --repository %s --url %s", g.name, orPlaceholder(g.public)),
 	}
 	if g.app != nil {
-		slug := strings.TrimSuffix(token.User, "[bot]")
-		facts.Page, facts.App = webURL(g.url)+"/settings/apps/"+slug, true
+		facts.Page, facts.App = webURL(g.url)+"/settings/apps/"+token.Slug, true
+		if token.Organization != "" {
+			facts.Page = webURL(g.url) + "/organizations/" + token.Organization + "/settings/apps/" + token.Slug
+		}
 		hook, err := g.forge.AppHook(ctx)
 		if err != nil {
 			facts.Err = err
@@ -189,14 +192,4 @@ func (g *githubCaretaker) setHook(ctx context.Context, edit github.HookEdit) err
 	}
 	_, err := g.forge.SetHook(ctx, edit)
 	return err
-}
-
-func (g *githubCaretaker) source(ctx context.Context) (gitSource, error) {
-	from := gitSource{url: g.page() + ".git", username: "x-access-token", password: secret.Text(g.secrets.GitHubToken)}
-	if g.app == nil {
-		return from, nil
-	}
-	var err error
-	from.password, _, err = g.app.Token(ctx, g.name)
-	return from, err
 }

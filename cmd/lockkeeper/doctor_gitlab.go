@@ -196,10 +196,6 @@ func (g *gitlabCaretaker) setHook(ctx context.Context, edit gitlab.HookEdit) err
 	return err
 }
 
-func (g *gitlabCaretaker) source(context.Context) (gitSource, error) {
-	return gitSource{url: strings.TrimRight(g.url, "/") + "/" + g.project + ".git", username: "lockkeeper", password: secret.Text(g.secrets.GitLabToken)}, nil
-}
-
 // first is the secret that is sent when several are taken while rotating.
 func first(secrets []string) secret.Text {
 	if len(secrets) == 0 {

@@ -11,18 +11,10 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/internal/doctor"
 	"github.com/lockkeeper/lockkeeper/internal/git"
-	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/reconcile"
 	"github.com/lockkeeper/lockkeeper/render"
 )
-
-// gitSource is how Git reads a repository.
-type gitSource struct {
-	url      string
-	username string
-	password secret.Text
-}
 
 // repository looks at one repository: on its forge, through Git, and at what its pipelines need.
 func (c *checkup) repository(ctx context.Context, repository repositoryConfig) []doctor.Finding {
@@ -34,16 +26,16 @@ func (c *checkup) repository(ctx context.Context, repository repositoryConfig) [
 	if c.fix {
 		found = treat(ctx, by, found)
 	}
-	source, err := by.source(ctx)
+	place, err := c.place(repository)
 	if err != nil {
-		return append(found, doctor.Git{URL: source.url, Err: err}.Finding())
+		return append(found, doctor.Git{Err: err}.Finding())
 	}
-	repo, err := git.Open(git.Config{URL: source.url, Username: source.username, Password: source.password})
+	repo, err := git.Open(git.Config{URL: place.cloneURL, Username: place.username, Token: place.token})
 	if err != nil {
-		return append(found, doctor.Git{URL: source.url, Err: err}.Finding())
+		return append(found, doctor.Git{URL: place.cloneURL, Err: err}.Finding())
 	}
 	refs, err := repo.Refs(ctx)
-	read := doctor.Git{URL: source.url, Branches: len(refs.Commits), Default: refs.Default, Err: err}
+	read := doctor.Git{URL: place.cloneURL, Branches: len(refs.Commits), Default: refs.Default, Err: err}
 	found = append(found, read.Finding())
 	if err != nil || read.Branches == 0 {
 		return found
@@ -52,7 +44,7 @@ func (c *checkup) repository(ctx context.Context, repository repositoryConfig) [
 	if branch == "" {
 		branch = refs.Default
 	}
-	content, commit, err := c.content(ctx, repo, branch, append([]string{source.url}, repository.URLs...))
+	content, commit, err := c.content(ctx, repo, branch, append([]string{place.cloneURL}, repository.URLs...))
 	facts := doctor.Content{Commit: promote.Commit(commit), Pipelines: len(content.Pipelines), Applications: len(content.Set.Applications), Err: err}
 	facts.Problems = causes(append(pipelineFindings(content), toFindings(advised(content.Set.Findings))...))
 	for _, pipeline := range content.Pipelines {

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -254,9 +253,17 @@ func (b GitLabBranches) may(rules []Rule, list func(Rule) []Grant) bool {
 // matches reports whether a name of protected branches stands for a branch: * is anything, also slashes.
 func matches(pattern, branch string) bool {
 	parts := strings.Split(pattern, "*")
-	for i, part := range parts {
-		parts[i] = regexp.QuoteMeta(part)
+	if len(parts) == 1 {
+		return pattern == branch
 	}
-	ok, err := regexp.MatchString("^(?s:"+strings.Join(parts, ".*")+")$", branch)
-	return err == nil && ok
+	rest, ok := strings.CutPrefix(branch, parts[0])
+	if !ok {
+		return false
+	}
+	for _, part := range parts[1 : len(parts)-1] {
+		if _, rest, ok = strings.Cut(rest, part); !ok {
+			return false
+		}
+	}
+	return strings.HasSuffix(rest, parts[len(parts)-1])
 }

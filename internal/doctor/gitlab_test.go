@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,4 +154,26 @@ func TestFixesAreMadeOnceAndTold(t *testing.T) {
 	if report.Worst() != Failure || report.Count(Fixed) != 2 || (Report{}).Worst() != OK {
 		t.Errorf("worst %v, %d fixed", report.Worst(), report.Count(Fixed))
 	}
+}
+
+// FuzzNamesOfProtectedBranches: whatever people call a rule, it stands for what the same name with * in it stands for.
+func FuzzNamesOfProtectedBranches(f *testing.F) {
+	for _, seed := range [][2]string{{"main", "main"}, {"lockkeeper/*", "lockkeeper/ledger"}, {"[a", "[a"}, {"**", "x"}, {"\xff*", "\xffx"}, {"a\nb*", "a\nbc"}} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, pattern, branch string) {
+		if len(pattern)+len(branch) > 500 {
+			t.Skip("no branch is called so")
+		}
+		got := matches(pattern, branch)
+		if !strings.Contains(pattern, "*") && got != (pattern == branch) {
+			t.Errorf("matches(%q, %q) = %v", pattern, branch, got)
+		}
+		if !matches("*", branch) {
+			t.Errorf("* does not stand for %q", branch)
+		}
+		if got && !matches(pattern+"*", branch+"x") {
+			t.Errorf("%q stands for %q, and %q not for %q", pattern, branch, pattern+"*", branch+"x")
+		}
+	})
 }

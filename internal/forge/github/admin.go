@@ -47,14 +47,17 @@ const (
 
 // Token is what GitHub tells about who asks.
 type Token struct {
-	Kind        TokenKind
-	User        string            // whose it is; of an App "<slug>[bot]"
-	App         int64             // its ID; 0 for a token
-	Page        string            // of the App's installation
-	Events      []string          // that the App's webhook sends for this installation
-	Permissions map[string]string // of the App's installation
-	Scopes      []string          // of a classic token
-	Expires     time.Time         // zero: never, or not known
+	Kind    TokenKind
+	User    string    // whose it is; of an App "<slug>[bot]"
+	Scopes  []string  // of a classic token
+	Expires time.Time // zero: never, or not known
+
+	App          int64             // ID of the App; 0 for a token, as with all that follows
+	Slug         string            // its name in addresses
+	Organization string            // that owns the App; empty: a person does
+	Page         string            // of its installation
+	Events       []string          // that its webhook sends for the installation
+	Permissions  map[string]string // of the installation
 }
 
 // Token asks about the credentials, as far as GitHub tells.
@@ -152,6 +155,13 @@ func (f *Forge) Repository(ctx context.Context) (Repository, error) {
 
 // NeededPermissions are what an App needs in a repository, each with its level.
 func NeededPermissions() map[string]string { return maps.Clone(neededPermissions) }
+
+// AdminPermissions are those of an App that sets up repositories, as far as it was given them: tokens for the work itself ask for less.
+func AdminPermissions() map[string]string {
+	permissions := NeededPermissions()
+	permissions["administration"] = "write"
+	return permissions
+}
 
 // optionalError reports whether a refusal means that there is nothing, or that it is not for this token: GitHub does not tell which.
 func optionalError(err error) bool {

@@ -16,17 +16,26 @@ import (
 
 // about asks who the App is, and what its installation on a repository may do.
 func (a *App) about(ctx context.Context, repository string) (Token, error) {
-	slug, err := a.slug(ctx)
-	if err != nil {
+	var app struct {
+		Slug  string `json:"slug"`
+		Owner struct {
+			Login string `json:"login"`
+			Type  string `json:"type"`
+		} `json:"owner"`
+	}
+	if _, err := a.get(ctx, request{name: "ask which App it is", path: "app"}, &app); err != nil {
 		return Token{}, err
 	}
-	token := Token{Kind: TokenApp, User: slug + "[bot]", App: a.id}
+	token := Token{Kind: TokenApp, User: app.Slug + "[bot]", App: a.id, Slug: app.Slug}
+	if app.Owner.Type == "Organization" {
+		token.Organization = app.Owner.Login
+	}
 	var answer struct {
 		HTMLURL     string            `json:"html_url"`
 		Events      []string          `json:"events"`
 		Permissions map[string]string `json:"permissions"`
 	}
-	_, err = a.get(ctx, request{name: "find the installation", subject: fmt.Sprintf("for repository %q", repository), path: "repos/" + repository + "/installation"}, &answer)
+	_, err := a.get(ctx, request{name: "find the installation", subject: fmt.Sprintf("for repository %q", repository), path: "repos/" + repository + "/installation"}, &answer)
 	if api, ok := errors.AsType[*promote.APIError](err); ok && api.Status == http.StatusNotFound {
 		api.Remedy = fmt.Sprintf("install the App %d on repository %q", a.id, repository)
 	}

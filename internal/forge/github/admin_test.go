@@ -174,7 +174,7 @@ func TestTokensTellWhatTheyAreFor(t *testing.T) {
 
 func TestAnAppTellsWhatItsInstallationMay(t *testing.T) {
 	a := administer(t, map[string][]told{
-		"GET app": {{200, `{"slug":"lockkeeper-acme"}`, nil}},
+		"GET app": {{200, `{"slug":"lockkeeper-acme","owner":{"login":"acme","type":"Organization"}}`, nil}},
 		"GET repos/acme/web/installation": {
 			{200, `{"id":3,"html_url":"https://github.com/organizations/acme/settings/installations/3","permissions":{"contents":"read"},"events":["push"]}`, nil},
 		},
@@ -184,7 +184,7 @@ func TestAnAppTellsWhatItsInstallationMay(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Token{
-		Kind: TokenApp, User: "lockkeeper-acme[bot]", App: 17, Page: "https://github.com/organizations/acme/settings/installations/3",
+		Kind: TokenApp, User: "lockkeeper-acme[bot]", App: 17, Slug: "lockkeeper-acme", Organization: "acme", Page: "https://github.com/organizations/acme/settings/installations/3",
 		Events: []string{"push"}, Permissions: map[string]string{"contents": "read"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
