@@ -128,6 +128,8 @@ type PostStatus struct {
 	// post it again.
 	Summary     string
 	Annotations []Annotation
+	// New says that the head was pushed a moment ago, and has no status of ours.
+	New bool
 }
 
 // Merge merges a change, pinned to the head that was judged, which is the one that the promotion proposed.

@@ -453,6 +453,28 @@ func JudgeProposal(s State, promotion Promotion, evidence Evidence) (Gates, Chan
 	return gates, edit, nil
 }
 
+// JudgeTogether is JudgeProposal for promotions that will share one change, at least one of them, with what was found out about
+// their head for all of them.
+func JudgeTogether(s State, promotions []Promotion, evidence Evidence) (Gates, ChangeEdit, error) {
+	s.History.Promotions = append(slices.Clip(s.History.Promotions), promotions...)
+	d := newDecision(s)
+	for _, p := range promotions {
+		if _, ok := d.index.stages[p.Stage]; !ok {
+			return nil, ChangeEdit{}, fmt.Errorf("stage %q: %w", p.Stage, ErrNotFound)
+		}
+		if _, ok := d.index.freight(p.Stage.Project, p.Freight); !ok {
+			return nil, ChangeEdit{}, fmt.Errorf("freight %q: %w", p.Freight, ErrNotFound)
+		}
+	}
+	d.state.Evidence = map[Commit]Evidence{evidence.Head: evidence}
+	crew := d.index.crewOf(promotions[0].Branch)
+	if len(crew) == 0 {
+		return nil, ChangeEdit{}, fmt.Errorf("no promotion is open on %q: %w", promotions[0].Branch, ErrNotFound)
+	}
+	gates, edit := d.at(d.index.stages[crew[0].Stage]).together(crew, evidence.Head)
+	return gates, edit, nil
+}
+
 // at returns the decision about one stage, with a status that nobody reads.
 func (d *decision) at(place stagePlace) *stageDecision {
 	pipeline := d.state.Pipelines[place.pipeline]

@@ -11,6 +11,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/lockkeeper/lockkeeper/bot"
+	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
 )
 
@@ -66,6 +67,20 @@ type authorConfig struct {
 type gitlabConfig struct {
 	// URL of the instance. Default: https://gitlab.com.
 	URL string `json:"url"`
+	// TokenKind is what LOCKKEEPER_GITLAB_TOKEN is: access for a personal, project or group access token, oauth, or job for the token of a CI job, which may read and little else. Default: access.
+	TokenKind string `json:"tokenKind"`
+	// ExternalStatusCheck is the name of an external status check of the projects (GitLab Ultimate) that is answered with the verdict of all gates, beside the commit status. Default: none.
+	ExternalStatusCheck string `json:"externalStatusCheck"`
+}
+
+// gitlabTokens are the words for kinds of tokens, and who Git signs in as with each.
+var gitlabTokens = map[string]struct {
+	kind     gitlab.TokenKind
+	username string
+}{
+	"access": {gitlab.AccessToken, "lockkeeper"},
+	"oauth":  {gitlab.OAuthToken, "oauth2"},
+	"job":    {gitlab.JobToken, "gitlab-ci-token"},
 }
 
 // repositoryConfig is one repository.
@@ -256,6 +271,7 @@ func (c *serverConfig) complete() error {
 	setDefault(&c.Author.Name, "Lockkeeper")
 	setDefault(&c.Author.Email, "lockkeeper@localhost")
 	setDefault(&c.GitLab.URL, "https://gitlab.com")
+	setDefault(&c.GitLab.TokenKind, "access")
 	setDefault(&c.GitHub.URL, "https://github.com")
 	if _, err := time.ParseDuration(c.Sweep); err != nil {
 		return fmt.Errorf("configuration: sweep is %q: expected a duration such as 5m", c.Sweep)
@@ -265,6 +281,9 @@ func (c *serverConfig) complete() error {
 			// The value may hold a password, so it is not shown.
 			return fmt.Errorf("configuration: %s: %w", name, err)
 		}
+	}
+	if _, known := gitlabTokens[c.GitLab.TokenKind]; !known {
+		return fmt.Errorf("configuration: gitlab.tokenKind is %q: expected access, oauth or job", c.GitLab.TokenKind)
 	}
 	names := map[string]bool{}
 	for i, repository := range c.Repositories {

@@ -22,12 +22,13 @@ type gitlabCaretaker struct {
 	public  string // where our server is reached; empty: nobody said
 	group   string // whose webhook it is; empty: the project's
 	secrets secrets
+	kind    gitlab.TokenKind
 	now     func() time.Time
 	trains  bool // merge trains run, as examine found
 }
 
 func newGitLabCaretaker(of gitlabCaretaker) (*gitlabCaretaker, error) {
-	forge, err := gitlab.New(gitlab.Config{URL: of.url, Project: of.project, Token: secret.Text(of.secrets.GitLabToken), UserAgent: "lockkeeper/" + version, Now: of.now})
+	forge, err := gitlab.New(gitlab.Config{URL: of.url, Project: of.project, Token: secret.Text(of.secrets.GitLabToken), TokenKind: of.kind, UserAgent: "lockkeeper/" + version, Now: of.now})
 	of.forge = forge
 	return &of, err
 }

@@ -72,16 +72,18 @@ func (p *parts) place(repository repositoryConfig) (*place, error) {
 }
 
 func (p *parts) onGitLab(name string) (*place, error) {
+	token := gitlabTokens[p.config.GitLab.TokenKind]
 	forge, err := gitlab.New(gitlab.Config{
-		URL: p.config.GitLab.URL, Project: name, Token: secret.Text(p.secrets.GitLabToken), Limits: &p.gitLabLimits,
-		UserAgent: "lockkeeper/" + version, Logger: p.log,
+		URL: p.config.GitLab.URL, Project: name, Token: secret.Text(p.secrets.GitLabToken), TokenKind: token.kind, Limits: &p.gitLabLimits,
+		ExternalStatusCheck: p.config.GitLab.ExternalStatusCheck,
+		UserAgent:           "lockkeeper/" + version, Logger: p.log,
 		Observe: func(call gitlab.Call) { p.observe(name, call.Operation, call.Status, call.RateRemaining) },
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &place{
-		name: name, forge: forge, deployer: forge, gitlab: forge, owners: codeowners.GitLab, username: "lockkeeper",
+		name: name, forge: forge, deployer: forge, gitlab: forge, owners: codeowners.GitLab, username: token.username,
 		cloneURL: strings.TrimRight(p.config.GitLab.URL, "/") + "/" + name + ".git",
 		token:    func(context.Context) (secret.Text, error) { return secret.Text(p.secrets.GitLabToken), nil },
 		missed:   forge.Missed,

@@ -14,7 +14,10 @@ const budgetToReview = 8
 // TestChangesOfPeopleAreReviewed opens changes as people do, and looks at what they are told.
 func TestChangesOfPeopleAreReviewed(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	onBothForges(t, reviewed)
+}
+
+func reviewed(t *testing.T, b *bed) {
 	b.adopt()
 	targets := []string{"develop/frontend"}
 	settings := "drift:\n- {from: develop/frontend, to: ["
@@ -86,7 +89,10 @@ func TestReviewsAreWhatTheDefaultBranchSays(t *testing.T) {
 // TestQueuedCommitsAreJudged is what a merge queue asks: our status on a commit that it made.
 func TestQueuedCommitsAreJudged(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	onBothForges(t, queuedCommits)
+}
+
+func queuedCommits(t *testing.T, b *bed) {
 	b.adopt()
 	change := b.propose("1.0.2")
 	alone := b.queue("alone", change)

@@ -24,7 +24,7 @@ type draft struct {
 	opening   promote.Opening
 	edit      promote.ChangeEdit
 	gates     promote.Gates
-	findings  []promote.Finding // on its head
+	evidence  promote.Evidence // about its head
 	records   []ledger.Record
 	message   string // of the ledger's commit
 
@@ -94,8 +94,7 @@ func (r *Reconciler) drafts(
 		}
 	}
 	drafts = slices.DeleteFunc(drafts, func(d draft) bool { return broken[d.promotion.Branch] })
-	worstOf(drafts)
-	return drafts, applied, nil
+	return drafts, applied, together(state, drafts)
 }
 
 // unite points all proposals of one branch at its last commit, and has each name the others.
@@ -114,17 +113,33 @@ func unite(drafts []draft, tops map[promote.Branch]promote.Commit) {
 	}
 }
 
-// worstOf gives all proposals of one branch the gates of the one that is furthest from passing: none is green before all are.
-func worstOf(drafts []draft) {
-	worst := map[promote.Branch]promote.Gates{}
-	for _, d := range drafts {
-		if known, ok := worst[d.promotion.Branch]; d.proposes() && (!ok || d.gates.Verdict() > known.Verdict()) {
-			worst[d.promotion.Branch] = d.gates
+// together gives all proposals of one branch the gates and the text of their one change, as the next decision will see them.
+func together(state promote.State, drafts []draft) error {
+	crews := map[promote.Branch][]int{}
+	for i, d := range drafts {
+		if d.proposes() {
+			crews[d.promotion.Branch] = append(crews[d.promotion.Branch], i)
 		}
 	}
-	for i := range drafts {
-		drafts[i].gates = worst[drafts[i].promotion.Branch]
+	for _, crew := range crews {
+		if len(crew) < 2 {
+			continue
+		}
+		var promotions []promote.Promotion
+		var evidence promote.Evidence
+		for _, i := range crew {
+			promotions = append(promotions, drafts[i].promotion)
+			evidence = joined(evidence, drafts[i].evidence)
+		}
+		gates, edit, err := promote.JudgeTogether(state, promotions, evidence)
+		if err != nil {
+			return err
+		}
+		for _, i := range crew {
+			drafts[i].gates, drafts[i].edit, drafts[i].evidence = gates, edit, evidence
+		}
 	}
+	return nil
 }
 
 // failed notes that an action could not be carried out.
@@ -215,7 +230,7 @@ func (r *Reconciler) judge(ctx context.Context, state promote.State, d *draft) e
 	if err != nil {
 		return err
 	}
-	d.findings = evidence.Findings
+	d.evidence = evidence
 	if pipeline, ok := state.Pipeline(d.promotion.Stage.Project); ok {
 		stage, _ := pipeline.Stage(d.promotion.Stage.Name)
 		d.opening = stage.Opening
@@ -362,7 +377,9 @@ func (r *Reconciler) show(ctx context.Context, w *watch, d draft) error {
 	}
 	w.put(change)
 	change.Branch, change.Head = p.Branch, p.Head
-	return r.postStatus(ctx, d.gates.Post(change, d.findings))
+	status := d.gates.Post(change, d.evidence.Findings)
+	status.New = true
+	return r.postStatus(ctx, status)
 }
 
 // shown returns the open change of a branch that was there before, at the head that was just pushed. Its text is that of the

@@ -110,7 +110,10 @@ func (f *Forge) PostStatus(ctx context.Context, posted promote.PostStatus) error
 	}
 	f.markLater(ctx, posted.Change)
 	if f.usesChecks() {
-		known, err := f.knownStatus(ctx, posted.Head, posted.Status.Name)
+		known, err := post{}, error(nil)
+		if !posted.New {
+			known, err = f.knownStatus(ctx, posted.Head, posted.Status.Name)
+		}
 		if err == nil && f.usesChecks() {
 			err = f.postRun(ctx, posted, known)
 		}
