@@ -237,6 +237,8 @@ func replaced(action Action, made map[Branch][]Propose, changes map[int]bool) bo
 		return changes[a.Change]
 	case Merge:
 		return changes[a.Change]
+	case Unqueue:
+		return changes[a.Change]
 	default:
 		return false
 	}

@@ -65,6 +65,8 @@ func (w *world) apply(action Action) {
 	case Merge:
 		w.checkMerge(a)
 		w.merge(w.change(a.Change))
+	case Unqueue:
+		w.change(a.Change).Mergeability = Mergeability{Merge: MergeReady}
 	case CloseChange:
 		w.checkClose(a)
 		w.change(a.Change).State = ChangeClosed

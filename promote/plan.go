@@ -141,6 +141,13 @@ type Merge struct {
 	Reason    string
 }
 
+// Unqueue keeps the forge from merging a change by itself: a gate blocks it since it was queued.
+type Unqueue struct {
+	Change int
+	Head   Commit
+	Reason string
+}
+
 // CloseChange closes an open change that promotes nothing any more.
 type CloseChange struct {
 	Change int
@@ -236,6 +243,9 @@ func fingerprint(texts ...string) string {
 func (a Merge) Key() string { return fmt.Sprintf("merge/%d@%s", a.Change, a.Head) }
 
 // Key implements Action.
+func (a Unqueue) Key() string { return fmt.Sprintf("unqueue/%d@%s", a.Change, a.Head) }
+
+// Key implements Action.
 func (a CloseChange) Key() string { return fmt.Sprintf("close/%d@%s", a.Change, a.Head) }
 
 // Key implements Action.
@@ -307,6 +317,10 @@ func (a Merge) String() string {
 	return fmt.Sprintf("merge change %d at %s: %s", a.Change, a.Head.Short(), a.Reason)
 }
 
+func (a Unqueue) String() string {
+	return fmt.Sprintf("keep the forge from merging change %d: %s", a.Change, a.Reason)
+}
+
 func (a CloseChange) String() string {
 	return fmt.Sprintf("close change %d, which promotes nothing any more", a.Change)
 }
@@ -361,6 +375,7 @@ func (RecordChange) isAction()      {}
 func (UpdateChange) isAction()      {}
 func (PostStatus) isAction()        {}
 func (Merge) isAction()             {}
+func (Unqueue) isAction()           {}
 func (CloseChange) isAction()       {}
 func (Deliver) isAction()           {}
 func (Finish) isAction()            {}

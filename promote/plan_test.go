@@ -31,6 +31,7 @@ func TestActions(t *testing.T) {
 			"post status failed on 11111111: d",
 			"status/n@" + string(headOne) + "=failed/3c363836cf4e",
 		},
+		{Unqueue{Change: 7, Head: headOne, Reason: "why"}, "keep the forge from merging change 7: why", "unqueue/7@" + string(headOne)},
 		{Merge{Change: 7, Head: headOne, Reason: "why"}, "merge change 7 at 11111111: why", "merge/7@" + string(headOne)},
 		{CloseChange{Change: 7, Head: headOne, Note: "n"}, "close change 7, which promotes nothing any more", "close/7@" + string(headOne)},
 		{Deliver{Promotion: p, Merged: mergedAs}, "deliver promotion dev.0002.d4dd30e at 99999999", "deliver/shop/dev/dev.0002.d4dd30e@" + string(mergedAs)},

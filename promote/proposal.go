@@ -218,6 +218,9 @@ func (s *stageDecision) open(active Promotion, freight Freight, change Change, b
 	if !known || posted.State != status.State || clean(posted.Description) != status.Description {
 		s.do(gates.Post(change, s.state.Evidence[change.Head].Findings))
 	}
+	if gates.Verdict() == Block && change.Merge == MergeQueued {
+		s.do(Unqueue{Change: change.Number, Head: change.Head, Reason: status.Description})
+	}
 	if gates.Verdict() != Pass {
 		s.say(gates.Verdict(), "%s: %s", active.label(freight), status.Description)
 		return

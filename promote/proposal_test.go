@@ -242,6 +242,16 @@ func TestDecideProposal(t *testing.T) {
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
 		{
+			name: "what is held since it was queued is taken out of the queue",
+			state: open(autoMerge, held(dev, ""), forgotText, func(s *State) {
+				s.Changes[0].Mergeability = Mergeability{Merge: MergeQueued, Reason: "merge train"}
+			}),
+			want: "do    post status failed on 11111111: 6 of 7 gates pass; hold: held by ann; comment `/resume dev` to go on\n" +
+				"do    keep the forge from merging change 7: 6 of 7 gates pass; hold: held by ann; comment `/resume dev` to go on\n" +
+				"block shop/dev: 1.0.1: 6 of 7 gates pass; hold: held by ann; comment `/resume dev` to go on\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
 			name:  "what a person put into the forge's queue is waited for",
 			state: open(func(s *State) { s.Changes[0].Mergeability = Mergeability{Merge: MergeQueued} }),
 			want: "wait  shop/dev: 1.0.1 is being merged by the forge: it does not say when\n" +

@@ -123,6 +123,8 @@ func (r *Reconciler) do(ctx context.Context, w *watch, state *promote.State, act
 		return r.postStatus(ctx, a)
 	case promote.Merge:
 		return r.merge(ctx, w, *state, a)
+	case promote.Unqueue:
+		return r.unqueue(ctx, w, a)
 	case promote.CloseChange:
 		return r.closeChange(ctx, w, a)
 	case promote.Deliver:
@@ -284,6 +286,20 @@ func (r *Reconciler) merge(ctx context.Context, w *watch, state promote.State, a
 		return err
 	}
 	w.put(change)
+	return nil
+}
+
+// unqueue takes a change out of the forge's queue. How it may be merged is asked anew the next time.
+func (r *Reconciler) unqueue(ctx context.Context, w *watch, a promote.Unqueue) error {
+	if err := r.Forge.Unqueue(ctx, a.Change); err != nil {
+		return err
+	}
+	for _, change := range w.changes {
+		if change.Number == a.Change {
+			change.Mergeability = promote.Mergeability{Merge: promote.MergeChecking}
+			w.put(change)
+		}
+	}
 	return nil
 }
 

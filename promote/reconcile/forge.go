@@ -36,6 +36,8 @@ type Merger interface {
 	// when the forge does not let it be merged now. Where the forge merges it by itself later, through a merge queue or train or
 	// when its checks pass, the change comes back open and promote.MergeQueued.
 	Merge(ctx context.Context, number int, head promote.Commit, message string) (promote.Change, error)
+	// Unqueue keeps the forge from merging a change by itself. One that is not queued, or merged already, is no error.
+	Unqueue(ctx context.Context, number int) error
 }
 
 // StatusPoster reads and posts our commit status.

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -105,7 +106,7 @@ func TestGitHubDescribesEveryRequest(t *testing.T) {
 	sha := string(head)
 	want := map[string]bool{}
 	for _, route := range []string{
-		"OpenChanges", "Change", "Approvers", "Merge", "Requirements", "Enqueue", "AutoMerge", "ToDraft", "Ready", "Viewer",
+		"OpenChanges", "Change", "Approvers", "Merge", "Requirements", "Enqueue", "AutoMerge", "NoAutoMerge", "Dequeue", "ToDraft", "Ready", "Viewer",
 		"GET …", "GET …/installation", "GET /app", "GET /app/installations/3", "POST /app/installations/3/access_tokens",
 		"GET …/pulls", "POST …/pulls", "PATCH …/pulls/7", "PATCH …/issues/7", "POST …/pulls/7/requested_reviewers", "PUT …/pulls/7/merge",
 		"GET …/issues/7/comments", "POST …/issues/7/comments", "PATCH …/issues/comments/11", "POST …/issues/comments/11/reactions",
@@ -140,11 +141,16 @@ func calls(t *testing.T, f *Forge) map[string]func() error {
 			_, err := f.openAlready(ctx, ready, promote.ErrInvalid)
 			return err
 		},
-		"ToDraft":    func() error { return f.setDraft(ctx, pull{ID: "PR_7", Number: 7}, true) },
-		"Ready":      func() error { return f.setDraft(ctx, pull{ID: "PR_7", Number: 7}, false) },
-		"Update":     func() error { return f.Update(ctx, 7, promote.ChangeEdit{Title: "x"}) },
-		"Close":      func() error { return f.Close(ctx, 7) },
-		"Merge":      func() error { _, err := f.Merge(ctx, 7, head, "message"); return err },
+		"ToDraft": func() error { return f.setDraft(ctx, pull{ID: "PR_7", Number: 7}, true) },
+		"Ready":   func() error { return f.setDraft(ctx, pull{ID: "PR_7", Number: 7}, false) },
+		"Update":  func() error { return f.Update(ctx, 7, promote.ChangeEdit{Title: "x"}) },
+		"Close":   func() error { return f.Close(ctx, 7) },
+		"Merge":   func() error { _, err := f.Merge(ctx, 7, head, "message"); return err },
+		"Unqueue": func() error {
+			var queued prospect
+			data := `{"id":"PR_7","autoMergeRequest":{"enabledAt":"2026-01-01T00:00:00Z"},"mergeQueueEntry":{"state":"QUEUED","position":1}}`
+			return errors.Join(json.Unmarshal([]byte(data), &queued), f.leave(ctx, 7, queued))
+		},
 		"merge now":  func() error { _, err := f.mergeNow(ctx, wish, now); return err },
 		"enqueue":    func() error { _, err := f.enqueue(ctx, wish, now); return err },
 		"Status":     func() error { _, _, err := f.Status(ctx, head, promote.StatusName); return err },

@@ -50,6 +50,16 @@ mutation AutoMerge($id: ID!, $head: GitObjectID!, $method: PullRequestMergeMetho
   ) { pullRequest { number } }
 }`
 
+const dequeueMutation = `
+mutation Dequeue($id: ID!) {
+  dequeuePullRequest(input: {id: $id}) { mergeQueueEntry { state } }
+}`
+
+const noAutoMergeMutation = `
+mutation NoAutoMerge($id: ID!) {
+  disablePullRequestAutoMerge(input: {pullRequestId: $id}) { pullRequest { number } }
+}`
+
 // A prospect is a change that is to be merged, and how its repository merges.
 type prospect struct {
 	node
@@ -346,4 +356,42 @@ func (f *Forge) notSet(ctx context.Context, wish order, refusal error) (promote.
 		return promote.Change{}, refusal
 	}
 	return promote.Change{}, &meaningError{api: api, means: promote.ErrNotMergeable}
+}
+
+// Unqueue takes a change out of the merge queue, and takes back that it is merged when its checks pass. One that is neither, or is
+// merged already, is a success.
+func (f *Forge) Unqueue(ctx context.Context, number int) error {
+	now, err := f.prospect(ctx, number)
+	if err != nil || now.State != "OPEN" {
+		return err
+	}
+	return f.leave(ctx, number, now)
+}
+
+// leave takes back every way in which GitHub would merge a change by itself.
+func (f *Forge) leave(ctx context.Context, number int, now prospect) error {
+	for _, step := range []struct {
+		set        bool
+		name, text string
+	}{
+		{now.AutoMergeRequest != nil, "cancel auto-merge", noAutoMergeMutation},
+		{now.MergeQueueEntry != nil, "leave merge queue", dequeueMutation},
+	} {
+		if !step.set {
+			continue
+		}
+		var ignored struct{}
+		err := f.graphql(ctx, query{
+			name: step.name, subject: "of change " + strconv.Itoa(number), text: step.text, writes: true, variables: map[string]any{"id": now.ID},
+		}, &ignored)
+		if err == nil {
+			continue
+		}
+		again, lookErr := f.prospect(ctx, number)
+		if lookErr != nil || again.State == "OPEN" && (again.AutoMergeRequest != nil || again.MergeQueueEntry != nil) {
+			return err
+		}
+		return nil // it has left meanwhile, or the answer was lost
+	}
+	return nil
 }

@@ -173,3 +173,27 @@ func (f *Forge) mayNotMerge(ctx context.Context, api *promote.APIError) error {
 	api.Remedy = "the token's user may not merge into the target branch: give it the role that the branch's protection allows to merge"
 	return &meaningError{api: api, means: promote.ErrForbidden}
 }
+
+// Unqueue takes back that a change is merged when its pipeline succeeds, and takes it off a merge train. One that is neither, or is
+// merged already, is a success.
+func (f *Forge) Unqueue(ctx context.Context, number int) error {
+	_, err := f.send(ctx, request{
+		name:    "cancel merge",
+		subject: "of change " + strconv.Itoa(number),
+		method:  http.MethodPost,
+		path:    f.changePath(number) + "/cancel_merge_when_pipeline_succeeds",
+	}, nil)
+	if err == nil {
+		return nil
+	}
+	// GitLab refuses with 406, and in some versions 405 or 422, what is not set to be merged; a lost answer is looked up alike.
+	api, ok := errors.AsType[*promote.APIError](err)
+	if !ok || !(mergeOrder{}).refusedBy(api.Status) && !inDoubt(ctx, err) {
+		return err
+	}
+	now, lookErr := f.Change(ctx, number)
+	if lookErr != nil || now.Merge == promote.MergeQueued {
+		return err
+	}
+	return nil
+}
