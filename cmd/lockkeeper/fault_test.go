@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
-	"io"
+	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -141,7 +145,15 @@ func (b *bed) sameAsEver(t *testing.T, outcome reconcile.Outcome) {
 
 func TestWebhooksTwiceLateAgainAndForged(t *testing.T) {
 	t.Parallel()
-	w := startWorld(t)
+	for name, github := range map[string]bool{"gitlab": false, "github": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			webhooksTwiceLateAgainAndForged(t, startWorldWith(t, worldConfig{github: github}))
+		})
+	}
+}
+
+func webhooksTwiceLateAgainAndForged(t *testing.T, w *world) {
 	ctx, stop := context.WithCancel(t.Context())
 	outcomes := make(chan reconcile.Outcome, 4096)
 	stopped, err := startDemoBot(ctx, w, func(o reconcile.Outcome) { outcomes <- o })
@@ -171,7 +183,9 @@ func TestWebhooksTwiceLateAgainAndForged(t *testing.T) {
 		}
 	}
 	wait("the adoption", allRun("1.0.1"))
-	merges := func(r *http.Request) bool { return r.Header.Get("X-Gitlab-Event") == "Merge Request Hook" }
+	merges := func(r *http.Request) bool {
+		return r.Header.Get("X-Gitlab-Event") == "Merge Request Hook" || r.Header.Get("X-GitHub-Event") == "pull_request"
+	}
 	w.forge.Fault(merges, devforge.DuplicateHook(), devforge.LateHook(), devforge.DuplicateHook(), devforge.LateHook())
 	w.push(t, w.image(), "1.0.2")
 	change, _ := openOf(wait("the change", func(o reconcile.Outcome) bool { return gatesPass(o, devStage) }), devStage)
@@ -196,22 +210,30 @@ func (b *bed) refusesForged(t *testing.T, target string) {
 	body := `{"object_kind":"push","ref":"refs/heads/main","project":{"path_with_namespace":"` + worldProject + `"}}`
 	for _, tt := range []struct {
 		name, token string
-		body        io.Reader
+		body        string
 		want        int
 	}{
-		{"the right token", webhookToken, strings.NewReader(body), http.StatusAccepted},
-		{"a wrong token", "guess", strings.NewReader(body), http.StatusUnauthorized},
-		{"no token", "", strings.NewReader(body), http.StatusUnauthorized},
-		{"30 MiB", webhookToken, strings.NewReader(`{"pad":"` + strings.Repeat("x", 30<<20) + `"}`), http.StatusRequestEntityTooLarge},
+		{"the right token", webhookToken, body, http.StatusAccepted},
+		{"a wrong token", "guess", body, http.StatusUnauthorized},
+		{"no token", "", body, http.StatusUnauthorized},
+		{"30 MiB", webhookToken, `{"pad":"` + strings.Repeat("x", 30<<20) + `"}`, http.StatusRequestEntityTooLarge},
 	} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target, tt.body)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target, strings.NewReader(tt.body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		request.Header.Set("Content-Type", "application/json")
-		request.Header.Set("X-Gitlab-Event", "Push Hook")
-		if tt.token != "" {
-			request.Header.Set("X-Gitlab-Token", tt.token)
+		switch {
+		case b.github:
+			request.Header.Set("X-GitHub-Event", "push")
+			if tt.token != "" {
+				request.Header.Set("X-Hub-Signature-256", hubSignature(tt.token, tt.body))
+			}
+		default:
+			request.Header.Set("X-Gitlab-Event", "Push Hook")
+			if tt.token != "" {
+				request.Header.Set("X-Gitlab-Token", tt.token)
+			}
 		}
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
@@ -222,6 +244,52 @@ func (b *bed) refusesForged(t *testing.T, target string) {
 		if response.StatusCode != tt.want {
 			t.Errorf("%s: HTTP %d, want %d", tt.name, response.StatusCode, tt.want)
 		}
+	}
+}
+
+func hubSignature(secret, body string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(body))
+	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// TestAForgeThatFailsAtRandom goes through the story while one request of the bot in three comes to nothing, or does and the answer
+// is lost.
+func TestAForgeThatFailsAtRandom(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			onBothForges(t, func(t *testing.T, b *bed) {
+				b.adopt()
+				dice := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // the same every time
+				kinds := []devforge.FaultKind{
+					devforge.Answer(500, 0), devforge.BadGateway(), devforge.Answer(403, 0), devforge.Answer(429, time.Second),
+					devforge.LoseAnswer(), devforge.CutAnswer(), devforge.Answer(404, 0), devforge.Answer(409, 0),
+				}
+				for range 40 {
+					kind, skip := kinds[dice.IntN(len(kinds))], dice.IntN(3)
+					var mu sync.Mutex
+					b.forge.Fault(func(r *http.Request) bool {
+						mu.Lock()
+						defer mu.Unlock()
+						if !byBot(r) {
+							return false
+						}
+						skip--
+						return skip < 0
+					}, kind)
+				}
+				var said []string
+				b.push(t, b.image(), "1.0.2")
+				change, _ := openOf(b.despite(&said, "the change", func(o reconcile.Outcome) bool { return gatesPass(o, devStage) }), devStage)
+				b.you.merge(change)
+				outcome := b.despite(&said, "dev to run 1.0.2", func(o reconcile.Outcome) bool {
+					return runs(devStage, "1.0.2")(o) && gatesPass(o, prodStage)
+				})
+				b.sameAsEver(t, outcome)
+			})
+		})
 	}
 }
 
