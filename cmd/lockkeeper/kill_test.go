@@ -65,17 +65,21 @@ func newServer(b *bed) *serverProcess {
 	if err := listener.Close(); err != nil {
 		b.t.Fatal(err)
 	}
+	forge := forgeGitLab
+	if b.github {
+		forge = forgeGitHub
+	}
 	text := fmt.Sprintf(`listen: %q
 database: %q
 sweep: 1s
-gitlab: {url: %q}
+%s: {url: %q}
 argocd: {url: %q}
 repositories: [{project: %s}]
-`, s.address, filepath.Join(b.dir, "queue.db"), b.forgeURL, b.argoURL, worldProject)
+`, s.address, filepath.Join(b.dir, "queue.db"), forge, b.forgeURL, b.argoURL, worldProject)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		b.t.Fatal(err)
 	}
-	if _, err := b.forge.AddHook(worldProject, devforge.Hook{URL: "http://" + s.address + "/webhook/gitlab", Token: webhookToken}); err != nil {
+	if _, err := b.forge.AddHook(worldProject, devforge.Hook{URL: "http://" + s.address + "/webhook/" + forge, Token: webhookToken}); err != nil {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(s.kill)
@@ -93,8 +97,13 @@ func (s *serverProcess) start() {
 	defer s.mu.Unlock()
 	s.cmd = exec.Command(binary)
 	s.cmd.Args = []string{"lockkeeper", "serve", "--config", s.config, "--log-format", "json"}
-	s.cmd.Env = append(os.Environ(),
-		"LOCKKEEPER_GITLAB_TOKEN="+worldToken, "LOCKKEEPER_GITLAB_WEBHOOK_TOKEN="+webhookToken, "LOCKKEEPER_ARGOCD_TOKEN="+argoToken)
+	s.cmd.Env = append(os.Environ(), "LOCKKEEPER_ARGOCD_TOKEN="+argoToken)
+	if s.github {
+		s.cmd.Env = append(s.cmd.Env, fmt.Sprintf("LOCKKEEPER_GITHUB_APP_ID=%d", s.hubApp.id), "LOCKKEEPER_GITHUB_APP_KEY="+s.hubApp.key,
+			"LOCKKEEPER_GITHUB_WEBHOOK_SECRET="+webhookToken)
+	} else {
+		s.cmd.Env = append(s.cmd.Env, "LOCKKEEPER_GITLAB_TOKEN="+worldToken, "LOCKKEEPER_GITLAB_WEBHOOK_TOKEN="+webhookToken)
+	}
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -178,33 +187,40 @@ type moment struct {
 
 // The process is killed when the request arrives, before it is acted on: everything before it has happened. Each process
 // remembers nothing of the one before, so each finds a promotion that stopped one effect later.
-func killMoments(merged bool) []moment {
+func (b *bed) killMoments(merged bool) []moment {
+	opens, posted, noted := posts("/merge_requests"), posts("/statuses/"), posts("/notes")
+	if b.github {
+		opens, posted, noted = sends(http.MethodPost, "/pulls"), sends(http.MethodPost, "/check-runs"), sends(http.MethodPost, "/comments")
+	}
 	if merged {
 		return []moment{
 			{"after the merge, before it is on record", pushes},
-			{"when the delivery is over, before the note", posts("/notes")},
+			{"when the delivery is over, before the note", noted},
 			{"after the note, before the verification is on record", pushes},
-			{"after the verification, before the next stage is proposed", posts("/merge_requests")},
+			{"after the verification, before the next stage is proposed", opens},
 		}
 	}
 	return []moment{
 		{"before the freight and the proposal are pushed", pushes},
-		{"after the proposal arrived, before the merge request", posts("/merge_requests")},
-		{"after the merge request, before its status", posts("/statuses/")},
+		{"after the proposal arrived, before the merge request", opens},
+		{"after the merge request, before its status", posted},
 		{"after its status, before it is on record", pushes},
 	}
 }
 
 func TestKilledAtEveryMomentTheStoryEndsTheSame(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	onBothForges(t, killed)
+}
+
+func killed(t *testing.T, b *bed) {
 	b.edit("main", "kargo/warehouse.yaml", "interval: 5m0s", "interval: 1s")
 	b.adopt()
 	s := newServer(b)
 	s.start()
-	s.diesAt(killMoments(false), func() { s.push(t, s.image(), "1.0.2") })
+	s.diesAt(b.killMoments(false), func() { s.push(t, s.image(), "1.0.2") })
 	change := s.gated(devStage)
-	s.diesAt(killMoments(true), func() { s.you.merge(change) })
+	s.diesAt(b.killMoments(true), func() { s.you.merge(change) })
 	change = s.gated(prodStage)
 	s.you.merge(change)
 	s.eventually("the delivery to production", s.phase(prodStage, "1.0.2", promote.PhaseDelivering))
@@ -239,9 +255,7 @@ func (s *serverProcess) diesAt(moments []moment, begin func()) {
 func (s *serverProcess) dieAt(at moment) <-chan struct{} {
 	died := make(chan struct{})
 	s.forge.Fault(func(r *http.Request) bool {
-		_, password, _ := r.BasicAuth()
-		ours := r.Header.Get("Private-Token") == worldToken || password == worldToken
-		if !ours || !at.match(r) {
+		if !byBot(r) || !at.match(r) {
 			return false
 		}
 		s.kill()
