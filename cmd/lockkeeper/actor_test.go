@@ -77,6 +77,16 @@ func (a *actor) merge(change promote.Change) {
 	})
 }
 
+// approve approves a change on the forge itself.
+func (a *actor) approve(number int) {
+	a.bed.t.Helper()
+	if a.bed.github {
+		a.hub(http.MethodPost, fmt.Sprintf("pulls/%d/reviews", number), map[string]any{"event": "APPROVE"}, nil)
+		return
+	}
+	a.do(http.MethodPost, fmt.Sprintf("merge_requests/%d/approve", number), nil)
+}
+
 // shut closes a change without merging it.
 func (a *actor) shut(number int) {
 	a.bed.t.Helper()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/internal/argocd"
 	"github.com/lockkeeper/lockkeeper/internal/argocd/devargo"
+	"github.com/lockkeeper/lockkeeper/internal/codeowners"
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
 	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
@@ -157,8 +158,13 @@ func (b *bed) newLoop(transport *wire) *reconcile.Reconciler {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	owners := codeowners.GitLab
+	if b.github {
+		owners = codeowners.GitHub
+	}
 	return reconcile.New(reconcile.Config{
-		Git: repository, URLs: []string{b.repo.URL()}, Forge: forge, Deployer: deployer(forge), Sources: b.sources(repository),
+		CodeOwners: owners,
+		Git:        repository, URLs: []string{b.repo.URL()}, Forge: forge, Deployer: deployer(forge), Sources: b.sources(repository),
 		Renderer: renderer, Author: author, Log: log, World: b.reach,
 		Now: func() time.Time { return time.Now().Add(b.ahead) },
 		Argo: &deliverer{

@@ -20,6 +20,16 @@ import (
 
 // groups lets the forge have groups with members, which the in-process one has not.
 func (b *bed) groups(members map[string][]string) {
+	b.t.Helper()
+	if b.github {
+		for name, people := range members {
+			org, slug, _ := strings.Cut(name, "/")
+			if err := b.forge.CreateTeam(org, slug, people...); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+		return
+	}
 	b.wire.mu.Lock()
 	defer b.wire.mu.Unlock()
 	b.wire.replace = func(r *http.Request) *http.Response {
@@ -62,11 +72,17 @@ func words(note string) string {
 
 func TestRulesSayWhoMayCommand(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
-	b.groups(map[string][]string{"acme/release": {"rita"}, "acme/ops": {"otto"}})
+	onBothForges(t, rulesSayWhoMayCommand)
+}
+
+func rulesSayWhoMayCommand(t *testing.T, b *bed) {
+	acme := "acme"
+	if b.github {
+		acme, _, _ = strings.Cut(worldProject, "/") // an App sees the teams of who installed it
+	}
 	b.commit("main", map[string]string{
-		"lockkeeper.yaml": "commands:\n- stages: [develop/frontend-dev-stage]\n  verbs: [hold, resume]\n  users: [dora]\n- stages: [develop/frontend-prod-stage]\n  teams: [acme/release]\n  codeowners: true\n",
-		"CODEOWNERS":      "* @nobody\n/production/ @olga @acme/ops\n",
+		"lockkeeper.yaml": "commands:\n- stages: [develop/frontend-dev-stage]\n  verbs: [hold, resume]\n  users: [dora]\n- stages: [develop/frontend-prod-stage]\n  teams: [" + acme + "/release]\n  codeowners: true\n",
+		"CODEOWNERS":      "* @nobody\n/production/ @olga @" + acme + "/ops\n",
 	})
 	b.adopt()
 	change := b.propose("1.0.2")
@@ -75,6 +91,7 @@ func TestRulesSayWhoMayCommand(t *testing.T) {
 		actors[name] = b.actor(name, devforge.AccessDeveloper)
 	}
 	actors["lena"] = b.actor("lena", devforge.AccessOwner)
+	b.groups(map[string][]string{acme + "/release": {"rita"}, acme + "/ops": {"otto"}})
 	for _, tt := range []struct {
 		by, text string
 		answer   string
@@ -90,8 +107,8 @@ func TestRulesSayWhoMayCommand(t *testing.T) {
 		{"otto", "/resume frontend-prod-stage", "goes on", 0},
 		{"olga", "/hold frontend-prod-stage", "is on hold", 1},
 		{"olga", "/resume frontend-prod-stage", "goes on", 0},
-		{"dora", "/hold frontend-prod-stage", "is for members of `acme/release`, owners of all files that the stage writes; `dora` is none of them (lockkeeper.yaml:5). `" +
-			prodFile + "` is owned by `@olga`, `@acme/ops`.", 0},
+		{"dora", "/hold frontend-prod-stage", "is for members of `" + acme + "/release`, owners of all files that the stage writes; `dora` is none of them (lockkeeper.yaml:5). `" +
+			prodFile + "` is owned by `@olga`, `@" + acme + "/ops`.", 0},
 	} {
 		outcome := b.run(actors[tt.by].comment(change.Number, tt.text))
 		contains(t, b.lastNote(change.Number), tt.answer)
@@ -256,7 +273,10 @@ func everyVerb() []string {
 // On a public repository everybody may comment, and be as many as they like.
 func TestAStrangerCanDoNothing(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	onBothForges(t, aStrangerCanDoNothing)
+}
+
+func aStrangerCanDoNothing(t *testing.T, b *bed) {
 	b.adopt()
 	change := b.propose("1.0.2")
 	before := b.sweep().State.History
@@ -277,7 +297,10 @@ func TestAStrangerCanDoNothing(t *testing.T) {
 
 func TestAReaderHasOneNote(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	onBothForges(t, aReaderHasOneNote)
+}
+
+func aReaderHasOneNote(t *testing.T, b *bed) {
 	b.adopt()
 	change := b.propose("1.0.2")
 	before := b.sweep().State.History
@@ -308,7 +331,10 @@ func TestAReaderHasOneNote(t *testing.T) {
 
 func TestMarksOfOthersSayNothing(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	onBothForges(t, marksOfOthersSayNothing)
+}
+
+func marksOfOthersSayNothing(t *testing.T, b *bed) {
 	b.adopt()
 	change := b.propose("1.0.2")
 	dora := b.actor("dora", devforge.AccessDeveloper)
@@ -332,7 +358,10 @@ func TestOtherBotsDoNotCommand(t *testing.T) {
 
 func TestAButtonIsACommand(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	onBothForges(t, aButtonIsACommand)
+}
+
+func aButtonIsACommand(t *testing.T, b *bed) {
 	b.adopt()
 	change := b.propose("1.0.2")
 	reader := b.actor("rob", devforge.AccessReporter)
@@ -387,16 +416,37 @@ func (b *bed) fromFork(number int) {
 	}
 }
 
+// forked opens a change of somebody's fork that looks like a promotion, and returns its number.
+func (b *bed) forked(by *actor, branch string) int {
+	b.t.Helper()
+	const title = "Promote 6.6.6 to production"
+	if b.github {
+		number, err := b.forge.OpenFromFork(b.t.Context(), worldProject, devforge.Fork{
+			Owner: by.name, Branch: branch, Title: title, Files: map[string]string{prodFile: strings.ReplaceAll(b.text("main", prodFile), "1.0.1", "6.6.6")},
+		})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.you.hub(http.MethodPost, fmt.Sprintf("issues/%d/labels", number), map[string]any{"labels": []string{promote.ChangeLabel}}, nil)
+		return number
+	}
+	b.branch(branch, "1.0.1", "6.6.6")
+	number := by.open(branch, "main", title)
+	by.set(number, "labels", promote.ChangeLabel)
+	b.fromFork(number)
+	return number
+}
+
 func TestAForksChangePromotesNothing(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	onBothForges(t, aForksChangePromotesNothing)
+}
+
+func aForksChangePromotesNothing(t *testing.T, b *bed) {
 	b.adopt()
 	dora := b.actor("dora", devforge.AccessDeveloper)
 	branch := "lockkeeper/" + prodStage
-	b.branch(branch, "1.0.1", "6.6.6")
-	number := dora.open(branch, "main", "Promote 6.6.6 to production")
-	dora.set(number, "labels", promote.ChangeLabel)
-	b.fromFork(number)
+	number := b.forked(dora, branch)
 	before := b.sweep()
 	if slices.ContainsFunc(before.State.Changes, func(c promote.Change) bool { return c.Number == number }) {
 		t.Fatalf("the fork's change is taken for a promotion: %+v", before.State.Changes)
@@ -416,7 +466,10 @@ func TestAForksChangePromotesNothing(t *testing.T) {
 // Everybody may review on some forges, and people lose what they were allowed.
 func TestAReviewCountsByWhatItsAuthorMayDoNow(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	onBothForges(t, aReviewCountsByWhatItsAuthorMayDoNow)
+}
+
+func aReviewCountsByWhatItsAuthorMayDoNow(t *testing.T, b *bed) {
 	task := b.text("main", "kargo/promotion-task.yaml")
 	asks := strings.Replace(toTheLetter, "    - uses: git-wait-for-pr\n", "    - uses: wait-for-approval\n      config: {}\n    - uses: git-wait-for-pr\n", 1)
 	own := strings.Replace(task, "    - uses: git-push\n      config:\n        path: ./repo\n", asks, 1)
@@ -426,7 +479,7 @@ func TestAReviewCountsByWhatItsAuthorMayDoNow(t *testing.T) {
 	change := b.propose("1.0.2")
 	for _, name := range []string{"dora", "dave"} {
 		reviewer := b.actor(name, devforge.AccessDeveloper)
-		reviewer.do(http.MethodPost, fmt.Sprintf("merge_requests/%d/approve", change.Number), nil)
+		reviewer.approve(change.Number)
 		b.actor(name, devforge.AccessReporter)
 	}
 	b.sweep()
