@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,4 +148,36 @@ func (b *bed) queue(branch string, change promote.Change, ahead ...string) promo
 	b.t.Helper()
 	text := strings.NewReplacer(ahead...).Replace(b.text(string(change.Branch), worked))
 	return promote.Commit(b.commit(branch, map[string]string{worked: text}))
+}
+
+// A change from a fork is shown like any other, by its own files alone, and promotes nothing.
+func TestAForksChangeIsShown(t *testing.T) {
+	t.Parallel()
+	b := newBedOn(t, true)
+	b.commit("main", map[string]string{"lockkeeper.yaml": "fetch: [https://charts.example.com]\n"})
+	b.adopt()
+	dora := b.actor("dora", devforge.AccessReporter)
+	elsewhere := "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: stolen, namespace: argocd}\nspec:\n  project: default\n" +
+		"  source: {repoURL: https://charts.example.com, chart: web, targetRevision: 1.0.0}\n  destination: {name: in-cluster, namespace: web}\n"
+	number, err := b.forge.OpenFromFork(t.Context(), worldProject, devforge.Fork{
+		Owner: dora.name, Branch: "more", Title: "More replicas",
+		Files: map[string]string{
+			worked: strings.ReplaceAll(b.text("main", worked), "replicas: 1", "replicas: 3"), "argo-applications/stolen.yaml": elsewhere,
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcome := b.run(promote.Event{Kind: promote.EventChange, Change: number})
+	contains(t, b.notes(number)[0], "What this changes in the cluster", "replicas", "fetch")
+	change, err := b.change(t, number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if have := b.status(change.Head); have == "" {
+		t.Error("a fork's change has no status, and could never be merged where one is required")
+	}
+	if slices.ContainsFunc(outcome.State.Changes, func(c promote.Change) bool { return c.Number == number }) {
+		t.Error("it is taken for a promotion")
+	}
 }
