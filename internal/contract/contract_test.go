@@ -105,6 +105,34 @@ func TestHandlerReportsEachWayToBreakTheContract(t *testing.T) {
 	}
 }
 
+// TestAnAnswerBreaksOffWhereTheServerLeavesIt: what was flushed has gone out when the connection breaks.
+func TestAnAnswerBreaksOffWhereTheServerLeavesIt(t *testing.T) {
+	petshop, err := contract.Load("testdata/petshop.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := httptest.NewServer(petshop.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = w.Write([]byte("half of "))
+		w.(http.Flusher).Flush()
+		_, _ = w.Write([]byte("it"))
+		panic(http.ErrAbortHandler)
+	}), func(err error) { t.Error(err) }))
+	defer running.Close()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, running.URL+"/pets/1", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if body, err := io.ReadAll(answer.Body); string(body) != "half of " || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %q, %v", body, err)
+	}
+}
+
 func TestUnderServesTheAPIBelowAPrefix(t *testing.T) {
 	petshop, err := contract.Load("testdata/petshop.json")
 	if err != nil {

@@ -69,8 +69,9 @@ func (s *Schema) Check(body []byte) error {
 	return err
 }
 
-// Handler serves with next and calls report with a *[ViolationError] for each request that the schema does not allow. The request
-// reaches next all the same. report may be called by several goroutines at once.
+// Handler serves with next and calls report with a *[ViolationError] for each request and each answer that the schema does not
+// allow. The request reaches next all the same. report may be called by several goroutines at once. Answers are held back until
+// they are complete or flushed.
 func (s *Schema) Handler(next http.Handler, report func(error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -78,14 +79,27 @@ func (s *Schema) Handler(next http.Handler, report func(error)) http.Handler {
 			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 			return
 		}
-		err = s.Check(body)
-		if r.Method != http.MethodPost {
-			err = errors.New("GraphQL is asked by POST")
+		violation := func(status int, err error) {
+			report(&ViolationError{Method: r.Method, Path: r.URL.EscapedPath(), Status: status, Err: fmt.Errorf("%s: %w", s.name, err)})
 		}
-		if err != nil {
-			report(&ViolationError{Method: r.Method, Path: r.URL.EscapedPath(), Err: fmt.Errorf("%s: %w", s.name, err)})
+		allowed := s.Check(body)
+		if r.Method != http.MethodPost {
+			allowed = errors.New("GraphQL is asked by POST")
+		}
+		if allowed != nil {
+			violation(0, allowed)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		next.ServeHTTP(w, r)
+		answer := newRecorder(w)
+		next.ServeHTTP(answer, r)
+		if r.Context().Err() != nil {
+			return // The client left: what was written is not an answer.
+		}
+		if allowed == nil && answer.status == http.StatusOK {
+			if err := s.CheckAnswer(body, answer.body.Bytes()); err != nil {
+				violation(answer.status, err)
+			}
+		}
+		answer.replay()
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/lockkeeper/lockkeeper/internal/contract"
 )
 
@@ -40,10 +42,11 @@ func TestQueriesAreCheckedAgainstASchema(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var violations []string
 			reached := ""
-			handler := schema.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			handler := schema.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body := make([]byte, len(test.body))
 				n, _ := r.Body.Read(body)
 				reached = string(body[:n])
+				w.WriteHeader(http.StatusBadGateway) // a proxy's answer is none of the schema
 			}), func(err error) { violations = append(violations, err.Error()) })
 			handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", strings.NewReader(test.body)))
 			if reached != test.body {
@@ -62,5 +65,35 @@ func TestABrokenSchemaIsSaid(t *testing.T) {
 	}
 	if _, err := contract.LoadSchema("/nowhere"); err == nil {
 		t.Error("nothing was loaded")
+	}
+}
+
+func TestAnswersAreCheckedOnTheirWay(t *testing.T) {
+	schema, err := contract.ParseSchema("pets", []byte(petSchema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, query, answer string
+		want                []string
+	}{
+		{"what was asked for", "{ pet(id: 1) { name } }", `{"data":{"pet":{"name":"Tom"}}}`, nil},
+		{"a field is missing", "{ pet(id: 1) { name } }", `{"data":{"pet":{}}}`, []string{"answer 200 to POST /graphql: pets: data.pet.name is missing"}},
+		{"of a wrong request only the request is said", "{ dog }", `{}`, []string{`request POST /graphql: pets: input:1:3: Cannot query field "dog" on type "Query".` + "\n"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got []string
+			handler := schema.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write([]byte(test.answer))
+			}), func(err error) { got = append(got, err.Error()) })
+			answer := httptest.NewRecorder()
+			handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", strings.NewReader(`{"query":"`+test.query+`"}`)))
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if answer.Body.String() != test.answer {
+				t.Errorf("the client gets %q", answer.Body)
+			}
+		})
 	}
 }

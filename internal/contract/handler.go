@@ -36,7 +36,7 @@ func (v *ViolationError) Unwrap() error { return v.Err }
 
 // Handler serves with next and calls report with a *[ViolationError] for each request and each answer that breaks the contract.
 // Nothing is changed on the way: a request that breaks it reaches next all the same. report may be called by several
-// goroutines at once. Answers are held back until they are complete, so a stream does not pass.
+// goroutines at once. Answers are held back until they are complete or flushed.
 func (c *Contract) Handler(next http.Handler, report func(error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -51,7 +51,7 @@ func (c *Contract) Handler(next http.Handler, report func(error)) http.Handler {
 		if err != nil {
 			violation(0, err)
 		}
-		answer := &recorder{header: http.Header{}, status: http.StatusOK}
+		answer := newRecorder(w)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		next.ServeHTTP(answer, r)
 		if r.Context().Err() != nil {
@@ -62,7 +62,7 @@ func (c *Contract) Handler(next http.Handler, report func(error)) http.Handler {
 				violation(answer.status, err)
 			}
 		}
-		answer.replay(w)
+		answer.replay()
 	})
 }
 
@@ -131,12 +131,19 @@ func anyOperation(status int) bool {
 	}
 }
 
-// A recorder holds an answer back until it is checked.
+// A recorder holds an answer back until it is checked, or until it is flushed: what is sent then is checked too late.
 type recorder struct {
+	to     http.ResponseWriter
 	header http.Header
 	status int
 	wrote  bool
 	body   bytes.Buffer
+	sent   int // bytes of body that went out
+	begun  bool
+}
+
+func newRecorder(to http.ResponseWriter) *recorder {
+	return &recorder{to: to, header: http.Header{}, status: http.StatusOK}
 }
 
 func (a *recorder) Header() http.Header { return a.header }
@@ -155,10 +162,22 @@ func (a *recorder) Write(p []byte) (int, error) {
 	return a.body.Write(p)
 }
 
-func (a *recorder) replay(w http.ResponseWriter) {
-	header := w.Header()
-	maps.Copy(header, a.header)
-	w.WriteHeader(a.status)
+// Flush implements [http.Flusher].
+func (a *recorder) Flush() {
+	a.replay()
+	if flusher, ok := a.to.(http.Flusher); ok {
+		flusher.Flush()
+	}
+}
+
+// replay sends what has not gone out yet.
+func (a *recorder) replay() {
+	if !a.begun {
+		maps.Copy(a.to.Header(), a.header)
+		a.to.WriteHeader(a.status)
+		a.begun = true
+	}
 	// A client that went away meanwhile is no concern of the checker.
-	_, _ = w.Write(a.body.Bytes())
+	n, _ := a.to.Write(a.body.Bytes()[a.sent:])
+	a.sent += n
 }

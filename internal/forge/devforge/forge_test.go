@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -17,17 +16,9 @@ import (
 	"github.com/xanzy/go-gitlab"
 
 	"github.com/lockkeeper/lockkeeper/internal/contract"
+	"github.com/lockkeeper/lockkeeper/internal/contract/contracttest"
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
 )
-
-// loadContract parses the description once: it takes a third of a second.
-var loadContract = sync.OnceValues(func() (*contract.Contract, error) {
-	dir, err := contract.Dir()
-	if err != nil {
-		return nil, err
-	}
-	return contract.Load(filepath.Join(dir, contract.GitLab))
-})
 
 const projectPath = "platform/gitops"
 
@@ -79,7 +70,7 @@ func newBench(t *testing.T, configure ...func(*devforge.Config)) *bench {
 	}
 	t.Cleanup(forge.Close)
 	b.Forge = forge
-	server := httptest.NewServer(b.checked(t))
+	server := httptest.NewServer(contracttest.GitLab(t, forge.Handler(), onPurpose))
 	t.Cleanup(server.Close)
 	b.url = server.URL
 	forge.SetURL(server.URL)
@@ -103,53 +94,9 @@ func newBench(t *testing.T, configure ...func(*devforge.Config)) *bench {
 	return b
 }
 
-// checked holds every API exchange against GitLab's official description, where it is at hand.
-func (b *bench) checked(t *testing.T) http.Handler {
-	handler := b.Handler()
-	api := handler
-	if loaded, err := loadContract(); err == nil {
-		api = loaded.Handler(handler, func(err error) {
-			if !knownGap(err) {
-				t.Errorf("contract: %v", err)
-			}
-		})
-	} else if os.Getenv("CI") == "true" {
-		t.Fatalf("this test needs the official API description: %v", err)
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/api/") {
-			api.ServeHTTP(w, r)
-			return
-		}
-		handler.ServeHTTP(w, r)
-	})
-}
-
-// knownGap says where the description itself is wrong, or a row of the table breaks it on purpose.
-func knownGap(err error) bool {
-	broken := (*contract.ViolationError)(nil)
-	if !errors.As(err, &broken) {
-		return false
-	}
-	if errors.Is(err, contract.ErrUnknownRoute) && broken.Path == "/api/v4/job" {
-		return true // doc/api/jobs.md, "Get job token's job"; not in the part of the description that is at hand
-	}
-	text := broken.Error()
-	switch broken.Status {
-	case 0:
-		return strings.Contains(text, "value is not one of the allowed values") // on purpose
-	case http.StatusAccepted:
-		return strings.HasSuffix(broken.Path, "/notes") // a note of quick actions only: doc/api/notes.md
-	case http.StatusNoContent:
-		return true // some deletions have a JSON body with 204, which HTTP forbids
-	case http.StatusRequestEntityTooLarge:
-		return true // answered in front of the API
-	case http.StatusConflict:
-		return strings.HasSuffix(broken.Path, "/status_check_responses") // check_sha_param! of lib/api/helpers
-	case http.StatusMethodNotAllowed:
-		return strings.Contains(text, "/repository/branches/") // app/services/branches/delete_service.rb
-	}
-	return strings.Contains(text, `Error at "/approved_by"`) // a list: doc/api/merge_request_approvals.md
+// onPurpose are the requests that a row of a table makes wrong on purpose.
+func onPurpose(broken *contract.ViolationError) bool {
+	return broken.Status == 0 && strings.Contains(broken.Error(), "value is not one of the allowed values")
 }
 
 // as is the real client, without its retries.

@@ -4,21 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-github/v62/github"
 
 	"github.com/lockkeeper/lockkeeper/internal/contract"
+	"github.com/lockkeeper/lockkeeper/internal/contract/contracttest"
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
 )
 
@@ -27,28 +23,6 @@ const (
 	repoName  = "gitops"
 	repoPath  = repoOwner + "/" + repoName
 )
-
-// loadGitHub parses the description once.
-var loadGitHub = sync.OnceValues(func() (*contract.Contract, error) {
-	dir, err := contract.Dir()
-	if err != nil {
-		return nil, err
-	}
-	loaded, err := contract.Load(filepath.Join(dir, contract.GitHub))
-	if err != nil {
-		return nil, err
-	}
-	return loaded.Under("/api/v3"), nil
-})
-
-// loadSchema parses GitHub's GraphQL schema once.
-var loadSchema = sync.OnceValues(func() (*contract.Schema, error) {
-	dir, err := contract.Dir()
-	if err != nil {
-		return nil, err
-	}
-	return contract.LoadSchema(filepath.Join(dir, contract.GitHubGraphQL))
-})
 
 // hub is a forge in GitHub's dialect with one repository and its people: admin, owner (maintains), bot (writes), reader, and a
 // stranger without access.
@@ -73,7 +47,7 @@ func newHub(t *testing.T, configure ...func(*devforge.Config)) *hub {
 	t.Cleanup(forge.Close)
 	b.Forge = forge
 	h := &hub{b}
-	server := httptest.NewServer(h.checked(t))
+	server := httptest.NewServer(contracttest.GitHub(t, forge.Handler(), undecodable))
 	t.Cleanup(server.Close)
 	b.url = server.URL
 	forge.SetURL(server.URL)
@@ -97,72 +71,9 @@ func newHub(t *testing.T, configure ...func(*devforge.Config)) *hub {
 	return h
 }
 
-// checked holds every exchange against GitHub's official description and schema, where they are at hand.
-func (h *hub) checked(t *testing.T) http.Handler {
-	handler := h.Handler()
-	loaded, err := loadGitHub()
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("this test needs the official API description: %v", err)
-		}
-		return handler
-	}
-	api := loaded.Handler(handler, func(err error) {
-		if !knownGitHubGap(err) {
-			t.Errorf("contract: %v", err)
-		}
-	})
-	graph := checkedGraphQL(t, handler)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/api/graphql":
-			graph.ServeHTTP(w, r)
-		case strings.HasPrefix(r.URL.Path, "/api/"):
-			api.ServeHTTP(w, r)
-		default:
-			handler.ServeHTTP(w, r)
-		}
-	})
-}
-
-// checkedGraphQL holds each query and its answer against the official schema.
-func checkedGraphQL(t *testing.T, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		schema, schemaErr := loadSchema()
-		body, err := io.ReadAll(r.Body)
-		if err := errors.Join(schemaErr, err); err != nil {
-			t.Errorf("graphql: %v", err)
-			return
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		answer := httptest.NewRecorder()
-		next.ServeHTTP(answer, r)
-		if err := schema.Check(body); err != nil {
-			t.Errorf("graphql: %v in %s", err, body)
-		} else if err := schema.CheckAnswer(body, answer.Body.Bytes()); err != nil && answer.Code == http.StatusOK {
-			t.Errorf("graphql: %v in %s", err, answer.Body)
-		}
-		maps.Copy(w.Header(), answer.Header())
-		w.WriteHeader(answer.Code)
-		_, _ = w.Write(answer.Body.Bytes())
-	})
-}
-
-// knownGitHubGap says where the description itself is wrong, or a row of a table breaks it on purpose.
-func knownGitHubGap(err error) bool {
-	broken := (*contract.ViolationError)(nil)
-	if !errors.As(err, &broken) {
-		return false
-	}
-	switch broken.Status {
-	case 0:
-		return strings.Contains(broken.Error(), "failed to decode request body") // on purpose
-	case http.StatusBadRequest:
-		return true // a body that is no JSON: REST, Troubleshooting
-	case http.StatusUnprocessableEntity:
-		return strings.Contains(broken.Path, "/statuses/") // refused in fact: docs, 140 characters, 1000 statuses
-	}
-	return false
+// undecodable are the requests that a row of a table makes wrong on purpose.
+func undecodable(broken *contract.ViolationError) bool {
+	return broken.Status == 0 && strings.Contains(broken.Error(), "failed to decode request body")
 }
 
 // client is the real client, which speaks to GitHub Enterprise.
