@@ -28,6 +28,7 @@ func endpoints() []endpoint {
 		{"GET " + project + "/members/all", AccessGuest, listMembers},
 		{"GET " + project + "/members/{user_id}", AccessGuest, getMember},
 		{"GET " + project + "/members/all/{user_id}", AccessGuest, getMember},
+		{"GET " + project + "/events", AccessReporter, listActivity},
 		{"GET " + project + "/labels", AccessGuest, listLabels},
 		{"POST " + project + "/labels", AccessReporter, createLabel},
 		{"GET " + project + "/protected_branches", AccessDeveloper, listProtected},

@@ -76,7 +76,8 @@ type project struct {
 	Environments  []*environment        `json:"environments,omitempty"`
 	Deployments   []*projectDeployment  `json:"deployments,omitempty"`
 	Hooks         []*hookRecord         `json:"hooks"`
-	Refs          map[string]string     `json:"refs"` // what was last announced; git has the truth
+	Activity      []activity            `json:"activity,omitempty"` // oldest first
+	Refs          map[string]string     `json:"refs"`               // what was last announced; git has the truth
 	GitHub        githubProject         `json:"github,omitzero"`
 
 	repo *repository

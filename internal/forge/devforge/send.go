@@ -33,6 +33,7 @@ func (f *Forge) sendPush(ctx context.Context, p *project, u *User, moved move) e
 	if f.config.Dialect == GitHub {
 		return f.sendGitHubPush(ctx, p, u, moved)
 	}
+	f.recordPush(p, u, moved)
 	event, kind := HookPush, "push"
 	if strings.HasPrefix(moved.ref, tagsPrefix) {
 		event, kind = HookTagPush, "tag_push"
@@ -103,6 +104,7 @@ func (f *Forge) sendRequest(ctx context.Context, p *project, m *mergeRequest, e 
 	if f.config.Dialect == GitHub {
 		return f.sendPull(ctx, p, m, e)
 	}
+	f.recordRequest(p, m, e)
 	return f.deliver(p, HookMergeRequest, func() (any, error) {
 		shown, err := f.showHookRequest(ctx, p, m)
 		if err != nil {
@@ -196,6 +198,9 @@ func (f *Forge) showHookNote(p *project, m *mergeRequest, n *note, action string
 func (f *Forge) sendNote(ctx context.Context, p *project, m *mergeRequest, n *note, action string) error {
 	if f.config.Dialect == GitHub {
 		return f.sendComment(ctx, p, m, commentEvent{note: n, action: action, by: f.tables.user(n.Author)})
+	}
+	if action == "create" {
+		f.recordNote(p, m, n)
 	}
 	return f.deliver(p, HookNote, func() (any, error) {
 		request, err := f.showHookRequest(ctx, p, m)
