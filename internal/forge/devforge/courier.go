@@ -212,7 +212,7 @@ func (c *courier) resend(id int, at time.Time) error {
 	c.last++
 	again.ID, again.Status, again.Err, again.At, again.Again = c.last, 0, nil, at, true
 	again.Header = again.Header.Clone()
-	if err := sign(again.Header, again.hook.SigningToken, again.Body, time.Now()); err != nil {
+	if err := sign(again.Header, again.hook.SigningToken, again.Body, at); err != nil {
 		return err
 	}
 	c.enqueue(again)

@@ -192,6 +192,15 @@ func TestHooksAreSigned(t *testing.T) {
 			t.Errorf("header %v", event.header)
 		}
 	}
+	if err := b.Redeliver(b.Deliveries()[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	b.settle(t)
+	calls := received.all()
+	first, again := calls[0].header.Get("Webhook-Timestamp"), calls[len(calls)-1].header.Get("Webhook-Timestamp")
+	if len(again) != len(first) || again <= first || again[:6] != first[:6] {
+		t.Errorf("a redelivery is signed at %s, the first one was at %s by the forge's clock", again, first)
+	}
 	if _, err := b.AddHook(projectPath, devforge.Hook{URL: "http://127.0.0.1:1", SigningToken: "short"}); err == nil || strings.Contains(err.Error(), "short") {
 		t.Errorf("a bad signing token: %v", err)
 	}
