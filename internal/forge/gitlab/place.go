@@ -61,11 +61,13 @@ func (f *Forge) headPipeline(ctx context.Context, posted promote.PostStatus) (st
 	return statusPlace{commit: promote.Commit(change.HeadPipeline.SHA), pipeline: change.HeadPipeline.ID}, nil
 }
 
-// remember notes where a status stands, if that need not be the head for ever.
+// remember notes where a status stands, if that need not be the head for ever. One without branch or pipeline was posted on a commit
+// of a train, and stands there.
 func (f *Forge) remember(posted promote.PostStatus, place statusPlace) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if posted.Change == 0 || place.commit == posted.Head && !f.settings.MergedResults {
+	onTrain := posted.Branch == "" && place.pipeline == 0
+	if posted.Change == 0 || onTrain || place.commit == posted.Head && !f.settings.MergedResults {
 		delete(f.places, posted.Head)
 		return
 	}

@@ -338,3 +338,22 @@ func TestStatusNeedsACommit(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestAStatusOnACommitOfATrainIsFoundThere: the commit is no head of a change, so that there is nothing else to look at.
+func TestAStatusOnACommitOfATrainIsFoundThere(t *testing.T) {
+	posted := gates(promote.StatusPending)
+	posted.Branch = ""
+	body := `[{"id":5,"name":"lockkeeper/gates","status":"pending","description":"2 gates wait","target_url":"https://bot.example.com/7","author":{"id":42}}]`
+	f, s := play(t, map[string][]answer{
+		postRoute:          {accepted},
+		statusesRoute:      {{status: 200, body: body}},
+		"GET /api/v4/user": {bot},
+	})
+	f.settings, f.settingsAt = Settings{MergedResults: true, MergeTrains: true}, testNow
+	if err := f.PostStatus(t.Context(), posted); err != nil {
+		t.Fatal(err)
+	}
+	if got, found, err := f.Status(t.Context(), head, promote.StatusName); err != nil || !found || got != posted.Status {
+		t.Errorf("got %+v, found %t, %v, by %q", got, found, err, s.routes())
+	}
+}
