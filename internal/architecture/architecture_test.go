@@ -74,6 +74,7 @@ var rules = []struct {
 	{"internal/forge/githubactions", []string{"promote", "internal/secret"}},
 	{"internal/forge/gitlab", []string{"promote", "internal/secret"}},
 	{"internal/forge/devforge", []string{"promote", "internal/git/githttp"}},
+	{"internal/forge/forgetest", nil}, // tests only, which import the adapters and devforge
 	{"internal/architecture", nil},
 	{"examples", nil},
 	{"bot", slices.Concat([]string{"promote", "promote/", "render", "render/", "internal/codeowners", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/worker"}, edits, texts)},
