@@ -60,7 +60,6 @@ func TestTheActivityTellsWhatHappened(t *testing.T) {
 			t.Errorf("got %+v", h)
 		}
 	}
-	//nolint:misspell // GitLab's word
 	want := []string{
 		"bot pushed new created lockkeeper/web", "bot opened MergeRequest", "reader commented on Note /promote", "bot closed MergeRequest",
 		"bot reopened MergeRequest", "owner accepted MergeRequest", "owner pushed to pushed main", "owner deleted removed lockkeeper/web",

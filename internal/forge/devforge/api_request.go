@@ -162,6 +162,8 @@ func createRequest(c *call) (reply, error) {
 	if err := c.forge.checkBranches(c.Context(), c.project, m); err != nil {
 		return reply{}, err
 	}
+	text, actions := splitQuickActions(m.Description)
+	m.Description = text
 	m.ID, m.IID = c.forge.tables.next("merge_request"), c.forge.tables.next(fmt.Sprintf("merge_request of project %d", c.project.ID))
 	m.CreatedAt = c.forge.now()
 	m.UpdatedAt = m.CreatedAt
@@ -174,6 +176,9 @@ func createRequest(c *call) (reply, error) {
 	c.project.Requests = append(c.project.Requests, m)
 	c.forge.wrote()
 	if err := c.forge.sendRequest(c.Context(), c.project, m, requestEvent{action: "open", by: c.user}); err != nil {
+		return reply{}, err
+	}
+	if _, err := c.forge.obey(c.Context(), orders{project: c.project, request: m, by: c.user, actions: actions}); err != nil {
 		return reply{}, err
 	}
 	return c.showRequest(http.StatusCreated, m)

@@ -32,7 +32,14 @@ func updateRequest(c *call) (reply, error) {
 	if err := c.retarget(m, &next); err != nil {
 		return reply{}, err
 	}
+	var actions []string
+	if c.params.has("description") {
+		next.Description, actions = splitQuickActions(next.Description)
+	}
 	if err := c.forge.edit(c.Context(), c.project, m, next, c.user); err != nil {
+		return reply{}, err
+	}
+	if _, err := c.forge.obey(c.Context(), orders{project: c.project, request: m, by: c.user, actions: actions}); err != nil {
 		return reply{}, err
 	}
 	switch {

@@ -548,6 +548,15 @@ func TestBehaviour(t *testing.T) {
 			},
 		},
 		{
+			name: "so is one in a description, when that is written", source: "doc/user/project/quick_actions.md; app/services/issuable_base_service.rb",
+			exchanges: []exchange{
+				{"bot", "PUT", mr, `{"description":"Somebody wrote:\n/draft\n  /close"}`, 200, `"description":"Somebody wrote:\n  /close"`},
+				{"bot", "GET", mr, "", 200, `"detailed_merge_status":"draft_status"`},
+				{"bot", "PUT", mr, `{"description":"/close"}`, 200, `"state":"closed"`},
+				{"bot", "POST", base + "/merge_requests", `{"title":"t","source_branch":"lockkeeper/web","target_branch":"main","description":"x\n/close"}`, 201, `"state":"closed"`},
+			},
+		},
+		{
 			name: "approving binds to the head", source: "doc/api/merge_request_approvals.md",
 			exchanges: []exchange{
 				{"owner", "POST", mr + "/approve", `{"sha":"{sha}"}`, 201, `"user_has_approved":true`},

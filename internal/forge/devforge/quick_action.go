@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// GitLab obeys lines such as "/close" in a note, with the rights of its author (doc/user/project/quick_actions.md). A bot that
+// GitLab obeys lines such as "/close" in a note or description, with the rights of its author (doc/user/project/quick_actions.md). A bot that
 // repeats what somebody else wrote must not fall for it, so this forge obeys as well. Only what such an accident would do to a
 // merge request is here; unknown words stay text.
 var quickActions = []string{"close", "reopen", "draft", "ready", "approve", "merge"}
