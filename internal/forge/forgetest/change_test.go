@@ -76,8 +76,8 @@ func foundEveryWay(g *ground) {
 func othersChanges(g *ground) {
 	ours, _ := g.opened()
 	unlabelled, labelled := g.propose(lea), g.propose(lea)
-	one := g.acts.open(g, lea, draft{branch: unlabelled.branch, title: "by hand"})
-	two := g.acts.open(g, lea, draft{branch: labelled.branch, title: "by hand, with the label", labels: []string{promote.ChangeLabel}})
+	one := g.open(g, lea, draft{branch: unlabelled.branch, title: "by hand"})
+	two := g.open(g, lea, draft{branch: labelled.branch, title: "by hand, with the label", labels: []string{promote.ChangeLabel}})
 	open, err := g.OpenChanges(g.Context())
 	if err != nil {
 		g.Fatal(err)
@@ -137,7 +137,7 @@ func hostileTexts(g *ground) {
 	p := g.propose(bot)
 	wanted := p.draft()
 	wanted.Description = hostile
-	change := g.open1(wanted)
+	change := g.openDraft(wanted)
 	untouched := func(what string) {
 		g.Helper()
 		now := g.seen(change.Number)
@@ -176,7 +176,7 @@ func longTexts(g *ground) {
 	p := g.propose(bot)
 	wanted := p.draft()
 	wanted.Title, wanted.Description = strings.Repeat("é", 300), "```\n"+long
-	change := g.open1(wanted)
+	change := g.openDraft(wanted)
 	const left = "The rest is left out: the text has "
 	seen := g.view(g, change.Number)
 	if len(seen.Description) >= len(long) || !strings.Contains(seen.Description, "\n```\n\n\n"+left) {
@@ -211,7 +211,7 @@ func closedTwice(g *ground) {
 	if open, err := g.OpenChanges(g.Context()); err != nil || slices.Contains(numbers(open), change.Number) {
 		g.Errorf("open are %v, %v", numbers(open), err)
 	}
-	if next := g.open1(p.draft()); next.Number == change.Number {
+	if next := g.openDraft(p.draft()); next.Number == change.Number {
 		g.Error("a closed change was opened again")
 	}
 }
@@ -231,7 +231,7 @@ func draftsWait(g *ground) {
 	p := g.propose(bot)
 	wanted := p.draft()
 	wanted.Draft = true
-	change := g.open1(wanted)
+	change := g.openDraft(wanted)
 	if !change.Draft || !g.seen(change.Number).Draft || !g.view(g, change.Number).Draft {
 		g.Errorf("it is no draft: %+v", change)
 	}
@@ -248,7 +248,7 @@ func peopleAsked(g *ground) {
 	wanted := p.draft()
 	who := g.people[lea].Name
 	wanted.Assignees, wanted.Reviewers = []string{who}, []string{who}
-	change := g.open1(wanted)
+	change := g.openDraft(wanted)
 	seen := g.view(g, change.Number)
 	if !slices.Equal(seen.Assignees, []string{who}) || !slices.Equal(seen.Reviewers, []string{who}) {
 		g.Errorf("got %+v", seen)
@@ -256,7 +256,7 @@ func peopleAsked(g *ground) {
 	p = g.propose(bot)
 	wanted = p.draft()
 	wanted.Assignees, wanted.Reviewers = []string{"nobody-of-that-name"}, []string{"nobody-of-that-name"}
-	if seen := g.view(g, g.open1(wanted).Number); len(seen.Assignees)+len(seen.Reviewers) != 0 || !seen.Open {
+	if seen := g.view(g, g.openDraft(wanted).Number); len(seen.Assignees)+len(seen.Reviewers) != 0 || !seen.Open {
 		g.Errorf("got %+v", seen)
 	}
 }
@@ -270,7 +270,7 @@ func teamAsked(g *ground) {
 	}
 	wanted := g.propose(bot).draft()
 	wanted.Reviewers = []string{"acme/release", wes}
-	if seen := g.view(g, g.open1(wanted).Number); !slices.Equal(seen.Reviewers, []string{wes, "team release"}) {
+	if seen := g.view(g, g.openDraft(wanted).Number); !slices.Equal(seen.Reviewers, []string{wes, "team release"}) {
 		g.Errorf("got %+v", seen)
 	}
 }

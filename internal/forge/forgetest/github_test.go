@@ -63,15 +63,15 @@ func newGitHubApp(t *testing.T, hook devforge.Hook) *ground {
 	if _, err := g.dev.InstallApp(id, g.path); err != nil {
 		t.Fatal(err)
 	}
+	app, err := github.NewApp(github.AppConfig{
+		URL: address, ID: int64(id), Now: g.clock.now, Sleep: g.clock.sleep,
+		PrivateKey: secret.Text(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	g.fresh = func(t *testing.T, with connection) adapter {
 		t.Helper()
-		app, err := github.NewApp(github.AppConfig{
-			URL: address, ID: int64(id), Now: g.clock.now, Sleep: g.clock.sleep, HTTPClient: with.client,
-			PrivateKey: secret.Text(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		return gitHubAdapter(t, github.Config{
 			URL: address, Repository: g.path, App: app, Checks: true, Now: g.clock.now, Sleep: g.clock.sleep, HTTPClient: with.client,
 		})
@@ -160,6 +160,11 @@ func (a gitHubActs) comment(g *ground, by string, number int, text string) int {
 func (a gitHubActs) review(g *ground, by string, number int, event string) {
 	g.Helper()
 	g.ask(by, http.MethodPost, a.change(g, number, "/reviews"), map[string]any{"event": event, "body": "as reviewed"}, nil)
+}
+
+func (a gitHubActs) react(g *ground, by string, _, note int) {
+	g.Helper()
+	g.ask(by, http.MethodPost, a.repository(g, "/issues/comments/"+strconv.Itoa(note)+"/reactions"), map[string]any{"content": "heart"}, nil)
 }
 
 func (a gitHubActs) approve(g *ground, by string, number int) {

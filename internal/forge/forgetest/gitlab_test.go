@@ -154,6 +154,11 @@ func (a gitLabActs) comment(g *ground, by string, number int, text string) int {
 	return made.ID
 }
 
+func (a gitLabActs) react(g *ground, by string, number, note int) {
+	g.Helper()
+	g.ask(by, http.MethodPost, a.change(g, number, "/notes/"+strconv.Itoa(note)+"/award_emoji"), map[string]any{"name": "heart"}, nil)
+}
+
 func (a gitLabActs) approve(g *ground, by string, number int) {
 	g.Helper()
 	g.ask(by, http.MethodPost, a.change(g, number, "/approve"), nil, nil)

@@ -50,6 +50,7 @@ type acts interface {
 	reopen(g *ground, by string, number int)
 	// comment writes a note and returns its number.
 	comment(g *ground, by string, number int, text string) int
+	react(g *ground, by string, number, note int)
 	approve(g *ground, by string, number int)
 	// withdraw takes the approval back: on GitHub by asking for changes, on GitLab by revoking it.
 	withdraw(g *ground, by string, number int)
@@ -250,10 +251,10 @@ const target = promote.Branch("main")
 func (g *ground) opened() (promote.Change, proposal) {
 	g.Helper()
 	p := g.propose(bot)
-	return g.open1(p.draft()), p
+	return g.openDraft(p.draft()), p
 }
 
-func (g *ground) open1(draft promote.ChangeDraft) promote.Change {
+func (g *ground) openDraft(draft promote.ChangeDraft) promote.Change {
 	g.Helper()
 	change, err := g.Open(g.Context(), draft)
 	if err != nil {

@@ -4,8 +4,12 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
+	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 // live is a real forge and two accounts on it.
@@ -62,6 +66,41 @@ func onLive(t *testing.T, g *ground) {
 			g.T = t
 			g.adapter = g.fresh(t, connection{})
 			r.run(g)
+		})
+	}
+}
+
+// handPushed are acts whose pushes devforge makes, as it has no API for them.
+type handPushed struct {
+	acts
+	dev *devforge.Forge
+}
+
+func (h handPushed) push(g *ground, by string, branch promote.Branch, file, content string) promote.Commit {
+	g.Helper()
+	id, err := h.dev.Commit(g.Context(), g.path, string(branch), g.people[by].Name, "Write "+file, map[string]string{file: content})
+	if err != nil {
+		g.Fatal(err)
+	}
+	return promote.Commit(id)
+}
+
+// TestRowsOfRealForgesNeedTwoAccounts goes through them on a forge of which nothing else is known.
+func TestRowsOfRealForgesNeedTwoAccounts(t *testing.T) {
+	for name, place := range map[string]struct {
+		make func(*testing.T, devforge.Hook) *ground
+		live func(*testing.T, live) *ground
+	}{
+		"GitLab": {newGitLab, liveGitLab},
+		"GitHub": {newGitHubToken, liveGitHub},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			behind := place.make(t, devforge.Hook{})
+			address, _, _ := strings.Cut(behind.api, "/api/")
+			g := place.live(t, live{url: address, repository: behind.path, token: "bot-token", person: "lea-token"})
+			g.acts = handPushed{g.acts, behind.dev}
+			onLive(t, g)
 		})
 	}
 }

@@ -8,7 +8,8 @@
 //
 //   - A refusal of GitLab is a *promote.APIError (found with errors.As), which wraps the sentinel that callers branch on.
 //   - Reading is retried a bounded number of times. Writing is sent once. When it is not known whether a write arrived, because
-//     no answer or a 5xx came, the forge is asked for the effect before the error is returned.
+//     no answer or a 5xx came, the forge is asked for the effect before the error is returned. What is the same twice as once, such
+//     as the replacement of a text, is left to the next run instead.
 //   - No message, error or log line holds the token.
 //   - What GitLab's limits do not allow now is not sent: the last requests of a window are kept for statuses, see [Limits].
 //
