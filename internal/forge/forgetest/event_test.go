@@ -137,7 +137,7 @@ func (g *ground) pressed(change promote.Change) {
 		g.Fatal(err)
 	}
 	g.compare("asked for once more", []promote.Event{{Kind: promote.EventStatus, Change: again.Number}}, g.mail.events(g))
-	if err := g.dev.PressButton(g.path, run, lea, "diff"); err != nil {
+	if err := g.dev.PressButton(g.path, run, lea, "hold"); err != nil {
 		g.Fatal(err)
 	}
 	got := g.mail.events(g)
@@ -145,7 +145,7 @@ func (g *ground) pressed(change promote.Change) {
 		g.Fatalf("got %+v", got)
 	}
 	got[0].Comment.ID = 0
-	comment := promote.Comment{Change: again.Number, Head: p.head, AuthorID: g.people[lea].ID, Author: lea, Body: "/diff", Action: "diff"}
+	comment := promote.Comment{Change: again.Number, Head: p.head, AuthorID: g.people[lea].ID, Author: lea, Body: "/hold", Action: "hold"}
 	g.compare("a button", []promote.Event{{Kind: promote.EventComment, Change: again.Number, Comment: comment}}, got)
 }
 

@@ -125,6 +125,17 @@ var calls = []call{
 		true,
 	},
 	{
+		"hold",
+		func(ctx context.Context, f adapter, s *situation) error { return f.Unqueue(ctx, s.change.Number) },
+		func(e *effect, k kind) {
+			e.Statuses = []string{"success"}
+			if k == gitHubApp {
+				e.Statuses = []string{"completed success"}
+			}
+		},
+		true,
+	},
+	{
 		"deploy",
 		func(ctx context.Context, f adapter, s *situation) error {
 			return f.Deploy(ctx, deployment(s.proposal, s.environment, promote.DeploymentRunning))
@@ -215,6 +226,10 @@ func (g *ground) prepare(name string) *situation {
 	}
 	s.change = g.openDraft(s.draft())
 	s.comment = g.comment(g, lea, s.change.Number, "/promote")
+	if name == "hold" {
+		g.requires(devforge.BranchRules{}, promote.StatusName, "build")
+		g.waiting(s.change)
+	}
 	if name == "edit" {
 		if err := note("what it says")(g.Context(), g.adapter, s); err != nil {
 			g.Fatal(err)
@@ -251,6 +266,7 @@ func (g *ground) insist(call call, s *situation, t *trouble) (failed error) {
 type effect struct {
 	Changes     int
 	State       promote.ChangeState
+	Queued      bool
 	Seen        view
 	Labels      []string
 	Notes       []string
@@ -271,7 +287,7 @@ func (g *ground) effect(made *situation) effect {
 		g.Fatal(err)
 	}
 	out := effect{
-		Changes: len(changes), State: changes[0].State, Labels: changes[0].Labels, Seen: g.view(g, number),
+		Changes: len(changes), State: changes[0].State, Queued: g.seen(number).Merge == promote.MergeQueued, Labels: changes[0].Labels, Seen: g.view(g, number),
 		Statuses: g.statuses(g, made.head, promote.StatusName), Deployments: g.deployments(g, made.environment),
 	}
 	for _, note := range notes {

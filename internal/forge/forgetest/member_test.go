@@ -40,8 +40,8 @@ func permissions(g *ground) {
 	g.renamed()
 }
 
-// renamed: GitHub asks by name, and a name that was given up may be taken by somebody else. GitLab asks by number, and a name alone
-// proves nothing.
+// renamed: GitHub asks by name, and a name that was given up may be taken by somebody else. GitLab asks by number, and
+// by name where none is known.
 func (g *ground) renamed() {
 	g.Helper()
 	taken := promote.Person{ID: g.people[stranger].ID, Name: lea}
@@ -56,9 +56,9 @@ func (g *ground) renamed() {
 	if got, err := g.Permission(g.Context(), renamed); err != nil || got != want {
 		g.Errorf("the owner by a name of old: %s, %v, want %s", got, err, want)
 	}
-	if g.kind == gitLab {
-		if got, err := g.Permission(g.Context(), promote.Person{Name: lea}); err != nil || got != promote.PermissionNone {
-			g.Errorf("a name without a number: %s, %v", got, err)
+	for name, want := range map[string]promote.Permission{lea: promote.PermissionAdmin, wes: promote.PermissionNone, "nobody": promote.PermissionNone} {
+		if got, err := g.Permission(g.Context(), promote.Person{Name: name}); err != nil || got != want {
+			g.Errorf("%s, whose number is not known: %s, %v, want %s", name, got, err, want)
 		}
 	}
 }

@@ -16,6 +16,9 @@ var mergeRows = []row{
 	{name: "what is merged already is a success", run: mergedAlready},
 	{name: "a closed change is not merged", run: mergeClosed},
 	{name: "a change is merged by the forge when its checks pass", run: autoMerged, dev: true},
+	{name: "what waits for its checks is held", run: autoMergeHeld, dev: true},
+	{name: "what is in the queue or train is held", run: queueHeld, dev: true},
+	{name: "holding what does not wait changes nothing", run: nothingHeld},
 	{name: "a change goes through the queue or train", run: queued, dev: true, hear: true},
 }
 
@@ -143,14 +146,14 @@ func mergeClosed(g *ground) {
 	}
 }
 
-func autoMerged(g *ground) {
-	g.requires(devforge.BranchRules{}, promote.StatusName, "build")
-	change, p := g.opened()
-	build := report{head: p.head, branch: p.branch, name: "build", state: promote.StatusPending}
+// waiting gates a change, and sets it to be merged by itself when a build has succeeded.
+func (g *ground) waiting(change promote.Change) report {
+	g.Helper()
+	build := report{head: change.Head, branch: change.Branch, name: "build", state: promote.StatusPending}
 	g.report(g, wes, build)
 	g.gate(change, promote.StatusSuccess)
 	for range 2 { // The second time it is set already.
-		got, err := g.Merge(g.Context(), change.Number, p.head, "Promote web 2")
+		got, err := g.Merge(g.Context(), change.Number, change.Head, "Promote web 2")
 		if err != nil || got.State != promote.ChangeOpen || got.Merge != promote.MergeQueued || !strings.HasPrefix(got.Reason, "auto-merge") {
 			g.Fatalf("got %+v, %v", got, err)
 		}
@@ -159,8 +162,63 @@ func autoMerged(g *ground) {
 		g.Errorf("got %+v", now)
 	}
 	build.state = promote.StatusSuccess
-	g.report(g, wes, build)
+	return build
+}
+
+func autoMerged(g *ground) {
+	g.requires(devforge.BranchRules{}, promote.StatusName, "build")
+	change, _ := g.opened()
+	g.report(g, wes, g.waiting(change))
 	g.isMerged(change, bot)
+}
+
+// held checks that the forge does not merge a change by itself any more.
+func (g *ground) held(change promote.Change) {
+	g.Helper()
+	for range 2 {
+		if err := g.Unqueue(g.Context(), change.Number); err != nil {
+			g.Fatal(err)
+		}
+	}
+	if now := g.seen(change.Number); now.State != promote.ChangeOpen || now.Merge == promote.MergeQueued {
+		g.Errorf("got %+v", now)
+	}
+}
+
+func autoMergeHeld(g *ground) {
+	g.requires(devforge.BranchRules{}, promote.StatusName, "build")
+	change, _ := g.opened()
+	build := g.waiting(change)
+	g.held(change)
+	g.report(g, wes, build)
+	if now := g.seen(change.Number); now.State != promote.ChangeOpen || now.Merge != promote.MergeReady {
+		g.Errorf("after the build: %+v", now)
+	}
+}
+
+func queueHeld(g *ground) {
+	g.requires(devforge.BranchRules{Queue: true}, promote.StatusName)
+	g.set(func(s *devforge.Settings) { s.MergedResults, s.MergeTrains = true, true })
+	change, p := g.opened()
+	g.gate(change, promote.StatusSuccess)
+	if got, err := g.Merge(g.Context(), change.Number, p.head, ""); err != nil || got.Merge != promote.MergeQueued {
+		g.Fatalf("got %+v, %v", got, err)
+	}
+	g.held(change)
+	g.endPipelines()
+	if now := g.seen(change.Number); now.State != promote.ChangeOpen {
+		g.Errorf("after its pipelines: %+v", now)
+	}
+}
+
+func nothingHeld(g *ground) {
+	change, p := g.opened()
+	g.held(change)
+	g.merge(g, lea, change.Number, p.head)
+	if err := g.Unqueue(g.Context(), change.Number); err != nil {
+		g.Errorf("of what is merged: %v", err)
+	}
+	g.isMerged(change, lea)
 }
 
 func queued(g *ground) {

@@ -41,6 +41,9 @@ func noteOwners(g *ground) {
 		case note.ID == theirs && (note.Own || note.Body != "theirs" || note.Author != g.people[lea].Name || note.AuthorID != g.people[lea].ID):
 			g.Errorf("theirs is %+v", note)
 		}
+		if note.Bot != (note.Own && g.kind == gitHubApp) {
+			g.Errorf("written by a bot: %t of %+v", note.Bot, note)
+		}
 		if note.CreatedAt.IsZero() {
 			g.Errorf("no time: %+v", note)
 		}
