@@ -13,6 +13,7 @@ var mergeRows = []row{
 	{name: "what is not gated yet is not merged", run: gatedMerge, dev: true},
 	{name: "another head is not merged", run: otherHead},
 	{name: "a conflict is not merged", run: conflict},
+	{name: "what is behind its target is not merged where that is asked for", run: behind, dev: true},
 	{name: "what is merged already is a success", run: mergedAlready},
 	{name: "a closed change is not merged", run: mergeClosed},
 	{name: "a change is merged by the forge when its checks pass", run: autoMerged, dev: true},
@@ -120,6 +121,22 @@ func conflict(g *ground) {
 		g.Errorf("got %+v, %v", got, err)
 	}
 	if now := g.seen(change.Number); now.State != promote.ChangeOpen || now.Merge != promote.MergeBlocked {
+		g.Errorf("got %+v", now)
+	}
+}
+
+// behind: GitHub asks for it by a strict rule, GitLab by merging without merge commits.
+func behind(g *ground) {
+	g.requires(devforge.BranchRules{Strict: true})
+	g.set(func(s *devforge.Settings) {
+		s.MergeMethod, s.PipelineMustSucceed, s.GitHub.AutoMerge = "ff", false, false
+	})
+	change, p := g.opened()
+	g.commit(lea, target, "by-hand.yaml", "x\n")
+	if got, err := g.Merge(g.Context(), change.Number, p.head, ""); !errors.Is(err, promote.ErrNotMergeable) {
+		g.Errorf("got %+v, %v", got, err)
+	}
+	if now := g.seen(change.Number); now.State != promote.ChangeOpen || now.Merge != promote.MergeBehind {
 		g.Errorf("got %+v", now)
 	}
 }
