@@ -56,9 +56,12 @@ type bed struct {
 var engine = sync.OnceValues(func() (*render.Engine, error) {
 	e, err := render.NewEngine()
 	if err == nil {
-		e.Remotes = newRemotes(discover.NewCharts(discover.ChartConfig{}), http.DefaultClient, func(url string) (*git.Repository, error) {
-			return git.Open(git.Config{URL: url})
-		})
+		var o *outside
+		if o, err = newOutside(serverConfig{Outbound: outboundConfig{Allow: worldAllow()}}, secrets{}); err != nil {
+			return nil, err
+		}
+		_, charts := registries(slog.New(slog.DiscardHandler), "", o.kept)
+		e.Remotes = newRemotes(charts, o.client, func(url string) (*git.Repository, error) { return o.watched(url, false) })
 	}
 	return e, err
 })

@@ -33,7 +33,7 @@ type serverConfig struct {
 	GitLab gitlabConfig `json:"gitlab"`
 	// Repositories are those that Lockkeeper looks after.
 	Repositories []repositoryConfig `json:"repositories"`
-	// Outbound says where the steps of tasks may connect to.
+	// Outbound says where the steps of tasks may connect to, and where charts, images and other repositories may come from.
 	Outbound outboundConfig `json:"outbound"`
 	// Secrets are what tasks read with secret(name) and sharedSecret(name).
 	Secrets []secretConfig `json:"secrets"`
@@ -95,9 +95,9 @@ type repositoryConfig struct {
 	URLs []string `json:"urls"`
 }
 
-// outboundConfig says where steps may connect to.
+// outboundConfig says where repositories may have the server connect to.
 type outboundConfig struct {
-	// Allow lists hosts, addresses and CIDRs that are allowed beside public and private networks: loopback, link-local and metadata addresses are not otherwise.
+	// Allow lists hosts, addresses and CIDRs that are allowed beside public and private networks: loopback, link-local and metadata addresses are not otherwise. Also: LOCKKEEPER_OUTBOUND_ALLOW, separated by commas.
 	Allow []string `json:"allow"`
 }
 
@@ -193,6 +193,8 @@ type secrets struct {
 	CommitKey    string   `env:"LOCKKEEPER_SIGNING_KEY"` // empty: commits are not signed
 	CommitSecret string   `env:"LOCKKEEPER_SIGNING_PASSPHRASE"`
 
+	OutboundAllow []string `env:"LOCKKEEPER_OUTBOUND_ALLOW"` // beside those of outbound.allow
+
 	registries []bot.RegistryHook  // verify with the secrets in the variables that the configuration names
 	getenv     func(string) string // the variables that the configuration names; nil: there are none
 }
@@ -212,6 +214,7 @@ func variables() []variable {
 		{"LOCKKEEPER_GITHUB_WEBHOOK_SECRET", "secret of the webhook or the App; several, separated by commas, while rotating"},
 		{"LOCKKEEPER_ARGOCD_TOKEN", "token of an Argo CD account that may get and sync the applications"},
 		{"LOCKKEEPER_ARGOCD_URL", "Argo CD API server, when the configuration names none"},
+		{"LOCKKEEPER_OUTBOUND_ALLOW", "hosts, addresses and CIDRs, separated by commas, that are allowed beside those of outbound.allow"},
 		{"LOCKKEEPER_SIGNING_KEY", "private key that signs commits, its text: OpenPGP (armored) or OpenSSH, Ed25519 or RSA"},
 		{"LOCKKEEPER_SIGNING_PASSPHRASE", "passphrase of that key, if it has one"},
 	}

@@ -43,7 +43,7 @@ func newDiscover(env environment) *cobra.Command {
 tag, commit and version whether it is taken and why, and which freight would be made of it. Try a subscription before you
 commit it. A warehouse is named by its name or by project/name; without one all are looked at.
 
-Registries and chart repositories are asked with the credentials of docker. Git repositories are read over HTTP without
+It connects to whatever you could connect to. Registries and chart repositories are asked with the credentials of docker. Git repositories are read over HTTP without
 credentials, but for the clone's own: that one with those of the environment.
 ` + gitVariablesHelp() + `
 
@@ -140,7 +140,7 @@ func watched(pipelines []promote.Pipeline, words []string) ([]reconcile.Warehous
 // newCloneSources returns the sources of a person's clone: what needs no forge.
 func newCloneSources(env environment, own []string) *discover.Sources {
 	log := slog.New(slog.DiscardHandler)
-	registry, charts := registries(log, cacheDir(serverConfig{}, "registry"))
+	registry, charts := registries(log, cacheDir(serverConfig{}, "registry"), anywhere)
 	return &discover.Sources{
 		Registry: registry, Charts: charts,
 		Git: discover.NewGit(discover.GitConfig{Fresh: shareFor, Logger: log, Open: opener(env, own)}),
@@ -149,7 +149,7 @@ func newCloneSources(env environment, own []string) *discover.Sources {
 
 // cloneRemotes gets what a person's clone is rendered from elsewhere.
 func cloneRemotes(env environment, own []string) *remotes {
-	_, charts := registries(slog.New(slog.DiscardHandler), cacheDir(serverConfig{}, "registry"))
+	_, charts := registries(slog.New(slog.DiscardHandler), cacheDir(serverConfig{}, "registry"), anywhere)
 	open := opener(env, own)
 	return newRemotes(charts, http.DefaultClient, func(url string) (*git.Repository, error) { return open(url, false) })
 }

@@ -45,7 +45,7 @@ func newClinic(t *testing.T) *clinic {
 
 func (c *clinic) configure(public string) {
 	c.t.Helper()
-	text := "publicURL: " + public + "\ndatabase: " + filepath.Join(filepath.Dir(c.cfg), "queue.db") + "\ngitlab: {url: " + c.forgeURL + "}\nrepositories: [{project: " + worldProject + "}]\n"
+	text := "publicURL: " + public + "\ndatabase: " + filepath.Join(filepath.Dir(c.cfg), "queue.db") + "\ngitlab: {url: " + c.forgeURL + "}\noutbound: {allow: [127.0.0.1]}\nrepositories: [{project: " + worldProject + "}]\n"
 	if err := os.WriteFile(c.cfg, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
 	}

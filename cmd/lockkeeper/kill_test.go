@@ -74,6 +74,7 @@ database: %q
 sweep: 1s
 %s: {url: %q}
 argocd: {url: %q}
+outbound: {allow: [127.0.0.1]}
 repositories: [{project: %s}]
 `, s.address, filepath.Join(b.dir, "queue.db"), forge, b.forgeURL, b.argoURL, worldProject)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {

@@ -25,7 +25,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote/step"
 )
 
-// outside is what the steps of all repositories may reach, as the configuration says.
+// outside is what the steps, warehouses and sources of all repositories may reach, as the configuration says.
 type outside struct {
 	config   serverConfig
 	policy   outbound.Policy
@@ -50,7 +50,10 @@ func newOutside(cfg serverConfig, s secrets) (*outside, error) {
 		tokens: map[string]secret.Text{}, opened: map[string]*git.Repository{},
 	}
 	var err error
-	if o.policy, err = outbound.ParsePolicy(cfg.Outbound.Allow); err != nil {
+	if _, err = outbound.ParsePolicy(s.OutboundAllow); err != nil {
+		return nil, fmt.Errorf("LOCKKEEPER_OUTBOUND_ALLOW: %w", err)
+	}
+	if o.policy, err = outbound.ParsePolicy(slices.Concat(cfg.Outbound.Allow, s.OutboundAllow)); err != nil {
 		return nil, fmt.Errorf("outbound.allow: %w", err)
 	}
 	o.client = outbound.NewHTTPClient(o.policy, outbound.Options{})
@@ -211,6 +214,14 @@ func (o *outside) http(options step.HTTPOptions) *http.Client {
 		return o.client
 	}
 	return outbound.NewHTTPClient(o.policy, outbound.Options{Proxy: options.Proxy, InsecureSkipTLSVerify: options.InsecureSkipTLSVerify})
+}
+
+// connections is how many connections to a registry are kept: as many as images are read at the same time.
+const connections = 32
+
+// kept makes what carries the requests to registries and chart repositories, once for all of them.
+func (o *outside) kept(skipTLSVerify bool) http.RoundTripper {
+	return outbound.NewHTTPClient(o.policy, outbound.Options{InsecureSkipTLSVerify: skipTLSVerify, Connections: connections}).Transport
 }
 
 // watched opens a repository that a Warehouse watches.

@@ -55,6 +55,7 @@ func worldCommand(ts *testscript.TestScript, neg bool, args []string) {
 	for name, value := range map[string]string{
 		"FORGE_URL": w.forgeURL, "ARGOCD_URL": w.argoURL, "REGISTRY": w.registry, "PROJECT": worldProject,
 		tokenVariable: worldToken, "LOCKKEEPER_ARGOCD_URL": w.argoURL, "LOCKKEEPER_ARGOCD_TOKEN": argoToken,
+		"LOCKKEEPER_OUTBOUND_ALLOW": strings.Join(worldAllow(), ","),
 	} {
 		ts.Setenv(name, value)
 	}

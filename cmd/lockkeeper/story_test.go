@@ -67,7 +67,9 @@ func (b *bed) lockkeeper(t *testing.T, args ...string) (code int, out, errs stri
 // inJob is lockkeeper with what a CI system puts into the environment.
 func (b *bed) inJob(t *testing.T, job map[string]string, args ...string) (code int, out, errs string) {
 	t.Helper()
-	secrets := map[string]string{"LOCKKEEPER_ARGOCD_URL": b.argoURL, "LOCKKEEPER_ARGOCD_TOKEN": argoToken}
+	secrets := map[string]string{
+		"LOCKKEEPER_ARGOCD_URL": b.argoURL, "LOCKKEEPER_ARGOCD_TOKEN": argoToken, "LOCKKEEPER_OUTBOUND_ALLOW": strings.Join(worldAllow(), ","),
+	}
 	if b.github {
 		secrets["LOCKKEEPER_GITHUB_APP_ID"], secrets["LOCKKEEPER_GITHUB_APP_KEY"] = strconv.Itoa(b.hubApp.id), b.hubApp.key
 		args = append(args, "--github-url", b.forgeURL)

@@ -54,7 +54,6 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 	if err := errors.Join(p.credentials(), p.connectGitHub()); err != nil {
 		return nil, err
 	}
-	p.registry, p.charts = registries(log, cacheDir(cfg, "registry"))
 	if p.argo, err = newArgo(cfg.ArgoCD, s); err != nil {
 		return nil, err
 	}
@@ -64,18 +63,26 @@ func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
 	if p.outside, err = newOutside(cfg, s); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
+	p.registry, p.charts = registries(log, cacheDir(cfg, "registry"), p.outside.kept)
 	renderer.Remotes = newRemotes(p.charts, p.outside.client, func(url string) (*git.Repository, error) { return p.outside.watched(url, false) })
 	return p, nil
 }
 
-// registries ask for images and charts, with the credentials that docker has.
-func registries(log *slog.Logger, cache string) (*discover.Registry, *discover.Charts) {
-	agent := "lockkeeper/" + version
-	registry := discover.New(discover.Config{Keychain: authn.DefaultKeychain, Logger: log, Now: time.Now, UserAgent: agent, CacheDir: cache})
+// registries ask for images and charts, with the credentials that docker has. Connect decides where to connect.
+func registries(log *slog.Logger, cache string, connect func(skipTLSVerify bool) http.RoundTripper) (*discover.Registry, *discover.Charts) {
+	agent, careful, unverified := "lockkeeper/"+version, connect(false), connect(true)
+	registry := discover.New(discover.Config{
+		Transport: careful, Unverified: unverified,
+		Keychain: authn.DefaultKeychain, Logger: log, Now: time.Now, UserAgent: agent, CacheDir: cache,
+	})
 	return registry, discover.NewCharts(discover.ChartConfig{
+		Transport: careful, Unverified: unverified,
 		Registry: registry, Keychain: authn.DefaultKeychain, Fresh: shareFor, Logger: log, UserAgent: agent, CacheDir: cache,
 	})
 }
+
+// anywhere lets commands on a person's machine connect to whatever that person could connect to, a registry on localhost among it.
+func anywhere(bool) http.RoundTripper { return nil }
 
 func newArgo(cfg argocdConfig, s secrets) (reconcile.Deliverer, error) {
 	server := cfg.URL

@@ -319,11 +319,15 @@ func pushImage(ctx context.Context, repository, tag string) error {
 // image returns the repository of the world's image.
 func (w *world) image() string { return w.registry + "/" + worldImage }
 
+// worldAllow is what an operator allows whose registry listens on loopback.
+func worldAllow() []string { return []string{"127.0.0.0/8", "::1"} }
+
 // serverConfig returns the configuration of a bot for this world.
 func (w *world) serverConfig() (serverConfig, secrets) {
 	cfg := serverConfig{
 		Database: filepath.Join(w.dir, "queue.db"), Sweep: "1m", Repositories: []repositoryConfig{{Project: worldProject}},
-		ArgoCD: argocdConfig{URL: w.argoURL},
+		ArgoCD:   argocdConfig{URL: w.argoURL},
+		Outbound: outboundConfig{Allow: worldAllow()},
 	}
 	if w.github {
 		cfg.GitHub.URL = w.forgeURL

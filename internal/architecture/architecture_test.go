@@ -35,12 +35,12 @@ var rules = []struct {
 	{"promote/expr", []string{"promote", "internal/secret", "internal/yamltext"}},
 	{"promote/kargo", []string{"promote", "promote/expr", "internal/manifest", "internal/nearest", "internal/secret", "internal/yamltext"}},
 	{"promote/imageupdater", []string{"promote", "internal/manifest", "internal/nearest"}},
-	{"promote/discover", []string{"promote", "promote/expr", "internal/git", "internal/nearest", "internal/secret", "internal/yamltext"}},
+	{"promote/discover", []string{"promote", "promote/expr", "internal/git", "internal/nearest", "internal/outbound", "internal/secret", "internal/yamltext"}},
 	{"promote/discover/", []string{"promote", "promote/discover"}},
 	{"promote/step", slices.Concat([]string{"promote", "promote/expr", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits, texts)},
 	{"promote/drift", []string{"internal/jsontext", "internal/manifest", "internal/nearest", "render/diff", "render/diff/document", "render/object"}},
 	{"promote/ledger", []string{"promote", "internal/git", "internal/secret", "internal/yamltext"}},
-	{"promote/reconcile", slices.Concat([]string{"promote/", "promote", "render", "render/", "internal/codeowners", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/worker"}, edits, texts)},
+	{"promote/reconcile", slices.Concat([]string{"promote/", "promote", "render", "render/", "internal/codeowners", "internal/git", "internal/manifest", "internal/nearest", "internal/outbound", "internal/secret", "internal/worker"}, edits, texts)},
 	{"render", []string{"render/", "internal/jsontext", "internal/manifest", "internal/nearest", "internal/worker"}},
 	{"render/", []string{"render/", "internal/jsontext", "internal/manifest", "internal/nearest"}},
 	{"internal/worker", []string{"internal/manifest", "internal/nearest"}},
@@ -77,8 +77,8 @@ var rules = []struct {
 	{"internal/forge/forgetest", nil}, // tests only, which import the adapters and devforge
 	{"internal/architecture", nil},
 	{"examples", nil},
-	{"bot", slices.Concat([]string{"promote", "promote/", "render", "render/", "internal/codeowners", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/worker"}, edits, texts)},
-	{"ci", slices.Concat([]string{"promote", "promote/", "render", "render/", "internal/codeowners", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/worker"}, edits, texts)},
+	{"bot", slices.Concat([]string{"promote", "promote/", "render", "render/", "internal/codeowners", "internal/git", "internal/manifest", "internal/nearest", "internal/outbound", "internal/secret", "internal/worker"}, edits, texts)},
+	{"ci", slices.Concat([]string{"promote", "promote/", "render", "render/", "internal/codeowners", "internal/git", "internal/manifest", "internal/nearest", "internal/outbound", "internal/secret", "internal/worker"}, edits, texts)},
 	{"cmd/", []string{""}},
 }
 

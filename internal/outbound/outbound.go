@@ -1,5 +1,5 @@
-// Package outbound makes HTTP clients for requests whose target somebody else wrote: the tasks of a repository. It owns where
-// they may connect. An address is judged when it is dialled, after its name was resolved, so that a name which means something
+// Package outbound makes HTTP clients for requests whose target somebody else wrote: the tasks and warehouses of a repository, its
+// sources, and what their servers name in turn. It owns where they may connect. An address is judged when it is dialled, after its name was resolved, so that a name which means something
 // else the second time gains nothing. What is asked there, and how often, is not its matter.
 //
 // Forbidden are the addresses behind which only the server itself and its cloud answer: loopback, link-local, multicast,
@@ -8,6 +8,7 @@
 package outbound
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -23,7 +24,7 @@ import (
 )
 
 // ErrDenied says that the policy forbids to connect there.
-var ErrDenied = errors.New("the server does not let tasks connect there")
+var ErrDenied = errors.New("the server does not connect there for a repository")
 
 // Policy says where a client may connect beside what everybody may. The zero value allows nothing more.
 type Policy struct {
@@ -78,7 +79,7 @@ func (p Policy) judge(address netip.Addr) error {
 	if kind == "" {
 		return nil
 	}
-	return fmt.Errorf("%s is %s address: %w; whoever runs the server can allow it with outbound.allow", address, kind, ErrDenied)
+	return fmt.Errorf("%s is %s address: %w; whoever runs it can allow it with outbound.allow, or LOCKKEEPER_OUTBOUND_ALLOW of a job", address, kind, ErrDenied)
 }
 
 // metadata are the addresses of cloud metadata services that lie outside of the link-local networks: those of AWS over IPv6,
@@ -128,6 +129,7 @@ func embedded(address netip.Addr) (netip.Addr, bool) {
 type Options struct {
 	Proxy                 *url.URL // nil: that of the environment
 	InsecureSkipTLSVerify bool     // any certificate will do
+	Connections           int      // that are kept to each host by a client that is kept; 0: few, and none by one with other options
 }
 
 const (
@@ -140,16 +142,17 @@ const (
 // NewHTTPClient returns a client that connects only where the policy allows. It follows a few redirects, and takes along
 // neither what authorizes a request nor a body to another host. It has no timeout of its own: requests bring a context.
 func NewHTTPClient(policy Policy, options Options) *http.Client {
+	special := options.Proxy != nil || options.InsecureSkipTLSVerify
 	base := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            policy.dial,
 		ForceAttemptHTTP2:      true,
-		MaxIdleConnsPerHost:    idleConnections,
+		MaxIdleConnsPerHost:    cmp.Or(options.Connections, idleConnections),
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		IdleConnTimeout:        time.Minute,
 		TLSHandshakeTimeout:    dialTimeout,
 		// A client of its own is made for each request that needs one, and must leave no connection behind.
-		DisableKeepAlives: options.Proxy != nil || options.InsecureSkipTLSVerify,
+		DisableKeepAlives: special && options.Connections == 0,
 	}
 	if options.Proxy != nil {
 		base.Proxy = http.ProxyURL(options.Proxy)
@@ -176,7 +179,11 @@ func (p Policy) dial(ctx context.Context, network, address string) (net.Conn, er
 			return p.judge(end.Addr())
 		}
 	}
-	return dialer.DialContext(ctx, network, address)
+	conn, err := dialer.DialContext(ctx, network, address)
+	if errors.Is(err, ErrDenied) {
+		return nil, fmt.Errorf("connect to %s: %w", host, err)
+	}
+	return conn, err
 }
 
 // transport judges addresses that are written out before they are sent to a proxy, which would connect in our place.

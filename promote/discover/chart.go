@@ -22,16 +22,17 @@ import (
 
 // ChartConfig says how chart repositories are asked. The zero value asks anonymously.
 type ChartConfig struct {
-	Registry  *Registry         // lists the tags of charts in OCI registries; nil: one without credentials
-	Keychain  authn.Keychain    // users and passwords of HTTP repositories, by host; nil: none
-	Transport http.RoundTripper // of HTTP repositories; nil: http.DefaultTransport
-	Timeout   time.Duration     // for an index; 0: 60 s
-	MaxIndex  int64             // bytes of an index; 0: 64 MiB
-	Fresh     time.Duration     // how old an index may be that another subscription uses too; 0: only those that wait for it share it
-	Now       func() time.Time  // nil: time.Now
-	Logger    *slog.Logger      // nil: silence
-	UserAgent string            // "": lockkeeper
-	CacheDir  string            // folder that keeps archives over restarts; "": none are kept
+	Registry   *Registry         // lists the tags of charts in OCI registries; nil: one without credentials
+	Keychain   authn.Keychain    // users and passwords of HTTP repositories, by host; nil: none
+	Transport  http.RoundTripper // of HTTP repositories; nil: http.DefaultTransport
+	Unverified http.RoundTripper // for insecureSkipTLSVerify; nil: Transport without verification of certificates, where that can be had
+	Timeout    time.Duration     // for an index; 0: 60 s
+	MaxIndex   int64             // bytes of an index; 0: 64 MiB
+	Fresh      time.Duration     // how old an index may be that another subscription uses too; 0: only those that wait for it share it
+	Now        func() time.Time  // nil: time.Now
+	Logger     *slog.Logger      // nil: silence
+	UserAgent  string            // "": lockkeeper
+	CacheDir   string            // folder that keeps archives over restarts; "": none are kept
 }
 
 // Charts finds versions of Helm charts. Of an HTTP repository it keeps the names and versions in its index, for all
@@ -53,6 +54,9 @@ func NewCharts(config ChartConfig) *Charts {
 	}
 	if config.Transport == nil {
 		config.Transport = http.DefaultTransport
+	}
+	if config.Unverified == nil {
+		config.Unverified = unverified(config.Transport)
 	}
 	config.Timeout = cmp.Or(max(config.Timeout, 0), time.Minute)
 	config.MaxIndex = cmp.Or(max(config.MaxIndex, 0), 64<<20)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
+	"github.com/lockkeeper/lockkeeper/internal/outbound"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -205,14 +206,8 @@ func (c *Charts) authorize(ctx context.Context, req *http.Request, repo *url.URL
 // client follows redirects, without credentials to another host and never from HTTPS to HTTP.
 func (c *Charts) client(skipTLS bool) *http.Client {
 	base := c.config.Transport
-	if own, ok := base.(*http.Transport); ok && skipTLS {
-		own = own.Clone()
-		own.DisableKeepAlives = true // it is used once
-		if own.TLSClientConfig == nil {
-			own.TLSClientConfig = &tls.Config{} //nolint:gosec // the minimum version is Go's default
-		}
-		own.TLSClientConfig.InsecureSkipVerify = true
-		base = own
+	if skipTLS {
+		base = c.config.Unverified
 	}
 	return &http.Client{Transport: base, CheckRedirect: func(req *http.Request, via []*http.Request) error {
 		switch first := via[0]; {
@@ -234,6 +229,9 @@ func chartSilence(ctx context.Context, at *url.URL, err error) error {
 	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
+	}
+	if errors.Is(err, outbound.ErrDenied) { // asking again does not help, and the error says what does
+		return fmt.Errorf("chart repository %s: read %q: %w", at.Host, publicURL(at.String()), err)
 	}
 	out := &promote.APIError{
 		Service: "chart repository " + at.Host, Operation: fmt.Sprintf("read %q", publicURL(at.String())), Cause: err,

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	ggcr "github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"github.com/lockkeeper/lockkeeper/internal/outbound"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -35,6 +36,9 @@ func refusal(req request, err error) error {
 	refused, ok := errors.AsType[*ggcr.Error](err)
 	if !ok {
 		network, inner := innermost(err)
+		if errors.Is(inner, outbound.ErrDenied) { // asking again does not help, and the error says what does
+			return fmt.Errorf("registry %s: %s: %w", registry, req.operation, inner)
+		}
 		if !network {
 			return fmt.Errorf("registry %s: %s: unusable answer: %w", registry, req.operation, inner)
 		}

@@ -34,6 +34,7 @@ const (
 type Config struct {
 	Keychain      authn.Keychain         // credentials by registry; nil: none
 	Transport     http.RoundTripper      // nil: the default transport with a proxy from the environment
+	Unverified    http.RoundTripper      // for insecureSkipTLSVerify; nil: Transport without verification of certificates, where that can be had
 	RatePerSecond float64                // requests to each registry; 0: 20
 	Timeout       time.Duration          // of one request, its body included; 0: 30 s
 	Insecure      func(host string) bool // whether the registry of that host speaks plain HTTP; nil: loopback addresses
@@ -78,6 +79,9 @@ func New(config Config) *Registry {
 	if config.Transport == nil {
 		config.Transport = remote.DefaultTransport
 	}
+	if config.Unverified == nil {
+		config.Unverified = unverified(config.Transport)
+	}
 	if config.RatePerSecond <= 0 {
 		config.RatePerSecond = 20
 	}
@@ -106,7 +110,7 @@ func New(config Config) *Registry {
 		config.ShareFor = 10 * time.Second
 	}
 	r := &Registry{
-		config: config, careful: config.Transport, trustful: unverified(config.Transport),
+		config: config, careful: config.Transport, trustful: config.Unverified,
 		gates: map[string]*gate{}, pullers: map[string]*remote.Puller{},
 		pages:     newMemory[pageKey, page](maxPageBytes, reluctance),
 		records:   &records{taken: newMemory[string, record](maxTakenBytes, reluctance), passed: newMemory[string, record](maxPassedBytes, 1)},
