@@ -9,6 +9,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/render/argocd"
 	"github.com/lockkeeper/lockkeeper/render/jsonnet"
+	"github.com/lockkeeper/lockkeeper/render/kustomize"
 )
 
 // around lists the files and folders outside of an Application's own folders that it may be rendered from, sorted.
@@ -232,7 +233,12 @@ func named(app argocd.Application, s argocd.Source) []string {
 	}
 	if k, err := s.KustomizeOptions(); err == nil {
 		for _, name := range k.Components {
-			add(name)
+			out = append(out, fromRoot(dir, name))
+		}
+		for _, raw := range k.Patches {
+			if patch, err := kustomize.ParsePatch(raw); err == nil && patch.Path != "" { // what is wrong with it fails the render
+				out = append(out, fromRoot(dir, patch.Path))
+			}
 		}
 	}
 	return out

@@ -30,10 +30,13 @@ type border struct {
 	imports []jsonnet.Import
 }
 
+// requirements is the file in which charts of apiVersion v1 name the charts that they depend on.
+const requirements = "requirements.yaml"
+
 // isBorder reports whether a file may name files outside of its folder for Kustomize, Helm or Argo CD.
 func isBorder(name string) bool {
 	switch name {
-	case "kustomization.yaml", "kustomization.yml", "Kustomization", "Chart.yaml":
+	case "kustomization.yaml", "kustomization.yml", "Kustomization", "Chart.yaml", requirements:
 		return true
 	}
 	return strings.HasPrefix(name, ".argocd-source") && strings.HasSuffix(name, ".yaml")

@@ -75,7 +75,7 @@ func TestBorders(t *testing.T) {
 	want := map[string][]string{
 		"overlays/dev": {overridden, engine, "base", "overlays/dev/shared/a.txt", "shared/a.txt"}, "base": {engine, "lib/one.yaml"},
 		"base/sub": {engine, "component"}, "chart": {engine, "libs/lib"}, "above": {engine, "etc"}, "plain": {engine, "plain/https:/x"},
-		"plugged": {engine, "patched.yaml", "inline.txt"}, "far": {engine, "v.yaml", "."}, "broken": {engine},
+		"plugged": {engine, "patched.yaml", "inline.txt"}, "far": {engine, "v.yaml", "."}, "broken": {engine, "."},
 	}
 	if diff := cmp.Diff(want, b.leads); diff != "" {
 		t.Error(diff)

@@ -56,7 +56,10 @@ func leadsOf(tree fs.FS, name string) ([]string, error) {
 	if strings.HasPrefix(path.Base(name), ".argocd-source") {
 		return []string{overridden}, nil
 	}
-	l := &leadFinder{tree: tree, dir: path.Dir(name), seen: map[string]bool{name: true}, leads: []string{engine}}
+	l := &leadFinder{tree: tree, dir: path.Dir(name), seen: map[string]bool{name: true}}
+	if path.Base(name) != requirements { // it is one of a chart
+		l.leads = []string{engine}
+	}
 	err := l.file(name)
 	return l.leads, err
 }
@@ -81,7 +84,10 @@ func (l *leadFinder) file(name string) error {
 }
 
 func (l *leadFinder) text(name string, data []byte) error {
-	docs, _ := manifest.Split(name, data) // what cannot be read leads nowhere
+	docs, err := manifest.Split(name, data)
+	if err != nil {
+		l.add(everywhere) // kustomize and Helm may read what we cannot
+	}
 	for _, doc := range docs {
 		if err := l.node(doc.Node, ""); err != nil {
 			return err
@@ -102,6 +108,12 @@ func (l *leadFinder) node(n *yaml.Node, list string) error {
 		}
 		return nil
 	}
+	if n.Kind == yaml.AliasNode && slices.Contains(plugins, list) {
+		if n = n.Alias; n.Kind != yaml.ScalarNode {
+			l.add(everywhere) // it is looked through where it stands, as something else
+			return nil
+		}
+	}
 	if n.Kind != yaml.ScalarNode {
 		for _, child := range n.Content {
 			if err := l.node(child, list); err != nil {
@@ -118,21 +130,33 @@ func (l *leadFinder) node(n *yaml.Node, list string) error {
 	if !slices.Contains(plugins, list) {
 		return nil
 	}
-	name := fromRoot(l.dir, n.Value)
+	return l.plugin(n.Value)
+}
+
+// plugin looks through a configuration, or the file of one.
+func (l *leadFinder) plugin(written string) error {
+	name := fromRoot(l.dir, written)
 	switch {
-	case strings.Contains(n.Value, "\n"):
-		return l.text(name, []byte(n.Value))
-	case leadsOut(n.Value) || strings.Contains(n.Value, "://"):
+	case strings.Contains(written, "\n"):
+		return l.text(name, []byte(written))
+	case leadsOut(written) || strings.Contains(written, "://"):
 		l.add(everywhere) // its configuration may name anything
 		return nil
 	case l.seen[name]:
 		return nil
 	}
 	l.seen[name] = true
+	if info, err := fs.Lstat(l.tree, name); err == nil && !info.Mode().IsRegular() {
+		return nil // a folder or a link is refused
+	}
 	return l.file(name)
 }
 
 func (l *leadFinder) add(lead string) {
+	const longest = 1000
+	if len(lead) > longest {
+		lead = everywhere
+	}
 	switch {
 	case slices.Contains(l.leads, lead):
 	case len(l.leads) >= maxLeads:
@@ -143,7 +167,5 @@ func (l *leadFinder) add(lead string) {
 }
 
 func leadsOut(text string) bool {
-	const longest = 1000
-	return len(text) <= longest && !strings.Contains(text, "\n") &&
-		(text == ".." || strings.HasPrefix(text, "../") || strings.Contains(text, "/../") || strings.HasPrefix(text, "/"))
+	return text == ".." || strings.HasPrefix(text, "../") || strings.Contains(text, "/../") || strings.HasPrefix(text, "/")
 }
