@@ -126,6 +126,9 @@ func TestImports(t *testing.T) {
 		{"verbatim texts", `import @'\a''b' import @"c""d"`, []Import{{`\a'b`, true}, {`c"d`, true}}, false},
 		{"each once", `import 'a' + import 'a' + importstr 'a'`, []Import{{"a", true}, {"a", false}}, false},
 		{"not a text", `import a; importance("x"); import |||` + "\n x\n|||", nil, false},
+		{"an import in what looks like a comment behind another one", "# import /*\nlocal a = import '../x';\n# */ 'y'\na", []Import{{"y", true}, {"../x", true}}, false},
+		{"a comment that closes nowhere", "import /*/ 'a'", nil, false},
+		{"a comment that is too long to be looked over", "import /*" + strings.Repeat(" ", 2000) + "*/ 'a'", nil, true},
 		{"an escape that is none", `import "\x"`, nil, true},
 		{"half an escape", `import "\u12`, nil, true},
 		{"a text without an end", `import "abc`, nil, false},
@@ -146,6 +149,7 @@ func FuzzImports(f *testing.F) {
 	f.Add("function(n) [n, import /* x */ \"\\u0078.libsonnet\"]")
 	f.Add("(import 'a')(import // 'b'\n'c') + [importstr 'd' for x in []]")
 	f.Add("import # x\n @\"a\"\"b\"")
+	f.Add("# import /*\nimport '../x'\n# */ 'y'")
 	f.Fuzz(func(t *testing.T, program string) {
 		found, ok := Imports([]byte(program))
 		if len(program) > 10_000 {
@@ -155,7 +159,7 @@ func FuzzImports(f *testing.F) {
 		if err != nil || !ok {
 			return
 		}
-		for _, want := range imported(node) {
+		for _, want := range importedBy(node) {
 			if want.Path != "" && !slices.Contains(found, want) {
 				t.Errorf("%q imports %v, and only %v was found", program, want, found)
 			}
@@ -163,8 +167,8 @@ func FuzzImports(f *testing.F) {
 	})
 }
 
-// imported lists the imports of a parsed program.
-func imported(n ast.Node) []Import {
+// importedBy lists the imports of a parsed program.
+func importedBy(n ast.Node) []Import {
 	var out []Import
 	switch n := n.(type) {
 	case *ast.Import:
@@ -175,7 +179,7 @@ func imported(n ast.Node) []Import {
 		return []Import{{n.File.Value, false}}
 	}
 	for _, child := range toolutils.Children(n) {
-		out = append(out, imported(child)...)
+		out = append(out, importedBy(child)...)
 	}
 	return out
 }

@@ -2,7 +2,6 @@ package jsonnet
 
 import (
 	"bytes"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -14,27 +13,68 @@ type Import struct {
 	Code bool   // the file is evaluated and may import others; otherwise it is taken as text or bytes
 }
 
-// keyword begins an import. What stands behind it is a plain text: jsonnet takes nothing that would have to be computed.
-var keyword = regexp.MustCompile(`import(str|bin)?(?:\s|//[^\n]*|#[^\n]*|/\*(?s:.*?)\*/)*(@?["'])`)
+// maxGap is how long what stands between an import and its text is looked at.
+const maxGap = 1000
 
 // Imports lists what a program may import, without parsing it: each once, in their order, and what stands in comments and
 // texts, too. It reports false when one of them cannot be read.
 func Imports(program []byte) (imports []Import, ok bool) {
 	ok = true
 	seen := map[Import]bool{}
-	for _, at := range keyword.FindAllSubmatchIndex(program, -1) {
-		text, readable := quoted(program[at[5]:], program[at[5]-1], program[at[4]] == '@')
-		if !readable {
-			ok = false
-			continue
-		}
-		text = string([]rune(text)) // as jsonnet reads what is no UTF-8
-		if one := (Import{Path: text, Code: at[2] < 0}); text != "" && !seen[one] {
+	keyword := []byte("import")
+	for at := bytes.Index(program, keyword); at >= 0; at = bytes.Index(program, keyword) {
+		program = program[at+len(keyword):]
+		one, readable := imported(program)
+		ok = ok && readable
+		if one.Path != "" && !seen[one] {
 			seen[one] = true
 			imports = append(imports, one)
 		}
 	}
 	return imports, ok
+}
+
+// imported reads what stands behind the keyword. That is a plain text: jsonnet takes nothing that would have to be computed.
+func imported(rest []byte) (one Import, readable bool) {
+	one.Code = true
+	for _, kind := range []string{"str", "bin"} {
+		if after, found := bytes.CutPrefix(rest, []byte(kind)); found && one.Code {
+			rest, one.Code = after, false
+		}
+	}
+	length, ok := gap(rest)
+	if !ok {
+		return one, false
+	}
+	rest, verbatim := bytes.CutPrefix(rest[length:], []byte("@"))
+	if len(rest) == 0 || rest[0] != '"' && rest[0] != '\'' {
+		return one, true
+	}
+	text, readable := quoted(rest[1:], rest[0], verbatim)
+	one.Path = string([]rune(text)) // as jsonnet reads what is no UTF-8
+	return one, readable
+}
+
+// gap is how long the space and the comments are with which a text begins. It reports false when they are too long.
+func gap(text []byte) (length int, ok bool) {
+	for length < len(text) {
+		rest, opens, closes := text[length:], 1, "\n"
+		switch {
+		case bytes.IndexByte([]byte(" \t\r\n"), rest[0]) >= 0:
+			length++
+			continue
+		case bytes.HasPrefix(rest, []byte("/*")):
+			opens, closes = 2, "*/"
+		case rest[0] != '#' && !bytes.HasPrefix(rest, []byte("//")):
+			return length, true
+		}
+		end := bytes.Index(rest[opens:min(len(rest), maxGap)], []byte(closes))
+		if end < 0 || length > maxGap {
+			return len(text), len(text) <= maxGap // it closes nowhere
+		}
+		length += opens + end + len(closes)
+	}
+	return length, true
 }
 
 // quoted reads a text up to its closing quote. In a verbatim one only a doubled quote is special.
