@@ -73,7 +73,7 @@ func (w workers) do(ctx context.Context, job worker.Job, tree *reading, request,
 	sent := &reading{FS: tree.FS} // a folder is sent as a whole, whatever of it the engine reads
 	job.Tree, job.Time = sent, w.time
 	answer, err := w.pool.Run(ctx, job)
-	tree.broken = tree.broken || sent.isBroken()
+	tree.broken = tree.broken || sent.isBroken() || errors.Is(err, worker.ErrPassing)
 	if errors.Is(err, worker.ErrUnavailable) {
 		return errHere
 	}

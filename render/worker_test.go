@@ -1,6 +1,7 @@
 package render
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -15,17 +16,33 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/worker"
 )
 
-// asWorker is the argument by which this test binary becomes a worker.
-const asWorker = "as-worker"
+// The arguments by which this test binary becomes a worker.
+const (
+	asWorker = "as-worker"
+	asVictim = "as-victim" // is killed at every job, as by the kernel when memory is short
+)
 
 func TestMain(m *testing.M) {
-	if os.Args[len(os.Args)-1] == asWorker {
-		if worker.Serve(Engines()) != nil {
-			os.Exit(1)
+	served := Engines()
+	switch os.Args[len(os.Args)-1] {
+	case asWorker:
+	case asVictim:
+		for name := range served {
+			served[name] = func(context.Context, worker.Parent, []byte) ([]byte, error) {
+				self, err := os.FindProcess(os.Getpid())
+				if err == nil {
+					err = self.Kill()
+				}
+				time.Sleep(time.Minute) // until it is
+				return nil, err
+			}
 		}
-		return
+	default:
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+	if worker.Serve(served) != nil {
+		os.Exit(1)
+	}
 }
 
 // withWorkers is an engine whose Jsonnet and kustomize run in processes of this test binary.
@@ -92,6 +109,35 @@ func TestWhatWasLateIsRenderedAgain(t *testing.T) {
 	again := engine.Render(t.Context(), repo, set, set.Applications[0])
 	if !late.Partial || len(late.Findings) != 1 || again.Partial || len(again.Objects) != 1 {
 		t.Errorf("first %v, then %v with %d objects", late.Findings, again.Findings, len(again.Objects))
+	}
+}
+
+// TestWhatWasKilledIsRenderedAgain: what else happens on a machine is not remembered as what an Application deploys.
+func TestWhatWasKilledIsRenderedAgain(t *testing.T) {
+	victim, err := worker.Self(asVictim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fstest.MapFS{
+		"apps/a.yaml":          {Data: []byte(strings.NewReplacer("NAME", "a", "PATH", "a").Replace(overlayApps))},
+		"a/a.jsonnet":          {Data: []byte("{kind: 'ConfigMap', apiVersion: 'v1', metadata: {name: 'c'}}")},
+		"apps/b.yaml":          {Data: []byte(strings.NewReplacer("NAME", "b", "PATH", "b").Replace(overlayApps))},
+		"b/kustomization.yaml": {Data: []byte("configMapGenerator: [{name: c, literals: [a=b]}]\n")},
+	}
+	engine, repo := withWorkers(t), repository(newGitTree(files))
+	set, err := engine.Applications(t.Context(), repo, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	workers := engine.Workers
+	for _, app := range set.Applications {
+		engine.Workers = &worker.Pool{Command: victim}
+		killed := engine.Render(t.Context(), repo, set, app)
+		engine.Workers = workers
+		again := engine.Render(t.Context(), repo, set, app)
+		if len(killed.Objects) != 0 || len(killed.Findings) != 1 || len(again.Objects) != 1 || len(again.Findings) != 0 {
+			t.Errorf("%s: first %v, then %v with %d objects", app.Name, killed.Findings, again.Findings, len(again.Objects))
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 type child struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
+	pipe   io.Closer // of out
 	out    *bufio.Reader
 	errors *beginning
 }
@@ -40,7 +41,7 @@ func start(ctx context.Context, command []string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.out = bufio.NewReader(out)
+	c.pipe, c.out = out, bufio.NewReader(out)
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", command[0], err)
 	}
@@ -57,7 +58,11 @@ func start(ctx context.Context, command []string) (*child, error) {
 	return nil, fmt.Errorf("start %s: no hello (%s): %w", command[0], c.end(), err)
 }
 
-func (c *child) kill() { _ = c.cmd.Process.Kill() } // one that is gone needs no killing
+// kill ends a worker, and the wait for what it says: a process that it started could have its end of the pipe.
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill() // one that is gone needs no killing
+	_ = c.pipe.Close()
+}
 
 // exit is how a worker ended.
 type exit struct {

@@ -37,6 +37,11 @@ type Engine func(ctx context.Context, parent Parent, request []byte) (answer []b
 // ErrUnavailable means that no worker could be started: do the job in this process.
 var ErrUnavailable = errors.New("no worker process can be started")
 
+// ErrPassing means that something else than the job ended its worker, or that none could be started although one could before: the
+// same job may be done the next time. It is not done in this process instead, or whoever uses up what workers need could have what
+// they ask for run where nothing stops it.
+var ErrPassing = errors.New("a worker process was lost")
+
 // failure is an error of an engine on its way to the parent.
 type failure struct {
 	File      string `json:",omitempty"`

@@ -61,19 +61,22 @@ type Answer struct {
 }
 
 // Run does a job. An error of the engine is a [*manifest.Error], as is that a worker was stopped, which matches
-// [manifest.ErrBound]. [ErrUnavailable] says that nothing was done.
+// [manifest.ErrBound], and [ErrPassing] where it may be done the next time. [ErrUnavailable] says that nothing was done.
 func (p *Pool) Run(ctx context.Context, job Job) (Answer, error) {
 	p.once.Do(func() { p.slots = make(chan struct{}, p.size()) })
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
 	case <-ctx.Done():
-		return Answer{}, ctx.Err()
+		return Answer{}, p.stopped(ctx, job, exit{}, ctx.Err())
 	}
 	ctx, cancel := context.WithTimeout(ctx, job.Time)
 	defer cancel()
 	for {
 		c, used, err := p.take(ctx)
+		if ctx.Err() != nil && c == nil {
+			return Answer{}, p.stopped(ctx, job, exit{}, ctx.Err())
+		}
 		if err != nil {
 			return Answer{}, err
 		}
@@ -125,6 +128,9 @@ func (p *Pool) stopped(ctx context.Context, job Job, exit exit, err error) error
 		out.Problem = fmt.Sprintf("rendering needed more than %s of memory, or nested too deeply, and was stopped (%s)", amount(p.memory()), exit)
 	case errors.Is(err, errFrame):
 		out.Problem = fmt.Sprintf("rendering was stopped, because its process answered %v", err)
+	case exit.code < 0:
+		out.Problem = fmt.Sprintf("rendering was stopped by something else than Lockkeeper (%s)", exit)
+		out.Remedy, out.Cause = "look whether the machine is short of memory; it is tried again", errors.Join(manifest.ErrBound, ErrPassing)
 	default:
 		out.Problem = fmt.Sprintf("rendering ended its process (%s)", exit)
 	}
@@ -150,11 +156,14 @@ func (p *Pool) take(ctx context.Context) (c *child, used bool, err error) {
 		p.worked = true
 		return c, false, nil
 	}
-	if ctx.Err() != nil {
-		return nil, false, ctx.Err()
+	if p.worked {
+		return nil, false, &manifest.Error{
+			Problem: fmt.Sprintf("rendering needs a process, and none could be started: %v", err),
+			Remedy:  "look whether the machine lets Lockkeeper start more processes; it is tried again", Cause: errors.Join(manifest.ErrBound, ErrPassing),
+		}
 	}
 	err = fmt.Errorf("%w: %w", ErrUnavailable, err)
-	if !p.worked && p.broken == nil {
+	if ctx.Err() == nil && p.broken == nil {
 		p.broken = err
 		if p.Warn != nil {
 			p.Warn(err)

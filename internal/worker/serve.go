@@ -13,6 +13,7 @@ import (
 	"runtime/metrics"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
@@ -27,7 +28,7 @@ const (
 
 // Serve is the whole life of a worker: it does jobs from standard input until that ends.
 func Serve(engines map[string]Engine) error {
-	signal.Ignore(os.Interrupt) // of the terminal; the parent decides
+	signal.Ignore(os.Interrupt, syscall.SIGTERM) // of the terminal or the service manager, for all processes; the parent decides
 	debug.SetMaxStack(maxStack)
 	var limited atomic.Int64
 	s := &server{in: bufio.NewReader(os.Stdin), out: os.Stdout, engines: engines, frames: make(chan frame)}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -24,9 +25,10 @@ import (
 
 // What this test binary is when it starts itself.
 const (
-	asWorker = "as-worker"
-	asOld    = "as-old-worker" // of another version
-	asParent = "as-parent"     // prints the id of its worker, which is busy, and waits to be killed
+	asWorker    = "as-worker"
+	asOld       = "as-old-worker" // of another version
+	asOffspring = "as-offspring"  // of a worker: does nothing
+	asParent    = "as-parent"     // prints the id of its worker, which is busy, and waits to be killed
 )
 
 func TestMain(m *testing.M) {
@@ -40,6 +42,8 @@ func TestMain(m *testing.M) {
 		_ = writeFrame(os.Stdout, head{Kind: kindHello, Protocol: 0}, nil)
 	case asParent:
 		parent()
+	case asOffspring:
+		time.Sleep(time.Hour)
 	default:
 		os.Exit(m.Run())
 	}
@@ -136,11 +140,42 @@ func engines() map[string]Engine {
 			os.Exit(7)
 			return nil, nil
 		},
+		"killed": func(context.Context, Parent, []byte) ([]byte, error) { return nil, signalSelf(os.Kill) },
+		"terminated": func(context.Context, Parent, []byte) ([]byte, error) {
+			return []byte("done"), errors.Join(signalSelf(syscall.SIGTERM), signalSelf(os.Interrupt))
+		},
+		"offspring": func(_ context.Context, parent Parent, _ []byte) ([]byte, error) {
+			self, err := os.Executable()
+			if err != nil {
+				return nil, err
+			}
+			cmd := exec.Command(self, asOffspring)
+			cmd.Stdout = os.Stdout // holds the pipe
+			if err := cmd.Start(); err != nil {
+				return nil, err
+			}
+			_, _ = fs.Stat(parent.Tree, strconv.Itoa(cmd.Process.Pid))
+			return nil, cmd.Wait()
+		},
 		"nonsense": func(context.Context, Parent, []byte) ([]byte, error) {
 			_, err := os.Stdout.WriteString("this is not a frame")
 			return nil, err
 		},
 	}
+}
+
+func signalSelf(s os.Signal) error {
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		return err
+	}
+	if err := self.Signal(s); err != nil {
+		return err
+	}
+	if s == os.Kill {
+		select {} // until it arrives
+	}
+	return nil
 }
 
 func deep(n int) int {
@@ -201,6 +236,8 @@ func TestRun(t *testing.T) {
 		{"more and more memory", Job{Engine: "memory"}, "rendering needed more than 768 MiB of memory and was stopped" + remedy + " [bound]", nil},
 		{"recursion without end", Job{Engine: "depth"}, "rendering needed more than 768 MiB of memory, or nested too deeply, and was stopped (exit status 2: fatal error: stack overflow)" + remedy + " [bound]", nil},
 		{"an end", Job{Engine: "exit"}, "rendering ended its process (exit status 7: a last word)" + remedy + " [bound]", nil},
+		{"signals for all processes, which the parent gets as well", Job{Engine: "terminated"}, "done", nil},
+		{"an end by something else", Job{Engine: "killed"}, "rendering was stopped by something else than Lockkeeper (signal: killed); look whether the machine is short of memory; it is tried again [bound] [passing]", nil},
 		{"nonsense", Job{Engine: "nonsense"}, "rendering was stopped, because its process answered not a frame: its lengths are 1952999795 and 543781664" + remedy + " [bound]", nil},
 	}
 	for _, test := range tests {
@@ -231,6 +268,9 @@ func text(answer Answer, err error) string {
 	out := err.Error()
 	if errors.Is(err, manifest.ErrBound) {
 		out += " [bound]"
+	}
+	if errors.Is(err, ErrPassing) {
+		out += " [passing]"
 	}
 	if errors.Is(err, manifest.ErrElsewhere) {
 		out += " [elsewhere]"
@@ -340,6 +380,57 @@ func TestNoWorkerCanBeStarted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNoWorkerCanBeStartedAnyMore: what could be stopped before is not done where it cannot be.
+func TestNoWorkerCanBeStartedAnyMore(t *testing.T) {
+	pool := newPool(t)
+	echo := Job{Engine: "echo", Request: []byte("x"), Tree: sample(), Time: time.Minute}
+	if _, err := pool.Run(t.Context(), echo); err != nil {
+		t.Fatal(err)
+	}
+	pool.Close()
+	command := pool.Command
+	pool.Command = []string{"/does/not/exist", "x"}
+	if _, err := pool.Run(t.Context(), echo); !errors.Is(err, ErrPassing) || !errors.Is(err, manifest.ErrBound) || errors.Is(err, ErrUnavailable) {
+		t.Errorf("error is %v", err)
+	}
+	pool.Command = command
+	if answer, err := pool.Run(t.Context(), echo); text(answer, err) != "x" {
+		t.Errorf("afterwards: %s", text(answer, err))
+	}
+}
+
+// TestAJobThatWaitedTooLongSaysSo lets a job wait for the only worker.
+func TestAJobThatWaitedTooLongSaysSo(t *testing.T) {
+	pool := newPool(t)
+	pool.Size = 1
+	var waited error
+	tree := &once{FS: sample(), opened: func(string, bool) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		_, waited = pool.Run(ctx, Job{Engine: "echo", Tree: sample(), Time: time.Minute})
+	}}
+	if _, err := pool.Run(t.Context(), Job{Engine: "read", Request: []byte("dir/a"), Tree: tree, Time: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(waited, manifest.ErrBound) || !errors.Is(waited, context.DeadlineExceeded) {
+		t.Errorf("error is %v", waited)
+	}
+}
+
+// TestAProcessOfAWorkerKeepsNobodyWaiting: a worker is killed, and what it started lives on with its end of the pipe.
+func TestAProcessOfAWorkerKeepsNobodyWaiting(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	offspring := ""
+	tree := noticing{sample(), func(name string, _ bool) {
+		offspring = name
+		cancel()
+	}}
+	if _, err := newPool(t).Run(ctx, Job{Engine: "offspring", Tree: tree, Time: time.Hour}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v", err)
+	}
+	kill(t, offspring)
 }
 
 // TestWorkersEndWithTheirParent kills a parent whose worker is busy.
