@@ -39,8 +39,10 @@ func Engines() map[string]worker.Engine {
 			if err := json.Unmarshal(request, &req); err != nil {
 				return nil, err
 			}
-			req.Fetch = func(what kustomize.Elsewhere) (fs.FS, error) {
-				return parent.Fetch(string(what.Kind), what.URL, what.Name, what.Version)
+			if parent.Fetch != nil {
+				req.Fetch = func(what kustomize.Elsewhere) (fs.FS, error) {
+					return parent.Fetch(string(what.Kind), what.URL, what.Name, what.Version)
+				}
 			}
 			req.Files, req.Limits.Time = parent.Tree, time.Hour // whoever waits for the worker ends it earlier
 			out, err := kustomize.Build(ctx, req)
@@ -50,6 +52,12 @@ func Engines() map[string]worker.Engine {
 			return json.Marshal(out)
 		},
 	}
+}
+
+// Kustomize is [kustomize.Build], in a process that can be killed where there are [Engine.Workers], and not longer than rendering
+// an Application may take. Nothing is remembered.
+func (e *Engine) Kustomize(ctx context.Context, req kustomize.Request) (kustomize.Output, error) {
+	return workers{e.Workers, e.timeout}.kustomize(ctx, req, &reading{FS: req.Files})
 }
 
 // errHere says that there are no workers, so that the job is to be done in this process.

@@ -3,6 +3,7 @@ package render
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,9 +12,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/tools/txtar"
 
 	"github.com/lockkeeper/lockkeeper/internal/worker"
+	"github.com/lockkeeper/lockkeeper/render/kustomize"
 )
 
 // The arguments by which this test binary becomes a worker.
@@ -137,6 +140,21 @@ func TestWhatWasKilledIsRenderedAgain(t *testing.T) {
 		again := engine.Render(t.Context(), repo, set, app)
 		if len(killed.Objects) != 0 || len(killed.Findings) != 1 || len(again.Objects) != 1 || len(again.Findings) != 0 {
 			t.Errorf("%s: first %v, then %v with %d objects", app.Name, killed.Findings, again.Findings, len(again.Objects))
+		}
+	}
+}
+
+// TestAKustomizationOfNoApplication is built in a worker, or else here, and says the same.
+func TestAKustomizationOfNoApplication(t *testing.T) {
+	files := fstest.MapFS{
+		"a/kustomization.yaml": {Data: []byte("resources: [../b]\n")}, "far/kustomization.yaml": {Data: []byte("resources: ['https://example.com/x.yaml']\n")},
+		"b/kustomization.yaml": {Data: []byte("configMapGenerator: [{name: c, literals: [a=b]}]\n")},
+	}
+	for _, dir := range []string{"a", "far", "none"} {
+		want, wantErr := newEngine(t).Kustomize(t.Context(), kustomize.Request{Files: files, Dir: dir})
+		got, err := withWorkers(t).Kustomize(t.Context(), kustomize.Request{Files: files, Dir: dir})
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || fmt.Sprint(err) != fmt.Sprint(wantErr) || (err == nil) != (dir == "a") {
+			t.Errorf("%s: %v, want %v (-here +in a worker):\n%s", dir, err, wantErr, diff)
 		}
 	}
 }

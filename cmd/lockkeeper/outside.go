@@ -190,7 +190,8 @@ func (p *parts) world(place *place) step.World {
 	o := p.outside
 	world := step.World{
 		HTTP: o.http, Git: o.git, Registry: artifacts{o.registry}, InGroup: place.forge.InGroup,
-		Secrets: lookup(o.secrets, place.name), ConfigMaps: lookup(o.maps, place.name),
+		Kustomize: p.renderer.Kustomize,
+		Secrets:   lookup(o.secrets, place.name), ConfigMaps: lookup(o.maps, place.name),
 	}
 	if p.secrets.GitLabToken != "" {
 		pipelines := &gitlabPipelines{parts: p, forges: map[string]*gitlab.Forge{}}

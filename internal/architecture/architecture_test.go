@@ -37,7 +37,7 @@ var rules = []struct {
 	{"promote/imageupdater", []string{"promote", "internal/manifest", "internal/nearest"}},
 	{"promote/discover", []string{"promote", "promote/expr", "internal/git", "internal/nearest", "internal/outbound", "internal/secret", "internal/yamltext"}},
 	{"promote/discover/", []string{"promote", "promote/discover"}},
-	{"promote/step", slices.Concat([]string{"promote", "promote/expr", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret"}, edits, texts)},
+	{"promote/step", slices.Concat([]string{"promote", "promote/expr", "render/", "internal/git", "internal/manifest", "internal/nearest", "internal/secret", "internal/worker"}, edits, texts)},
 	{"promote/drift", []string{"internal/jsontext", "internal/manifest", "internal/nearest", "render/diff", "render/diff/document", "render/object"}},
 	{"promote/ledger", []string{"promote", "internal/git", "internal/secret", "internal/yamltext"}},
 	{"promote/reconcile", slices.Concat([]string{"promote/", "promote", "render", "render/", "internal/codeowners", "internal/git", "internal/manifest", "internal/nearest", "internal/outbound", "internal/secret", "internal/worker"}, edits, texts)},

@@ -52,7 +52,11 @@ func (r *run) kustomizeBuild(ctx context.Context, _ promote.Step, c config) (out
 	if err := files.prefetch(dir); err != nil {
 		return outcome{}, err
 	}
-	made, err := kustomize.Build(ctx, kustomize.Request{
+	build := r.World.Kustomize
+	if build == nil {
+		build = kustomize.Build
+	}
+	made, err := build(ctx, kustomize.Request{
 		Files: files, Dir: dir,
 		Helm: kustomize.HelmOptions{KubeVersion: cfg.Plugin.Helm.KubeVersion, APIVersions: cfg.Plugin.Helm.APIVersions},
 	})

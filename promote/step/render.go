@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/worker"
 )
 
 const (
@@ -72,7 +73,7 @@ func (f workspaceFS) failed(err error, at func(file string) string) error {
 		return *f.outside
 	}
 	problem, ok := errors.AsType[*manifest.Error](err)
-	if !ok || f.ctx.Err() != nil {
+	if !ok || f.ctx.Err() != nil || errors.Is(err, worker.ErrPassing) {
 		return err
 	}
 	located := *problem

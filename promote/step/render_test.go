@@ -14,7 +14,9 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/internal/manifest"
+	"github.com/lockkeeper/lockkeeper/internal/worker"
 	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/render/kustomize"
 )
 
 // shop is a chart with a hook, a test, a CRD and two values files beside it.
@@ -383,6 +385,29 @@ func TestARemoteRepositoryThatFailsIsNotAMissingFile(t *testing.T) {
 	slow := &manifest.Error{Problem: "took too long", Cause: errors.Join(manifest.ErrBound, context.DeadlineExceeded)}
 	if err := r.workspace.files(t.Context()).failed(slow, inWorkspace); outside(err) {
 		t.Errorf("%v is tried for ever", err)
+	}
+}
+
+// TestKustomizationsAreBuiltWhereTheWorldSays: a process that was lost is not the kustomization's fault, and what was too much is.
+func TestKustomizationsAreBuiltWhereTheWorldSays(t *testing.T) {
+	r := newSeed(t, plainSeed(kustomized)).at(t, "./repo")
+	fails, built := error(nil), 0
+	r.World.Kustomize = func(ctx context.Context, request kustomize.Request) (kustomize.Output, error) {
+		built++
+		if fails != nil {
+			return kustomize.Output{}, fails
+		}
+		return kustomize.Build(ctx, request)
+	}
+	const config = "{path: ./repo/overlays/dev, outPath: ./out.yaml}"
+	r.must(t, "kustomize-build", config)
+	fails = &manifest.Error{Problem: "lost", Cause: errors.Join(manifest.ErrBound, worker.ErrPassing)}
+	if _, err := r.do(t, "kustomize-build", config); !outside(err) {
+		t.Errorf("%v is final", err)
+	}
+	fails = &manifest.Error{Problem: "took too long", Cause: errors.Join(manifest.ErrBound, context.DeadlineExceeded)}
+	if _, err := r.do(t, "kustomize-build", config); err == nil || outside(err) || built != 3 {
+		t.Errorf("%v is tried for ever, %d times built", err, built)
 	}
 }
 

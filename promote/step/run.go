@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
+	"github.com/lockkeeper/lockkeeper/internal/worker"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/expr"
 )
@@ -408,12 +409,13 @@ func (r *run) late(step promote.Step, err error) error {
 	return fmt.Errorf("not done after %s, which its retry.timeout allows", timeout)
 }
 
-// outside reports whether an error is the remote repository's and may be gone next time.
+// outside reports whether an error is the remote repository's, or the machine's, and may be gone next time.
 func outside(err error) bool {
 	var http *git.HTTPError
 	var network net.Error
 	return errors.As(err, &http) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, git.ErrUnauthorized) || errors.Is(err, git.ErrMoved)
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, git.ErrUnauthorized) || errors.Is(err, git.ErrMoved) ||
+		errors.Is(err, worker.ErrPassing)
 }
 
 func (r *run) fail(step promote.Step, err error) {

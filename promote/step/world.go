@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
+	"github.com/lockkeeper/lockkeeper/render/kustomize"
 )
 
 // World is what steps may reach besides the repository of the pipeline. A nil field is something that is not configured: a
@@ -24,6 +25,8 @@ type World struct {
 	ConfigMaps func(project, name string, shared bool) (map[string]string, bool)
 	// Registry reads and copies what registries hold.
 	Registry Registry
+	// Kustomize is kustomize.Build where it can be stopped; nil: that itself, in this process.
+	Kustomize func(context.Context, kustomize.Request) (kustomize.Output, error)
 	// Messages sends messages to people.
 	Messages Messages
 	// Comments writes comments on changes.
