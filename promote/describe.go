@@ -146,11 +146,22 @@ func StatusTable(stages []StageStatus) string {
 	for _, s := range stages {
 		next := cellSpan(s.Next)
 		if s.Change != 0 {
-			next += fmt.Sprintf(" in !%d", s.Change)
+			next += " in " + changeLink(s.Change, s.URL)
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", sign(s.Verdict), cellSpan(s.Stage.String()), cellSpan(s.Runs), next, tableCell(s.Reason))
 	}
 	return b.String()
+}
+
+// changeLink names a change in Markdown. Forges write numbers of changes each in a way of its own, so it is a link, where its address
+// cannot be mistaken for something else.
+func changeLink(number int, address string) string {
+	name := fmt.Sprintf("change %d", number)
+	odd := strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("()<>[]|`\"'\\", r) })
+	if odd || !strings.HasPrefix(address, "https://") && !strings.HasPrefix(address, "http://") {
+		return name
+	}
+	return "[" + name + "](" + address + ")"
 }
 
 // Outcome is how a delivery ended, for the note on its change.

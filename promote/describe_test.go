@@ -96,13 +96,19 @@ func TestChangeLabels(t *testing.T) {
 func TestStatusTable(t *testing.T) {
 	got := StatusTable([]StageStatus{
 		{Stage: dev, Runs: "1.0.0", Next: "1.0.1", Verdict: Wait, Reason: "a | b", Change: 7},
+		{Stage: dev, Next: "1.0.1", Verdict: Wait, Reason: "x", Change: 7, URL: "https://github.com/acme/web/pull/7"},
+		{Stage: dev, Next: "1.0.1", Verdict: Wait, Reason: "x", Change: 7, URL: "https://a.example.com/) | x"},
+		{Stage: dev, Next: "1.0.1", Verdict: Wait, Reason: "x", Change: 7, URL: "javascript:alert"},
 		{Stage: prod, Verdict: Block, Next: "1|2", Reason: "held"},
 		{Stage: prod, Verdict: Skip, Reason: "x"},
 		{Stage: prod, Verdict: Verdict(9), Reason: "x"},
 	})
 	want := "|  | stage | runs | next | why |\n" +
 		"|---|---|---|---|---|\n" +
-		"| ⏳ | `shop/dev` | `1.0.0` | `1.0.1` in !7 | a \\| b |\n" +
+		"| ⏳ | `shop/dev` | `1.0.0` | `1.0.1` in change 7 | a \\| b |\n" +
+		"| ⏳ | `shop/dev` | – | `1.0.1` in [change 7](https://github.com/acme/web/pull/7) | x |\n" +
+		"| ⏳ | `shop/dev` | – | `1.0.1` in change 7 | x |\n" +
+		"| ⏳ | `shop/dev` | – | `1.0.1` in change 7 | x |\n" +
 		"| ❌ | `shop/prod` | – | `1\\|2` | held |\n" +
 		"| ➖ | `shop/prod` | – | – | x |\n" +
 		"| ❔ | `shop/prod` | – | – | x |\n"

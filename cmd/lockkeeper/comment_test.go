@@ -29,7 +29,7 @@ func TestCommands(t *testing.T) {
 		holds   int
 	}{
 		{"help lists every command", developer, "/help", []string{"eyes", "thumbsup"}, []string{"| `/promote [stage] [version]` | write |", "`/resume [stage]`"}, 0},
-		{"status shows every stage", reporter, "/status", []string{"eyes", "thumbsup"}, []string{devStage, prodStage, "1.0.2` in !1"}, 0},
+		{"status shows every stage", reporter, "/status", []string{"eyes", "thumbsup"}, []string{devStage, prodStage, "1.0.2` in [change 1](http"}, 0},
 		{"an unknown command is answered with the nearest", developer, "/promot", []string{"eyes", "thumbsdown"}, []string{"no command `/promot`", "Did you mean `/promote`?"}, 0},
 		{"a reader may not hold", reader, "/hold", []string{"eyes", "thumbsdown"}, []string{"`/hold` needs write permission", "`ria` has read"}, 0},
 		{"hold with one word of reason", developer, "/hold freeze", []string{"eyes", "thumbsup"}, []string{"on hold"}, 1},
