@@ -205,7 +205,36 @@ func TestMessagesOnThePagesAreThoseOfTheCode(t *testing.T) {
 	})
 }
 
-// sources are all of ours, tests left out and quotes as they are printed.
+var (
+	pageLink  = regexp.MustCompile(`\]\(([^)#]*)(#[^)]*)?\)`)
+	noAnchor  = regexp.MustCompile(`[^a-z0-9 _-]`)
+	pageTitle = regexp.MustCompile(`(?m)^#+ (.*)$`)
+)
+
+// TestLinksOnThePagesLeadSomewhere: to files of the repository, and to headings.
+func TestLinksOnThePagesLeadSomewhere(t *testing.T) {
+	onEachPage(t, func(p page) {
+		for _, link := range pageLink.FindAllStringSubmatch(p.text, -1) {
+			text := p.text
+			if link[1] != "" {
+				data, err := os.ReadFile(filepath.Join("../../docs", link[1])) //nolint:gosec // a file of the repository
+				if err != nil {
+					p.t.Error(err)
+				}
+				text = string(data)
+			}
+			anchors := []string{""}
+			for _, title := range pageTitle.FindAllStringSubmatch(text, -1) {
+				anchors = append(anchors, "#"+strings.ReplaceAll(noAnchor.ReplaceAllString(strings.ToLower(title[1]), ""), " ", "-"))
+			}
+			if !slices.Contains(anchors, link[2]) {
+				p.t.Errorf("%s%s leads nowhere", link[1], link[2])
+			}
+		}
+	})
+}
+
+// sources are those in which messages are written, without tests.
 func sources(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
