@@ -3,6 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -66,6 +69,9 @@ var engine = sync.OnceValues(func() (*render.Engine, error) {
 	return e, err
 })
 
+// appKey is the key of every bed's App: making one takes longer than many a test.
+var appKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
 // newBed starts a world whose registry holds 1.0.0 and 1.0.1.
 func newBed(t testing.TB) *bed {
 	t.Helper()
@@ -120,6 +126,12 @@ func startWorldOf(t testing.TB, files map[string]string) *world {
 func startWorldWith(t testing.TB, cfg worldConfig) *world {
 	t.Helper()
 	cfg.dir, cfg.log = t.TempDir(), slog.New(slog.DiscardHandler)
+	shared, engineErr := engine()
+	key, keyErr := appKey()
+	if err := errors.Join(engineErr, keyErr); err != nil {
+		t.Fatal(err)
+	}
+	cfg.engine, cfg.key = shared, key
 	w, err := newWorld(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -257,7 +257,7 @@ func hubSignature(secret, body string) string {
 // is lost.
 func TestAForgeThatFailsAtRandom(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			onBothForges(t, func(t *testing.T, b *bed) {

@@ -66,6 +66,7 @@ type world struct {
 	registry string // host:port
 	argoURL  string
 	hubApp   demoApp // on GitHub
+	engine   *render.Engine
 	repo     *git.Repository
 	servers  []*http.Server
 	onPush   func() // told when the registry took an image
@@ -76,13 +77,21 @@ type worldConfig struct {
 	dir    string            // required: where the forge keeps its repositories
 	listen string            // of the forge's page; empty: any port
 	log    *slog.Logger      // required
+	engine *render.Engine    // finds what is to be deployed; nil: one of its own
+	key    *rsa.PrivateKey   // of the App on GitHub; nil: a new one
 	github bool              // the forge is a GitHub, and the bot a GitHub App; otherwise a GitLab with a token
 	pace   time.Duration     // how long an Argo CD operation, and then a rollout, lasts
 	files  map[string]string // of the repository; nil: the example of the articles
 }
 
 func newWorld(ctx context.Context, cfg worldConfig) (*world, error) {
-	w := &world{dir: cfg.dir, log: cfg.log, github: cfg.github}
+	w := &world{dir: cfg.dir, log: cfg.log, github: cfg.github, engine: cfg.engine}
+	if w.engine == nil {
+		var err error
+		if w.engine, err = render.NewEngine(); err != nil {
+			return nil, err
+		}
+	}
 	for _, start := range []func(context.Context, worldConfig) error{w.startRegistry, w.startForge, w.startArgo, w.seed} {
 		if err := start(ctx, cfg); err != nil {
 			return nil, errors.Join(err, w.close())
@@ -214,7 +223,7 @@ func (w *world) seed(ctx context.Context, cfg worldConfig) error {
 		return err
 	}
 	if w.github {
-		if err := w.installApp(); err != nil {
+		if err := w.installApp(cfg.key); err != nil {
 			return err
 		}
 	}
@@ -256,11 +265,7 @@ func (w *world) deploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := render.NewEngine()
-	if err != nil {
-		return err
-	}
-	set, err := engine.Applications(ctx, render.Repository{Tree: tree, URLs: []string{w.repo.URL()}, Revision: "main"}, render.Options{})
+	set, err := w.engine.Applications(ctx, render.Repository{Tree: tree, URLs: []string{w.repo.URL()}, Revision: "main"}, render.Options{})
 	if err != nil {
 		return err
 	}
@@ -344,10 +349,11 @@ type demoApp struct {
 }
 
 // installApp makes the bot an App that may do what deploy/github-app-manifest.json asks for, and its check run required.
-func (w *world) installApp() error {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return err
+func (w *world) installApp(key *rsa.PrivateKey) (err error) {
+	if key == nil {
+		if key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+			return err
+		}
 	}
 	w.hubApp.key = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 	w.hubApp.id, err = w.forge.CreateApp(devforge.App{Name: worldBot, Key: &key.PublicKey, Permissions: map[string]string{
