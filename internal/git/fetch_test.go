@@ -353,6 +353,32 @@ func TestMergeBase(t *testing.T) {
 	})
 }
 
+// TestMergeBaseBelievesNoDates: whoever writes a commit writes its date. Here a branch comes from the tip of its target by a commit
+// of long ago, and by a new one from before that tip: what it takes back of the tip must not look like what it never had.
+func TestMergeBaseBelievesNoDates(t *testing.T) {
+	modes(t, func(t *testing.T, srv *gittest.Server) {
+		repo := srv.Repo("app.git", nil)
+		history := repo.History("main", 30)
+		tip, before := history[29], history[26]
+		made := func(seconds int, parents ...string) string {
+			text := "tree " + repo.Git("rev-parse", before+"^{tree}") + "\n"
+			for _, parent := range parents {
+				text += "parent " + parent + "\n"
+			}
+			who := fmt.Sprintf("Seed <seed@example.com> %d +0000\n", seconds)
+			return strings.TrimSpace(repo.GitInput(text+"author "+who+"committer "+who+"\nx\n", "hash-object", "-t", "commit", "-w", "--stdin"))
+		}
+		old, recent := made(1, tip), made(1_800_000_000, before)
+		topic := made(1_800_000_001, old, recent)
+		repo.Git("update-ref", "refs/heads/topic", topic)
+		for _, sides := range [][2]string{{tip, topic}, {topic, tip}} {
+			if got, err := open(t, repo.URL).MergeBase(t.Context(), sides[0], sides[1]); err != nil || got != tip {
+				t.Errorf("MergeBase = %q, %v, want %q", got, err, tip)
+			}
+		}
+	})
+}
+
 func TestIsAncestorGivesUp(t *testing.T) {
 	srv := gittest.NewServer(t)
 	repo := srv.Repo("app.git", nil)

@@ -112,8 +112,9 @@ func (r *Repository) Log(ctx context.Context, from string, limit int) ([]CommitI
 }
 
 // MergeBase returns the newest commit that is reachable from both of two commits, which is what one of them changes in
-// comparison with: ErrNotFound when their histories have nothing in common. With several it is the one that was committed last.
-// Missing history is fetched in steps. After 1,000 commits without an answer the error is ErrTooDeep.
+// comparison with: ErrNotFound when their histories have nothing in common. With several, none of which is reachable from another,
+// it is the one that was committed last. Dates say where to look first and never what is found: whoever writes a commit writes its
+// date. Missing history is fetched in steps. After 1,000 commits without an answer the error is ErrTooDeep.
 func (r *Repository) MergeBase(ctx context.Context, a, b string) (string, error) {
 	ids, err := parseIDs([]string{a, b})
 	if err != nil {
@@ -122,7 +123,7 @@ func (r *Repository) MergeBase(ctx context.Context, a, b string) (string, error)
 	walk := mergeWalk{reached: map[oid]int{}, when: map[oid]time.Time{}}
 	walk.reach(ids[0], fromFirst)
 	walk.reach(ids[1], fromSecond)
-	for depth := 50; len(walk.open) > 0; {
+	for depth := 50; walk.undecided(); {
 		missing, err := walk.look(r)
 		if err != nil {
 			return "", err
@@ -139,10 +140,7 @@ func (r *Repository) MergeBase(ctx context.Context, a, b string) (string, error)
 			depth *= 4
 			continue
 		}
-		next := walk.newest()
-		if walk.reached[next] == fromFirst|fromSecond {
-			return next.String(), nil
-		}
+		next := walk.next()
 		info, _, err := r.knownCommit(next)
 		if err != nil {
 			return "", err
@@ -152,19 +150,24 @@ func (r *Repository) MergeBase(ctx context.Context, a, b string) (string, error)
 			return "", err
 		}
 		for _, parent := range parents {
-			walk.reach(parent, walk.reached[next])
+			walk.reach(parent, walk.handsDown(next))
 		}
 		if len(walk.reached) > maxAncestry {
 			return "", fmt.Errorf("what %s and %s have in common: no answer within %d commits: %w", a, b, maxAncestry, ErrTooDeep)
 		}
 	}
-	return "", fmt.Errorf("%s and %s have no commit in common: %w", a, b, ErrNotFound)
+	bases := walk.bases()
+	if len(bases) == 0 {
+		return "", fmt.Errorf("%s and %s have no commit in common: %w", a, b, ErrNotFound)
+	}
+	return walk.newest(bases).String(), nil
 }
 
-// From which of two commits another one is reached.
+// From which of two commits another one is reached, and whether from one that both have in common.
 const (
 	fromFirst  = 1
 	fromSecond = 2
+	fromCommon = 4
 )
 
 // mergeWalk goes back from two commits, the newest first, as git merge-base does.
@@ -172,6 +175,27 @@ type mergeWalk struct {
 	reached map[oid]int
 	when    map[oid]time.Time // of those that are known
 	open    []oid             // reached, and not gone on from
+	common  []oid             // gone on from, and reached from both when they were
+}
+
+// undecided reports whether going on can still change the answer: a commit is open that may lead to something in common, or of
+// several that are in common one may be reachable from another.
+func (w *mergeWalk) undecided() bool {
+	decided := func(id oid) bool { return w.reached[id]&fromCommon != 0 }
+	return slices.ContainsFunc(w.open, func(id oid) bool { return !decided(id) }) || len(w.open) > 0 && len(w.bases()) > 1
+}
+
+// bases are the commits in common that are reached from no other such commit, as far as is known.
+func (w *mergeWalk) bases() []oid {
+	return slices.DeleteFunc(slices.Clone(w.common), func(id oid) bool { return w.reached[id]&fromCommon != 0 })
+}
+
+// handsDown is from where the parents of a commit are reached.
+func (w *mergeWalk) handsDown(id oid) int {
+	if from := w.reached[id]; from != fromFirst|fromSecond {
+		return from
+	}
+	return fromFirst | fromSecond | fromCommon
 }
 
 // reach notes that a commit is reached. One that was gone on from already, because its time is not to be trusted, is gone on
@@ -205,15 +229,17 @@ func (w *mergeWalk) look(r *Repository) (missing []oid, err error) {
 	return missing, nil
 }
 
-// newest takes the newest of the open commits.
-func (w *mergeWalk) newest() oid {
-	best := 0
-	for i, id := range w.open {
-		if w.when[id].After(w.when[w.open[best]]) {
-			best = i
-		}
+// next takes the newest of the open commits.
+func (w *mergeWalk) next() oid {
+	next := w.newest(w.open)
+	w.open = slices.DeleteFunc(w.open, func(id oid) bool { return id == next })
+	if w.reached[next] == fromFirst|fromSecond {
+		w.common = append(w.common, next)
 	}
-	next := w.open[best]
-	w.open = slices.Delete(w.open, best, best+1)
 	return next
+}
+
+// newest is the first of the newest of some commits.
+func (w *mergeWalk) newest(ids []oid) oid {
+	return slices.MaxFunc(ids, func(a, b oid) int { return w.when[a].Compare(w.when[b]) })
 }
