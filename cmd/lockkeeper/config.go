@@ -239,7 +239,8 @@ func readSecrets(getenv func(string) string) (secrets, error) {
 		}
 	}
 	if err := env.ParseWithOptions(&s, env.Options{Environment: values}); err != nil {
-		return s, fmt.Errorf("environment: %w", err)
+		// All others are texts. The value is not shown: where two variables were mixed up it is the key.
+		return s, errors.New("LOCKKEEPER_GITHUB_APP_ID is no number: expected that of the App's page; the App's key belongs in LOCKKEEPER_GITHUB_APP_KEY")
 	}
 	return s, nil
 }
