@@ -12,14 +12,14 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-// checkLast is how long it is believed that the external status check is there, or is not.
+// checkLast is how long it is believed that the external status check is there, is not, or cannot be answered.
 const checkLast = time.Hour
 
 // externalCheck is what is known of the external status check that is configured.
 type externalCheck struct {
 	id  int       // 0: it is not there
 	at  time.Time // when that was found out; zero: never
-	off bool      // the project cannot have any, which was said
+	off bool      // it could not be answered, which was said
 }
 
 // respond answers the external status check for the head of a change (https://docs.gitlab.com/api/status_checks/). Where the
@@ -77,7 +77,7 @@ func (f *Forge) externalCheck(ctx context.Context) (externalCheck, error) {
 	f.mu.Lock()
 	known := f.checkFound
 	f.mu.Unlock()
-	if known.off || !known.at.IsZero() && f.now().Sub(known.at) < checkLast {
+	if !known.at.IsZero() && f.now().Sub(known.at) < checkLast {
 		return known, nil
 	}
 	type named struct {
@@ -122,7 +122,7 @@ func (f *Forge) checkRefused(ctx context.Context, err error) error {
 	}
 	f.mu.Lock()
 	said := f.checkFound.off
-	f.checkFound.off, f.checkFound.id = true, 0
+	f.checkFound = externalCheck{at: f.now(), off: true}
 	f.mu.Unlock()
 	if !said {
 		f.logger.WarnContext(ctx, "gitlab: external status checks cannot be answered in this project; the commit status alone gates", "name", f.check,

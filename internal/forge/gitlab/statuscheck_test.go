@@ -109,6 +109,28 @@ func TestExternalStatusCheck(t *testing.T) {
 	}
 }
 
+// TestAnExternalStatusCheckThatCouldNotBeAnsweredIsTriedLater: a plan or a role may change while the server runs.
+func TestAnExternalStatusCheckThatCouldNotBeAnsweredIsTriedLater(t *testing.T) {
+	const answered = "POST …/merge_requests/7/status_check_responses"
+	f, s := play(t, map[string][]answer{
+		postRoute: {accepted, accepted, accepted}, replaced(answered): {{status: 201, body: `{"id":1}`}},
+		"GET " + project + "/external_status_checks": {{status: 403, body: `{}`}, {status: 200, body: `[{"id":3,"name":"lockkeeper"}]`}},
+	})
+	f.check, f.settingsAt = "lockkeeper", testNow
+	for _, step := range []struct {
+		after time.Duration
+		asked int
+	}{{0, 2}, {checkLast - 1, 3}, {checkLast, 6}} {
+		f.now = func() time.Time { return testNow.Add(step.after) }
+		if err := f.PostStatus(t.Context(), gates(promote.StatusSuccess)); err != nil || len(s.got) != step.asked {
+			t.Errorf("after %s: %v by %v", step.after, err, s.routes())
+		}
+	}
+	if f.checkFound.off {
+		t.Error("it is taken for one that cannot be answered")
+	}
+}
+
 func TestTheExternalStatusCheckIsLookedUpOnce(t *testing.T) {
 	f, s := play(t, map[string][]answer{
 		postRoute: {accepted, accepted, accepted}, "GET " + project + "/external_status_checks": {{status: 200, body: `[]`}, {status: http.StatusNotFound, body: `{}`}},
