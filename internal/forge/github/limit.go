@@ -165,11 +165,16 @@ func (l *Limits) contentLeft(now time.Time) int {
 	return max(0, min(contentPerMinute-lastMinute, contentPerHour-len(l.created)))
 }
 
-// learn takes from an answer how long nothing is to be sent, and notes it there.
+// learn takes from an answer how long nothing is to be sent, and notes it there. A credential that GitHub does not take is counted
+// with all who ask from the same address without one: that window says nothing about the next credential.
 func (l *Limits) learn(now time.Time, resource string, kept *exchange) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	asked, reset := retryAfter(kept.header, now), rateReset(kept.header, now)
+	if kept.status == http.StatusUnauthorized {
+		kept.wait = asked
+		return
+	}
 	named := kept.header.Get("X-Ratelimit-Resource")
 	if named == "" {
 		named = resource

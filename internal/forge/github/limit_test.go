@@ -192,6 +192,20 @@ func TestTheLastRequestsOfAWindowAreKept(t *testing.T) {
 	}
 }
 
+// TestACredentialThatIsNotTakenHasNoWindow: GitHub counts it with all who ask from this address without one, 60 in an hour.
+func TestACredentialThatIsNotTakenHasNoWindow(t *testing.T) {
+	l := NewLimits()
+	reset := fmt.Sprint(testNow.Add(50 * time.Minute).Unix())
+	l.learn(testNow, "core", &exchange{status: 401, header: http.Header{
+		"X-Ratelimit-Limit": {"60"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {reset}, "X-Ratelimit-Resource": {"core"},
+	}})
+	for _, sent := range []request{{method: "GET"}, write(commentPriority), write(statusPriority)} {
+		if wait := l.wait(testNow, "core", sent); wait != 0 {
+			t.Errorf("%s waits %v", sent.method, wait)
+		}
+	}
+}
+
 func TestPausesGrowWhenGitHubNamesNoTime(t *testing.T) {
 	limits := NewLimits()
 	at := testNow
