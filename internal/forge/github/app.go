@@ -117,9 +117,8 @@ func (a *App) Token(ctx context.Context, repository string) (secret.Text, time.T
 
 // installed is what the App has for one repository. Whoever holds busy may renew it.
 type installed struct {
-	busy    chan struct{}
-	id      int64
-	granted map[string]string
+	busy chan struct{}
+	id   int64 // of the installation
 
 	secret  secret.Text
 	expires time.Time
@@ -130,7 +129,6 @@ type installationToken struct {
 	secret       secret.Text
 	expires      time.Time
 	installation int64
-	granted      map[string]string
 }
 
 func (a *App) entry(repository string) *installed {
@@ -159,40 +157,29 @@ func (a *App) token(ctx context.Context, repository string) (installationToken, 
 			return installationToken{}, err
 		}
 	}
-	return installationToken{secret: entry.secret, expires: entry.expires, installation: entry.id, granted: entry.granted}, nil
+	return installationToken{secret: entry.secret, expires: entry.expires, installation: entry.id}, nil
 }
 
-// renew makes a token. An installation that is gone was made anew perhaps: it is looked for once more.
+// renew makes a token for what is installed and granted now: an installation may have been made anew, and its owner may have granted
+// more or less since the last token. That is one more request in an hour.
 func (a *App) renew(ctx context.Context, repository string, entry *installed) error {
-	known := entry.id != 0
-	err := a.make(ctx, repository, entry)
-	if known && errors.Is(err, promote.ErrNotFound) || errors.Is(err, promote.ErrInvalid) {
-		entry.id = 0 // ErrInvalid: a permission was taken away since.
-		err = a.make(ctx, repository, entry)
+	found, err := a.installation(ctx, repository)
+	if err != nil {
+		return err
 	}
-	return err
-}
-
-func (a *App) make(ctx context.Context, repository string, entry *installed) error {
-	if entry.id == 0 {
-		found, err := a.installation(ctx, repository)
-		if err != nil {
-			return err
-		}
-		entry.id, entry.granted = found.ID, found.Permissions
-	}
+	entry.id = found.ID
 	_, name, _ := strings.Cut(repository, "/")
 	var made struct {
 		Token   secret.Text `json:"token"`
 		Expires time.Time   `json:"expires_at"`
 	}
-	_, err := a.send(ctx, request{
+	_, err = a.send(ctx, request{
 		name:    "make a token",
 		subject: fmt.Sprintf("for repository %q", repository),
 		method:  http.MethodPost,
 		path:    fmt.Sprintf("app/installations/%d/access_tokens", entry.id),
 		read:    true, // Another token does no harm, and is no content.
-		body:    map[string]any{"repositories": []string{name}, "permissions": narrowed(a.permissions, entry.granted)},
+		body:    map[string]any{"repositories": []string{name}, "permissions": narrowed(a.permissions, found.Permissions)},
 	}, &made)
 	if err != nil {
 		return err

@@ -116,7 +116,7 @@ func tokenAnswer(token string, expires time.Time) answer {
 func TestTokensOfInstallations(t *testing.T) {
 	var s *server
 	f, s := playApp(t, &s, map[string][]answer{
-		"GET …/installation":                      {ok(installedJSON)},
+		"GET …/installation":                      {ok(installedJSON), ok(installedJSON)},
 		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Hour)), tokenAnswer("ghs_two", testNow.Add(2*time.Hour))},
 		"GET …/pulls":                             {ok("[]"), ok("[]"), ok("[]")},
 	})
@@ -135,7 +135,8 @@ func TestTokensOfInstallations(t *testing.T) {
 		t.Errorf("got a token until %v, %v", expires, err)
 	}
 	want := []string{
-		"GET …/installation", "POST /app/installations/3/access_tokens", "GET …/pulls", "GET …/pulls", "POST /app/installations/3/access_tokens", "GET …/pulls",
+		"GET …/installation", "POST /app/installations/3/access_tokens", "GET …/pulls", "GET …/pulls",
+		"GET …/installation", "POST /app/installations/3/access_tokens", "GET …/pulls",
 	}
 	if diff := cmp.Diff(want, s.routes()); diff != "" {
 		t.Error(diff)
@@ -144,7 +145,7 @@ func TestTokensOfInstallations(t *testing.T) {
 	if got := s.sent("POST /app/installations/3/access_tokens"); got != wantBody {
 		t.Errorf("asked for %s", got)
 	}
-	if s.got[2].Token != "Bearer ghs_one" || s.got[5].Token != "Bearer ghs_two" || strings.Count(s.got[1].Token, ".") != 2 {
+	if s.got[2].Token != "Bearer ghs_one" || s.got[6].Token != "Bearer ghs_two" || strings.Count(s.got[1].Token, ".") != 2 {
 		t.Errorf("sent %v", s.got)
 	}
 }
@@ -181,7 +182,7 @@ func TestATokenThatIsNotTakenIsReplacedOnce(t *testing.T) {
 	var s *server
 	refused := answer{status: 401, body: `{"message":"Bad credentials"}`}
 	f, s := playApp(t, &s, map[string][]answer{
-		"GET …/installation": {ok(installedJSON)},
+		"GET …/installation": {ok(installedJSON), ok(installedJSON), ok(installedJSON)},
 		"POST /app/installations/3/access_tokens": {
 			tokenAnswer("ghs_one", testNow.Add(time.Hour)), tokenAnswer("ghs_two", testNow.Add(time.Hour)), tokenAnswer("ghs_three", testNow.Add(time.Hour)),
 		},
@@ -200,7 +201,7 @@ func TestAnInstallationThatWasMadeAnew(t *testing.T) {
 	var s *server
 	f, s := playApp(t, &s, map[string][]answer{
 		"GET …/installation":                      {ok(installedJSON), ok(`{"id":4,"permissions":{"metadata":"read"}}`)},
-		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Minute)), {status: 404, body: `{"message":"Not Found"}`}},
+		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Minute))},
 		"POST /app/installations/4/access_tokens": {tokenAnswer("ghs_two", testNow.Add(time.Hour))},
 	})
 	for _, want := range []string{"ghs_one", "ghs_two"} {
@@ -208,6 +209,28 @@ func TestAnInstallationThatWasMadeAnew(t *testing.T) {
 		if err != nil || token.Reveal() != want {
 			t.Errorf("want %s, got %v", want, err)
 		}
+	}
+}
+
+// TestWhatIsGrantedLaterIsInTheNextToken: an owner grants what was lacking while the server runs.
+func TestWhatIsGrantedLaterIsInTheNextToken(t *testing.T) {
+	var s *server
+	const making = "POST /app/installations/3/access_tokens"
+	f, s := playApp(t, &s, map[string][]answer{
+		"GET …/installation": {ok(`{"id":3,"permissions":{"metadata":"read"}}`), ok(`{"id":3,"permissions":{"metadata":"read","checks":"write"}}`)},
+		making:               {tokenAnswer("ghs_one", testNow.Add(time.Hour)), tokenAnswer("ghs_two", testNow.Add(2*time.Hour))},
+	})
+	for _, want := range []string{
+		`{"permissions":{"metadata":"read"},"repositories":["shop"]}`,
+		`{"permissions":{"checks":"write","metadata":"read"},"repositories":["shop"]}`,
+	} {
+		if _, _, err := f.app.Token(t.Context(), "acme/shop"); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.TrimSpace(s.got[len(s.got)-1].Body); got != want {
+			t.Errorf("asked for %s, want %s", got, want)
+		}
+		s.now = testNow.Add(time.Hour)
 	}
 }
 
