@@ -153,10 +153,11 @@ func startDemoBot(ctx context.Context, w *world, tell func(reconcile.Outcome)) (
 	if d, ok := p.argo.(*deliverer); ok {
 		d.patience, d.longest = demoPatience(), 250*time.Millisecond
 	}
-	b, err := newBotWith(ctx, p, func(r *reconcile.Reconciler) bot.Runner { return observed{r, tell} })
+	b, places, err := newBot(ctx, p, func(r *reconcile.Reconciler) bot.Runner { return observed{r, tell} })
 	if err != nil {
 		return nil, err
 	}
+	p.warn(ctx, places)
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

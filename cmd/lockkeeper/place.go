@@ -157,10 +157,19 @@ func (p *parts) observe(repository, operation string, status, remaining int) {
 	}
 }
 
-// warn says what in a repository's settings keeps the gates from holding anything back. It is no error: the bot works all the
-// same.
-func (p *parts) warn(ctx context.Context, place *place) {
+// warn says what in the settings of repositories keeps the gates from holding anything back, one after the other. It is no error:
+// the bot works all the same.
+func (p *parts) warn(ctx context.Context, places []*place) {
+	for _, place := range places {
+		p.warnOf(ctx, place)
+	}
+}
+
+func (p *parts) warnOf(ctx context.Context, place *place) {
 	warnings, err := place.warnings(ctx)
+	if ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		p.log.WarnContext(ctx, "read the repository's settings", "repository", place.name, "error", err)
 		return

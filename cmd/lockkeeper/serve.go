@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,7 +60,7 @@ func serve(ctx context.Context, cfg serverConfig, s secrets, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
-	server, err := newBot(ctx, p)
+	server, places, err := newBot(ctx, p, func(r *reconcile.Reconciler) bot.Runner { return r })
 	if err != nil {
 		return err
 	}
@@ -69,45 +70,49 @@ func serve(ctx context.Context, cfg serverConfig, s secrets, log *slog.Logger) e
 		return fmt.Errorf("listen on %q: %w", cfg.Listen, err)
 	}
 	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "repositories", len(cfg.Repositories))
-	return serveBot(ctx, server, listener)
+	// A forge that hangs keeps nobody from being answered.
+	warning, stop := context.WithCancel(ctx)
+	var warned sync.WaitGroup
+	warned.Go(func() { p.warn(warning, places) })
+	err = serveBot(ctx, server, listener)
+	stop()
+	warned.Wait()
+	return err
 }
 
-// newBot builds the bot for every configured repository.
-func newBot(ctx context.Context, p *parts) (*bot.Bot, error) {
-	return newBotWith(ctx, p, func(r *reconcile.Reconciler) bot.Runner { return r })
-}
-
-// newBotWith lets the caller stand between the bot and the loop.
-func newBotWith(ctx context.Context, p *parts, wrap func(*reconcile.Reconciler) bot.Runner) (*bot.Bot, error) {
+// newBot builds the bot for every configured repository. It asks the forges nothing. The caller may stand between the bot and the loop.
+func newBot(ctx context.Context, p *parts, wrap func(*reconcile.Reconciler) bot.Runner) (*bot.Bot, []*place, error) {
 	hooks, err := p.hooks()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	metrics := bot.NewMetrics()
 	p.metrics, p.called = metrics.Loop(), metrics.Called
 	sweep, err := time.ParseDuration(p.config.Sweep)
 	if err != nil {
-		return nil, fmt.Errorf("configuration: sweep: %w", err)
+		return nil, nil, fmt.Errorf("configuration: sweep: %w", err)
 	}
 	cfg := bot.Config{
 		Hooks: hooks, CatchUp: bot.DefaultCatchUp, Registries: p.secrets.registries, Database: p.config.Database, Sweep: sweep, Log: p.log, Now: time.Now, Metrics: metrics,
 	}
+	var places []*place
 	for _, repository := range p.config.Repositories {
 		place, err := p.place(repository)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		p.warn(ctx, place)
 		runner, err := p.reconciler(repository, place)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		runner.Webhooks = true
+		places = append(places, place)
 		cfg.Repositories = append(cfg.Repositories, bot.Repository{
 			Name: repository.Project, Forge: p.secrets.forgeOf(repository), Project: repository.Project, Runner: wrap(runner), Missed: missed(place, runner),
 		})
 	}
-	return bot.New(ctx, cfg)
+	server, err := bot.New(ctx, cfg)
+	return server, places, err
 }
 
 // missed asks what no webhook told of. A repository in which nothing was open has been asked about enough.

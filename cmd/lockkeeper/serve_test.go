@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 )
@@ -62,6 +64,70 @@ func TestServeEndsWhenItCannotAccept(t *testing.T) {
 	}, listener)
 	if !errors.Is(err, net.ErrClosed) || !errors.Is(err, stopped) {
 		t.Errorf("it ended with %v, want both %v and %v", err, net.ErrClosed, stopped)
+	}
+}
+
+// addressLog is a log that hands on where a server serves.
+type addressLog struct {
+	slog.Handler
+	served chan string
+}
+
+// Handle implements slog.Handler.
+func (l addressLog) Handle(_ context.Context, record slog.Record) error {
+	record.Attrs(func(a slog.Attr) bool {
+		if record.Message == "serving" && a.Key == "address" {
+			l.served <- a.Value.String()
+		}
+		return true
+	})
+	return nil
+}
+
+// Enabled implements slog.Handler.
+func (addressLog) Enabled(context.Context, slog.Level) bool { return true }
+
+// TestServeAnswersWhileTheForgeHangs: settings are read for warnings alone.
+func TestServeAnswersWhileTheForgeHangs(t *testing.T) {
+	asked := make(chan struct{}, 1)
+	forge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/v4/projects/group/app" {
+			http.NotFound(w, r)
+			return
+		}
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		<-r.Context().Done()
+	}))
+	defer forge.Close()
+	cfg := serverConfig{
+		Listen: "127.0.0.1:0", Database: ":memory:", CacheDir: t.TempDir(), GitLab: gitlabConfig{URL: forge.URL}, Repositories: []repositoryConfig{{Project: "group/app"}},
+	}
+	if err := cfg.complete(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	log := addressLog{slog.DiscardHandler, make(chan string, 1)}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- serve(ctx, cfg, secrets{GitLabToken: "token", WebhookToken: []string{"token"}}, slog.New(log))
+	}()
+	address := ""
+	select {
+	case address = <-log.served:
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	<-asked
+	if !accepts(t, address) {
+		t.Error("it does not take webhooks")
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
