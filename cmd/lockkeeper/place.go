@@ -21,6 +21,7 @@ type place struct {
 	cloneURL string
 	username string
 	token    func(ctx context.Context) (secret.Text, error) // the password of Git
+	refused  func(token secret.Text)                        // told of one that Git does not take; may be nil
 	forge    reconcile.Forge
 	deployer reconcile.Deployer                                                  // nil: it has no page of environments
 	missed   func(ctx context.Context, since time.Time) ([]promote.Event, error) // what no webhook told of
@@ -107,7 +108,7 @@ func (p *parts) onGitHub(name string) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &place{
+	made := &place{
 		name: name, forge: forge, deployer: forge, owners: codeowners.GitHub, username: "x-access-token", cloneURL: pages + "/" + name + ".git",
 		token: func(ctx context.Context) (secret.Text, error) {
 			if p.app == nil {
@@ -121,7 +122,11 @@ func (p *parts) onGitHub(name string) (*place, error) {
 			settings, err := forge.Settings(ctx)
 			return settings.Warnings(), err
 		},
-	}, nil
+	}
+	if p.app != nil {
+		made.refused = func(token secret.Text) { p.app.Forget(name, token) }
+	}
+	return made, nil
 }
 
 // gitHubToken is the token to use where there is no App.

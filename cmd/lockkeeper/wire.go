@@ -174,7 +174,7 @@ func openGit(cfg git.Config, skipTLS bool) (*git.Repository, error) {
 func (p *parts) reconciler(repository repositoryConfig, place *place) (*reconcile.Reconciler, error) {
 	author := git.Signature{Name: p.config.Author.Name, Email: p.config.Author.Email}
 	repo, err := git.Open(git.Config{
-		URL: place.cloneURL, Username: place.username, Token: place.token, Author: author, Sign: p.sign,
+		URL: place.cloneURL, Username: place.username, Token: place.token, Refused: place.refused, Author: author, Sign: p.sign,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("repository %q: %w", place.name, err)

@@ -37,6 +37,8 @@ type Config struct {
 	Password secret.Text // optional
 	// Token returns the password of the moment, where it expires and is renewed. It is asked before every network operation.
 	Token func(ctx context.Context) (secret.Text, error) // optional; instead of Password
+	// Refused is told of a password that the server does not take: it may have been revoked before its time.
+	Refused func(password secret.Text) // optional
 	// Author is author and committer of commits made here unless the request says otherwise.
 	Author     Signature     // required for Commit
 	Sign       SignFunc      // optional; signs every commit made here
@@ -79,6 +81,7 @@ func Open(cfg Config) (*Repository, error) {
 		password: func(context.Context) (secret.Text, error) { return password, nil },
 		timeout:  cfg.Timeout,
 		client:   httpClient(cfg.HTTPClient),
+		denied:   cfg.Refused,
 	}
 	if cfg.Token != nil {
 		rm.password = cfg.Token

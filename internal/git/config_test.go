@@ -77,6 +77,31 @@ func TestOpenChecksConfig(t *testing.T) {
 	}
 }
 
+// TestAPasswordThatIsNotTakenIsToldOf: a token may be revoked before its time.
+func TestAPasswordThatIsNotTakenIsToldOf(t *testing.T) {
+	repo := gittest.NewServer(t, gittest.WithBasicAuth("bot", "new")).Repo("app.git", seed())
+	password := secret.Text("revoked")
+	r, err := git.Open(git.Config{
+		URL: repo.URL, Username: "bot",
+		Token: func(context.Context) (secret.Text, error) { return password, nil },
+		Refused: func(refused secret.Text) {
+			if refused != "revoked" {
+				t.Errorf("told of %q", refused.Reveal())
+			}
+			password = "new"
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Fetch(t.Context(), "main"); !errors.Is(err, git.ErrUnauthorized) {
+		t.Errorf("with a revoked one: %v", err)
+	}
+	if _, err := r.Fetch(t.Context(), "main"); err != nil {
+		t.Errorf("with the next one: %v", err)
+	}
+}
+
 var errNoToken = errors.New("no more tokens")
 
 func TestCredentials(t *testing.T) {

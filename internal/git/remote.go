@@ -34,6 +34,7 @@ type remote struct {
 	base     atomic.Pointer[string] // without credentials and trailing slash; changes when discovery is redirected
 	user     string
 	password func(context.Context) (secret.Text, error)
+	denied   func(password secret.Text) // told of a password that is not taken; nil: nobody is
 	timeout  time.Duration
 	client   *http.Client
 }
@@ -66,6 +67,9 @@ func (rm *remote) do(ctx context.Context, c call, read func(io.Reader) error) er
 		return c.failed(ctx, base, err)
 	}
 	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode == http.StatusUnauthorized && rm.denied != nil {
+		rm.denied(password)
+	}
 	if res.StatusCode != http.StatusOK {
 		return c.refused(base, res, password, rm.user == "" && password == "")
 	}

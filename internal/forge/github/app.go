@@ -115,6 +115,16 @@ func (a *App) Token(ctx context.Context, repository string) (secret.Text, time.T
 	return found.secret, found.expires, err
 }
 
+// Forget is told of a token for "owner/name" that was not taken, here or by Git: the next one is made anew.
+func (a *App) Forget(repository string, token secret.Text) {
+	entry := a.entry(repository)
+	entry.busy <- struct{}{}
+	defer func() { <-entry.busy }()
+	if entry.secret == token {
+		entry.secret = ""
+	}
+}
+
 // installed is what the App has for one repository. Whoever holds busy may renew it.
 type installed struct {
 	busy chan struct{}
@@ -307,12 +317,7 @@ func (c *installationCredential) grant(ctx context.Context) (grant, error) {
 
 // reject forgets a token that GitHub does not take any more: it may have been revoked.
 func (c *installationCredential) reject(given grant) bool {
-	entry := c.app.entry(c.repository)
-	entry.busy <- struct{}{}
-	defer func() { <-entry.busy }()
-	if entry.secret == given.secret {
-		entry.secret = ""
-	}
+	c.app.Forget(c.repository, given.secret)
 	return true
 }
 

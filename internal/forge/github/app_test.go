@@ -197,6 +197,20 @@ func TestATokenThatIsNotTakenIsReplacedOnce(t *testing.T) {
 	}
 }
 
+func TestATokenThatGitDoesNotTakeIsMadeAnew(t *testing.T) {
+	var s *server
+	f, s := playApp(t, &s, map[string][]answer{
+		"GET …/installation":                      {ok(installedJSON), ok(installedJSON)},
+		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Hour)), tokenAnswer("ghs_two", testNow.Add(time.Hour))},
+	})
+	for _, step := range []struct{ refused, want secret.Text }{{"", "ghs_one"}, {"ghs_before", "ghs_one"}, {"ghs_one", "ghs_two"}} {
+		f.app.Forget("Acme/Shop", step.refused)
+		if token, _, err := f.app.Token(t.Context(), "acme/shop"); err != nil || token != step.want {
+			t.Errorf("after %q: got another token than %q, %v", step.refused.Reveal(), step.want.Reveal(), err)
+		}
+	}
+}
+
 func TestAnInstallationThatWasMadeAnew(t *testing.T) {
 	var s *server
 	f, s := playApp(t, &s, map[string][]answer{
