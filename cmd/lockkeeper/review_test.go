@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
+	"github.com/lockkeeper/lockkeeper/internal/git"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -113,7 +116,8 @@ func queuedCommits(t *testing.T, b *bed) {
 			"failed: a change before it in the queue writes develop/frontend/instance.yaml too",
 		},
 		{"a change of a person", promote.Event{Head: promote.Commit(plain), Change: number}, "success: 1 application changes"},
-		{"a change that is not named", promote.Event{Head: b.queue("unnamed", change)}, "success: 1 application changes"},
+		{"a change that is not named, and is a promotion by its files", promote.Event{Head: b.queue("unnamed", change)}, "success: 1 application changes"},
+		{"a change that is not named", promote.Event{Head: b.queue("other", change, "replicas: 1", "replicas: 4")}, "success: 1 application changes"},
 	} {
 		c.event.Kind, c.event.Branch = promote.EventQueue, "main"
 		b.run(c.event)
@@ -123,6 +127,11 @@ func queuedCommits(t *testing.T, b *bed) {
 	}
 	b.run(b.actor("lea", devforge.AccessMaintainer).comment(change.Number, "/hold"))
 	b.run(promote.Event{Kind: promote.EventQueue, Head: alone, Branch: "main", Change: change.Number})
+	unnamed := b.queue("unnamed-held", change)
+	b.run(promote.Event{Kind: promote.EventQueue, Head: unnamed, Branch: "main"})
+	if have := b.status(unnamed); !strings.HasPrefix(have, "pending: ") && !strings.HasPrefix(have, "failed: ") {
+		t.Errorf("the files of a promotion that is held, and no name: %q", have)
+	}
 	if have := b.status(alone); !strings.HasPrefix(have, "pending: ") && !strings.HasPrefix(have, "failed: ") {
 		t.Errorf("a promotion that was held meanwhile: %q", have)
 	}
@@ -132,6 +141,81 @@ func queuedCommits(t *testing.T, b *bed) {
 			t.Errorf("a promotion that waits no more: %q", have)
 		}
 	}
+}
+
+// A commit in a queue is judged for the branch that it goes to, also where only the change says which that is.
+func TestQueuesOfOtherBranchesAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	onBothForges(t, func(t *testing.T, b *bed) {
+		b.adopt()
+		b.branch("release", "replicas: 1", "replicas: 2")
+		b.branch("topic", "replicas: 1", "replicas: 3")
+		number := b.you.open("topic", "release", "More replicas")
+		head := promote.Commit(b.tip("topic"))
+		for _, branch := range []promote.Branch{"release", ""} {
+			b.run(promote.Event{Kind: promote.EventQueue, Head: head, Branch: branch, Change: number})
+			if have := b.status(head); have != "" {
+				t.Errorf("branch %q: status %q", branch, have)
+			}
+		}
+	})
+}
+
+// A promotion that ended passes no queue as if it were a change of a person.
+func TestAPromotionThatEndedPassesNoQueue(t *testing.T) {
+	t.Parallel()
+	onBothForges(t, func(t *testing.T, b *bed) {
+		b.adopt()
+		change := b.propose("1.0.2")
+		commit := b.queue("alone", change)
+		b.run(b.you.comment(change.Number, "/reject"))
+		b.run(promote.Event{Kind: promote.EventQueue, Head: commit, Branch: "main", Change: change.Number})
+		if have := b.status(commit); have != "failed: the promotion of this change has ended" {
+			t.Errorf("status %q", have)
+		}
+	})
+}
+
+// What people add to a promotion's branch is judged with it, in the queue too.
+func TestHandCommitsAreQueuedWithTheirPromotion(t *testing.T) {
+	t.Parallel()
+	onBothForges(t, func(t *testing.T, b *bed) {
+		b.adopt()
+		change := b.propose("1.0.2")
+		b.edit(string(change.Branch), worked, "replicas: 1", "replicas: 2")
+		b.sweep()
+		with, without := b.queue("with", change), b.queue("without", change, "replicas: 2", "replicas: 1")
+		for commit, want := range map[promote.Commit]string{
+			with: "success: all 7 gates pass", without: "failed: a change before it in the queue writes " + worked + " too",
+		} {
+			b.run(promote.Event{Kind: promote.EventQueue, Head: commit, Branch: "main", Change: change.Number})
+			if have := b.status(commit); have != want {
+				t.Errorf("status %q, want %q", have, want)
+			}
+		}
+	})
+}
+
+// The head of a promotion has the status of its gates, whoever opens another change with the same commit.
+func TestAnotherChangeDoesNotSpeakForAPromotion(t *testing.T) {
+	t.Parallel()
+	onBothForges(t, func(t *testing.T, b *bed) {
+		b.adopt()
+		change := b.propose("1.0.2")
+		b.run(b.you.comment(change.Number, "/hold"))
+		held := b.status(change.Head)
+		if strings.HasPrefix(held, "success: ") {
+			t.Fatalf("a promotion that is held has %q", held)
+		}
+		if _, err := b.repo.Push(t.Context(), git.RefUpdate{Ref: "copy", New: string(change.Head)}); err != nil {
+			t.Fatal(err)
+		}
+		number := b.you.open("copy", "main", "A copy")
+		b.run(promote.Event{Kind: promote.EventChange, Change: number})
+		if have := b.status(change.Head); have != held {
+			t.Errorf("status %q, want %q", have, held)
+		}
+	})
 }
 
 // worked is the file that these stories change.
@@ -179,5 +263,36 @@ func TestAForksChangeIsShown(t *testing.T) {
 	}
 	if slices.ContainsFunc(outcome.State.Changes, func(c promote.Change) bool { return c.Number == number }) {
 		t.Error("it is taken for a promotion")
+	}
+}
+
+// A fork's commit that is on a branch here, too, is judged as that one is: both have one status.
+func TestAForksCopyIsJudgedLikeTheOriginal(t *testing.T) {
+	t.Parallel()
+	b := newBedOn(t, true)
+	b.commit("main", map[string]string{"lockkeeper.yaml": "fetch: [https://127.0.0.1:9]\n"})
+	b.adopt()
+	dora := b.actor("dora", devforge.AccessReporter)
+	number, err := b.forge.OpenFromFork(t.Context(), worldProject, devforge.Fork{
+		Owner: dora.name, Branch: "copy", Title: "A copy",
+		Files: map[string]string{"argo-applications/web.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\n" +
+			"metadata: {name: web, namespace: argocd}\nspec:\n  project: default\n" +
+			"  source: {repoURL: https://127.0.0.1:9, chart: web, targetRevision: 1.0.0}\n  destination: {name: in-cluster, namespace: web}\n"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	change, err := b.change(t, number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.repo.Push(t.Context(), git.RefUpdate{Ref: "original", New: string(change.Head)}); err != nil {
+		t.Fatal(err)
+	}
+	original := b.you.open("original", "main", "The original")
+	b.run(promote.Event{Kind: promote.EventChange, Change: original})
+	b.run(promote.Event{Kind: promote.EventChange, Change: number})
+	if diff := cmp.Diff(b.notes(original), b.notes(number)); diff != "" {
+		t.Errorf("the original and the copy are told different things:\n%s", diff)
 	}
 }

@@ -118,7 +118,7 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 		}
 		if options.Dry || watch.nothingLeft(out.Plan) {
 			if !options.Dry {
-				r.answerQueues(ctx, watch, state)
+				r.answerQueues(ctx, watch, state, out.Plan)
 				r.review(ctx, watch, state)
 			}
 			return out, watch.failure()
