@@ -38,7 +38,7 @@ func (r *Reconciler) review(ctx context.Context, w *watch, state promote.State) 
 			continue
 		}
 		seen[event.Change] = true
-		if err := r.reviewOne(ctx, state, event.Change); err != nil {
+		if err := r.reviewOne(ctx, w, state, event.Change); err != nil {
 			w.fail(fmt.Sprintf("review/%d", event.Change), fmt.Errorf("review change %d: %w", event.Change, err))
 		}
 	}
@@ -50,7 +50,16 @@ func ours(state promote.State, number int) bool {
 		slices.ContainsFunc(state.Changes, func(c promote.Change) bool { return c.Number == number && promote.IsProposalBranch(c.Branch) })
 }
 
-func (r *Reconciler) reviewOne(ctx context.Context, state promote.State, number int) error {
+// promotes reports whether a head is that of a promotion that is open: its gates say its status, whatever other change, of whoever,
+// has the same commit.
+func promotes(state promote.State, head promote.Commit) bool {
+	return slices.ContainsFunc(state.History.Promotions, func(p promote.Promotion) bool { return p.Head == head && !p.Phase.Terminal() }) ||
+		slices.ContainsFunc(state.Changes, func(c promote.Change) bool {
+			return c.Head == head && c.State == promote.ChangeOpen && promote.IsProposalBranch(c.Branch)
+		})
+}
+
+func (r *Reconciler) reviewOne(ctx context.Context, w *watch, state promote.State, number int) error {
 	extent := r.memory.repository.settings.Forge.review()
 	if extent == reviewOff {
 		return nil
@@ -69,7 +78,7 @@ func (r *Reconciler) reviewOne(ctx context.Context, state promote.State, number 
 	if known && last.head == change.Head && last.target == state.Head {
 		return nil
 	}
-	judged, err := r.judgeChange(ctx, state, change)
+	judged, err := r.judgeChange(ctx, w, state, change)
 	if err != nil {
 		return err
 	}
@@ -78,8 +87,10 @@ func (r *Reconciler) reviewOne(ctx context.Context, state promote.State, number 
 			return err
 		}
 	}
-	if err := r.postOnce(ctx, judged.status(change)); err != nil {
-		return err
+	if !promotes(state, change.Head) {
+		if err := r.postOnce(ctx, judged.status(change)); err != nil {
+			return err
+		}
 	}
 	if len(r.memory.reviews) >= maxReviews {
 		clear(r.memory.reviews)
@@ -119,8 +130,9 @@ func (j judged) status(change promote.Change) promote.PostStatus {
 	}
 }
 
-// judgeChange compares a change with where it left its target.
-func (r *Reconciler) judgeChange(ctx context.Context, state promote.State, change promote.Change) (judged, error) {
+// judgeChange compares a change with where it left its target. A fork's commit that is the tip of a branch here, too, was pushed by
+// who may: both have one status, and so are judged alike.
+func (r *Reconciler) judgeChange(ctx context.Context, w *watch, state promote.State, change promote.Change) (judged, error) {
 	if err := r.Git.Ensure(ctx, string(change.Head)); err != nil {
 		return judged{}, fmt.Errorf("fetch %s: %w", change.Head.Short(), err)
 	}
@@ -131,7 +143,17 @@ func (r *Reconciler) judgeChange(ctx context.Context, state promote.State, chang
 	if err != nil {
 		return judged{}, err
 	}
-	return r.judgeCommits(ctx, state, commits{base: promote.Commit(base), head: change.Head, fork: change.Fork})
+	return r.judgeCommits(ctx, state, commits{base: promote.Commit(base), head: change.Head, fork: change.Fork && !isTip(w.refs, change.Head)})
+}
+
+// isTip reports whether a commit is what a branch points to.
+func isTip(refs git.Refs, commit promote.Commit) bool {
+	for name, tip := range refs.Commits {
+		if tip == string(commit) && strings.HasPrefix(name, "refs/heads/") {
+			return true
+		}
+	}
+	return false
 }
 
 // commits are two commits to compare. What comes from a fork may be anything, and nobody here asked for it: it is rendered from
