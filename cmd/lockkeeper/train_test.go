@@ -72,6 +72,35 @@ func TestStatusFollowsThePipelineOfCI(t *testing.T) {
 	}
 }
 
+// TestReviewsFollowThePipelineOfCI: a person whose change has errors begins another pipeline, and GitLab judges by that one.
+func TestReviewsFollowThePipelineOfCI(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.adopt()
+	b.branch("topic", "replicas: 1", "replicas: 3")
+	b.edit("topic", "kargo/stages.yaml", "name: promote-image", "name: promote-imaeg")
+	number := b.you.open("topic", "main", "A typo")
+	b.run(promote.Event{Kind: promote.EventChange, Change: number})
+	if _, err := b.forge.RunPipeline(t.Context(), worldProject, number, devforge.BranchPipeline); err != nil {
+		t.Fatal(err)
+	}
+	line := b.headPipeline(number)
+	if status := b.gatesIn(line); status != "" {
+		t.Fatalf("the new pipeline has the status %q before anybody posted it", status)
+	}
+	moved := promote.Event{Kind: promote.EventStatus, Change: number, Head: promote.Commit(line.SHA)}
+	b.run(moved)
+	if status := b.gatesIn(line); status != "failed" {
+		t.Errorf("status in the new pipeline is %q", status)
+	}
+	b.forge.ResetCalls()
+	b.run(moved)
+	within(t, "an event of a pipeline that changes nothing", budgetToQuiet, b.botCalls())
+	if calls := b.botCalls(); slices.ContainsFunc(calls, func(line string) bool { return !strings.HasPrefix(line, "GET") }) {
+		t.Errorf("a repeated event was written for:\n%s", strings.Join(calls, "\n"))
+	}
+}
+
 func (b *bed) settings(edit func(*devforge.Settings)) {
 	b.t.Helper()
 	if err := b.forge.Change(worldProject, edit); err != nil {

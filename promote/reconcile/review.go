@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -26,12 +27,14 @@ const (
 type reviewed struct {
 	head, target promote.Commit
 	body         string
+	posted       promote.PostStatus
 }
 
 // review looks at the changes of people that an event speaks of. Each gets a note with what it changes in the cluster, in which
 // folders it makes a difference, and which recorded decisions would have been others with it; and a status, because a branch
 // that requires one of promotions requires it of every change.
 func (r *Reconciler) review(ctx context.Context, w *watch, state promote.State) {
+	r.restoreReviews(ctx, w, state)
 	seen := map[int]bool{}
 	for _, event := range w.events {
 		if event.Kind != promote.EventChange || event.Change == 0 || seen[event.Change] || ours(state, event.Change) {
@@ -40,6 +43,30 @@ func (r *Reconciler) review(ctx context.Context, w *watch, state promote.State) 
 		seen[event.Change] = true
 		if err := r.reviewOne(ctx, w, state, event.Change); err != nil {
 			w.fail(fmt.Sprintf("review/%d", event.Change), fmt.Errorf("review change %d: %w", event.Change, err))
+		}
+	}
+}
+
+// restoreReviews posts the status of a review again where events say that something happened to the statuses of its head, and it
+// does not stand there any more: a pipeline that a person begins anew would pass without it.
+func (r *Reconciler) restoreReviews(ctx context.Context, w *watch, state promote.State) {
+	if r.memory.repository.settings.Forge.review() == reviewOff {
+		return
+	}
+	for _, number := range slices.Sorted(maps.Keys(r.memory.reviews)) {
+		last := r.memory.reviews[number]
+		told := slices.ContainsFunc(w.events, func(e promote.Event) bool {
+			return e.Kind == promote.EventStatus && (e.Change == number || e.Head == last.head)
+		})
+		if !told || promotes(state, last.head) {
+			continue
+		}
+		_, err := r.status(ctx, last.head)
+		if err == nil {
+			err = r.postOnce(ctx, last.posted)
+		}
+		if err != nil && !errors.Is(err, promote.ErrStale) { // of a newer head its own event tells
+			w.fail(fmt.Sprintf("review/%d", number), fmt.Errorf("look after the status of change %d: %w", number, err))
 		}
 	}
 }
@@ -87,15 +114,16 @@ func (r *Reconciler) reviewOne(ctx context.Context, w *watch, state promote.Stat
 			return err
 		}
 	}
+	posted := judged.status(change)
 	if !promotes(state, change.Head) {
-		if err := r.postOnce(ctx, judged.status(change)); err != nil {
+		if err := r.postOnce(ctx, posted); err != nil {
 			return err
 		}
 	}
 	if len(r.memory.reviews) >= maxReviews {
 		clear(r.memory.reviews)
 	}
-	r.memory.reviews[number] = reviewed{head: change.Head, target: state.Head, body: judged.body}
+	r.memory.reviews[number] = reviewed{head: change.Head, target: state.Head, body: judged.body, posted: posted}
 	return nil
 }
 

@@ -59,6 +59,7 @@ func (r *Reconciler) forgetStatuses(events []promote.Event) {
 			continue
 		}
 		delete(r.memory.statuses, event.Head)
+		delete(r.memory.statuses, r.memory.reviews[event.Change].head)
 		for _, change := range r.memory.changes {
 			if change.Number == event.Change {
 				delete(r.memory.statuses, change.Head)
