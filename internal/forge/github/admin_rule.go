@@ -2,9 +2,14 @@ package github
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/lockkeeper/lockkeeper/promote"
 )
@@ -114,7 +119,7 @@ type ruleset struct {
 }
 
 type bypass struct {
-	ActorID   int64  `json:"actor_id"`
+	ActorID   *int64 `json:"actor_id"` // nil: the type says who it is
 	ActorType string `json:"actor_type"`
 	Mode      string `json:"bypass_mode"`
 }
@@ -127,8 +132,22 @@ type rulesetConditions struct {
 }
 
 type rulesetRule struct {
-	Type       string `json:"type"`
-	Parameters any    `json:"parameters,omitempty"`
+	Type       string          `json:"type"`
+	Parameters json.RawMessage `json:"parameters,omitempty"`
+}
+
+const requiredChecksRule = "required_status_checks"
+
+// requiredChecks are the parameters of the rule of that type.
+type requiredChecks struct {
+	Strict   bool            `json:"strict_required_status_checks_policy"`
+	Creating bool            `json:"do_not_enforce_on_create"`
+	Checks   []requiredCheck `json:"required_status_checks"`
+}
+
+type requiredCheck struct {
+	Context string `json:"context"`
+	App     int64  `json:"integration_id,omitempty"`
 }
 
 func branchRuleset(name string, branch promote.Branch, rules ...rulesetRule) ruleset {
@@ -138,22 +157,17 @@ func branchRuleset(name string, branch promote.Branch, rules ...rulesetRule) rul
 }
 
 // RequireStatus makes a branch require the status of the gates, from the App where one is used. It makes a ruleset of its own, or
-// corrects the one that it made before. It takes the right to administer the repository.
+// adds to the one that it made before: what people have added there stays. It takes the right to administer the repository.
 func (f *Forge) RequireStatus(ctx context.Context, branch promote.Branch) error {
-	type check struct {
-		Context string `json:"context"`
-		App     int64  `json:"integration_id,omitempty"`
-	}
-	type parameters struct {
-		Strict   bool    `json:"strict_required_status_checks_policy"`
-		Creating bool    `json:"do_not_enforce_on_create"`
-		Checks   []check `json:"required_status_checks"`
-	}
-	required := check{Context: promote.StatusName}
+	required := requiredCheck{Context: promote.StatusName}
 	if f.app != nil {
 		required.App = f.app.id
 	}
-	return f.setRuleset(ctx, branchRuleset(gatesRuleset, branch, rulesetRule{"required_status_checks", parameters{Creating: true, Checks: []check{required}}}))
+	parameters, err := json.Marshal(requiredChecks{Creating: true, Checks: []requiredCheck{required}})
+	if err != nil {
+		return err
+	}
+	return f.setRuleset(ctx, branchRuleset(gatesRuleset, branch, rulesetRule{requiredChecksRule, parameters}))
 }
 
 // ProtectLedger keeps everybody from deleting and rewriting the branch of the ledger, and, where an App is used, everybody else from
@@ -162,7 +176,7 @@ func (f *Forge) ProtectLedger(ctx context.Context) error {
 	set := branchRuleset(ledgerRuleset, promote.LedgerBranch, rulesetRule{Type: "deletion"}, rulesetRule{Type: "non_fast_forward"})
 	if f.app != nil {
 		set.Rules = append(set.Rules, rulesetRule{Type: "update"})
-		set.Bypass = []bypass{{ActorID: f.app.id, ActorType: "Integration", Mode: "always"}}
+		set.Bypass = []bypass{{ActorID: &f.app.id, ActorType: "Integration", Mode: "always"}}
 	}
 	return f.setRuleset(ctx, set)
 }
@@ -175,7 +189,16 @@ func (f *Forge) setRuleset(ctx context.Context, set ruleset) error {
 	}
 	sent := request{name: "create ruleset", method: http.MethodPost, path: f.base + "/rulesets", body: set}
 	if id != 0 {
-		sent = request{name: "edit ruleset", method: http.MethodPut, path: f.base + "/rulesets/" + strconv.FormatInt(id, 10), body: set}
+		path := f.base + "/rulesets/" + strconv.FormatInt(id, 10)
+		var there ruleset
+		if _, err := f.get(ctx, request{name: "read ruleset", path: path}, &there); err != nil {
+			return err
+		}
+		joined, err := there.with(set)
+		if err != nil {
+			return err
+		}
+		sent = request{name: "edit ruleset", method: http.MethodPut, path: path, body: joined}
 	}
 	_, err = f.send(ctx, sent, nil)
 	if id == 0 && inDoubt(ctx, err) {
@@ -184,6 +207,64 @@ func (f *Forge) setRuleset(ctx context.Context, set ruleset) error {
 		}
 	}
 	return err
+}
+
+// with adds a ruleset to one that is there, of which nothing that binds anybody is taken away.
+func (there ruleset) with(set ruleset) (ruleset, error) {
+	joined := set
+	refs := &joined.Conditions.RefName
+	refs.Include = there.Conditions.RefName.Include
+	for _, branch := range set.Conditions.RefName.Include {
+		if !slices.Contains(refs.Include, branch) {
+			refs.Include = append(refs.Include, branch)
+		}
+	}
+	refs.Exclude = slices.DeleteFunc(append([]string{}, there.Conditions.RefName.Exclude...), func(branch string) bool {
+		return slices.Contains(set.Conditions.RefName.Include, branch)
+	})
+	joined.Bypass = there.Bypass
+	for _, one := range set.Bypass {
+		if !slices.ContainsFunc(joined.Bypass, func(b bypass) bool {
+			return b.ActorType == one.ActorType && b.ActorID != nil && *b.ActorID == *one.ActorID
+		}) {
+			joined.Bypass = append(joined.Bypass, one)
+		}
+	}
+	joined.Rules = there.Rules
+	for _, rule := range set.Rules {
+		i := slices.IndexFunc(joined.Rules, func(r rulesetRule) bool { return r.Type == rule.Type })
+		if i < 0 {
+			joined.Rules = append(joined.Rules, rule)
+			continue
+		}
+		if rule.Type != requiredChecksRule {
+			continue
+		}
+		var err error
+		if joined.Rules[i].Parameters, err = withChecks(joined.Rules[i].Parameters, rule.Parameters); err != nil {
+			return joined, err
+		}
+	}
+	return joined, nil
+}
+
+// withChecks adds the checks that a rule requires to those that another one does. A check that only one App may set stays that App's,
+// unless another App is named now.
+func withChecks(there, more json.RawMessage) (json.RawMessage, error) {
+	var known, added requiredChecks
+	if err := errors.Join(json.Unmarshal(there, &known), json.Unmarshal(more, &added)); err != nil {
+		return nil, fmt.Errorf("read ruleset: required status checks: %w", err)
+	}
+	for _, check := range added.Checks {
+		i := slices.IndexFunc(known.Checks, func(c requiredCheck) bool { return strings.EqualFold(c.Context, check.Context) })
+		switch {
+		case i < 0:
+			known.Checks = append(known.Checks, check)
+		case check.App != 0:
+			known.Checks[i] = check
+		}
+	}
+	return json.Marshal(known)
 }
 
 func (f *Forge) rulesetNamed(ctx context.Context, name string) (int64, error) {

@@ -3,6 +3,7 @@ package github
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -261,7 +262,8 @@ func TestRulesAreThoseOfRulesetsAndOfProtection(t *testing.T) {
 }
 
 func TestRulesetsAreMadeOnce(t *testing.T) {
-	const list, create, edit = "GET repos/acme/web/rulesets", "POST repos/acme/web/rulesets", "PUT repos/acme/web/rulesets/8"
+	const list, create = "GET repos/acme/web/rulesets", "POST repos/acme/web/rulesets"
+	const read, edit = "GET repos/acme/web/rulesets/8", "PUT repos/acme/web/rulesets/8"
 	none, there := told{200, `[{"id":1,"name":"ours"}]`, nil}, told{200, `[{"id":8,"name":"Lockkeeper: gates"},{"id":9,"name":"Lockkeeper: ledger"}]`, nil}
 	for _, test := range []struct {
 		name   string
@@ -270,7 +272,7 @@ func TestRulesetsAreMadeOnce(t *testing.T) {
 		err    error
 	}{
 		{"there is none", map[string][]told{list: {none}, create: {{201, `{}`, nil}}}, []string{list, create}, nil},
-		{"there is one", map[string][]told{list: {there}, edit: {{200, `{}`, nil}}}, []string{list, edit}, nil},
+		{"there is one", map[string][]told{list: {there}, read: {{200, `{}`, nil}}, edit: {{200, `{}`, nil}}}, []string{list, read, edit}, nil},
 		{"the answer is lost, it is there", map[string][]told{list: {none, there}, create: {{0, "", nil}}}, []string{list, create, list}, nil},
 		{"it takes a plan with rulesets", map[string][]told{list: {none}, create: {{403, `{"message":"Upgrade to GitHub Pro"}`, nil}}}, []string{list, create}, promote.ErrForbidden},
 	} {
@@ -314,6 +316,42 @@ func TestRulesetsAreThoseOfTheApp(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, made); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What people have added to a ruleset of ours, and the branches that it was for before, stay in it.
+func TestRulesetsAreNeverLoosened(t *testing.T) {
+	const list, read, edit = "GET repos/acme/web/rulesets", "GET repos/acme/web/rulesets/8", "PUT repos/acme/web/rulesets/8"
+	there := `{"id":8,"name":"Lockkeeper: gates","target":"branch","enforcement":"disabled",` +
+		`"bypass_actors":[{"actor_id":null,"actor_type":"OrganizationAdmin","bypass_mode":"pull_request"}],` +
+		`"conditions":{"ref_name":{"include":["refs/heads/main"],"exclude":["refs/heads/prod","refs/heads/old"]}},"rules":[` +
+		`{"type":"required_signatures"},` +
+		`{"type":"required_status_checks","parameters":{"strict_required_status_checks_policy":true,"do_not_enforce_on_create":false,` +
+		`"required_status_checks":[{"context":"ci"},{"context":"Lockkeeper/gates"%s}]}}]}`
+	want := `{"name":"Lockkeeper: gates","target":"branch","enforcement":"active",` +
+		`"bypass_actors":[{"actor_id":null,"actor_type":"OrganizationAdmin","bypass_mode":"pull_request"}],` +
+		`"conditions":{"ref_name":{"include":["refs/heads/main","refs/heads/prod"],"exclude":["refs/heads/old"]}},"rules":[` +
+		`{"type":"required_signatures"},` +
+		`{"type":"required_status_checks","parameters":{"strict_required_status_checks_policy":true,"do_not_enforce_on_create":false,` +
+		`"required_status_checks":[{"context":"ci"},{"context":"%s","integration_id":%d}]}}]}`
+	for _, test := range []struct {
+		name, pin, want string
+		by              func(a *administered) *Forge
+	}{
+		{"an App pins the status", "", fmt.Sprintf(want, "lockkeeper/gates", 17), (*administered).appForge},
+		{"a token leaves a pin", `,"integration_id":9`, fmt.Sprintf(want, "Lockkeeper/gates", 9), (*administered).forge},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a := administer(t, map[string][]told{
+				list: {{200, `[{"id":8,"name":"Lockkeeper: gates"}]`, nil}}, read: {{200, fmt.Sprintf(there, test.pin), nil}}, edit: {{200, `{}`, nil}},
+			})
+			if err := test.by(a).RequireStatus(t.Context(), "prod"); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(edit+" "+test.want, a.sent[len(a.sent)-1]); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 
