@@ -108,20 +108,32 @@ func newBot(ctx context.Context, p *parts, wrap func(*reconcile.Reconciler) bot.
 		runner.Webhooks = true
 		places = append(places, place)
 		cfg.Repositories = append(cfg.Repositories, bot.Repository{
-			Name: repository.Project, Forge: p.secrets.forgeOf(repository), Project: repository.Project, Runner: wrap(runner), Missed: missed(place, runner),
+			Name: repository.Project, Forge: p.secrets.forgeOf(repository), Project: repository.Project, Runner: wrap(runner), Missed: missed(runner, place.missed, time.Now),
 		})
 	}
 	server, err := bot.New(ctx, cfg)
 	return server, places, err
 }
 
-// missed asks what no webhook told of. A repository in which nothing was open has been asked about enough.
-func missed(place *place, runner *reconcile.Reconciler) func(context.Context, time.Time) ([]promote.Event, error) {
+// askIdle is how often a repository is asked about in which no promotion is open: changes of people may be, and comments on them.
+const askIdle = 6 * time.Hour
+
+// idler says whether nothing is open.
+type idler interface{ Idle() bool }
+
+// missed asks what no webhook told of: at the start, and then each time, but seldom where no promotion was open.
+func missed(runner idler, ask func(context.Context, time.Time) ([]promote.Event, error), now func() time.Time) func(context.Context, time.Time) ([]promote.Event, error) {
+	var asked time.Time
 	return func(ctx context.Context, since time.Time) ([]promote.Event, error) {
-		if runner.Idle() {
+		at := now()
+		if runner.Idle() && !asked.IsZero() && at.Sub(asked) < askIdle {
 			return nil, bot.ErrNotAsked
 		}
-		return place.missed(ctx, since)
+		events, err := ask(ctx, since)
+		if err == nil {
+			asked = at
+		}
+		return events, err
 	}
 }
 

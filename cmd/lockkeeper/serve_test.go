@@ -3,12 +3,18 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/bot"
+	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 // fakeService is a bot whose handler and queue do what a test says.
@@ -207,4 +213,42 @@ func deliverWebhook(t *testing.T, target string) int {
 	}
 	_ = response.Body.Close()
 	return response.StatusCode
+}
+
+type allClosed bool
+
+// Idle implements idler.
+func (c allClosed) Idle() bool { return bool(c) }
+
+// What no webhook told of is asked for at the start in any case: changes of people may have been opened while the server was down.
+func TestMissedIsAskedSeldomWhereNothingIsOpen(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		idle allClosed
+		want []string
+	}{
+		{"a promotion is open", false, []string{"0h", "1h", "5h", "6h", "7h"}},
+		{"none is", true, []string{"0h", "6h"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+			at := start
+			var asked []string
+			ask := missed(test.idle, func(context.Context, time.Time) ([]promote.Event, error) {
+				asked = append(asked, fmt.Sprintf("%.0fh", at.Sub(start).Hours()))
+				return nil, nil
+			}, func() time.Time { return at })
+			for _, hours := range []time.Duration{0, 1, 5, 6, 7} {
+				at = start.Add(hours * time.Hour)
+				if _, err := ask(t.Context(), start); err != nil && !errors.Is(err, bot.ErrNotAsked) {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(test.want, asked); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }
