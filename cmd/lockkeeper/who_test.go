@@ -470,12 +470,7 @@ func TestAReviewCountsByWhatItsAuthorMayDoNow(t *testing.T) {
 }
 
 func aReviewCountsByWhatItsAuthorMayDoNow(t *testing.T, b *bed) {
-	task := b.text("main", "kargo/promotion-task.yaml")
-	asks := strings.Replace(toTheLetter, "    - uses: git-wait-for-pr\n", "    - uses: wait-for-approval\n      config: {}\n    - uses: git-wait-for-pr\n", 1)
-	own := strings.Replace(task, "    - uses: git-push\n      config:\n        path: ./repo\n", asks, 1)
-	own = strings.Replace(own, "task.outputs['commit'].commit }}", "task.outputs['wait-for-pr'].commit }}", 1)
-	b.commit("main", map[string]string{"kargo/promotion-task.yaml": own})
-	b.edit("main", devFile, "1.0.1", "1.0.0")
+	b.waitsForApproval()
 	change := b.propose("1.0.2")
 	for _, name := range []string{"dora", "dave"} {
 		reviewer := b.actor(name, devforge.AccessDeveloper)
@@ -492,4 +487,38 @@ func aReviewCountsByWhatItsAuthorMayDoNow(t *testing.T, b *bed) {
 	if status := b.status(change.Head); !strings.HasPrefix(status, "success") {
 		t.Errorf("the status is %q by the review of somebody who may write", status)
 	}
+}
+
+// waitsForApproval has promotions wait for an approval once they are proposed.
+func (b *bed) waitsForApproval() {
+	b.t.Helper()
+	task := b.text("main", "kargo/promotion-task.yaml")
+	asks := strings.Replace(toTheLetter, "    - uses: git-wait-for-pr\n", "    - uses: wait-for-approval\n      config: {}\n    - uses: git-wait-for-pr\n", 1)
+	own := strings.Replace(task, "    - uses: git-push\n      config:\n        path: ./repo\n", asks, 1)
+	own = strings.Replace(own, "task.outputs['commit'].commit }}", "task.outputs['wait-for-pr'].commit }}", 1)
+	b.commit("main", map[string]string{"kargo/promotion-task.yaml": own})
+	b.edit("main", devFile, "1.0.1", "1.0.0")
+}
+
+// Newer freight in the same change needs approvals of its own.
+func TestAReviewCountsForWhatItWasGiven(t *testing.T) {
+	t.Parallel()
+	onBothForges(t, func(t *testing.T, b *bed) {
+		b.waitsForApproval()
+		first := b.propose("1.0.2")
+		b.actor("dora", devforge.AccessDeveloper).approve(first.Number)
+		second := b.propose("1.0.3")
+		if second.Number != first.Number || second.Head == first.Head {
+			t.Fatalf("change %d at %s, then change %d at %s", first.Number, first.Head, second.Number, second.Head)
+		}
+		b.sweep()
+		if status := b.status(second.Head); strings.HasPrefix(status, "success") {
+			t.Errorf("the status is %q by the review of what was there before", status)
+		}
+		b.actor("dave", devforge.AccessDeveloper).approve(second.Number)
+		b.sweep()
+		if status := b.status(second.Head); !strings.HasPrefix(status, "success") {
+			t.Errorf("the status is %q by a review of it", status)
+		}
+	})
 }

@@ -41,9 +41,10 @@ func (r *Reconciler) counting(ctx context.Context, state promote.State, p promot
 	return counting
 }
 
-// addReviews adds the approving reviews of a promotion's change to what is on record.
+// addReviews adds the approving reviews of a promotion's change to what is on record. Before a promotion is proposed its change
+// shows the one before it, and so do the reviews.
 func (r *Reconciler) addReviews(ctx context.Context, state *promote.State, p promote.Promotion) {
-	if p.Change == 0 {
+	if p.Change == 0 || p.Phase == promote.PhasePreparing {
 		return
 	}
 	names, err := r.Forge.Approvers(ctx, p.Change)

@@ -56,7 +56,8 @@ const approversQuery = `
 query Approvers($owner: String!, $name: String!, $number: Int!) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
-      latestOpinionatedReviews(first: 100, writersOnly: true) { nodes { state author { __typename login } } }
+      headRefOid
+      latestOpinionatedReviews(first: 100, writersOnly: true) { nodes { state commit { oid } author { __typename login } } }
     }
   }
 }`
@@ -158,14 +159,19 @@ func (f *Forge) notFound(asked query, message string) error {
 }
 
 // Approvers returns the names of those who have approved a change on the forge itself: who may write to the repository, and whose
-// last word is an approval that nobody dismissed. Anybody may approve a change of a public repository; that counts for nothing.
+// last word is an approval of its present head that nobody dismissed: GitHub keeps those of what was there before, unless it is told
+// to dismiss them. Anybody may approve a change of a public repository; that counts for nothing.
 func (f *Forge) Approvers(ctx context.Context, number int) ([]string, error) {
 	var answer struct {
 		Repository struct {
 			PullRequest *struct {
+				Head    string `json:"headRefOid"`
 				Reviews struct {
 					Nodes []struct {
 						State  string `json:"state"`
+						Commit struct {
+							OID string `json:"oid"`
+						} `json:"commit"`
 						Author *actor `json:"author"`
 					} `json:"nodes"`
 				} `json:"latestOpinionatedReviews"`
@@ -182,8 +188,9 @@ func (f *Forge) Approvers(ctx context.Context, number int) ([]string, error) {
 		return nil, f.notFound(asked, noSuchChange)
 	}
 	var names []string
-	for _, review := range answer.Repository.PullRequest.Reviews.Nodes {
-		if name := review.Author.name(); review.State == "APPROVED" && name != "" {
+	shown := answer.Repository.PullRequest
+	for _, review := range shown.Reviews.Nodes {
+		if name := review.Author.name(); review.State == "APPROVED" && review.Commit.OID == shown.Head && name != "" {
 			names = append(names, name)
 		}
 	}

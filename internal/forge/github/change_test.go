@@ -148,12 +148,15 @@ func TestAChangeThatIsNotThere(t *testing.T) {
 
 func TestApproversAreThoseWhoMayWrite(t *testing.T) {
 	f, s := play(t, map[string][]answer{"Approvers": {ok(repositoryJSON(t, map[string]any{"pullRequest": map[string]any{
+		"headRefOid": "b0b",
 		"latestOpinionatedReviews": map[string]any{"nodes": []any{
-			map[string]any{"state": "APPROVED", "author": map[string]any{"__typename": "User", "login": "lea"}},
+			map[string]any{"state": "APPROVED", "commit": map[string]any{"oid": "0ld"}, "author": map[string]any{"__typename": "User", "login": "tim"}},
+			map[string]any{"state": "APPROVED", "commit": nil, "author": map[string]any{"__typename": "User", "login": "sue"}},
+			map[string]any{"state": "APPROVED", "commit": map[string]any{"oid": "b0b"}, "author": map[string]any{"__typename": "User", "login": "lea"}},
 			map[string]any{"state": "CHANGES_REQUESTED", "author": map[string]any{"__typename": "User", "login": "max"}},
 			map[string]any{"state": "DISMISSED", "author": map[string]any{"__typename": "User", "login": "kim"}},
-			map[string]any{"state": "APPROVED", "author": nil},
-			map[string]any{"state": "APPROVED", "author": map[string]any{"__typename": "Bot", "login": "reviewer"}},
+			map[string]any{"state": "APPROVED", "commit": map[string]any{"oid": "b0b"}, "author": nil},
+			map[string]any{"state": "APPROVED", "commit": map[string]any{"oid": "b0b"}, "author": map[string]any{"__typename": "Bot", "login": "reviewer"}},
 		}},
 	}}))}})
 	got, err := f.Approvers(t.Context(), 7)
