@@ -81,8 +81,13 @@ var (
 	}
 	forgeRemaining = Description{
 		"lockkeeper_forge_requests_remaining", "gauge",
+		[]string{"repository", "window"},
+		"Requests that the forge still allows in a window of its: core or graphql on GitHub, api on GitLab.",
+	}
+	forgeWrites = Description{
+		"lockkeeper_forge_writes_remaining", "gauge",
 		[]string{"repository"},
-		"Requests that the forge still allows in its current window.",
+		"Changes, comments and statuses that may still be written before GitHub's secondary limits are planned for.",
 	}
 )
 
@@ -101,6 +106,7 @@ type Metrics struct {
 	verdicts   *prometheus.GaugeVec
 	calls      *prometheus.CounterVec
 	remaining  *prometheus.GaugeVec
+	writes     *prometheus.GaugeVec
 
 	mu     sync.Mutex
 	judged map[string]map[promote.StageRef]bool // stages with a verdict, by repository
@@ -122,17 +128,18 @@ func NewMetrics() *Metrics {
 		verdicts:   stageVerdict.gauge(),
 		calls:      forgeRequests.counter(),
 		remaining:  forgeRemaining.gauge(),
+		writes:     forgeWrites.gauge(),
 		judged:     map[string]map[promote.StageRef]bool{},
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.registry.MustRegister(m.webhooks, m.stray, m.catchUps, m.caught, m.queued, m.givenUp, m.runs, m.actions, m.promotions, m.verdicts, m.calls, m.remaining)
+	m.registry.MustRegister(m.webhooks, m.stray, m.catchUps, m.caught, m.queued, m.givenUp, m.runs, m.actions, m.promotions, m.verdicts, m.calls, m.remaining, m.writes)
 	return m
 }
 
 // Descriptions lists every metric, for the documentation.
 func (*Metrics) Descriptions() []Description {
 	return []Description{
-		webhooks, webhooksUnrouted, catchUps, catchUpEvents, queueEvents, givenUp, runSeconds, actions, promotions, stageVerdict, forgeRequests, forgeRemaining,
+		webhooks, webhooksUnrouted, catchUps, catchUpEvents, queueEvents, givenUp, runSeconds, actions, promotions, stageVerdict, forgeRequests, forgeRemaining, forgeWrites,
 	}
 }
 
@@ -166,11 +173,24 @@ func (m *Metrics) Loop() reconcile.Metrics {
 	}
 }
 
-// Called counts one HTTP request to the forge. A negative remaining means that the forge did not say.
-func (m *Metrics) Called(repository, operation string, status, remaining int) {
-	m.calls.WithLabelValues(operation, strconv.Itoa(status)).Inc()
-	if remaining >= 0 {
-		m.remaining.WithLabelValues(repository).Set(float64(remaining))
+// ForgeCall is one HTTP request to a forge.
+type ForgeCall struct {
+	Repository string
+	Operation  string // one of a few fixed words
+	Status     int    // 0 when no answer came
+	Window     string // which of the forge's limits it counted against
+	Remaining  int    // what is left there; less than 0 when the forge did not say
+	Writes     int    // what is left of the budget for writing; less than 0 where there is none
+}
+
+// Called counts one HTTP request to the forge.
+func (m *Metrics) Called(call ForgeCall) {
+	m.calls.WithLabelValues(call.Operation, strconv.Itoa(call.Status)).Inc()
+	if call.Remaining >= 0 {
+		m.remaining.WithLabelValues(call.Repository, call.Window).Set(float64(call.Remaining))
+	}
+	if call.Writes >= 0 {
+		m.writes.WithLabelValues(call.Repository).Set(float64(call.Writes))
 	}
 }
 

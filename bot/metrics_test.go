@@ -32,8 +32,8 @@ func told() *Metrics {
 	loop.Applied(promote.RecordChange{}, errors.New("no"))
 	loop.Finished(promote.Promotion{Stage: promote.StageRef{Project: "shop", Name: "dev"}, Phase: promote.PhaseSucceeded})
 	m.stages("app", []promote.StageStatus{{Stage: promote.StageRef{Project: "shop", Name: "dev"}, Verdict: promote.Block}})
-	m.Called("app", "open change", 201, 1999)
-	m.Called("app", "open change", 502, -1)
+	m.Called(ForgeCall{Repository: "app", Operation: "open change", Status: 201, Window: "core", Remaining: 1999, Writes: 79})
+	m.Called(ForgeCall{Repository: "app", Operation: "open change", Status: 502, Remaining: -1, Writes: -1})
 	return m
 }
 
@@ -86,9 +86,10 @@ func TestMetricsMove(t *testing.T) {
 		`lockkeeper_catch_up_total{repository="app",result="error"} 1`,
 		`lockkeeper_catch_up_total{repository="app",result="ok"} 1`,
 		`lockkeeper_events_given_up_total{repository="app"} 2`,
-		`lockkeeper_forge_requests_remaining{repository="app"} 1999`,
+		`lockkeeper_forge_requests_remaining{repository="app",window="core"} 1999`,
 		`lockkeeper_forge_requests_total{operation="open change",status="201"} 1`,
 		`lockkeeper_forge_requests_total{operation="open change",status="502"} 1`,
+		`lockkeeper_forge_writes_remaining{repository="app"} 79`,
 		`lockkeeper_promotions_total{phase="Succeeded",project="shop",stage="dev"} 1`,
 		`lockkeeper_queue_events{repository="app"} 3`,
 		`lockkeeper_run_seconds_sum{repository="app",result="error"} 20`,

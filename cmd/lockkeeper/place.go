@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/bot"
 	"github.com/lockkeeper/lockkeeper/internal/codeowners"
 	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
@@ -78,7 +79,11 @@ func (p *parts) onGitLab(name string) (*place, error) {
 		URL: p.config.GitLab.URL, Project: name, Token: secret.Text(p.secrets.GitLabToken), TokenKind: token.kind, Limits: &p.gitLabLimits,
 		ExternalStatusCheck: p.config.GitLab.ExternalStatusCheck,
 		UserAgent:           "lockkeeper/" + version, Logger: p.log,
-		Observe: func(call gitlab.Call) { p.observe(name, call.Operation, call.Status, call.RateRemaining) },
+		Observe: func(call gitlab.Call) {
+			p.observe(bot.ForgeCall{
+				Repository: name, Operation: call.Operation, Status: call.Status, Window: "api", Remaining: call.RateRemaining, Writes: -1,
+			})
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -99,7 +104,7 @@ func (p *parts) onGitHub(name string) (*place, error) {
 	forge, err := github.New(github.Config{
 		URL: p.config.GitHub.URL, Repository: name, Token: p.gitHubToken(), App: p.app, Limits: p.limits,
 		Checks: p.app != nil && !p.config.GitHub.CommitStatuses, UserAgent: "lockkeeper/" + version, Logger: p.log,
-		Observe: func(call github.Call) { p.observe(name, call.Operation, call.Status, call.RateRemaining) },
+		Observe: func(call github.Call) { p.observe(gitHubCall(name, call)) },
 	})
 	if err != nil {
 		return nil, err
@@ -146,7 +151,7 @@ func (p *parts) connectGitHub() error {
 	app, err := github.NewApp(github.AppConfig{
 		URL: p.config.GitHub.URL, ID: p.secrets.GitHubAppID, PrivateKey: secret.Text(p.secrets.GitHubAppKey),
 		UserAgent: "lockkeeper/" + version, Logger: p.log,
-		Observe: func(call github.Call) { p.observe("app", call.Operation, call.Status, call.RateRemaining) },
+		Observe: func(call github.Call) { p.observe(gitHubCall("app", call)) },
 	})
 	if err != nil {
 		return fmt.Errorf("LOCKKEEPER_GITHUB_APP_KEY: %w", err)
@@ -155,10 +160,17 @@ func (p *parts) connectGitHub() error {
 	return nil
 }
 
+func gitHubCall(repository string, call github.Call) bot.ForgeCall {
+	return bot.ForgeCall{
+		Repository: repository, Operation: call.Operation, Status: call.Status, Window: call.Resource, Remaining: call.RateRemaining,
+		Writes: call.ContentLeft,
+	}
+}
+
 // observe counts a request to a forge, once there is somebody who wants to know.
-func (p *parts) observe(repository, operation string, status, remaining int) {
+func (p *parts) observe(call bot.ForgeCall) {
 	if p.called != nil {
-		p.called(repository, operation, status, remaining)
+		p.called(call)
 	}
 }
 

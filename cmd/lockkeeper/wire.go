@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
+	"github.com/lockkeeper/lockkeeper/bot"
 	"github.com/lockkeeper/lockkeeper/internal/argocd"
 	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
@@ -41,7 +42,7 @@ type parts struct {
 	limits       *github.Limits      // of the token, where there is no App
 	gitLabLimits gitlab.Limits       // of the one token of all its repositories
 	metrics      reconcile.Metrics
-	called       func(repository, operation string, status, remaining int)
+	called       func(bot.ForgeCall)
 }
 
 func newParts(cfg serverConfig, s secrets, log *slog.Logger) (*parts, error) {
