@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -295,4 +297,46 @@ func TestAForksCopyIsJudgedLikeTheOriginal(t *testing.T) {
 	if diff := cmp.Diff(b.notes(original), b.notes(number)); diff != "" {
 		t.Errorf("the original and the copy are told different things:\n%s", diff)
 	}
+}
+
+// What is too long for one note goes on in others, and what was longer once says that there is no more of it.
+func TestALongNoteGoesOnInOthers(t *testing.T) {
+	t.Parallel()
+	onBothForges(t, func(t *testing.T, b *bed) {
+		b.commit("main", map[string]string{"lockkeeper.yaml": "drift:\n- {from: develop/long, to: [copies/long, copies/more]}\n"})
+		files := map[string]string{}
+		for i := range 60 {
+			name := fmt.Sprintf("%03d.yaml", i)
+			for _, folder := range []string{"develop/long/", "copies/long/", "copies/more/"} {
+				files[folder+name] = "a: 1\n"
+			}
+		}
+		b.commit("main", files)
+		b.adopt()
+		long := map[string]string{}
+		for name := range files {
+			for key := range 40 {
+				long[name] += fmt.Sprintf("key%03d: %s\n", key, strings.Repeat("x", 60))
+			}
+		}
+		maps.DeleteFunc(long, func(name, _ string) bool { return strings.HasPrefix(name, "copies/") })
+		b.commit("topic", long)
+		b.edit("topic", worked, "replicas: 1", "replicas: 3")
+		number := b.you.open("topic", "main", "Much")
+		b.run(promote.Event{Kind: promote.EventChange, Change: number})
+		notes := b.notes(number)
+		for _, note := range notes {
+			if len(note) > promote.NoteLimit+200 {
+				t.Errorf("a note of %d bytes", len(note))
+			}
+		}
+		if len(notes) < 2 || !strings.HasPrefix(notes[0], "<!-- lockkeeper:review:change -->") || !strings.HasPrefix(notes[1], "<!-- lockkeeper:review:change#2 -->") {
+			t.Fatalf("%d notes: %q", len(notes), notes)
+		}
+		b.commit("topic", files)
+		b.run(promote.Event{Kind: promote.EventChange, Change: number})
+		if again := b.notes(number); len(again) != len(notes) || !strings.Contains(again[1], "There is no more of it.") {
+			t.Errorf("%d notes: %q", len(again), again)
+		}
+	})
 }

@@ -340,21 +340,55 @@ func (r *Reconciler) finished(p promote.Promotion) {
 // marker is the first line of a note that must be written once.
 func marker(kind, key string) string { return "<!-- lockkeeper:" + kind + ":" + key + " -->" }
 
-// say writes a note once: an own note with the same marker is brought up to date instead.
+// say writes a note once: an own note with the same marker is brought up to date instead. A text that is too long for one note goes
+// on in others.
 func (r *Reconciler) say(ctx context.Context, change int, mark, body string) error {
 	notes, err := r.Forge.Notes(ctx, change)
 	if err != nil {
 		return err
 	}
-	text := mark + "\n" + strings.TrimSpace(body) + "\n"
-	for _, note := range notes {
-		if note.Own && strings.HasPrefix(note.Body, mark) {
-			if strings.TrimSpace(note.Body) == strings.TrimSpace(text) {
-				return nil
-			}
-			return r.Forge.EditNote(ctx, change, note.ID, text)
+	parts := promote.SplitNote(strings.TrimSpace(body), promote.NoteLimit)
+	for i := 0; ; i++ {
+		mark := continued(mark, i)
+		known, found := ownNote(notes, mark)
+		switch {
+		case i >= len(parts) && !found:
+			return nil
+		case i >= len(parts): // it was longer once
+			err = r.write(ctx, change, known, mark+"\nThere is no more of it.\n")
+		default:
+			err = r.write(ctx, change, known, mark+"\n"+strings.TrimSpace(parts[i])+"\n")
+		}
+		if err != nil {
+			return err
 		}
 	}
-	_, err = r.Forge.AddNote(ctx, change, text)
-	return err
+}
+
+// continued is the marker of one part of a note, the first of which has the note's own.
+func continued(mark string, part int) string {
+	if part == 0 {
+		return mark
+	}
+	return fmt.Sprintf("%s#%d -->", strings.TrimSuffix(mark, " -->"), part+1)
+}
+
+func ownNote(notes []promote.Note, mark string) (promote.Note, bool) {
+	i := slices.IndexFunc(notes, func(n promote.Note) bool { return n.Own && strings.HasPrefix(n.Body, mark) })
+	if i < 0 {
+		return promote.Note{}, false
+	}
+	return notes[i], true
+}
+
+// write adds a note, or brings the one that is known up to date.
+func (r *Reconciler) write(ctx context.Context, change int, known promote.Note, text string) error {
+	switch {
+	case known.ID == 0:
+		_, err := r.Forge.AddNote(ctx, change, text)
+		return err
+	case strings.TrimSpace(known.Body) == strings.TrimSpace(text):
+		return nil
+	}
+	return r.Forge.EditNote(ctx, change, known.ID, text)
 }
