@@ -35,6 +35,14 @@ type APIError struct {
 	Remedy     string        // what a person can do; may be empty
 	RetryAfter time.Duration // how long the service asked to wait; 0 when it did not say
 	Cause      error         // the transport's error when no answer came
+	Means      error         // what it means, where that is something else than its status means elsewhere; nil: it does not
+}
+
+// Meaning returns the same refusal with a meaning of its own: a 401 on merging, for one, is no reason to doubt the token.
+func (e *APIError) Meaning(means error) *APIError {
+	refusal := *e
+	refusal.Means = means
+	return &refusal
 }
 
 // Error says what was attempted, what came back and what to do.
@@ -51,8 +59,11 @@ func (e *APIError) Error() string {
 	return text
 }
 
-// Unwrap gives the sentinel for the status, or the transport's error.
+// Unwrap gives the meaning, the sentinel for the status, or the transport's error.
 func (e *APIError) Unwrap() error {
+	if e.Means != nil {
+		return e.Means
+	}
 	switch e.Status {
 	case 0:
 		return e.Cause

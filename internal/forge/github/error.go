@@ -35,26 +35,6 @@ const (
 	textNoApp         = "must authenticate via a GitHub App"     // 403: only Apps may do it
 )
 
-// A meaningError is a refusal whose meaning differs from what its status means elsewhere.
-type meaningError struct {
-	api   *promote.APIError
-	means error
-}
-
-func (r *meaningError) Error() string { return r.api.Error() }
-
-// Unwrap gives the meaning alone: a 403 for too many requests, for one, is no reason to doubt the token.
-func (r *meaningError) Unwrap() error { return r.means }
-
-// As gives the refusal itself.
-func (r *meaningError) As(target any) bool {
-	api, ok := target.(**promote.APIError)
-	if ok {
-		*api = r.api
-	}
-	return ok
-}
-
 // refusal describes why an exchange came to nothing. It is a *promote.APIError always, found with errors.As.
 func (c *caller) refusal(sent request, kept *exchange, err error) error {
 	failed := &promote.APIError{Service: service, Operation: sent.String(), Status: kept.status}
@@ -67,7 +47,7 @@ func (c *caller) refusal(sent request, kept *exchange, err error) error {
 		failed.Remedy = c.remedy(kept, failed)
 		if limited(kept) {
 			failed.Remedy = limitRemedy
-			return &meaningError{api: failed, means: promote.ErrLimited}
+			return failed.Meaning(promote.ErrLimited)
 		}
 	case malformed(err):
 		failed.Message = fmt.Sprintf("the answer (%q) is not the expected JSON: %v", kept.header.Get("Content-Type"), err)

@@ -260,7 +260,7 @@ func (f *Forge) notMerged(ctx context.Context, wish order, refusal error) (promo
 		return promote.Change{}, refusal
 	case api.Status == http.StatusConflict:
 		api.Remedy = "the branch moved since it was judged; it is judged again"
-		return promote.Change{}, &meaningError{api: api, means: promote.ErrStale}
+		return promote.Change{}, api.Meaning(promote.ErrStale)
 	case !mergeRefusal(api.Status) && !inDoubt(ctx, refusal):
 		return promote.Change{}, refusal
 	}
@@ -279,7 +279,7 @@ func (f *Forge) notMerged(ctx context.Context, wish order, refusal error) (promo
 	if found.Reason != "" {
 		api.Remedy = fmt.Sprintf("GitHub says %q; see %s", found.Reason, now.URL)
 	}
-	meaning := &meaningError{api: api, means: promote.ErrNotMergeable}
+	meaning := api.Meaning(promote.ErrNotMergeable)
 	if found.Merge == promote.MergeReady || found.Merge == promote.MergeChecking {
 		return promote.Change{}, &soonError{meaning}
 	}
@@ -355,7 +355,7 @@ func (f *Forge) notSet(ctx context.Context, wish order, refusal error) (promote.
 	if !refused {
 		return promote.Change{}, refusal
 	}
-	return promote.Change{}, &meaningError{api: api, means: promote.ErrNotMergeable}
+	return promote.Change{}, api.Meaning(promote.ErrNotMergeable)
 }
 
 // Unqueue takes a change out of the merge queue, and takes back that it is merged when its checks pass. One that is neither, or is

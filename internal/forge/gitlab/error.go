@@ -31,26 +31,6 @@ const (
 	textNoScope        = "insufficient_scope"                                 // 403: the token lacks a scope
 )
 
-// A meaningError is a refusal whose meaning differs from what its status means elsewhere.
-type meaningError struct {
-	api   *promote.APIError
-	means error
-}
-
-func (r *meaningError) Error() string { return r.api.Error() }
-
-// Unwrap gives the meaning alone: a 401 on merging, for one, is no reason to doubt the token.
-func (r *meaningError) Unwrap() error { return r.means }
-
-// As gives the refusal itself.
-func (r *meaningError) As(target any) bool {
-	api, ok := target.(**promote.APIError)
-	if ok {
-		*api = r.api
-	}
-	return ok
-}
-
 // refusal describes why an exchange came to nothing. It returns a *promote.APIError always.
 func (f *Forge) refusal(sent request, kept *exchange, err error) error {
 	failed := &promote.APIError{Service: service, Operation: sent.String(), Status: kept.status}

@@ -128,7 +128,7 @@ func (f *Forge) notAccepted(ctx context.Context, order mergeOrder, refusal error
 		return promote.Change{}, refusal
 	case api.Status == http.StatusConflict && !order.train:
 		api.Remedy = "the branch moved since it was judged; it is judged again"
-		return promote.Change{}, &meaningError{api: api, means: promote.ErrStale}
+		return promote.Change{}, api.Meaning(promote.ErrStale)
 	case api.Status == http.StatusUnauthorized:
 		return promote.Change{}, f.mayNotMerge(ctx, api)
 	case !order.refusedBy(api.Status) && !inDoubt(ctx, refusal):
@@ -139,14 +139,14 @@ func (f *Forge) notAccepted(ctx context.Context, order mergeOrder, refusal error
 	case err == nil && change.Head == order.head && (change.State == promote.ChangeMerged || change.Merge == promote.MergeQueued):
 		return change, nil
 	case err == nil && change.Head != order.head:
-		return change, &meaningError{api: api, means: promote.ErrStale}
+		return change, api.Meaning(promote.ErrStale)
 	case !order.refusedBy(api.Status):
 		return promote.Change{}, refusal
 	}
 	if err == nil && change.Reason != "" {
 		api.Remedy = fmt.Sprintf("GitLab says %q; see %s", change.Reason, change.URL)
 	}
-	return change, &meaningError{api: api, means: promote.ErrNotMergeable}
+	return change, api.Meaning(promote.ErrNotMergeable)
 }
 
 // refusedBy says whether a status means "not now": 406 is that of old versions, 422 that of a merge that failed underway. Of a
@@ -171,7 +171,7 @@ func (f *Forge) mayNotMerge(ctx context.Context, api *promote.APIError) error {
 		return api
 	}
 	api.Remedy = "the token's user may not merge into the target branch: give it the role that the branch's protection allows to merge"
-	return &meaningError{api: api, means: promote.ErrForbidden}
+	return api.Meaning(promote.ErrForbidden)
 }
 
 // Unqueue takes back that a change is merged when its pipeline succeeds, and takes it off a merge train. One that is neither, or is

@@ -44,7 +44,7 @@ func (f *Forge) respond(ctx context.Context, posted promote.PostStatus) error {
 	}, &answered)
 	switch {
 	case errors.Is(err, promote.ErrConflict):
-		return &meaningError{api: apiError(err), means: promote.ErrStale}
+		return apiError(err).Meaning(promote.ErrStale)
 	case errors.Is(err, promote.ErrNotFound): // it was deleted: look for it again with the next status
 		f.mu.Lock()
 		defer f.mu.Unlock()
