@@ -70,9 +70,10 @@ var rules = []struct {
 	{"internal/argocd", []string{"promote", "internal/secret"}},
 	{"internal/argocd/", []string{"internal/argocd", "promote", "internal/secret"}},
 	{"internal/doctor", []string{"promote"}},
-	{"internal/forge/github", []string{"promote", "internal/registryhook", "internal/secret"}},
+	{"internal/forge", []string{"promote", "internal/secret"}},
+	{"internal/forge/github", []string{"promote", "internal/forge", "internal/registryhook", "internal/secret"}},
 	{"internal/forge/githubactions", []string{"promote", "internal/secret"}},
-	{"internal/forge/gitlab", []string{"promote", "internal/secret"}},
+	{"internal/forge/gitlab", []string{"promote", "internal/forge", "internal/secret"}},
 	{"internal/forge/devforge", []string{"promote", "internal/git/githttp"}},
 	{"internal/forge/forgetest", nil}, // tests only, which import the adapters and devforge
 	{"internal/architecture", nil},

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -249,7 +250,7 @@ type annotation struct {
 // annotations are remarks as GitHub takes them, and how many were left out because they are too many.
 func annotations(given []promote.Annotation) (notes []annotation, left int) {
 	for _, one := range given {
-		text := cutBytes(strings.ToValidUTF8(one.Message, "\uFFFD"), maxAnnotationText)
+		text := forge.CutBytes(strings.ToValidUTF8(one.Message, "\uFFFD"), maxAnnotationText)
 		if text == "" {
 			text = one.Title
 		}
@@ -262,7 +263,7 @@ func annotations(given []promote.Annotation) (notes []annotation, left int) {
 		}
 		line := max(1, one.Line)
 		notes = append(notes, annotation{
-			Path: one.Path, StartLine: line, EndLine: line, Level: annotationLevel(one.Level), Title: cutRunes(one.Title, maxAnnotationTitle), Message: text,
+			Path: one.Path, StartLine: line, EndLine: line, Level: annotationLevel(one.Level), Title: forge.CutRunes(one.Title, maxAnnotationTitle), Message: text,
 		})
 	}
 	return notes, left

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -88,7 +89,7 @@ func (f *Forge) deployment(ctx context.Context, d promote.Deployment) (deployed,
 			"required_contexts":      []string{},
 			"payload":                deploymentPayload{Promotion: d.Promotion},
 			"environment":            d.Environment,
-			"description":            cutRunes(d.Description, maxDescription),
+			"description":            forge.CutRunes(d.Description, maxDescription),
 			"transient_environment":  false,
 			"production_environment": d.Production,
 		},
@@ -153,7 +154,7 @@ func (f *Forge) deployState(ctx context.Context, d promote.Deployment, known *de
 	if known.state == wanted || known.state == superseded {
 		return nil
 	}
-	body := map[string]any{"state": wanted, "description": cutRunes(d.Description, maxDescription), "auto_inactive": true}
+	body := map[string]any{"state": wanted, "description": forge.CutRunes(d.Description, maxDescription), "auto_inactive": true}
 	if linkable(d.URL) {
 		body["log_url"] = d.URL
 	}

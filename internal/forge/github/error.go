@@ -7,10 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
@@ -78,7 +77,7 @@ func (c *caller) message(kept *exchange) string {
 	}
 	switch {
 	case json.Unmarshal(kept.body, &answer) == nil:
-		text = strings.Join(nonEmpty(append([]string{answer.Message}, details(answer.Errors)...)...), ": ")
+		text = strings.Join(forge.NonEmpty(append([]string{answer.Message}, details(answer.Errors)...)...), ": ")
 	case !strings.Contains(kept.header.Get("Content-Type"), "html"):
 		text = string(kept.body)
 	}
@@ -108,21 +107,17 @@ func details(raw json.RawMessage) []string {
 		case json.Unmarshal(item, &object) == nil:
 			text = object.Message
 			if text == "" {
-				text = strings.Join(nonEmpty(object.Resource, object.Field, object.Code), " ")
+				text = strings.Join(forge.NonEmpty(object.Resource, object.Field, object.Code), " ")
 			}
 		}
 		out = append(out, text)
 	}
-	return []string{strings.Join(nonEmpty(out...), ", ")}
-}
-
-func nonEmpty(texts ...string) []string {
-	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
+	return []string{strings.Join(forge.NonEmpty(out...), ", ")}
 }
 
 // clean makes a text of GitHub one line that is not too long.
 func (c *caller) clean(text string) string {
-	return cutBytes(strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), " "), maxMessage)
+	return forge.CutBytes(strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), " "), maxMessage)
 }
 
 func redact(text string, hidden secret.Text) string {
@@ -130,19 +125,6 @@ func redact(text string, hidden secret.Text) string {
 		return text
 	}
 	return strings.ReplaceAll(text, hidden.Reveal(), secret.Redacted)
-}
-
-// cutBytes keeps at most n bytes of text without splitting a character.
-func cutBytes(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	const ellipsis = "…"
-	end := n - len(ellipsis)
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + ellipsis
 }
 
 func (c *caller) noAnswerRemedy(err error) string {

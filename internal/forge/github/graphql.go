@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -118,7 +119,7 @@ func (c *caller) graphqlRefusal(sent request, found []graphqlError) error {
 		status = http.StatusBadGateway
 	}
 	failed := &promote.APIError{
-		Service: service, Operation: sent.String(), Status: status, Message: c.clean(strings.Join(nonEmpty(texts...), ", ")),
+		Service: service, Operation: sent.String(), Status: status, Message: c.clean(strings.Join(forge.NonEmpty(texts...), ", ")),
 	}
 	if failed.Message == "" {
 		failed.Message = fmt.Sprintf("an error of type %q without a text", found[0].Type)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -249,7 +250,7 @@ func (f *Forge) mergeNow(ctx context.Context, wish order, now prospect) (promote
 // words are title and text of the commit.
 func (o order) words() (title, text string) {
 	title, text, _ = strings.Cut(strings.TrimSpace(o.message), "\n")
-	return cutRunes(strings.TrimSpace(title), maxTitle), strings.TrimSpace(text)
+	return forge.CutRunes(strings.TrimSpace(title), maxTitle), strings.TrimSpace(text)
 }
 
 // notMerged finds out what a refusal to merge means, or a lost answer.

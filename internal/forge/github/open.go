@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -41,7 +42,7 @@ func (f *Forge) Open(ctx context.Context, draft promote.ChangeDraft) (promote.Ch
 
 func (f *Forge) create(ctx context.Context, draft promote.ChangeDraft) (pull, error) {
 	body := map[string]any{
-		"title": cutRunes(draft.Title, maxTitle),
+		"title": forge.CutRunes(draft.Title, maxTitle),
 		"body":  markdown(draft.Description),
 		"head":  string(draft.Branch),
 		"base":  string(draft.Target),
@@ -81,7 +82,7 @@ func (f *Forge) openAlready(ctx context.Context, draft promote.ChangeDraft, refu
 
 // bringUpToDate makes an open change what draft says. What says so already costs no request.
 func (f *Forge) bringUpToDate(ctx context.Context, found pull, draft promote.ChangeDraft) (pull, error) {
-	title, body := cutRunes(draft.Title, maxTitle), markdown(draft.Description)
+	title, body := forge.CutRunes(draft.Title, maxTitle), markdown(draft.Description)
 	if found.Title != title || !sameText(found.Body, body) {
 		updated, err := f.update(ctx, found.Number, promote.ChangeEdit{Title: draft.Title, Description: draft.Description})
 		if err != nil {
@@ -247,7 +248,7 @@ func (f *Forge) Update(ctx context.Context, number int, edit promote.ChangeEdit)
 func (f *Forge) update(ctx context.Context, number int, edit promote.ChangeEdit) (pull, error) {
 	body := map[string]any{"body": markdown(edit.Description)}
 	if edit.Title != "" {
-		body["title"] = cutRunes(edit.Title, maxTitle)
+		body["title"] = forge.CutRunes(edit.Title, maxTitle)
 	}
 	edited, err := f.edit(ctx, "update change", number, body)
 	if err == nil {

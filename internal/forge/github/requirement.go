@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 )
 
 // requirements are what the rules of a target branch want of the head of a change and do not have yet.
@@ -29,7 +31,7 @@ func (r requirements) String() string {
 	if len(r.waiting) > 0 {
 		parts = append(parts, "not passed yet: "+strings.Join(r.waiting, ", "))
 	}
-	return cutBytes(strings.Join(parts, "; "), maxMessage)
+	return forge.CutBytes(strings.Join(parts, "; "), maxMessage)
 }
 
 const requirementsQuery = `

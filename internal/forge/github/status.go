@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -205,7 +206,7 @@ func (f *Forge) postCommitStatus(ctx context.Context, posted promote.PostStatus)
 
 // shortened is a status as GitHub takes it.
 func shortened(status promote.Status, description int) promote.Status {
-	status.Description = cutRunes(strings.ToValidUTF8(status.Description, "\uFFFD"), description)
+	status.Description = forge.CutRunes(strings.ToValidUTF8(status.Description, "\uFFFD"), description)
 	if !linkable(status.URL) {
 		status.URL = "" // A status without a link is better than none.
 	}

@@ -3,8 +3,8 @@ package github
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -15,14 +15,6 @@ const (
 	maxDescription = 140 // characters of a status, also of one of a deployment
 )
 
-// cutRunes keeps at most n characters of text.
-func cutRunes(text string, n int) string {
-	if utf8.RuneCountInString(text) <= n {
-		return text
-	}
-	return string([]rune(text)[:n-1]) + "…"
-}
-
 // markdown makes a text safe to store: it is not longer than GitHub takes. What is too long is cut at the end of a line, outside of
 // what it would tear apart: code blocks and folded parts are closed, and a sentence says that there was more.
 func markdown(text string) string {
@@ -32,11 +24,11 @@ func markdown(text string) string {
 	}
 	const sentence = 200 // more than the end takes
 	var out strings.Builder
-	var open fence
+	var open forge.Fence
 	folded := 0
 	for line := range strings.Lines(text) {
-		then, folds := open.after(line), folded
-		if !then.open() {
+		then, folds := open.After(line), folded
+		if !then.Open() {
 			folds = max(0, folded+strings.Count(line, "<details")-strings.Count(line, "</details>"))
 		}
 		if out.Len()+len(line)+len(then)+folds*len(unfold)+sentence > maxText {
@@ -45,7 +37,7 @@ func markdown(text string) string {
 		out.WriteString(line)
 		open, folded = then, folds
 	}
-	out.WriteString(open.close())
+	out.WriteString(open.Close())
 	out.WriteString(strings.Repeat(unfold, folded))
 	fmt.Fprintf(&out, "\n\nThe rest is left out: the text has %d bytes, more than GitHub takes.\n", len(text))
 	return out.String()
@@ -91,35 +83,4 @@ func (f *Forge) whole(key textKey, stored string) string {
 func (f *Forge) restored(change promote.Change) promote.Change {
 	change.Description = f.whole(changeText(change.Number), change.Description)
 	return change
-}
-
-// A fence is the opening of the code block that a line is in; empty outside of one.
-type fence string
-
-func (f fence) open() bool { return f != "" }
-
-func (f fence) close() string {
-	if !f.open() {
-		return ""
-	}
-	return string(f) + "\n"
-}
-
-// after is the fence in force behind line.
-func (f fence) after(line string) fence {
-	text := strings.TrimLeft(line, " ")
-	if len(line)-len(text) > 3 || text == "" || text[0] != '`' && text[0] != '~' {
-		return f
-	}
-	rest := strings.TrimLeft(text, text[:1])
-	run := fence(text[:len(text)-len(rest)])
-	switch {
-	case len(run) < 3:
-		return f
-	case !f.open() && (run[0] == '~' || !strings.Contains(rest, "`")):
-		return run
-	case f.open() && run[0] == f[0] && len(run) >= len(f) && strings.TrimSpace(rest) == "":
-		return ""
-	}
-	return f
 }

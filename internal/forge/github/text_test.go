@@ -39,20 +39,6 @@ func TestMarkdownIsCutWhereItDoesNotTear(t *testing.T) {
 	}
 }
 
-func TestCutting(t *testing.T) {
-	for _, test := range []struct{ got, want string }{
-		{cutRunes("äöü", 3), "äöü"},
-		{cutRunes("äöüß", 3), "äö…"},
-		{cutBytes("abc", 3), "abc"},
-		{cutBytes("abcdef", 5), "ab…"},
-		{cutBytes("ääää", 6), "ä…"},
-	} {
-		if test.got != test.want {
-			t.Errorf("got %q, want %q", test.got, test.want)
-		}
-	}
-}
-
 func FuzzMarkdown(f *testing.F) {
 	f.Add("```diff\n+a\n```\n")
 	f.Add("<details>\n~~~\n</details>\n")

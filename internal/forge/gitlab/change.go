@@ -10,6 +10,7 @@ import (
 
 	gl "github.com/xanzy/go-gitlab"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -89,7 +90,7 @@ func (f *Forge) Update(ctx context.Context, number int, edit promote.ChangeEdit)
 func (f *Forge) update(ctx context.Context, number int, edit promote.ChangeEdit, add []string) (mergeRequest, error) {
 	options := &gl.UpdateMergeRequestOptions{Description: new(markdown(edit.Description)), AddLabels: labels(add)}
 	if edit.Title != "" {
-		options.Title = new(cutRunes(edit.Title, maxTitle))
+		options.Title = new(forge.CutRunes(edit.Title, maxTitle))
 	}
 	var updated mergeRequest
 	_, err := f.send(ctx, request{

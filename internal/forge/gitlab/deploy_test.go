@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -169,7 +170,7 @@ func TestDeploy(t *testing.T) {
 			}
 			var bodies []string
 			for _, got := range s.got {
-				bodies = append(bodies, nonEmpty(got.Body)...)
+				bodies = append(bodies, forge.NonEmpty(got.Body)...)
 			}
 			if diff := cmp.Diff(test.bodies, bodies); diff != "" {
 				t.Error(diff)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
@@ -74,7 +75,7 @@ func (f *Forge) message(kept *exchange) string {
 	}
 	switch {
 	case json.Unmarshal(kept.body, &answer) == nil:
-		text = strings.Join(nonEmpty(flatten(answer.Message), flatten(answer.Error), answer.Description), ": ")
+		text = strings.Join(forge.NonEmpty(flatten(answer.Message), flatten(answer.Error), answer.Description), ": ")
 	case !strings.Contains(kept.header.Get("Content-Type"), "html"):
 		text = string(kept.body)
 	}
@@ -85,7 +86,7 @@ func (f *Forge) message(kept *exchange) string {
 	if token := f.token.Reveal(); token != "" {
 		text = strings.ReplaceAll(text, token, secret.Redacted)
 	}
-	return cutBytes(text, maxMessage)
+	return forge.CutBytes(text, maxMessage)
 }
 
 // flatten writes GitLab's several shapes of a message: a text, a list of them, or lists by field.
@@ -96,7 +97,7 @@ func flatten(value any) string {
 	case []any:
 		var parts []string
 		for _, item := range value {
-			parts = append(parts, nonEmpty(flatten(item))...)
+			parts = append(parts, forge.NonEmpty(flatten(item))...)
 		}
 		return strings.Join(parts, ", ")
 	case map[string]any:
@@ -108,10 +109,6 @@ func flatten(value any) string {
 	default:
 		return ""
 	}
-}
-
-func nonEmpty(texts ...string) []string {
-	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
 }
 
 // retryAfter is how long GitLab asked to wait: in seconds, as a date, or until its window ends.

@@ -10,6 +10,7 @@ import (
 
 	gl "github.com/xanzy/go-gitlab"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -51,7 +52,7 @@ func (f *Forge) openOptions(ctx context.Context, draft promote.ChangeDraft) *gl.
 		title = draftMark + title
 	}
 	options := &gl.CreateMergeRequestOptions{
-		Title:              new(cutRunes(title, maxTitle)),
+		Title:              new(forge.CutRunes(title, maxTitle)),
 		Description:        new(markdown(draft.Description)),
 		SourceBranch:       new(string(draft.Branch)),
 		TargetBranch:       new(string(draft.Target)),

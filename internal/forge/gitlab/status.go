@@ -15,6 +15,7 @@ import (
 
 	gl "github.com/xanzy/go-gitlab"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -169,7 +170,7 @@ func (f *Forge) postStatus(ctx context.Context, posted promote.PostStatus, place
 	status := posted.Status
 	options := &gl.SetCommitStatusOptions{State: buildState(status.State), Name: new(status.Name)}
 	if status.Description != "" {
-		options.Description = new(cutRunes(status.Description, maxDescription))
+		options.Description = new(forge.CutRunes(status.Description, maxDescription))
 	}
 	if linkable(status.URL) {
 		options.TargetURL = new(status.URL)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -83,7 +84,7 @@ func ParseWebhook(header http.Header, body []byte) (promote.Event, error) {
 	}
 	event, err := hook.event(kind)
 	if err != nil {
-		return promote.Event{}, fmt.Errorf("webhook %q: %w", cutBytes(firstNonEmpty(name, kind), maxDeliveryHeader), err)
+		return promote.Event{}, fmt.Errorf("webhook %q: %w", forge.CutBytes(firstNonEmpty(name, kind), maxDeliveryHeader), err)
 	}
 	event.Delivery = delivery(header, body)
 	return event, nil
@@ -106,9 +107,9 @@ func delivery(header http.Header, body []byte) string {
 		}
 	}
 	sum := sha256.Sum256(body)
-	parts := nonEmpty(
-		cutBytes(header.Get("X-Gitlab-Event-Uuid"), maxDeliveryHeader),
-		cutBytes(header.Get("X-Gitlab-Webhook-Uuid"), maxDeliveryHeader),
+	parts := forge.NonEmpty(
+		forge.CutBytes(header.Get("X-Gitlab-Event-Uuid"), maxDeliveryHeader),
+		forge.CutBytes(header.Get("X-Gitlab-Webhook-Uuid"), maxDeliveryHeader),
 		hex.EncodeToString(sum[:]),
 	)
 	return strings.Join(parts, "/")
@@ -196,7 +197,7 @@ func trainOf(ref string) (change int, ok bool) {
 func (h webhook) push() (promote.Event, error) {
 	branch, ok := strings.CutPrefix(h.Ref, "refs/heads/")
 	if !ok || branch == "" {
-		return promote.Event{}, fmt.Errorf("ref %q is not a branch: %w", cutBytes(h.Ref, maxDeliveryHeader), ErrIgnored)
+		return promote.Event{}, fmt.Errorf("ref %q is not a branch: %w", forge.CutBytes(h.Ref, maxDeliveryHeader), ErrIgnored)
 	}
 	return promote.Event{Kind: promote.EventPush, Branch: promote.Branch(branch), Head: commit(h.After)}, nil
 }
