@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
@@ -61,7 +62,7 @@ func (f *Forge) SetAppHook(ctx context.Context, edit HookEdit) error {
 	}
 	config := hookConfig{URL: edit.URL, ContentType: "json", InsecureSSL: "0", Secret: edit.Secret.Reveal()}
 	_, err := f.app.send(ctx, request{name: "edit webhook of the App", method: http.MethodPatch, path: "app/hook/config", body: config}, nil)
-	return concealed(err, edit.Secret)
+	return forge.Concealed(err, edit.Secret)
 }
 
 // Manifest is the description by which GitHub makes an App (docs: "Registering a GitHub App from a manifest").
@@ -117,7 +118,8 @@ func Convert(ctx context.Context, on Conversion, code string) (Created, error) {
 		return Created{}, errors.New("github: the code is none of GitHub's: begin again")
 	}
 	c, err := newCaller(connection{
-		url: on.URL, credential: &tokenCredential{limits: NewLimits()}, client: on.HTTPClient, logger: on.Logger, now: on.Now, subject: "the manifest of an App",
+		url: on.URL, credential: &tokenCredential{limits: NewLimits()}, subject: "the manifest of an App",
+		wire: forge.Connection{HTTPClient: on.HTTPClient, Logger: on.Logger, Now: on.Now},
 	})
 	if err != nil {
 		return Created{}, fmt.Errorf("github: %w", err)

@@ -2,15 +2,14 @@ package github
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
-	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 // Hook is a webhook of a repository, or that of the App.
@@ -86,21 +85,21 @@ type HookEdit struct {
 func (f *Forge) SetHook(ctx context.Context, edit HookEdit) (Hook, error) {
 	config := hookConfig{URL: edit.URL, ContentType: "json", InsecureSSL: "0", Secret: edit.Secret.Reveal()}
 	if edit.ID != 0 {
-		return Hook{ID: edit.ID}, concealed(f.editHook(ctx, edit.ID, config), edit.Secret)
+		return Hook{ID: edit.ID}, forge.Concealed(f.editHook(ctx, edit.ID, config), edit.Secret)
 	}
 	var made wireHook
 	_, err := f.send(ctx, request{
 		name: "create webhook", method: http.MethodPost, path: f.base + "/hooks",
 		body: map[string]any{"name": "web", "active": true, "events": HookEvents(), "config": config},
 	}, &made)
-	if err == nil || !inDoubt(ctx, err) {
-		return made.hook(), concealed(err, edit.Secret)
+	if err == nil || !forge.InDoubt(ctx, err) {
+		return made.hook(), forge.Concealed(err, edit.Secret)
 	}
 	hooks, listErr := f.Hooks(ctx)
 	if i := slices.IndexFunc(hooks, func(h Hook) bool { return h.URL == edit.URL }); listErr == nil && i >= 0 {
 		return hooks[i], nil
 	}
-	return Hook{}, concealed(err, edit.Secret)
+	return Hook{}, forge.Concealed(err, edit.Secret)
 }
 
 // editHook sets the events and the configuration apart: a configuration that is sent with the events takes the secret away when
@@ -114,14 +113,6 @@ func (f *Forge) editHook(ctx context.Context, id int, config hookConfig) error {
 		return err
 	}
 	_, err = f.send(ctx, request{name: "edit webhook", method: http.MethodPatch, path: path + "/config", body: config}, nil)
-	return err
-}
-
-// concealed keeps a secret that GitHub cites out of a message.
-func concealed(err error, held secret.Text) error {
-	if failed, ok := errors.AsType[*promote.APIError](err); ok && held != "" {
-		failed.Message = strings.ReplaceAll(failed.Message, held.Reveal(), secret.Redacted)
-	}
 	return err
 }
 

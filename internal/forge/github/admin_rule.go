@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -201,7 +202,7 @@ func (f *Forge) setRuleset(ctx context.Context, set ruleset) error {
 		sent = request{name: "edit ruleset", method: http.MethodPut, path: path, body: joined}
 	}
 	_, err = f.send(ctx, sent, nil)
-	if id == 0 && inDoubt(ctx, err) {
+	if id == 0 && forge.InDoubt(ctx, err) {
 		if made, lookErr := f.rulesetNamed(ctx, set.Name); lookErr == nil && made != 0 {
 			return nil
 		}

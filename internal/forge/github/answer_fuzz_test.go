@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -52,9 +53,9 @@ func FuzzAnswers(f *testing.F) {
 	f.Add([]byte(`{"check_runs":[{"id":1,"output":null,"app":null}],"permission":"admin","user":null,"state":"active"}`))
 	f.Add([]byte(`[{"type":"required_status_checks","parameters":null},{"id":1,"payload":"{"}]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		forge := quick(t, canned{status: http.StatusOK, body: body, header: http.Header{}})
-		askEverything(t, forge)
-		if found, err := forge.requirements(t.Context(), 7); err == nil {
+		f := quick(t, canned{status: http.StatusOK, body: body, header: http.Header{}})
+		askEverything(t, f)
+		if found, err := f.requirements(t.Context(), 7); err == nil {
 			_ = found.String()
 		}
 	})
@@ -76,7 +77,7 @@ func FuzzRefusals(f *testing.F) {
 		if !ok {
 			t.Fatalf("got %T %v", err, err)
 		}
-		if api.RetryAfter < 0 || len(api.Message) > maxMessage || strings.ContainsAny(api.Message, "\r\n") || !utf8.ValidString(api.Message) {
+		if api.RetryAfter < 0 || len(api.Message) > forge.MaxMessage || strings.ContainsAny(api.Message, "\r\n") || !utf8.ValidString(api.Message) {
 			t.Errorf("got %+v", api)
 		}
 		if strings.Contains(err.Error(), testToken) {

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
@@ -94,8 +95,10 @@ func NewApp(cfg AppConfig) (*App, error) {
 		a.permissions = neededPermissions
 	}
 	made, err := newCaller(connection{
-		url: cfg.URL, credential: &appCredential{key: key, id: cfg.ID, limits: NewLimits(), now: cfg.Now}, client: cfg.HTTPClient,
-		timeout: cfg.Timeout, userAgent: cfg.UserAgent, logger: cfg.Logger, observe: cfg.Observe, sleep: cfg.Sleep, now: cfg.Now,
+		url: cfg.URL, credential: &appCredential{key: key, id: cfg.ID, limits: NewLimits(), now: cfg.Now}, observe: cfg.Observe,
+		wire: forge.Connection{
+			HTTPClient: cfg.HTTPClient, Timeout: cfg.Timeout, UserAgent: cfg.UserAgent, Logger: cfg.Logger, Sleep: cfg.Sleep, Now: cfg.Now,
+		},
 		subject: fmt.Sprintf("the installation of App %d", cfg.ID),
 	})
 	if err != nil {

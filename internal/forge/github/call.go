@@ -6,24 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	gh "github.com/google/go-github/v62/github"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 const (
-	perPage     = 100
-	maxPages    = 30
-	maxRereads  = 2
-	firstWait   = 250 * time.Millisecond
-	longestWait = 10 * time.Second // a longer wait is left to the caller
-	clockSlack  = time.Minute      // how far GitHub's clock may be behind ours
+	perPage  = 100
+	maxPages = 30
 )
 
 // A request is one call of the API.
@@ -76,12 +71,12 @@ func (c *caller) sendWith(ctx context.Context, sent request, given grant, answer
 		return nil, err
 	}
 	defer done()
-	kept := &exchange{name: sent.name, given: given}
+	kept := &exchange{Exchange: forge.Exchange{Name: sent.name}, given: given}
 	req, err := c.client.NewRequest(sent.method, sent.address(), sent.body)
 	if err != nil {
 		return nil, fmt.Errorf("github: %s: %w", sent, err)
 	}
-	response, err := c.client.Do(withExchange(ctx, kept), req, answer)
+	response, err := c.client.Do(forge.WithExchange(ctx, kept), req, answer)
 	if accepted, ok := errors.AsType[*gh.AcceptedError](err); ok {
 		err = decodeAccepted(accepted.Raw, answer)
 	}
@@ -101,46 +96,22 @@ func decodeAccepted(raw []byte, answer any) error {
 }
 
 // get is send for what may be asked again.
-func (c *caller) get(ctx context.Context, sent request, answer any) (*gh.Response, error) {
+func (c *caller) get(ctx context.Context, sent request, answer any) (response *gh.Response, err error) {
 	if sent.method == "" {
 		sent.method = http.MethodGet
 	}
-	for attempt := 0; ; attempt++ {
-		response, err := c.send(ctx, sent, answer)
-		wait, again := reread(err, attempt)
-		if !again || ctx.Err() != nil {
-			return response, err
-		}
-		c.logger.DebugContext(ctx, "github: asking again", "operation", sent.name, "attempt", attempt+1, "error", err)
-		if c.pause(ctx, wait) != nil {
-			return nil, err
-		}
-	}
-}
-
-// reread decides whether a read is worth repeating, and after how long. A server that hung once is not given the time again.
-func reread(err error, attempt int) (wait time.Duration, again bool) {
-	failed, ok := errors.AsType[*promote.APIError](err)
-	if !ok || !failed.Temporary() || attempt >= maxRereads || failed.RetryAfter > longestWait {
-		return 0, false
-	}
-	if timeout, ok := errors.AsType[net.Error](failed.Cause); ok && timeout.Timeout() {
-		return 0, false
-	}
-	return max(failed.RetryAfter, firstWait<<attempt), true
-}
-
-// inDoubt says that a write may have happened although it failed.
-func inDoubt(ctx context.Context, err error) bool {
-	failed, ok := errors.AsType[*promote.APIError](err)
-	return ok && ctx.Err() == nil && (failed.Status == 0 || failed.Status >= http.StatusInternalServerError)
+	err = c.wire.Read(ctx, sent.name, func() error {
+		response, err = c.send(ctx, sent, answer)
+		return err
+	})
+	return response, err
 }
 
 // settle is send for a write that is the same twice as once, such as the replacement of a text. When it is in doubt whether it
 // arrived it is sent once more, but not to a server that hung.
 func (c *caller) settle(ctx context.Context, sent request, answer any) error {
 	_, err := c.send(ctx, sent, answer)
-	if wait, again := reread(err, 0); again && inDoubt(ctx, err) && c.pause(ctx, wait) == nil {
+	if wait, again := forge.Reread(err, 0); again && forge.InDoubt(ctx, err) && c.pause(ctx, wait) == nil {
 		_, err = c.send(ctx, sent, answer)
 	}
 	return err

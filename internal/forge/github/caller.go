@@ -2,12 +2,12 @@ package github
 
 import (
 	"context"
-	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
 	gh "github.com/google/go-github/v62/github"
+
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 )
 
 // A connection is what a caller is made of.
@@ -16,13 +16,8 @@ type connection struct {
 	credential credential // required
 	subject    string     // required; what is asked about, for remedies: `repository "o/r"`
 
-	client    *http.Client
-	timeout   time.Duration
-	userAgent string
-	logger    *slog.Logger
-	observe   func(Call)
-	sleep     func(context.Context, time.Duration) error
-	now       func() time.Time
+	wire    forge.Connection
+	observe func(Call)
 }
 
 // A caller sends requests with one credential. Forge and App each have one.
@@ -31,10 +26,7 @@ type caller struct {
 	endpoint   endpoint
 	credential credential
 	subject    string
-	timeout    time.Duration
-	logger     *slog.Logger
-	sleep      func(context.Context, time.Duration) error
-	now        func() time.Time
+	wire       forge.Connection
 }
 
 // newCaller is the only place that constructs the library's client. The library would refuse requests by itself after some
@@ -48,44 +40,17 @@ func newCaller(with connection) (*caller, error) {
 		endpoint:   found,
 		credential: with.credential,
 		subject:    with.subject,
-		timeout:    with.timeout,
-		logger:     with.logger,
-		sleep:      with.sleep,
-		now:        with.now,
+		wire:       with.wire.Ready(),
 	}
-	if c.timeout == 0 {
-		c.timeout = defaultTimeout
-	}
-	if c.logger == nil {
-		c.logger = slog.New(slog.DiscardHandler)
-	}
-	if c.sleep == nil {
-		c.sleep = sleep
-	}
-	if c.now == nil {
-		c.now = time.Now
-	}
-	c.client = gh.NewClient(c.httpClient(with))
+	c.wire.Service, c.wire.Title = service, "GitHub"
+	c.client = gh.NewClient(c.wire.Client(func(next http.RoundTripper) http.RoundTripper {
+		return &transport{next: next, origin: found.rest, cache: &cache{}, observe: with.observe, now: c.wire.Now}
+	}, redirected))
 	c.client.BaseURL = found.rest
-	c.client.UserAgent = with.userAgent
-	if with.userAgent == "" {
-		c.client.UserAgent = defaultUserAgent
-	}
+	c.client.UserAgent = c.wire.UserAgent
 	return c, nil
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
+func (c *caller) now() time.Time { return c.wire.Now() }
 
-// pause waits for about d: up to a half more, so that several processes that failed together do not return together.
-func (c *caller) pause(ctx context.Context, d time.Duration) error {
-	return c.sleep(ctx, d+rand.N(d/2+1))
-}
+func (c *caller) pause(ctx context.Context, d time.Duration) error { return c.wire.Pause(ctx, d) }

@@ -157,7 +157,7 @@ func (f *Forge) writeRun(ctx context.Context, posted promote.PostStatus, wanted 
 	}
 	var run checkRun
 	_, err := f.send(ctx, sent, &run)
-	if inDoubt(ctx, err) {
+	if forge.InDoubt(ctx, err) {
 		run, err = f.wroteAlready(ctx, posted.Head, wanted, external, err)
 	}
 	if err != nil {
@@ -192,7 +192,7 @@ func (f *Forge) annotate(ctx context.Context, run checkRun, output map[string]an
 			body:     body,
 			priority: commentPriority,
 		}, &now)
-		if inDoubt(ctx, err) {
+		if forge.InDoubt(ctx, err) {
 			_, lookup := f.get(ctx, request{name: "read check run", subject: strconv.FormatInt(run.ID, 10), path: f.runPath(run.ID)}, &now)
 			if lookup == nil && now.Output.Annotations >= run.Output.Annotations+len(page) {
 				err = nil

@@ -102,7 +102,7 @@ func (l deliveryLog) since(ctx context.Context, since time.Time) ([]sentDelivery
 		}
 		query.Set("cursor", response.Cursor)
 	}
-	l.logger.WarnContext(ctx, "github: more webhooks were sent than are looked through", "deliveries", len(all), "since", since)
+	l.wire.Logger.WarnContext(ctx, "github: more webhooks were sent than are looked through", "deliveries", len(all), "since", since)
 	return all, nil
 }
 

@@ -94,7 +94,7 @@ func (f *Forge) deployment(ctx context.Context, d promote.Deployment) (deployed,
 			"production_environment": d.Production,
 		},
 	}, &made)
-	if inDoubt(ctx, err) {
+	if forge.InDoubt(ctx, err) {
 		if found, lookup := f.findDeployment(ctx, d); lookup == nil && found.id != 0 {
 			return found, nil
 		}
@@ -166,7 +166,7 @@ func (f *Forge) deployState(ctx context.Context, d promote.Deployment, known *de
 		body:     body,
 		priority: commentPriority,
 	}, nil)
-	if inDoubt(ctx, err) {
+	if forge.InDoubt(ctx, err) {
 		if state, lookup := f.newestState(ctx, known.id); lookup == nil && state == wanted {
 			err = nil
 		}

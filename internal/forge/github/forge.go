@@ -13,13 +13,9 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
-)
-
-const (
-	defaultTimeout   = 30 * time.Second
-	defaultUserAgent = "lockkeeper"
 )
 
 // Config says which repository to work on, and how.
@@ -95,8 +91,10 @@ func New(cfg Config) (*Forge, error) {
 		held = &tokenCredential{token: cfg.Token, limits: NewLimits()}
 	}
 	made, err := newCaller(connection{
-		url: cfg.URL, credential: held, client: cfg.HTTPClient, timeout: cfg.Timeout, userAgent: cfg.UserAgent,
-		logger: cfg.Logger, observe: cfg.Observe, sleep: cfg.Sleep, now: cfg.Now, subject: fmt.Sprintf("repository %q", cfg.Repository),
+		url: cfg.URL, credential: held, observe: cfg.Observe, subject: fmt.Sprintf("repository %q", cfg.Repository),
+		wire: forge.Connection{
+			HTTPClient: cfg.HTTPClient, Timeout: cfg.Timeout, UserAgent: cfg.UserAgent, Logger: cfg.Logger, Sleep: cfg.Sleep, Now: cfg.Now,
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("github: %w", err)

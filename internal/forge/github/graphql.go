@@ -30,15 +30,15 @@ func (c *caller) graphql(ctx context.Context, asked query, answer any) error {
 		body:     map[string]any{"query": asked.text, "variables": asked.variables},
 	}
 	var got graphqlAnswer
-	for attempt := 0; ; attempt++ {
-		err := c.graphqlOnce(ctx, sent, &got)
-		wait, again := reread(err, attempt)
-		if err == nil {
-			break
-		}
-		if asked.writes || !again || ctx.Err() != nil || c.pause(ctx, wait) != nil {
-			return err
-		}
+	once := func() error { return c.graphqlOnce(ctx, sent, &got) }
+	var err error
+	if asked.writes {
+		err = once()
+	} else {
+		err = c.wire.Read(ctx, sent.name, once)
+	}
+	if err != nil {
+		return err
 	}
 	if err := json.Unmarshal(got.Data, answer); err != nil {
 		return &promote.APIError{Service: service, Operation: sent.String(), Status: http.StatusOK, Message: "the answer is not the expected JSON: " + err.Error()}
@@ -119,12 +119,12 @@ func (c *caller) graphqlRefusal(sent request, found []graphqlError) error {
 		status = http.StatusBadGateway
 	}
 	failed := &promote.APIError{
-		Service: service, Operation: sent.String(), Status: status, Message: c.clean(strings.Join(forge.NonEmpty(texts...), ", ")),
+		Service: service, Operation: sent.String(), Status: status, Message: forge.Line(strings.Join(forge.NonEmpty(texts...), ", ")),
 	}
 	if failed.Message == "" {
 		failed.Message = fmt.Sprintf("an error of type %q without a text", found[0].Type)
 	}
-	failed.Remedy = c.remedy(&exchange{status: status}, failed)
+	failed.Remedy = c.remedy(&exchange{Exchange: forge.Exchange{Status: status}}, failed)
 	if status == http.StatusTooManyRequests {
 		failed.RetryAfter = leastPause
 	}

@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -73,10 +73,10 @@ func NewLimits() *Limits {
 // admit waits until a request may be sent, and returns what must be called when it has been answered. A wait that is long is left
 // to the caller: the error wraps promote.ErrLimited and says how long.
 func (l *Limits) admit(ctx context.Context, c *caller, sent request) (done func(), err error) {
-	for range maxRereads {
+	for range forge.MaxRereads {
 		if wait := l.wait(c.now(), c.resource(sent), sent); wait > 0 {
-			if wait > longestWait {
-				return nil, notSent(sent, wait)
+			if wait > forge.LongestWait {
+				return nil, c.wire.NotSent(sent.String(), wait)
 			}
 			if err := c.pause(ctx, wait); err != nil {
 				return nil, &promote.APIError{Service: service, Operation: sent.String(), Cause: err}
@@ -93,17 +93,9 @@ func (l *Limits) admit(ctx context.Context, c *caller, sent request) (done func(
 	}
 	if wait := l.reserve(c.now(), c.resource(sent), sent); wait > 0 {
 		l.writing <- struct{}{}
-		return nil, notSent(sent, wait)
+		return nil, c.wire.NotSent(sent.String(), wait)
 	}
 	return func() { l.writing <- struct{}{} }, nil
-}
-
-func notSent(sent request, wait time.Duration) error {
-	return &promote.APIError{
-		Service: service, Operation: sent.String(), Status: http.StatusTooManyRequests, RetryAfter: wait,
-		Message: fmt.Sprintf("not sent, GitHub's limits allow it again in %s", wait.Round(time.Second)),
-		Remedy:  "it is tried again then",
-	}
 }
 
 // wait is how long sent has to wait at a time.
@@ -170,18 +162,20 @@ func (l *Limits) contentLeft(now time.Time) int {
 func (l *Limits) learn(now time.Time, resource string, kept *exchange) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	asked, reset := retryAfter(kept.header, now), rateReset(kept.header, now)
-	if kept.status == http.StatusUnauthorized {
+	asked, _ := forge.RetryAfter(kept.Header, now)
+	asked = min(asked, window)
+	reset := rateReset(kept.Header, now)
+	if kept.Status == http.StatusUnauthorized {
 		kept.wait = asked
 		return
 	}
-	named := kept.header.Get("X-Ratelimit-Resource")
+	named := kept.Header.Get("X-Ratelimit-Resource")
 	if named == "" {
 		named = resource
 	}
-	l.noteLow(now, named, kept.header)
+	l.noteLow(now, named, kept.Header)
 	switch {
-	case kept.status == 0:
+	case kept.Status == 0:
 	case !limited(kept):
 		kept.wait = asked
 		l.strikes = 0
@@ -211,7 +205,7 @@ func (l *Limits) block(resource string, until time.Time) {
 
 // noteLow remembers a window of which less than five hundredths are left, and forgets one that is full again.
 func (l *Limits) noteLow(now time.Time, resource string, header http.Header) {
-	left, most, reset := number(header, "X-Ratelimit-Remaining"), number(header, "X-Ratelimit-Limit"), number(header, "X-Ratelimit-Reset")
+	left, most, reset := forge.Number(header, "X-Ratelimit-Remaining"), forge.Number(header, "X-Ratelimit-Limit"), forge.Number(header, "X-Ratelimit-Reset")
 	if left < 0 || most <= 0 || reset < 0 {
 		return
 	}
@@ -223,15 +217,15 @@ func (l *Limits) noteLow(now time.Time, resource string, header http.Header) {
 
 // limited tells a refusal for too many requests from the other meanings of 403.
 func limited(kept *exchange) bool {
-	switch kept.status {
+	switch kept.Status {
 	case http.StatusTooManyRequests:
 		return true
 	case http.StatusForbidden:
-		text := strings.ToLower(string(kept.body))
-		return kept.header.Get("Retry-After") != "" || kept.header.Get("X-Ratelimit-Remaining") == "0" ||
+		text := strings.ToLower(string(kept.Body))
+		return kept.Header.Get("Retry-After") != "" || kept.Header.Get("X-Ratelimit-Remaining") == "0" ||
 			strings.Contains(text, textRateLimit) || strings.Contains(text, textAbuse)
 	case http.StatusUnprocessableEntity:
-		return strings.Contains(string(kept.body), textTooQuick)
+		return strings.Contains(string(kept.Body), textTooQuick)
 	}
 	return false
 }
@@ -239,18 +233,6 @@ func limited(kept *exchange) bool {
 // window is how long GitHub counts. Nothing is waited for longer: a clock that differs from GitHub's, or a proxy that is wrong, must
 // not end in waiting for days.
 const window = time.Hour
-
-// retryAfter is how long GitHub asked to wait: in seconds, or as a date.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	asked := header.Get("Retry-After")
-	if seconds, err := strconv.ParseInt(asked, 10, 32); err == nil {
-		return min(max(0, time.Duration(seconds)*time.Second), window)
-	}
-	if date, err := http.ParseTime(asked); err == nil {
-		return min(max(0, date.Sub(now)), window)
-	}
-	return 0
-}
 
 // rateReset is how long it takes until a window ends of which nothing is left; 0 when something is.
 func rateReset(header http.Header, now time.Time) time.Duration {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -176,7 +177,7 @@ func TestTheLastRequestsOfAWindowAreKept(t *testing.T) {
 		{60, 20 * time.Minute, 20 * time.Minute, 0},
 	} {
 		l := NewLimits()
-		l.learn(testNow, "core", &exchange{status: 200, header: rate(test.left)})
+		l.learn(testNow, "core", answered(200, rate(test.left)))
 		for p, want := range map[priority]time.Duration{commentPriority: test.comment, mergePriority: test.merge, statusPriority: test.status} {
 			if got := l.wait(testNow, "core", write(p)); got != want {
 				t.Errorf("%d left, priority %d: waits %v, want %v", test.left, p, got, want)
@@ -185,20 +186,24 @@ func TestTheLastRequestsOfAWindowAreKept(t *testing.T) {
 		if got := l.wait(testNow, "core", request{method: "GET"}); got != 0 {
 			t.Errorf("%d left: a read waits %v", test.left, got)
 		}
-		l.learn(testNow, "core", &exchange{status: 200, header: rate(5000)})
+		l.learn(testNow, "core", answered(200, rate(5000)))
 		if got := l.wait(testNow, "core", write(commentPriority)); got != 0 {
 			t.Errorf("a full window: waits %v", got)
 		}
 	}
 }
 
+func answered(status int, header http.Header) *exchange {
+	return &exchange{Exchange: forge.Exchange{Status: status, Header: header}}
+}
+
 // TestACredentialThatIsNotTakenHasNoWindow: GitHub counts it with all who ask from this address without one, 60 in an hour.
 func TestACredentialThatIsNotTakenHasNoWindow(t *testing.T) {
 	l := NewLimits()
 	reset := fmt.Sprint(testNow.Add(50 * time.Minute).Unix())
-	l.learn(testNow, "core", &exchange{status: 401, header: http.Header{
+	l.learn(testNow, "core", answered(401, http.Header{
 		"X-Ratelimit-Limit": {"60"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {reset}, "X-Ratelimit-Resource": {"core"},
-	}})
+	}))
 	for _, sent := range []request{{method: "GET"}, write(commentPriority), write(statusPriority)} {
 		if wait := l.wait(testNow, "core", sent); wait != 0 {
 			t.Errorf("%s waits %v", sent.method, wait)
@@ -211,12 +216,12 @@ func TestPausesGrowWhenGitHubNamesNoTime(t *testing.T) {
 	at := testNow
 	var got []time.Duration
 	for range 6 {
-		kept := &exchange{status: 429}
+		kept := answered(429, nil)
 		limits.learn(at, "core", kept)
 		got = append(got, kept.wait)
 	}
-	limits.learn(at, "core", &exchange{status: 200})
-	kept := &exchange{status: 429}
+	limits.learn(at, "core", answered(200, nil))
+	kept := answered(429, nil)
 	limits.learn(at, "core", kept)
 	got = append(got, kept.wait)
 	want := []time.Duration{1, 2, 4, 8, 15, 15, 1}

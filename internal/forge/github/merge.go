@@ -262,7 +262,7 @@ func (f *Forge) notMerged(ctx context.Context, wish order, refusal error) (promo
 	case api.Status == http.StatusConflict:
 		api.Remedy = "the branch moved since it was judged; it is judged again"
 		return promote.Change{}, api.Meaning(promote.ErrStale)
-	case !mergeRefusal(api.Status) && !inDoubt(ctx, refusal):
+	case !mergeRefusal(api.Status) && !forge.InDoubt(ctx, refusal):
 		return promote.Change{}, refusal
 	}
 	now, err := f.prospect(ctx, wish.number)
@@ -343,7 +343,7 @@ func (f *Forge) autoMerge(ctx context.Context, wish order, now prospect, missing
 func (f *Forge) notSet(ctx context.Context, wish order, refusal error) (promote.Change, error) {
 	api, ok := errors.AsType[*promote.APIError](refusal)
 	refused := errors.Is(refusal, promote.ErrInvalid) || errors.Is(refusal, promote.ErrConflict)
-	if !ok || !refused && !inDoubt(ctx, refusal) {
+	if !ok || !refused && !forge.InDoubt(ctx, refusal) {
 		return promote.Change{}, refusal
 	}
 	now, err := f.prospect(ctx, wish.number)

@@ -72,7 +72,7 @@ func (f *Forge) reread(ctx context.Context, lost []lostDelivery) ([]promote.Even
 			return cmp.Or(cmp.Compare(a.rank(), b.rank()), b.DeliveredAt.Compare(a.DeliveredAt.Time))
 		})
 		lost = lost[:maxReread]
-		f.logger.WarnContext(ctx, "github: more webhooks were missed than are read once more", "repository", f.owner+"/"+f.name, "left", left)
+		f.wire.Logger.WarnContext(ctx, "github: more webhooks were missed than are read once more", "repository", f.owner+"/"+f.name, "left", left)
 	}
 	slices.SortStableFunc(lost, func(a, b lostDelivery) int { return a.DeliveredAt.Compare(b.DeliveredAt.Time) })
 	var events []promote.Event
@@ -89,7 +89,7 @@ func (f *Forge) reread(ctx context.Context, lost []lostDelivery) ([]promote.Even
 		}
 		event, err := ParseWebhook(header, body)
 		if err != nil {
-			f.logger.DebugContext(ctx, "github: a missed webhook says nothing", "delivery", clip(d.GUID), "error", err)
+			f.wire.Logger.DebugContext(ctx, "github: a missed webhook says nothing", "delivery", clip(d.GUID), "error", err)
 			continue
 		}
 		event.Delivery = cmp.Or(clip(d.GUID), event.Delivery)

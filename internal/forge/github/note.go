@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -62,10 +63,10 @@ func (f *Forge) addNote(ctx context.Context, number int, body string) (promote.N
 		}
 		return added.note(added.User), nil
 	}
-	if !inDoubt(ctx, err) {
+	if !forge.InDoubt(ctx, err) {
 		return promote.Note{}, err
 	}
-	return f.addedAlready(ctx, number, promote.Note{Body: body, CreatedAt: started.Add(-clockSlack)}, err)
+	return f.addedAlready(ctx, number, promote.Note{Body: body, CreatedAt: started.Add(-forge.ClockSlack)}, err)
 }
 
 // addedAlready looks for a comment that was written without the answer arriving.

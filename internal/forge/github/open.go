@@ -35,7 +35,7 @@ func (f *Forge) Open(ctx context.Context, draft promote.ChangeDraft) (promote.Ch
 		return promote.Change{}, err
 	}
 	if err := f.requestReview(ctx, change, draft.Reviewers); err != nil {
-		f.logger.WarnContext(ctx, "github: reviewers could not be asked", "change", change.Number, "error", err)
+		f.wire.Logger.WarnContext(ctx, "github: reviewers could not be asked", "change", change.Number, "error", err)
 	}
 	return change, nil
 }
@@ -65,7 +65,7 @@ func (f *Forge) create(ctx context.Context, draft promote.ChangeDraft) (pull, er
 // openAlready looks for the change that kept draft from being opened, or that was opened without the answer arriving. GitHub says
 // 422 for that and for what it does not like.
 func (f *Forge) openAlready(ctx context.Context, draft promote.ChangeDraft, refusal error) (pull, error) {
-	if !errors.Is(refusal, promote.ErrInvalid) && !inDoubt(ctx, refusal) {
+	if !errors.Is(refusal, promote.ErrInvalid) && !forge.InDoubt(ctx, refusal) {
 		return pull{}, refusal
 	}
 	open, err := f.changesFrom(ctx, draft.Branch, "open", draft.Target)
@@ -122,7 +122,7 @@ func (f *Forge) setDraft(ctx context.Context, found pull, draft bool) error {
 	}
 	var ignored struct{}
 	err := f.graphql(ctx, asked, &ignored)
-	if err == nil || !inDoubt(ctx, err) && !errors.Is(err, promote.ErrInvalid) {
+	if err == nil || !forge.InDoubt(ctx, err) && !errors.Is(err, promote.ErrInvalid) {
 		return err
 	}
 	now, lookup := f.Change(ctx, found.Number)
@@ -157,7 +157,7 @@ func (f *Forge) mark(ctx context.Context, change promote.Change, draft promote.C
 	err := f.editIssue(ctx, change.Number, body)
 	if err != nil && body["assignees"] != nil && errors.Is(err, promote.ErrInvalid) {
 		// Somebody cannot be assigned: the label matters more, without it the change is not found again.
-		f.logger.WarnContext(ctx, "github: assignees are left out", "change", change.Number, "error", err)
+		f.wire.Logger.WarnContext(ctx, "github: assignees are left out", "change", change.Number, "error", err)
 		delete(body, "assignees")
 		if len(body) == 0 {
 			return labels, nil
@@ -186,7 +186,7 @@ func (f *Forge) markLater(ctx context.Context, number int) {
 		_, err = f.mark(ctx, change, draft)
 	}
 	if err != nil {
-		f.logger.WarnContext(ctx, "github: labels are still missing", "change", number, "error", err)
+		f.wire.Logger.WarnContext(ctx, "github: labels are still missing", "change", number, "error", err)
 		return
 	}
 	f.mu.Lock()

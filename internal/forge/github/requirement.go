@@ -31,7 +31,7 @@ func (r requirements) String() string {
 	if len(r.waiting) > 0 {
 		parts = append(parts, "not passed yet: "+strings.Join(r.waiting, ", "))
 	}
-	return forge.CutBytes(strings.Join(parts, "; "), maxMessage)
+	return forge.CutBytes(strings.Join(parts, "; "), forge.MaxMessage)
 }
 
 const requirementsQuery = `

@@ -149,7 +149,7 @@ func (f *Forge) lacksChecks(ctx context.Context, err error) bool {
 	}) {
 		return false
 	}
-	f.logger.WarnContext(ctx, "github: no check runs with these credentials, commit statuses are posted instead", "error", err)
+	f.wire.Logger.WarnContext(ctx, "github: no check runs with these credentials, commit statuses are posted instead", "error", err)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.noChecks = true
@@ -192,7 +192,7 @@ func (f *Forge) postCommitStatus(ctx context.Context, posted promote.PostStatus)
 	if err == nil && answer.Creator.ID != 0 {
 		f.learnSelf(answer.Creator)
 	}
-	if inDoubt(ctx, err) {
+	if forge.InDoubt(ctx, err) {
 		if now, lookup := f.readStatus(ctx, posted.Head, wanted.Name); lookup == nil && now.found && sameStatus(now.stored, wanted) {
 			err = nil
 		}

@@ -12,6 +12,7 @@ import (
 
 	gl "github.com/xanzy/go-gitlab"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
@@ -119,28 +120,14 @@ func (f *Forge) SetHook(ctx context.Context, edit HookEdit) (Hook, error) {
 	sent.options = options
 	var answer wireHook
 	_, err := f.send(ctx, sent, &answer)
-	if err == nil || edit.ID != 0 || !inDoubt(ctx, err) {
-		return answer.hook(), withoutSecrets(err, edit)
+	if err == nil || edit.ID != 0 || !forge.InDoubt(ctx, err) {
+		return answer.hook(), forge.Concealed(err, edit.Token, edit.SigningToken)
 	}
 	hooks, listErr := f.Hooks(ctx, edit.Group)
 	if i := slices.IndexFunc(hooks, func(h Hook) bool { return h.URL == edit.URL }); listErr == nil && i >= 0 {
 		return hooks[i], nil
 	}
-	return Hook{}, withoutSecrets(err, edit)
-}
-
-// withoutSecrets keeps what GitLab cites of a refused request out of the message.
-func withoutSecrets(err error, edit HookEdit) error {
-	failed, ok := errors.AsType[*promote.APIError](err)
-	if !ok {
-		return err
-	}
-	for _, text := range []secret.Text{edit.Token, edit.SigningToken} {
-		if text != "" {
-			failed.Message = strings.ReplaceAll(failed.Message, text.Reveal(), secret.Redacted)
-		}
-	}
-	return err
+	return Hook{}, forge.Concealed(err, edit.Token, edit.SigningToken)
 }
 
 // Delivery is one webhook that GitLab sent.

@@ -2,24 +2,17 @@ package gitlab
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"time"
 
 	gl "github.com/xanzy/go-gitlab"
 
-	"github.com/lockkeeper/lockkeeper/promote"
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 )
 
 const (
-	perPage     = 100
-	maxPages    = 60 // GitLab keeps at most 5,000 notes for one merge request
-	maxRereads  = 2
-	firstWait   = 250 * time.Millisecond
-	longestWait = 10 * time.Second // a longer Retry-After is left to the caller
-	clockSlack  = time.Minute      // how far GitLab's clock may be behind ours
+	perPage  = 100
+	maxPages = 60 // GitLab keeps at most 5,000 notes for one merge request
 )
 
 // A request is one call of the API.
@@ -46,9 +39,9 @@ func (f *Forge) send(ctx context.Context, sent request, answer any) (*gl.Respons
 	if err := f.admit(ctx, sent); err != nil {
 		return nil, err
 	}
-	kept := &exchange{name: sent.name}
+	kept := &forge.Exchange{Name: sent.name}
 	req, err := f.client.NewRequest(sent.method, sent.path, sent.options, []gl.RequestOptionFunc{
-		gl.WithContext(withExchange(ctx, kept)),
+		gl.WithContext(forge.WithExchange(ctx, kept)),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("gitlab: %s: %w", sent, err)
@@ -62,37 +55,13 @@ func (f *Forge) send(ctx context.Context, sent request, answer any) (*gl.Respons
 }
 
 // get is send for what may be asked again.
-func (f *Forge) get(ctx context.Context, sent request, answer any) (*gl.Response, error) {
+func (f *Forge) get(ctx context.Context, sent request, answer any) (response *gl.Response, err error) {
 	sent.method = http.MethodGet
-	for attempt := 0; ; attempt++ {
-		response, err := f.send(ctx, sent, answer)
-		wait, again := reread(err, attempt)
-		if !again || ctx.Err() != nil {
-			return response, err
-		}
-		f.logger.DebugContext(ctx, "gitlab: asking again", "operation", sent.name, "attempt", attempt+1, "error", err)
-		if f.pause(ctx, wait) != nil {
-			return nil, err
-		}
-	}
-}
-
-// reread decides whether a read is worth repeating, and after how long. A server that hung once is not given the time again.
-func reread(err error, attempt int) (wait time.Duration, again bool) {
-	failed, ok := errors.AsType[*promote.APIError](err)
-	if !ok || !failed.Temporary() || attempt >= maxRereads || failed.RetryAfter > longestWait {
-		return 0, false
-	}
-	if timeout, ok := errors.AsType[net.Error](failed.Cause); ok && timeout.Timeout() {
-		return 0, false
-	}
-	return max(failed.RetryAfter, firstWait<<attempt), true
-}
-
-// inDoubt says that a write may have happened although it failed.
-func inDoubt(ctx context.Context, err error) bool {
-	failed, ok := errors.AsType[*promote.APIError](err)
-	return ok && ctx.Err() == nil && (failed.Status == 0 || failed.Status >= http.StatusInternalServerError)
+	err = f.wire.Read(ctx, sent.name, func() error {
+		response, err = f.send(ctx, sent, answer)
+		return err
+	})
+	return response, err
 }
 
 // list reads all pages. options builds the query of one page.

@@ -114,7 +114,7 @@ func (f *Forge) Close(ctx context.Context, number int) error {
 		path:    f.changePath(number),
 		options: &gl.UpdateMergeRequestOptions{StateEvent: new("close")},
 	}, &closed)
-	if err != nil && (errors.Is(err, promote.ErrInvalid) || errors.Is(err, promote.ErrConflict) || inDoubt(ctx, err)) {
+	if err != nil && (errors.Is(err, promote.ErrInvalid) || errors.Is(err, promote.ErrConflict) || forge.InDoubt(ctx, err)) {
 		if now, lookup := f.mergeRequest(ctx, number); lookup == nil && now.State != "opened" {
 			closed, err = now, nil
 		}

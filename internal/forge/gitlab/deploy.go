@@ -11,6 +11,7 @@ import (
 
 	gl "github.com/xanzy/go-gitlab"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -134,7 +135,7 @@ func (f *Forge) deploy(ctx context.Context, d promote.Deployment) (deployment, e
 		},
 	}, &made)
 	if err != nil {
-		if !inDoubt(ctx, err) {
+		if !forge.InDoubt(ctx, err) {
 			return deployment{}, err
 		}
 		found, ok, lookErr := f.deployed(ctx, d)
@@ -160,7 +161,7 @@ func (f *Forge) redeploy(ctx context.Context, d promote.Deployment, known deploy
 		options:  &gl.UpdateProjectDeploymentOptions{Status: new(gl.DeploymentStatusValue(wanted))},
 	}, &moved)
 	if err != nil {
-		if !inDoubt(ctx, err) && !errors.Is(err, promote.ErrInvalid) && !errors.Is(err, promote.ErrNotFound) {
+		if !forge.InDoubt(ctx, err) && !errors.Is(err, promote.ErrInvalid) && !errors.Is(err, promote.ErrNotFound) {
 			return known, err
 		}
 		found, ok, lookErr := f.deployed(ctx, d)
@@ -199,6 +200,6 @@ func (f *Forge) dress(ctx context.Context, d promote.Deployment, made deployment
 		path: f.base + "/environments/" + strconv.Itoa(where.ID), options: options,
 	}, nil)
 	if err != nil {
-		f.logger.DebugContext(ctx, "gitlab: an environment stays as it is", "environment", d.Environment, "error", err)
+		f.wire.Logger.DebugContext(ctx, "gitlab: an environment stays as it is", "environment", d.Environment, "error", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,13 +14,9 @@ import (
 
 	gl "github.com/xanzy/go-gitlab"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
-)
-
-const (
-	defaultTimeout   = 30 * time.Second
-	defaultUserAgent = "lockkeeper"
 )
 
 // Config says which project to work on, and how.
@@ -70,12 +65,9 @@ type Forge struct {
 	project string
 	token   secret.Text
 	kind    TokenKind
-	timeout time.Duration
 	check   string // name of the external status check
 	limits  *Limits
-	logger  *slog.Logger
-	sleep   func(context.Context, time.Duration) error
-	now     func() time.Time
+	wire    forge.Connection
 
 	mu          sync.Mutex
 	self        user      // whose token it is; zero until asked
@@ -95,16 +87,16 @@ func New(cfg Config) (*Forge, error) {
 		return nil, fmt.Errorf("gitlab: %w", err)
 	}
 	f := &Forge{
-		base:        "projects/" + gl.PathEscape(cfg.Project),
-		project:     cfg.Project,
-		token:       cfg.Token,
-		kind:        cfg.TokenKind,
-		timeout:     cfg.Timeout,
-		check:       cfg.ExternalStatusCheck,
-		limits:      cfg.Limits,
-		logger:      cfg.Logger,
-		sleep:       cfg.Sleep,
-		now:         cfg.Now,
+		base:    "projects/" + gl.PathEscape(cfg.Project),
+		project: cfg.Project,
+		token:   cfg.Token,
+		kind:    cfg.TokenKind,
+		check:   cfg.ExternalStatusCheck,
+		limits:  cfg.Limits,
+		wire: forge.Connection{
+			Service: service, Title: "GitLab",
+			HTTPClient: cfg.HTTPClient, Timeout: cfg.Timeout, UserAgent: cfg.UserAgent, Logger: cfg.Logger, Sleep: cfg.Sleep, Now: cfg.Now,
+		}.Ready(),
 		places:      map[promote.Commit]placed{},
 		crowds:      map[promote.Commit]bool{},
 		heads:       map[promote.Commit]int{},
@@ -113,18 +105,6 @@ func New(cfg Config) (*Forge, error) {
 	}
 	if f.limits == nil {
 		f.limits = &Limits{}
-	}
-	if f.timeout == 0 {
-		f.timeout = defaultTimeout
-	}
-	if f.logger == nil {
-		f.logger = slog.New(slog.DiscardHandler)
-	}
-	if f.sleep == nil {
-		f.sleep = sleep
-	}
-	if f.now == nil {
-		f.now = time.Now
 	}
 	client, err := newClient(cfg, f)
 	if err != nil {
@@ -137,20 +117,18 @@ func New(cfg Config) (*Forge, error) {
 // newClient is the only place that constructs the library's client. The library would retry writes and slow itself down after the
 // first answer; both are switched off here, see call.go and transport.go for what happens instead.
 func newClient(cfg Config, f *Forge) (*library, error) {
-	agent := cfg.UserAgent
-	if agent == "" {
-		agent = defaultUserAgent
-	}
 	client, err := cfg.TokenKind.client()(cfg.Token.Reveal(),
 		gl.WithBaseURL(cfg.URL),
-		gl.WithHTTPClient(f.httpClient(cfg)),
+		gl.WithHTTPClient(f.wire.Client(func(next http.RoundTripper) http.RoundTripper {
+			return &transport{next: next, public: cfg.Token == "", observe: cfg.Observe, now: f.wire.Now}
+		}, redirected)),
 		gl.WithoutRetries(),
 		gl.WithCustomRetryMax(0),
 	)
 	if err != nil {
 		return nil, err
 	}
-	client.UserAgent = agent
+	client.UserAgent = f.wire.UserAgent
 	return client, nil
 }
 
@@ -187,18 +165,6 @@ func (cfg Config) check() error {
 
 func unprintable(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
+func (f *Forge) now() time.Time { return f.wire.Now() }
 
-// pause waits for about d: up to a half more, so that several processes that failed together do not return together.
-func (f *Forge) pause(ctx context.Context, d time.Duration) error {
-	return f.sleep(ctx, d+rand.N(d/2+1))
-}
+func (f *Forge) pause(ctx context.Context, d time.Duration) error { return f.wire.Pause(ctx, d) }

@@ -2,13 +2,13 @@ package gitlab
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -56,17 +56,14 @@ type Limits struct {
 // how long.
 func (f *Forge) admit(ctx context.Context, sent request) error {
 	wait := f.limits.take(f.now(), sent)
-	if wait > 0 && wait <= longestWait {
+	if wait > 0 && wait <= forge.LongestWait {
 		if err := f.pause(ctx, wait); err != nil {
 			return &promote.APIError{Service: service, Operation: sent.String(), Cause: err}
 		}
 		wait = f.limits.take(f.now(), sent)
 	}
 	if wait > 0 {
-		return &promote.APIError{
-			Service: service, Operation: sent.String(), Status: http.StatusTooManyRequests, RetryAfter: wait,
-			Message: fmt.Sprintf("not sent, GitLab's limits allow it again in %s", wait.Round(time.Second)), Remedy: "it is tried again then",
-		}
+		return f.wire.NotSent(sent.String(), wait)
 	}
 	return nil
 }
@@ -96,22 +93,22 @@ func (l *Limits) take(now time.Time, sent request) time.Duration {
 
 // learn takes from an answer what is left, and how long nothing is to be sent. A refusal that names no time is that of one
 // operation, such as writing notes: GitLab counts some by themselves, and does not say when they may go on.
-func (l *Limits) learn(now time.Time, kept *exchange) {
+func (l *Limits) learn(now time.Time, kept *forge.Exchange) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if kept.status == http.StatusTooManyRequests {
+	if kept.Status == http.StatusTooManyRequests {
 		which, pause := "", retryAfter(kept, now)
 		if pause == 0 {
-			which, pause = kept.name, leastPause
+			which, pause = kept.Name, leastPause
 		}
 		if l.until == nil {
 			l.until = map[string]time.Time{}
 		}
 		l.until[which] = now.Add(min(pause, longestPause))
 	}
-	limit, limitErr := strconv.Atoi(kept.header.Get("RateLimit-Limit"))
-	left, leftErr := strconv.Atoi(kept.header.Get("RateLimit-Remaining"))
-	reset, resetErr := strconv.ParseInt(kept.header.Get("RateLimit-Reset"), 10, 64)
+	limit, limitErr := strconv.Atoi(kept.Header.Get("RateLimit-Limit"))
+	left, leftErr := strconv.Atoi(kept.Header.Get("RateLimit-Remaining"))
+	reset, resetErr := strconv.ParseInt(kept.Header.Get("RateLimit-Reset"), 10, 64)
 	if limitErr != nil || leftErr != nil || resetErr != nil || limit <= 0 || left < 0 {
 		return // projects, groups and users leave them out
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -39,32 +40,32 @@ func TestLimitsKeepTheLastRequestsForStatuses(t *testing.T) {
 	}
 }
 
-func window(limit, left int, ends time.Duration) *exchange {
+func window(limit, left int, ends time.Duration) *forge.Exchange {
 	header := http.Header{}
 	header.Set("RateLimit-Limit", fmt.Sprint(limit))
 	header.Set("RateLimit-Remaining", fmt.Sprint(left))
 	header.Set("RateLimit-Reset", fmt.Sprint(testNow.Add(ends).Unix()))
-	return &exchange{status: 200, header: header}
+	return &forge.Exchange{Status: 200, Header: header}
 }
 
 func TestLimitsLearn(t *testing.T) {
-	refused := func(after string) *exchange {
+	refused := func(after string) *forge.Exchange {
 		header := http.Header{}
 		if after != "" {
 			header.Set("Retry-After", after)
 		}
-		return &exchange{name: "post status", status: http.StatusTooManyRequests, header: header}
+		return &forge.Exchange{Name: "post status", Status: http.StatusTooManyRequests, Header: header}
 	}
 	odd := window(100, 0, 30*time.Second)
-	odd.header.Set("RateLimit-Limit", "many")
+	odd.Header.Set("RateLimit-Limit", "many")
 	for _, test := range []struct {
 		name string
-		kept *exchange
+		kept *forge.Exchange
 		want time.Duration
 		own  bool // other operations go on
 	}{
-		{"an answer without limits", &exchange{status: 200, header: http.Header{}}, 0, false},
-		{"no answer", &exchange{}, 0, false},
+		{"an answer without limits", &forge.Exchange{Status: 200, Header: http.Header{}}, 0, false},
+		{"no answer", &forge.Exchange{}, 0, false},
 		{"GitLab asks to wait", refused("7"), 7 * time.Second, false},
 		{"GitLab refuses one operation and does not say for how long", refused(""), leastPause, true},
 		{"GitLab asks to wait for days", refused("999999"), longestPause, false},

@@ -10,6 +10,7 @@ import (
 
 	gl "github.com/xanzy/go-gitlab"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -131,7 +132,7 @@ func (f *Forge) notAccepted(ctx context.Context, order mergeOrder, refusal error
 		return promote.Change{}, api.Meaning(promote.ErrStale)
 	case api.Status == http.StatusUnauthorized:
 		return promote.Change{}, f.mayNotMerge(ctx, api)
-	case !order.refusedBy(api.Status) && !inDoubt(ctx, refusal):
+	case !order.refusedBy(api.Status) && !forge.InDoubt(ctx, refusal):
 		return promote.Change{}, refusal
 	}
 	change, err := f.Change(ctx, order.number)
@@ -188,7 +189,7 @@ func (f *Forge) Unqueue(ctx context.Context, number int) error {
 	}
 	// GitLab refuses with 406, and in some versions 405 or 422, what is not set to be merged; a lost answer is looked up alike.
 	api, ok := errors.AsType[*promote.APIError](err)
-	if !ok || !(mergeOrder{}).refusedBy(api.Status) && !inDoubt(ctx, err) {
+	if !ok || !(mergeOrder{}).refusedBy(api.Status) && !forge.InDoubt(ctx, err) {
 		return err
 	}
 	now, lookErr := f.Change(ctx, number)

@@ -76,7 +76,7 @@ func (f *Forge) happened(ctx context.Context, since time.Time) ([]happening, err
 		}
 		page = next
 	}
-	f.logger.WarnContext(ctx, "gitlab: more happened than is looked through", "project", f.project, "events", len(all), "since", since)
+	f.wire.Logger.WarnContext(ctx, "gitlab: more happened than is looked through", "project", f.project, "events", len(all), "since", since)
 	return all, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	gl "github.com/xanzy/go-gitlab"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -52,10 +53,10 @@ func (f *Forge) AddNote(ctx context.Context, number int, body string) (promote.N
 		f.learn(added.Author)
 		return added.note(added.Author), nil
 	}
-	if !inDoubt(ctx, err) {
+	if !forge.InDoubt(ctx, err) {
 		return promote.Note{}, err
 	}
-	return f.addedAlready(ctx, number, promote.Note{Body: body, CreatedAt: started.Add(-clockSlack)}, err)
+	return f.addedAlready(ctx, number, promote.Note{Body: body, CreatedAt: started.Add(-forge.ClockSlack)}, err)
 }
 
 // addedAlready looks for a note that was written without the answer arriving.

@@ -81,7 +81,7 @@ func titleMark(title string) string {
 
 // openAlready looks for the change that kept draft from being opened, or that was opened without the answer arriving.
 func (f *Forge) openAlready(ctx context.Context, draft promote.ChangeDraft, refusal error) (mergeRequest, error) {
-	if !errors.Is(refusal, promote.ErrConflict) && !inDoubt(ctx, refusal) {
+	if !errors.Is(refusal, promote.ErrConflict) && !forge.InDoubt(ctx, refusal) {
 		return mergeRequest{}, refusal
 	}
 	var open []mergeRequest

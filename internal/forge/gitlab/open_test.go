@@ -166,7 +166,7 @@ func TestPeopleAreRememberedForAWhile(t *testing.T) {
 		want     int
 		requests int
 	}{{0, 5, 1}, {accountLast - 1, 5, 1}, {accountLast, 0, 2}, {accountLast + 1, 0, 2}} {
-		f.now = func() time.Time { return testNow.Add(step.after) }
+		f.wire.Now = func() time.Time { return testNow.Add(step.after) }
 		got, err := f.account(t.Context(), "ann")
 		if err != nil || got != step.want || len(s.got) != step.requests {
 			t.Errorf("after %s: got %d, %v by %d requests", step.after, got, err, len(s.got))

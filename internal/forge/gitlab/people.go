@@ -28,16 +28,16 @@ type account struct {
 func (f *Forge) people(ctx context.Context, names []string) *[]int {
 	var ids []int
 	if len(names) > maxPeople {
-		f.logger.WarnContext(ctx, "gitlab: more people than one change is given", "given", len(names), "used", maxPeople)
+		f.wire.Logger.WarnContext(ctx, "gitlab: more people than one change is given", "given", len(names), "used", maxPeople)
 		names = names[:maxPeople]
 	}
 	for _, name := range names {
 		id, err := f.account(ctx, strings.TrimPrefix(strings.TrimSpace(name), "@"))
 		switch {
 		case err != nil:
-			f.logger.WarnContext(ctx, "gitlab: a person cannot be looked up", "name", name, "error", err)
+			f.wire.Logger.WarnContext(ctx, "gitlab: a person cannot be looked up", "name", name, "error", err)
 		case id == 0:
-			f.logger.WarnContext(ctx, "gitlab: nobody has the name", "name", name, "remedy", "give the user name as GitLab shows it behind the @")
+			f.wire.Logger.WarnContext(ctx, "gitlab: nobody has the name", "name", name, "remedy", "give the user name as GitLab shows it behind the @")
 		case !slices.Contains(ids, id):
 			ids = append(ids, id)
 		}

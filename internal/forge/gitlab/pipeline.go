@@ -10,6 +10,8 @@ import (
 	"time"
 
 	gl "github.com/xanzy/go-gitlab"
+
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 )
 
 // PipelineMarker is the variable that carries PipelineDraft.Marker.
@@ -64,7 +66,7 @@ func (f *Forge) StartPipeline(ctx context.Context, draft PipelineDraft) (Pipelin
 	_, err := f.send(ctx, request{
 		name: "start pipeline", subject: fmt.Sprintf("on %q", draft.Ref), method: http.MethodPost, path: f.base + "/pipeline", options: options,
 	}, &started)
-	if err == nil || !inDoubt(ctx, err) {
+	if err == nil || !forge.InDoubt(ctx, err) {
 		return started, err
 	}
 	if found, ok, lookErr := f.startedAlready(ctx, draft); lookErr == nil && ok {
@@ -84,7 +86,7 @@ func (f *Forge) startedAlready(ctx context.Context, draft PipelineDraft) (Pipeli
 		OrderBy: new("id"), Sort: new("desc"),
 	}
 	if !draft.NotBefore.IsZero() {
-		options.UpdatedAfter = new(draft.NotBefore.Add(-clockSlack).UTC())
+		options.UpdatedAfter = new(draft.NotBefore.Add(-forge.ClockSlack).UTC())
 	}
 	var candidates []Pipeline
 	sent := request{name: "list pipelines", subject: fmt.Sprintf("on %q", draft.Ref), path: f.base + "/pipelines", options: options}
@@ -108,7 +110,7 @@ func (f *Forge) marked(ctx context.Context, candidate Pipeline, marker string) b
 		name: "read variables", subject: "of pipeline " + strconv.Itoa(candidate.ID), path: f.pipelinePath(candidate.ID) + "/variables",
 	}, &variables)
 	if err != nil {
-		f.logger.DebugContext(ctx, "gitlab: variables of a pipeline cannot be read", "pipeline", candidate.ID, "error", err)
+		f.wire.Logger.DebugContext(ctx, "gitlab: variables of a pipeline cannot be read", "pipeline", candidate.ID, "error", err)
 		return false
 	}
 	for _, variable := range variables {

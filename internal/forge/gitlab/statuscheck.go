@@ -96,7 +96,7 @@ func (f *Forge) externalCheck(ctx context.Context) (externalCheck, error) {
 		}
 	}
 	if found.id == 0 {
-		f.logger.WarnContext(ctx, "gitlab: the project has no external status check of that name", "name", f.check,
+		f.wire.Logger.WarnContext(ctx, "gitlab: the project has no external status check of that name", "name", f.check,
 			"remedy", "create it under Settings > Merge requests > Status checks")
 	}
 	f.mu.Lock()
@@ -125,7 +125,7 @@ func (f *Forge) checkRefused(ctx context.Context, err error) error {
 	f.checkFound = externalCheck{at: f.now(), off: true}
 	f.mu.Unlock()
 	if !said {
-		f.logger.WarnContext(ctx, "gitlab: external status checks cannot be answered in this project; the commit status alone gates", "name", f.check,
+		f.wire.Logger.WarnContext(ctx, "gitlab: external status checks cannot be answered in this project; the commit status alone gates", "name", f.check,
 			"error", err, "remedy", "they need GitLab Ultimate, and the token's user the role Developer")
 	}
 	return nil

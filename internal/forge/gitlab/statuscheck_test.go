@@ -121,7 +121,7 @@ func TestAnExternalStatusCheckThatCouldNotBeAnsweredIsTriedLater(t *testing.T) {
 		after time.Duration
 		asked int
 	}{{0, 2}, {checkLast - 1, 3}, {checkLast, 6}} {
-		f.now = func() time.Time { return testNow.Add(step.after) }
+		f.wire.Now = func() time.Time { return testNow.Add(step.after) }
 		if err := f.PostStatus(t.Context(), gates(promote.StatusSuccess)); err != nil || len(s.got) != step.asked {
 			t.Errorf("after %s: %v by %v", step.after, err, s.routes())
 		}
@@ -140,7 +140,7 @@ func TestTheExternalStatusCheckIsLookedUpOnce(t *testing.T) {
 		after time.Duration
 		asked int
 	}{{0, 2}, {checkLast - 1, 3}, {checkLast, 5}} {
-		f.now = func() time.Time { return testNow.Add(step.after) }
+		f.wire.Now = func() time.Time { return testNow.Add(step.after) }
 		if err := f.PostStatus(t.Context(), gates(promote.StatusPending)); err != nil || len(s.got) != step.asked {
 			t.Errorf("after %s: %v by %v", step.after, err, s.routes())
 		}

@@ -61,7 +61,7 @@ func (f *Forge) position(ctx context.Context, change promote.Change) int {
 		options: &gl.ListMergeTrainsOptions{ListOptions: gl.ListOptions{PerPage: perPage}, Scope: new("active"), Sort: new("asc")},
 	}, &cars)
 	if err != nil {
-		f.logger.DebugContext(ctx, "gitlab: the merge train cannot be read", "branch", change.Target, "error", err)
+		f.wire.Logger.DebugContext(ctx, "gitlab: the merge train cannot be read", "branch", change.Target, "error", err)
 	}
 	for i, car := range cars {
 		if car.MergeRequest.IID == change.Number {
