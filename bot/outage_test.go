@@ -22,6 +22,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/internal/contract"
 	"github.com/lockkeeper/lockkeeper/internal/contract/contracttest"
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
@@ -246,10 +247,10 @@ func TestOutage(t *testing.T) {
 }
 
 // ignoring is parse for a Hook.
-func ignoring(parse func(http.Header, []byte) (promote.Event, error), of error) func(http.Header, []byte) (promote.Event, error) {
+func ignoring(parse func(http.Header, []byte) (promote.Event, error)) func(http.Header, []byte) (promote.Event, error) {
 	return func(header http.Header, body []byte) (promote.Event, error) {
 		event, err := parse(header, body)
-		if errors.Is(err, of) {
+		if errors.Is(err, forge.ErrIgnored) {
 			return event, fmt.Errorf("%w: %w", ErrIgnored, err)
 		}
 		return event, err
@@ -267,7 +268,7 @@ func gitHubTongue(guard func(testing.TB, http.Handler) http.Handler) tongue {
 		hook: Hook{
 			Forge:   "github",
 			Verify:  func(header http.Header, body []byte, _ time.Time) error { return github.Verify(keys, header, body) },
-			Parse:   ignoring(github.ParseWebhook, github.ErrIgnored),
+			Parse:   ignoring(github.ParseWebhook),
 			Project: github.ProjectOf,
 		},
 		missed: func(t *testing.T, url string) func(context.Context, time.Time) ([]promote.Event, error) {
@@ -357,7 +358,7 @@ func gitLabTongue() tongue {
 			Verify: func(header http.Header, body []byte, now time.Time) error {
 				return gitlab.Verify(known, header, body, now)
 			},
-			Parse:   ignoring(gitlab.ParseWebhook, gitlab.ErrIgnored),
+			Parse:   ignoring(gitlab.ParseWebhook),
 			Project: gitlab.ProjectOf,
 		},
 		missed: func(t *testing.T, url string) func(context.Context, time.Time) ([]promote.Event, error) {

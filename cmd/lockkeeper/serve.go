@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lockkeeper/lockkeeper/bot"
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
@@ -165,7 +166,7 @@ func gitlabHook(s secrets) (bot.Hook, error) {
 		Verify: func(header http.Header, body []byte, now time.Time) error {
 			return gitlab.Verify(known, header, body, now)
 		},
-		Parse:   ignoring(gitlab.ParseWebhook, gitlab.ErrIgnored),
+		Parse:   ignoring(gitlab.ParseWebhook),
 		Project: gitlab.ProjectOf,
 	}, nil
 }
@@ -178,16 +179,16 @@ func githubHook(s secrets) (bot.Hook, error) {
 	return bot.Hook{
 		Forge:   forgeGitHub,
 		Verify:  func(header http.Header, body []byte, _ time.Time) error { return github.Verify(known, header, body) },
-		Parse:   ignoring(github.ParseWebhook, github.ErrIgnored),
+		Parse:   ignoring(github.ParseWebhook),
 		Project: github.ProjectOf,
 	}, nil
 }
 
 // ignoring tells the bot of deliveries of no interest in its own words.
-func ignoring(parse func(http.Header, []byte) (promote.Event, error), ignored error) func(http.Header, []byte) (promote.Event, error) {
+func ignoring(parse func(http.Header, []byte) (promote.Event, error)) func(http.Header, []byte) (promote.Event, error) {
 	return func(header http.Header, body []byte) (promote.Event, error) {
 		event, err := parse(header, body)
-		if errors.Is(err, ignored) {
+		if errors.Is(err, forge.ErrIgnored) {
 			return event, fmt.Errorf("%w: %w", bot.ErrIgnored, err)
 		}
 		return event, err

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
 	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
@@ -106,12 +107,12 @@ func (m *mailbox) events(g *ground) []promote.Event {
 
 // parse reads a delivery with the adapter.
 func (g *ground) parse(one letter) (event promote.Event, ignored bool, err error) {
-	parse, none := gitlab.ParseWebhook, gitlab.ErrIgnored
+	parse := gitlab.ParseWebhook
 	if g.kind.gitHub() {
-		parse, none = github.ParseWebhook, github.ErrIgnored
+		parse = github.ParseWebhook
 	}
 	event, err = parse(one.header, one.body)
-	if errors.Is(err, none) {
+	if errors.Is(err, forge.ErrIgnored) {
 		return promote.Event{}, true, nil
 	}
 	return event, false, err

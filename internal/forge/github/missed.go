@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -89,10 +90,10 @@ func (f *Forge) reread(ctx context.Context, lost []lostDelivery) ([]promote.Even
 		}
 		event, err := ParseWebhook(header, body)
 		if err != nil {
-			f.wire.Logger.DebugContext(ctx, "github: a missed webhook says nothing", "delivery", clip(d.GUID), "error", err)
+			f.wire.Logger.DebugContext(ctx, "github: a missed webhook says nothing", "delivery", forge.Clip(d.GUID), "error", err)
 			continue
 		}
-		event.Delivery = cmp.Or(clip(d.GUID), event.Delivery)
+		event.Delivery = cmp.Or(forge.Clip(d.GUID), event.Delivery)
 		events = append(events, event)
 	}
 	return events, nil

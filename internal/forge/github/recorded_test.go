@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/lockkeeper/lockkeeper/internal/contract"
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -162,7 +163,7 @@ func TestRecordedWebhooks(t *testing.T) {
 			}
 			event, err := ParseWebhook(hookHeader(eventOf(name)), body)
 			got := describe(event) + " of " + cmp.Or(ProjectOf(body), "none")
-			if errors.Is(err, ErrIgnored) {
+			if errors.Is(err, forge.ErrIgnored) {
 				got = strings.TrimSuffix(strings.TrimPrefix(err.Error(), fmt.Sprintf("webhook %q: ", eventOf(name))), ": webhook ignored")
 			} else if err != nil {
 				t.Fatal(err)

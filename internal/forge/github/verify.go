@@ -1,7 +1,6 @@
 package github
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -10,8 +9,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
-	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 // Secrets are what deliveries of webhooks are checked against. The zero value accepts nothing.
@@ -38,32 +37,22 @@ func NewSecrets(texts []secret.Text) (Secrets, error) {
 // receivers of long ago.
 func Verify(secrets Secrets, header http.Header, body []byte) error {
 	if len(secrets.keys) == 0 {
-		return unverified("no secret is configured")
+		return forge.Unverified("no secret is configured")
 	}
 	if media, _, err := mime.ParseMediaType(header.Get("Content-Type")); err != nil || media != "application/json" {
-		return unverified("it is no JSON; choose the content type application/json in the webhook's settings")
+		return forge.Unverified("it is no JSON; choose the content type application/json in the webhook's settings")
 	}
 	signature := header.Get("X-Hub-Signature-256")
 	if signature == "" {
-		return unverified("it has no X-Hub-Signature-256; set the secret in the webhook's settings")
+		return forge.Unverified("it has no X-Hub-Signature-256; set the secret in the webhook's settings")
 	}
 	digits, ok := strings.CutPrefix(signature, "sha256=")
 	given, err := hex.DecodeString(digits)
 	if !ok || err != nil || len(given) != sha256.Size {
-		return unverified("X-Hub-Signature-256 is not sha256= and 64 digits")
+		return forge.Unverified("X-Hub-Signature-256 is not sha256= and 64 digits")
 	}
-	match := 0
-	for _, key := range secrets.keys {
-		mac := hmac.New(sha256.New, key)
-		mac.Write(body)
-		if hmac.Equal(mac.Sum(nil), given) {
-			match++
-		}
-	}
-	if match == 0 {
-		return unverified("X-Hub-Signature-256 is wrong; set the same secret in the webhook's settings")
+	if !forge.Signed(secrets.keys, [][]byte{given}, body) {
+		return forge.Unverified("X-Hub-Signature-256 is wrong; set the same secret in the webhook's settings")
 	}
 	return nil
 }
-
-func unverified(why string) error { return fmt.Errorf("webhook: %s: %w", why, promote.ErrUnauthorized) }

@@ -1,8 +1,6 @@
 package github
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,17 +9,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/registryhook"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 // MaxWebhookBody is the largest body that GitHub sends.
 const MaxWebhookBody = 25 << 20
-
-const maxDeliveryHeader = 200
-
-// ErrIgnored marks a delivery that is authentic and of no interest. Answer it with 2xx.
-var ErrIgnored = errors.New("webhook ignored")
 
 // unheeded says of events that the webhook or the App may be subscribed to why nothing is done about them.
 var unheeded = map[string]string{
@@ -43,7 +37,7 @@ var unheeded = map[string]string{
 	"pull_request_review_comment": "commands are written below a pull request, not in its files",
 }
 
-// ParseWebhook reads an authentic delivery, see [Verify]. The error wraps [ErrIgnored] for everything that cannot concern a
+// ParseWebhook reads an authentic delivery, see [Verify]. The error wraps [forge.ErrIgnored] for everything that cannot concern a
 // promotion, and for bodies that leave out what would be needed; another error means that it is no delivery of GitHub's. A
 // redelivery has the Delivery of its first attempt.
 func ParseWebhook(header http.Header, body []byte) (promote.Event, error) {
@@ -55,8 +49,8 @@ func ParseWebhook(header http.Header, body []byte) (promote.Event, error) {
 		return promote.Event{}, errors.New("webhook: X-GitHub-Event is missing; does a proxy drop it?")
 	}
 	var hook webhook
-	if err := lenient(body, &hook); err != nil {
-		return promote.Event{}, fmt.Errorf("webhook %q: body: %w", clip(name), err)
+	if err := forge.Decode(body, &hook); err != nil {
+		return promote.Event{}, fmt.Errorf("webhook %q: body: %w", forge.Clip(name), err)
 	}
 	delivery := deliveryOf(header, body)
 	var event promote.Event
@@ -72,35 +66,18 @@ func ParseWebhook(header http.Header, body []byte) (promote.Event, error) {
 		event, err = hook.event(name)
 	}
 	if err != nil {
-		return promote.Event{}, fmt.Errorf("webhook %q: %w", clip(name), err)
+		return promote.Event{}, fmt.Errorf("webhook %q: %w", forge.Clip(name), err)
 	}
 	event.Delivery = delivery
 	return event, nil
 }
 
-// lenient decodes what fits. A field of another type than expected stays zero, like one that is missing.
-func lenient(body []byte, into any) error {
-	err := json.Unmarshal(body, into)
-	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return nil
-	}
-	return err
-}
-
-func clip(text string) string {
-	if len(text) > maxDeliveryHeader {
-		return strings.ToValidUTF8(text[:maxDeliveryHeader], "") + "…"
-	}
-	return text
-}
-
 // deliveryOf is the same for every attempt at one delivery.
 func deliveryOf(header http.Header, body []byte) string {
-	if id := header.Get("X-GitHub-Delivery"); id != "" && len(id) <= maxDeliveryHeader {
+	if id := header.Get("X-GitHub-Delivery"); id != "" && len(id) <= forge.MaxDelivery {
 		return id
 	}
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
+	return forge.Digest(body)
 }
 
 // appOf is the number of the GitHub App whose webhook this is; 0 for that of a repository or an organization.
@@ -173,12 +150,10 @@ func (h webhook) event(name string) (promote.Event, error) {
 		return h.queue()
 	}
 	if reason := unheeded[name]; reason != "" {
-		return promote.Event{}, ignored(reason)
+		return promote.Event{}, forge.Ignored(reason)
 	}
-	return promote.Event{}, ignored("of no interest")
+	return promote.Event{}, forge.Ignored("of no interest")
 }
-
-func ignored(reason string) error { return fmt.Errorf("%s: %w", reason, ErrIgnored) }
 
 // queueBranches are the branches of GitHub's merge queues: an event of their own says what is tested on them.
 const queueBranches = "refs/heads/gh-readonly-queue/"
@@ -189,13 +164,13 @@ func (h webhook) push() (promote.Event, error) {
 	branch, ok := strings.CutPrefix(h.Ref, "refs/heads/")
 	switch {
 	case !ok || branch == "":
-		return promote.Event{}, ignored(fmt.Sprintf("ref %q is not a branch", clip(h.Ref)))
+		return promote.Event{}, forge.Ignored(fmt.Sprintf("ref %q is not a branch", forge.Clip(h.Ref)))
 	case strings.HasPrefix(h.Ref, queueBranches):
-		return promote.Event{}, ignored("a branch of a merge queue")
+		return promote.Event{}, forge.Ignored("a branch of a merge queue")
 	}
 	event := promote.Event{Kind: promote.EventPush, Branch: promote.Branch(branch)}
 	if !h.Deleted {
-		event.Head = objectName(h.After)
+		event.Head = forge.ObjectName(h.After)
 	}
 	return event, nil
 }
@@ -218,7 +193,7 @@ func (h webhook) comment() (promote.Event, error) {
 		reason = "the comment, its pull request or its author is not named"
 	}
 	if reason != "" {
-		return promote.Event{}, ignored(reason)
+		return promote.Event{}, forge.Ignored(reason)
 	}
 	written, _ := time.Parse(time.RFC3339, h.Comment.CreatedAt) // No time is better than no comment.
 	return promote.Event{Kind: promote.EventComment, Change: h.Issue.Number, Comment: promote.Comment{
@@ -238,13 +213,13 @@ func (h webhook) queue() (promote.Event, error) {
 	if h.Action == "destroyed" {
 		return promote.Event{Kind: promote.EventChange, Change: change}, nil
 	}
-	head := objectName(h.MergeGroup.HeadSHA)
+	head := forge.ObjectName(h.MergeGroup.HeadSHA)
 	branch, ok := strings.CutPrefix(h.MergeGroup.BaseRef, "refs/heads/")
 	switch {
 	case h.Action != "checks_requested":
-		return promote.Event{}, ignored("nothing is asked")
+		return promote.Event{}, forge.Ignored("nothing is asked")
 	case head == "" || !ok || branch == "":
-		return promote.Event{}, ignored("the commit or its target is not named")
+		return promote.Event{}, forge.Ignored("the commit or its target is not named")
 	}
 	return promote.Event{Kind: promote.EventQueue, Branch: promote.Branch(branch), Head: head, Change: change}, nil
 }
@@ -264,20 +239,12 @@ func topOfQueue(ref string) int {
 func artifact(body []byte) (promote.Event, error) {
 	image, err := registryhook.GitHubImage(body)
 	if errors.Is(err, registryhook.ErrIgnored) {
-		return promote.Event{}, fmt.Errorf("%w: %w", err, ErrIgnored)
+		return promote.Event{}, fmt.Errorf("%w: %w", err, forge.ErrIgnored)
 	}
 	if err != nil {
 		return promote.Event{}, err
 	}
 	return promote.Event{Kind: promote.EventArtifact, Image: image}, nil
-}
-
-// objectName reads a full object name; GitHub writes none as zeros.
-func objectName(id string) promote.Commit {
-	if len(id) != 40 && len(id) != 64 || strings.Trim(id, "0123456789abcdef") != "" || strings.Trim(id, "0") == "" {
-		return ""
-	}
-	return promote.Commit(id)
 }
 
 // ProjectOf returns the full name of the repository that a body is about, such as "owner/name"; empty when it does not say, as
@@ -288,7 +255,7 @@ func ProjectOf(body []byte) string {
 			FullName string `json:"full_name"`
 		} `json:"repository"`
 	}
-	if lenient(body, &hook) != nil {
+	if forge.Decode(body, &hook) != nil {
 		return ""
 	}
 	return hook.Repository.FullName

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -56,7 +57,7 @@ func (h webhook) checkRun(app int64, delivery string) (promote.Event, error) {
 	case "requested_action":
 		return h.pressed(delivery)
 	}
-	return promote.Event{}, ignored("the check run goes on")
+	return promote.Event{}, forge.Ignored("the check run goes on")
 }
 
 // checkSuite reports the same of all check runs of a commit.
@@ -67,12 +68,12 @@ func (h webhook) checkSuite(app int64) (promote.Event, error) {
 	case "rerequested":
 		return promote.Event{Kind: promote.EventStatus, Change: h.change(h.CheckSuite)}, nil
 	}
-	return promote.Event{}, ignored("a push says the same")
+	return promote.Event{}, forge.Ignored("a push says the same")
 }
 
 func (h webhook) ended(c check, app int64) (promote.Event, error) {
 	if app != 0 && c.App.ID == app {
-		return promote.Event{}, ignored("ended by this App itself")
+		return promote.Event{}, forge.Ignored("ended by this App itself")
 	}
 	return promote.Event{Kind: promote.EventStatus, Change: h.change(c)}, nil
 }
@@ -90,12 +91,12 @@ func (h webhook) pressed(delivery string) (promote.Event, error) {
 		reason = "the check run, its one pull request or who pressed is not named"
 	}
 	if reason != "" {
-		return promote.Event{}, ignored(reason)
+		return promote.Event{}, forge.Ignored(reason)
 	}
 	return promote.Event{Kind: promote.EventComment, Change: change, Comment: promote.Comment{
 		ID:       pressing(h.CheckRun.ID, delivery),
 		Change:   change,
-		Head:     objectName(h.CheckRun.HeadSHA),
+		Head:     forge.ObjectName(h.CheckRun.HeadSHA),
 		AuthorID: h.Sender.ID,
 		Author:   h.Sender.Login,
 		Body:     "/" + action,

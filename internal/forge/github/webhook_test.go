@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -118,7 +119,7 @@ func TestParseWebhook(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := ParseWebhook(hookHeader(test.event), []byte(test.body))
 			if test.ignored != "" {
-				if !errors.Is(err, ErrIgnored) || !strings.Contains(err.Error(), ": "+test.ignored+": webhook ignored") {
+				if !errors.Is(err, forge.ErrIgnored) || !strings.Contains(err.Error(), ": "+test.ignored+": webhook ignored") {
 					t.Errorf("got %v, want %s", err, test.ignored)
 				}
 			} else if err != nil {
@@ -150,7 +151,7 @@ func TestParseWebhookOfAnApp(t *testing.T) {
 			header.Set("X-GitHub-Hook-Installation-Target-Type", test.target)
 			header.Set("X-GitHub-Hook-Installation-Target-ID", test.id)
 			_, err := ParseWebhook(header, []byte(`{"action":"completed","check_run":{"app":{"id":9}},"check_suite":{"app":{"id":9}}}`))
-			if got := errors.Is(err, ErrIgnored); got != test.ignored {
+			if got := errors.Is(err, forge.ErrIgnored); got != test.ignored {
 				t.Errorf("got %v, want ignored %v", err, test.ignored)
 			}
 		})
@@ -169,7 +170,7 @@ func TestParseWebhookThatIsNone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			event, err := ParseWebhook(hookHeader(test.event), []byte(test.body))
-			if err == nil || errors.Is(err, ErrIgnored) || event != (promote.Event{}) {
+			if err == nil || errors.Is(err, forge.ErrIgnored) || event != (promote.Event{}) {
 				t.Errorf("got %+v, %v", event, err)
 			}
 		})

@@ -1,6 +1,7 @@
 package gitlab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -192,7 +193,7 @@ func (m mergeRequest) change() promote.Change {
 	case "merged":
 		change.State = promote.ChangeMerged
 		change.Merged = m.merged()
-		change.MergedBy = firstNonEmpty(m.MergeUser.name(), m.MergedBy.name())
+		change.MergedBy = cmp.Or(m.MergeUser.name(), m.MergedBy.name())
 	case "closed":
 		change.State = promote.ChangeClosed
 		change.ClosedBy = m.ClosedBy.name()
@@ -208,16 +209,7 @@ func (m mergeRequest) change() promote.Change {
 
 // merged is what the target branch got: a merge commit, the squashed commit that it was fast-forwarded to, or the head.
 func (m mergeRequest) merged() promote.Commit {
-	return promote.Commit(firstNonEmpty(m.MergeCommitSHA, m.SquashCommitSHA, m.SHA))
-}
-
-func firstNonEmpty(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
+	return promote.Commit(cmp.Or(m.MergeCommitSHA, m.SquashCommitSHA, m.SHA))
 }
 
 func (f *Forge) changes(found []mergeRequest) []promote.Change {

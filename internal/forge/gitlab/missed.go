@@ -8,6 +8,7 @@ import (
 
 	gl "github.com/xanzy/go-gitlab"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -122,7 +123,7 @@ func (h happening) push() (promote.Event, bool) {
 	case h.PushData.Ref == "":
 		return promote.Event{Kind: promote.EventSweep}, true
 	}
-	return promote.Event{Kind: promote.EventPush, Branch: promote.Branch(h.PushData.Ref), Head: commit(h.PushData.CommitTo)}, true
+	return promote.Event{Kind: promote.EventPush, Branch: promote.Branch(h.PushData.Ref), Head: forge.ObjectName(h.PushData.CommitTo)}, true
 }
 
 func (h happening) comment() (promote.Event, bool) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -94,7 +95,7 @@ func TestRecordedWebhooks(t *testing.T) {
 			}
 			event, err := ParseWebhook(recordedHeader(t, body), body)
 			got := describe(event) + " of " + cmp.Or(ProjectOf(body), "none")
-			if errors.Is(err, ErrIgnored) {
+			if errors.Is(err, forge.ErrIgnored) {
 				_, reason, _ := strings.Cut(err.Error(), `": `)
 				got = strings.TrimSuffix(reason, ": webhook ignored")
 			} else if err != nil {

@@ -1,7 +1,6 @@
 package gitlab
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -12,8 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
-	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 const (
@@ -66,16 +65,14 @@ func Verify(secrets Secrets, header http.Header, body []byte, now time.Time) err
 	case len(secrets.tokens) > 0:
 		return verifyToken(secrets.tokens, header.Get("X-Gitlab-Token"))
 	case len(secrets.keys) > 0:
-		return unverified("it is not signed; set the signing token in the project's webhook settings")
+		return forge.Unverified("it is not signed; set the signing token in the project's webhook settings")
 	}
-	return unverified("no secret is configured")
+	return forge.Unverified("no secret is configured")
 }
-
-func unverified(why string) error { return fmt.Errorf("webhook: %s: %w", why, promote.ErrUnauthorized) }
 
 func verifyToken(tokens [][sha256.Size]byte, given string) error {
 	if given == "" {
-		return unverified("it has no X-Gitlab-Token; set the secret token in the project's webhook settings")
+		return forge.Unverified("it has no X-Gitlab-Token; set the secret token in the project's webhook settings")
 	}
 	sum := sha256.Sum256([]byte(given))
 	match := 0
@@ -83,7 +80,7 @@ func verifyToken(tokens [][sha256.Size]byte, given string) error {
 		match |= subtle.ConstantTimeCompare(token[:], sum[:])
 	}
 	if match == 0 {
-		return unverified("X-Gitlab-Token is wrong")
+		return forge.Unverified("X-Gitlab-Token is wrong")
 	}
 	return nil
 }
@@ -91,39 +88,32 @@ func verifyToken(tokens [][sha256.Size]byte, given string) error {
 func verifySignature(keys [][]byte, header http.Header, body []byte, now time.Time) error {
 	id, stamp := header.Get("Webhook-Id"), header.Get("Webhook-Timestamp")
 	if id == "" || stamp == "" {
-		return unverified("webhook-id or webhook-timestamp is missing")
+		return forge.Unverified("webhook-id or webhook-timestamp is missing")
 	}
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
 	if err != nil {
-		return unverified("webhook-timestamp is not a number of seconds")
+		return forge.Unverified("webhook-timestamp is not a number of seconds")
 	}
 	if age := now.Sub(time.Unix(seconds, 0)); age > clockTolerance || age < -clockTolerance {
-		return unverified("webhook-timestamp is more than 5 minutes away; check the clocks of both servers")
+		return forge.Unverified("webhook-timestamp is more than 5 minutes away; check the clocks of both servers")
 	}
-	match := 0
-	for _, key := range keys {
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(id + "." + stamp + "."))
-		mac.Write(body)
-		match |= oneOf(header.Get("Webhook-Signature"), mac.Sum(nil))
-	}
-	if match == 0 {
-		return unverified("webhook-signature is wrong")
+	if !forge.Signed(keys, signatures(header.Get("Webhook-Signature")), []byte(id+"."+stamp+"."), body) {
+		return forge.Unverified("webhook-signature is wrong")
 	}
 	return nil
 }
 
-// oneOf returns 1 when one of the listed signatures of version 1 is wanted, in the same time whichever it is.
-func oneOf(list string, wanted []byte) int {
-	match := 0
+// signatures are those of version 1 in a list.
+func signatures(list string) [][]byte {
+	var found [][]byte
 	for i, entry := range strings.Fields(list) {
 		encoded, ok := strings.CutPrefix(entry, "v1,")
 		if !ok || i >= maxSignatures {
 			continue
 		}
 		if given, err := base64.StdEncoding.DecodeString(encoded); err == nil {
-			match |= subtle.ConstantTimeCompare(given, wanted)
+			found = append(found, given)
 		}
 	}
-	return match
+	return found
 }

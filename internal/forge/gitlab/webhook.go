@@ -1,10 +1,7 @@
 package gitlab
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -17,12 +14,6 @@ import (
 
 // MaxWebhookBody is the largest body that GitLab sends.
 const MaxWebhookBody = 25 << 20
-
-const maxDeliveryHeader = 200
-
-// ErrIgnored marks a delivery that is authentic and of no interest. Answer it with 2xx: GitLab switches a webhook off after some
-// answers of another kind.
-var ErrIgnored = errors.New("webhook ignored")
 
 // eventKinds are the values of X-Gitlab-Event, of the webhooks of projects and groups, as the object_kind of their body. A hook
 // of a whole instance is a "System Hook", whatever it is about.
@@ -67,50 +58,40 @@ var unheeded = map[string]string{
 	"user_add_to_group":     "rights are asked for when they matter",
 }
 
-// ParseWebhook reads an authentic delivery, see [Verify]. The error wraps [ErrIgnored] for everything that cannot concern a
+// ParseWebhook reads an authentic delivery, see [Verify]. The error wraps [forge.ErrIgnored] for everything that cannot concern a
 // promotion, and for bodies in which a custom template left out what would be needed; another error means that the body is not JSON.
 func ParseWebhook(header http.Header, body []byte) (promote.Event, error) {
 	if len(body) > MaxWebhookBody {
 		return promote.Event{}, fmt.Errorf("webhook: the body has %d bytes, more than GitLab sends", len(body))
 	}
 	var hook webhook
-	if err := lenient(body, &hook); err != nil {
+	if err := forge.Decode(body, &hook); err != nil {
 		return promote.Event{}, fmt.Errorf("webhook: body: %w", err)
 	}
 	name := header.Get("X-Gitlab-Event")
 	kind := eventKinds[name]
 	if name == "" || name == "System Hook" {
-		kind = firstNonEmpty(hook.ObjectKind, hook.EventName)
+		kind = cmp.Or(hook.ObjectKind, hook.EventName)
 	}
 	event, err := hook.event(kind)
 	if err != nil {
-		return promote.Event{}, fmt.Errorf("webhook %q: %w", forge.CutBytes(firstNonEmpty(name, kind), maxDeliveryHeader), err)
+		return promote.Event{}, fmt.Errorf("webhook %q: %w", forge.Clip(cmp.Or(name, kind)), err)
 	}
 	event.Delivery = delivery(header, body)
 	return event, nil
 }
 
-// lenient decodes what fits. A field of another type than expected stays zero, like one that is missing.
-func lenient(body []byte, into any) error {
-	err := json.Unmarshal(body, into)
-	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return nil
-	}
-	return err
-}
-
 // delivery is the same for every attempt at one delivery. X-Gitlab-Event-UUID alone is not: one event may make several hooks.
 func delivery(header http.Header, body []byte) string {
 	for _, name := range []string{"Webhook-Id", "Idempotency-Key"} {
-		if id := header.Get(name); id != "" && len(id) <= maxDeliveryHeader {
+		if id := header.Get(name); id != "" && len(id) <= forge.MaxDelivery {
 			return id
 		}
 	}
-	sum := sha256.Sum256(body)
 	parts := forge.NonEmpty(
-		forge.CutBytes(header.Get("X-Gitlab-Event-Uuid"), maxDeliveryHeader),
-		forge.CutBytes(header.Get("X-Gitlab-Webhook-Uuid"), maxDeliveryHeader),
-		hex.EncodeToString(sum[:]),
+		forge.Clip(header.Get("X-Gitlab-Event-Uuid")),
+		forge.Clip(header.Get("X-Gitlab-Webhook-Uuid")),
+		forge.Digest(body),
 	)
 	return strings.Join(parts, "/")
 }
@@ -159,7 +140,7 @@ func (h webhook) event(kind string) (promote.Event, error) {
 	case "build":
 		return h.pipeline(h.Ref, h.SHA), nil
 	default:
-		return promote.Event{}, fmt.Errorf("%s: %w", firstNonEmpty(unheeded[kind], "of no interest"), ErrIgnored)
+		return promote.Event{}, forge.Ignored(cmp.Or(unheeded[kind], "of no interest"))
 	}
 }
 
@@ -168,7 +149,7 @@ func (h webhook) event(kind string) (promote.Event, error) {
 // pipeline itself names the source branch there in today's versions, and is then a status like every other.
 func (h webhook) pipeline(ref, sha string) promote.Event {
 	change, train := trainOf(ref)
-	head := commit(sha)
+	head := forge.ObjectName(sha)
 	if !train {
 		return promote.Event{Kind: promote.EventStatus, Change: max(0, h.MergeRequest.IID), Head: head}
 	}
@@ -197,9 +178,9 @@ func trainOf(ref string) (change int, ok bool) {
 func (h webhook) push() (promote.Event, error) {
 	branch, ok := strings.CutPrefix(h.Ref, "refs/heads/")
 	if !ok || branch == "" {
-		return promote.Event{}, fmt.Errorf("ref %q is not a branch: %w", forge.CutBytes(h.Ref, maxDeliveryHeader), ErrIgnored)
+		return promote.Event{}, forge.Ignored(fmt.Sprintf("ref %q is not a branch", forge.Clip(h.Ref)))
 	}
-	return promote.Event{Kind: promote.EventPush, Branch: promote.Branch(branch), Head: commit(h.After)}, nil
+	return promote.Event{Kind: promote.EventPush, Branch: promote.Branch(branch), Head: forge.ObjectName(h.After)}, nil
 }
 
 // comment reports what a person has just written on a change. What was written is not trusted beyond that; who wrote it is
@@ -223,25 +204,17 @@ func (h webhook) comment() (promote.Event, error) {
 		reason = "the note, its merge request or its author is not named"
 	}
 	if reason != "" {
-		return promote.Event{}, fmt.Errorf("%s: %w", reason, ErrIgnored)
+		return promote.Event{}, forge.Ignored(reason)
 	}
 	return promote.Event{Kind: promote.EventComment, Change: h.MergeRequest.IID, Comment: promote.Comment{
 		ID:       note.ID,
 		Change:   h.MergeRequest.IID,
-		Head:     commit(h.MergeRequest.LastCommit.ID),
+		Head:     forge.ObjectName(h.MergeRequest.LastCommit.ID),
 		AuthorID: author.ID,
 		Author:   author.Username,
-		Body:     firstNonEmpty(note.Note, note.Description),
+		Body:     cmp.Or(note.Note, note.Description),
 		At:       note.CreatedAt.Time,
 	}}, nil
-}
-
-// commit reads a full object name; GitLab writes none as zeros.
-func commit(id string) promote.Commit {
-	if len(id) != 40 && len(id) != 64 || strings.Trim(id, "0123456789abcdef") != "" || strings.Trim(id, "0") == "" {
-		return ""
-	}
-	return promote.Commit(id)
 }
 
 // ProjectOf returns the path of the project that a body is about, such as "group/project"; empty when it does not say.
@@ -256,10 +229,10 @@ func ProjectOf(body []byte) (path string) {
 			Homepage string `json:"homepage"`
 		} `json:"repository"`
 	}
-	if lenient(body, &hook) != nil {
+	if forge.Decode(body, &hook) != nil {
 		return ""
 	}
-	return firstNonEmpty(hook.Project.Path, hook.Path, urlPath(hook.Project.WebURL), urlPath(hook.Repository.Homepage))
+	return cmp.Or(hook.Project.Path, hook.Path, urlPath(hook.Project.WebURL), urlPath(hook.Repository.Homepage))
 }
 
 func urlPath(link string) string {

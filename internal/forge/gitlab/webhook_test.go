@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -108,7 +109,7 @@ func TestParseWebhook(t *testing.T) {
 			}
 			got, err := ParseWebhook(header, []byte(test.body))
 			if test.ignored != "" {
-				if !errors.Is(err, ErrIgnored) || !strings.Contains(err.Error(), ": "+test.ignored+": webhook ignored") {
+				if !errors.Is(err, forge.ErrIgnored) || !strings.Contains(err.Error(), ": "+test.ignored+": webhook ignored") {
 					t.Errorf("got %v, want %s", err, test.ignored)
 				}
 			} else if err != nil {
@@ -127,7 +128,7 @@ func TestParseWebhookThatIsNone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseWebhook(eventHeader("Push Hook"), []byte(body))
-			if err == nil || errors.Is(err, ErrIgnored) {
+			if err == nil || errors.Is(err, forge.ErrIgnored) {
 				t.Errorf("got %v", err)
 			}
 		})
