@@ -69,6 +69,8 @@ type payload struct {
 	Image   string `json:"image,omitempty"`
 	Branch  string `json:"branch,omitempty"`
 	Head    string `json:"head,omitempty"`
+	Source  string `json:"source,omitempty"`
+	Button  string `json:"button,omitempty"`
 	Status  bool   `json:"status,omitempty"`
 	Panic   string `json:"panic,omitempty"`
 	Ignored bool   `json:"ignored,omitempty"`
@@ -102,10 +104,12 @@ var testHook = Hook{
 		switch {
 		case p.Comment != 0:
 			event.Kind, event.Comment = promote.EventComment, promote.Comment{ID: p.Comment, Change: p.Change}
+		case p.Button != "":
+			event.Kind, event.Comment = promote.EventComment, promote.Comment{Change: p.Change, Action: p.Button}
 		case p.Status:
 			event.Kind = promote.EventStatus
 		case p.Branch != "":
-			event.Kind, event.Branch, event.Head = promote.EventPush, promote.Branch(p.Branch), promote.Commit(p.Head)
+			event.Kind, event.Branch, event.Head, event.Source = promote.EventPush, promote.Branch(p.Branch), promote.Commit(p.Head), p.Source
 		case p.Image != "":
 			event.Kind, event.Image = promote.EventArtifact, p.Image
 		}

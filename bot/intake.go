@@ -164,10 +164,11 @@ func (b *Bot) receive(ctx context.Context, header http.Header, body []byte, hook
 	project := hook.Project(body)
 	got := unknown
 	for _, repository := range b.Repositories {
-		if !repository.concerned(hook.Forge, project, event) {
+		told, ok := repository.told(hook.Forge, project, event)
+		if !ok {
 			continue
 		}
-		if got = b.keep(ctx, arrival{repository: repository.Name, event: event, body: sum}, got); got == notStored {
+		if got = b.keep(ctx, arrival{repository: repository.Name, event: told, body: sum}, got); got == notStored {
 			return got
 		}
 	}
@@ -178,13 +179,18 @@ func (b *Bot) receive(ctx context.Context, header http.Header, body []byte, hook
 	return got
 }
 
-// concerned reports whether an event of a forge is for a repository: it is about its project, or about an image, which a
-// warehouse of any repository may watch.
-func (r Repository) concerned(forge, project string, event promote.Event) bool {
-	if event.Kind == promote.EventArtifact {
-		return true
+// told is what an event of a forge says to a repository; ok is false when that is nothing. It is about its project, or about
+// something that a warehouse of any repository may watch: an artifact, or another repository that people pushed to.
+func (r Repository) told(forge, project string, event promote.Event) (told promote.Event, ok bool) {
+	switch {
+	case event.Kind == promote.EventArtifact:
+		return event, true
+	case (r.Forge == "" || r.Forge == forge) && sameProject(r.Project, project):
+		return event, true
+	case event.Kind == promote.EventPush && event.Source != "" && !promote.IsProposalBranch(event.Branch):
+		return promote.Event{Kind: promote.EventArtifact, Delivery: event.Delivery, Image: event.Source}, true
 	}
-	return (r.Forge == "" || r.Forge == forge) && sameProject(r.Project, project)
+	return promote.Event{}, false
 }
 
 // keep stores an event for one repository; before is the answer so far.

@@ -154,6 +154,14 @@ func TestIntakeReplay(t *testing.T) {
 			{id: "a", p: payload{Project: "app", Change: 1, Status: true}, status: 200, want: []int{1}},
 			{id: "b", p: payload{Project: "app", Change: 1, Status: true}, status: 202, want: []int{1, 1}},
 		}},
+		{"a button may be pressed again, after a while", []step{
+			{id: "a", p: payload{Project: "app", Change: 1, Button: "status"}, status: 202, want: []int{1}},
+			{id: "a", p: payload{Project: "app", Change: 1, Button: "status"}, status: 200, want: []int{1}},
+			{id: "b", p: payload{Project: "app", Change: 1, Button: "status"}, after: 10 * time.Minute, status: 200, want: []int{1}},
+			{id: "c", p: payload{Project: "app", Change: 1, Button: "status"}, after: time.Second, status: 202, want: []int{1, 1}},
+			{id: "d", p: payload{Project: "app", Change: 1, Button: "status"}, after: 10 * time.Minute, status: 200, want: []int{1, 1}},
+			{id: "a", p: payload{Project: "app", Change: 1, Button: "status"}, after: time.Hour, status: 200, want: []int{1, 1}},
+		}},
 		{"an ID as long as a header can be is one", []step{
 			{p: payload{ID: strings.Repeat("x", 100_000), Project: "app", Change: 1}, status: 202, want: []int{1}},
 			{p: payload{ID: strings.Repeat("x", 100_000), Project: "app", Change: 1}, status: 200, want: []int{1}},
@@ -216,6 +224,22 @@ func TestIntakeOfSeveralForges(t *testing.T) {
 		{
 			name: "an image, which any repository may wait for", path: "/webhook/test", body: `{"project":"acme/src","image":"ghcr.io/acme/app"}`, text: "accepted",
 			want: map[string]int{"here": 1, "there": 1, "anywhere": 1},
+		},
+		{
+			name: "a push to a repository that any may watch", path: "/webhook/test", text: "accepted",
+			body: `{"project":"acme/src","branch":"main","source":"https://git.example.com/acme/src.git"}`, want: map[string]int{"here": 1, "there": 1, "anywhere": 1},
+		},
+		{
+			name: "a push to a repository of ours, which others may watch", path: "/webhook/test", text: "accepted",
+			body: `{"project":"acme/app","branch":"main","source":"https://git.example.com/acme/app.git"}`, want: map[string]int{"here": 1, "there": 1, "anywhere": 1},
+		},
+		{
+			name: "a push to a proposal of ours, which nobody watches", path: "/webhook/test", text: "accepted",
+			body: `{"project":"acme/app","branch":"lockkeeper/develop/web","source":"https://git.example.com/acme/app.git"}`, want: map[string]int{"here": 1},
+		},
+		{
+			name: "a push to a ledger, which nobody watches", path: "/webhook/test", text: "no such repository is configured", stray: true,
+			body: `{"project":"acme/other","branch":"lockkeeper/ledger","source":"https://git.example.com/acme/other.git"}`, want: map[string]int{},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -23,6 +23,9 @@ const (
 	// replayWindow is how long a delivery is remembered, so that sending it again changes nothing: longer than what was missed
 	// is looked for.
 	replayWindow = lookBack + 24*time.Hour
+	// pressWindow is how long the body of a button that was pressed is remembered: nothing in it tells one pressing from the next, and
+	// people press twice for good reason.
+	pressWindow = 10 * time.Minute
 	// maxEvents and maxEventBytes bound what one run is given. The next run gets the rest.
 	maxEvents     = 1000
 	maxEventBytes = 8 << 20
@@ -91,15 +94,25 @@ func (a arrival) key() string { return deliveryKey(a.repository, a.event.Deliver
 // twins are what it is known by, whatever ID it comes with: who sends a body again can give it another ID, and several webhooks
 // and the forge's own history may all tell of one comment. A check that is asked for once more has the body of the first time, and
 // only makes us look.
-func (a arrival) twins() []string {
-	var twins []string
+func (a arrival) twins() []twin {
+	var twins []twin
 	if a.body != "" && a.event.Kind != promote.EventStatus {
-		twins = append(twins, deliveryKey(a.repository, "body/"+a.body))
+		seen := twin{key: deliveryKey(a.repository, "body/"+a.body), window: replayWindow}
+		if a.event.Comment.Action != "" {
+			seen.window = pressWindow
+		}
+		twins = append(twins, seen)
 	}
 	if c := a.event.Comment; a.event.Kind == promote.EventComment && c.ID != 0 {
-		twins = append(twins, deliveryKey(a.repository, fmt.Sprintf("comment/%d/%d", c.Change, c.ID)))
+		twins = append(twins, twin{key: deliveryKey(a.repository, fmt.Sprintf("comment/%d/%d", c.Change, c.ID)), window: replayWindow})
 	}
 	return twins
+}
+
+// twin is what a delivery is known by beside its ID, and for how long.
+type twin struct {
+	key    string
+	window time.Duration
 }
 
 // branch is the key of the branch that was pushed; empty for other events.
@@ -237,7 +250,7 @@ func (s *store) remember(ctx context.Context, tx *sql.Tx, came arrival) (fresh b
 			return false, fmt.Errorf("forget deliveries: %w", err)
 		}
 	}
-	known, err := known(ctx, tx, came)
+	known, err := known(ctx, tx, came, now)
 	if err != nil {
 		return false, fmt.Errorf("look for delivery: %w", err)
 	}
@@ -254,7 +267,7 @@ func (s *store) remember(ctx context.Context, tx *sql.Tx, came arrival) (fresh b
 var deliveryTables = []string{"delivery", "twin", "tip"}
 
 // known reports whether an event is no news: its delivery, its body or its comment was seen, or the branch is what it says already.
-func known(ctx context.Context, tx *sql.Tx, came arrival) (known bool, err error) {
+func known(ctx context.Context, tx *sql.Tx, came arrival, now time.Time) (known bool, err error) {
 	ask := func(query string, arguments ...any) {
 		if err == nil && !known {
 			err = tx.QueryRowContext(ctx, "select exists ("+query+")", arguments...).Scan(&known)
@@ -262,7 +275,7 @@ func known(ctx context.Context, tx *sql.Tx, came arrival) (known bool, err error
 	}
 	ask("select 1 from delivery where key = ?", came.key())
 	for _, twin := range came.twins() {
-		ask("select 1 from twin where key = ?", twin)
+		ask("select 1 from twin where key = ? and received_at >= ?", twin.key, now.Add(-twin.window).Unix())
 	}
 	if branch := came.branch(); branch != "" && came.event.Head != "" {
 		ask("select 1 from tip where key = ? and head = ?", branch, string(came.event.Head))
@@ -275,7 +288,7 @@ func note(ctx context.Context, tx *sql.Tx, came arrival, at int64) error {
 		return err
 	}
 	for _, twin := range came.twins() {
-		if _, err := tx.ExecContext(ctx, "insert into twin (key, delivery, received_at) values (?, ?, ?)", twin, came.key(), at); err != nil {
+		if _, err := tx.ExecContext(ctx, "insert or replace into twin (key, delivery, received_at) values (?, ?, ?)", twin.key, came.key(), at); err != nil {
 			return err
 		}
 	}

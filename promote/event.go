@@ -10,7 +10,8 @@ type Event struct {
 	Branch   Branch // EventPush: which; EventQueue: the target
 	Head     Commit // EventPush: what the branch points to now; EventQueue: the commit to judge; EventStatus: its commit, where known
 	Change   int    // EventChange, EventComment, EventStatus: its number; EventQueue: the one on top; 0 when unknown
-	Image    string // EventArtifact: the repository that has something new; empty when unknown
+	Image    string // EventArtifact: the repository that has something new, of images, charts or Git; empty when unknown
+	Source   string // EventPush: the URL of the repository, where the sender names it
 	Comment  Comment
 }
 
@@ -23,7 +24,7 @@ const (
 	EventPush                      // a branch moved
 	EventChange                    // a change was opened, edited, merged or closed
 	EventComment                   // a person wrote a comment on a change
-	EventArtifact                  // a registry has something new
+	EventArtifact                  // a registry or a Git repository has something new
 	EventStatus                    // a pipeline or status of a change moved
 	EventTimer                     // the time has come that a Plan named in Recheck
 	EventQueue                     // a merge queue or train tests a commit, and waits for our status on it

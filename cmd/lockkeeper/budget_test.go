@@ -96,6 +96,9 @@ func idle(t *testing.T, b *bed) {
 	hour("with a change open, and no webhooks", 12)
 	b.loop.Webhooks = true
 	hour("with a change open, and webhooks", 1)
+	b.forge.ResetCalls()
+	b.run(promote.Event{Kind: promote.EventArtifact, Image: "https://git.example.com/acme/other.git"})
+	within(t, "a push to a repository that nobody watches", 0, b.botCalls())
 	b.edit("main", "develop/backend/instance.yaml", "replicas: 1", "replicas: 2")
 	b.forge.ResetCalls()
 	b.run(promote.Event{Kind: promote.EventSweep})

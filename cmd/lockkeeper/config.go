@@ -19,7 +19,7 @@ import (
 type serverConfig struct {
 	// Listen is the address to serve on. Default: ":8080".
 	Listen string `json:"listen"`
-	// PublicURL is where the forges reach this server, such as https://lockkeeper.example.com. `lockkeeper doctor` compares the webhooks with it.
+	// PublicURL is where the forges reach this server, such as https://lockkeeper.example.com. `lockkeeper doctor` compares the webhooks with it, and of several webhooks those of this one are looked through for what was lost.
 	PublicURL string `json:"publicURL"`
 	// Database is the path of the SQLite file of the queue. Default: lockkeeper.db.
 	Database string `json:"database"`
@@ -286,6 +286,7 @@ func (c *serverConfig) complete() error {
 			return fmt.Errorf("configuration: %s: %w", name, err)
 		}
 	}
+	c.GitLab.URL = gitlab.Pages(c.GitLab.URL)
 	if _, known := gitlabTokens[c.GitLab.TokenKind]; !known {
 		return fmt.Errorf("configuration: gitlab.tokenKind is %q: expected access, oauth or job", c.GitLab.TokenKind)
 	}

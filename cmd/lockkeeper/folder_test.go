@@ -222,3 +222,38 @@ func TestFoldersArePromoted(t *testing.T) {
 		t.Errorf("drift (-want +got):\n%s", d)
 	}
 }
+
+// TestPushesMakeGitWarehousesLook: no interval has to pass, whatever spelling of the URL a warehouse and a webhook use.
+func TestPushesMakeGitWarehousesLook(t *testing.T) {
+	t.Parallel()
+	b := folderBed(t)
+	b.sweep()
+	found := func(o reconcile.Outcome) string {
+		t.Helper()
+		for _, d := range o.State.Discoveries {
+			if d.Warehouse == "web-files" && len(d.Commits) == 1 {
+				return string(d.Commits[0].ID)
+			}
+		}
+		t.Fatalf("web-files found nothing: %+v", o.State.Discoveries)
+		return ""
+	}
+	for _, c := range []struct {
+		name  string
+		event promote.Event
+		looks bool
+	}{
+		{"a push to a branch", promote.Event{Kind: promote.EventPush, Branch: "main"}, true},
+		{"something new in the repository", promote.Event{Kind: promote.EventArtifact, Image: strings.ToUpper(strings.TrimSuffix(b.repo.URL(), ".git"))}, true},
+		{"the same by SSH", promote.Event{Kind: promote.EventArtifact, Image: strings.Replace(b.repo.URL(), "http://", "ssh://git@", 1)}, true},
+		{"something new elsewhere", promote.Event{Kind: promote.EventArtifact, Image: "https://gitlab.com/your-name/other.git"}, false},
+		{"a change that was opened", promote.Event{Kind: promote.EventChange, Change: 7000}, false},
+	} {
+		before := found(b.run(promote.Event{Kind: promote.EventArtifact}))
+		pushed := b.commit("main", map[string]string{"develop/web/config/one.yaml": webConfig(c.name)})
+		got := found(b.run(c.event))
+		if want := map[bool]string{true: pushed, false: before}[c.looks]; got != want {
+			t.Errorf("%s: it found %s, want %s", c.name, got, want)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/bot"
 	"github.com/lockkeeper/lockkeeper/internal/codeowners"
+	"github.com/lockkeeper/lockkeeper/internal/doctor"
 	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
@@ -90,7 +91,7 @@ func (p *parts) onGitLab(name string) (*place, error) {
 	}
 	return &place{
 		name: name, forge: forge, deployer: forge, gitlab: forge, owners: codeowners.GitLab, username: token.username,
-		cloneURL: strings.TrimRight(p.config.GitLab.URL, "/") + "/" + name + ".git",
+		cloneURL: p.config.GitLab.URL + "/" + name + ".git",
 		token:    func(context.Context) (secret.Text, error) { return secret.Text(p.secrets.GitLabToken), nil },
 		missed:   forge.Missed,
 		warnings: func(ctx context.Context) ([]string, error) {
@@ -103,7 +104,8 @@ func (p *parts) onGitLab(name string) (*place, error) {
 func (p *parts) onGitHub(name string) (*place, error) {
 	forge, err := github.New(github.Config{
 		URL: p.config.GitHub.URL, Repository: name, Token: p.gitHubToken(), App: p.app, Limits: p.limits,
-		Checks: p.app != nil && !p.config.GitHub.CommitStatuses, UserAgent: "lockkeeper/" + version, Logger: p.log,
+		WebhookURL: doctor.HookURL(p.config.PublicURL, doctor.GitHub),
+		Checks:     p.app != nil && !p.config.GitHub.CommitStatuses, UserAgent: "lockkeeper/" + version, Logger: p.log,
 		Observe: func(call github.Call) { p.observe(gitHubCall(name, call)) },
 	})
 	if err != nil {

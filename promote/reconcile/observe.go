@@ -74,7 +74,7 @@ func proposalTips(refs git.Refs) map[promote.Branch]promote.Commit {
 
 // discover asks the registries what is new, where it is time to.
 func (r *Reconciler) discover(ctx context.Context, w *watch, state promote.State) ([]promote.Discovery, error) {
-	if w.fresh && slices.ContainsFunc(w.events, func(e promote.Event) bool { return e.Kind == promote.EventArtifact }) {
+	if w.fresh && r.announced(w.events, state.Pipelines) {
 		r.Sources.Refresh()
 	}
 	var all []promote.Discovery
@@ -87,7 +87,7 @@ func (r *Reconciler) discover(ctx context.Context, w *watch, state promote.State
 				interval = defaultInterval
 			}
 			due := !ok || !state.Now.Before(known.At.Add(interval))
-			if due || w.fresh && hinted(w.events, warehouse, known) {
+			if due || w.fresh && (r.names(w.events, warehouse) || known.Problem != "" && sweeps(w.events)) {
 				found, _, err := r.Sources.Discover(ctx, pipeline.Project, warehouse)
 				if err != nil {
 					return nil, err
@@ -120,19 +120,31 @@ func subscriptions(w promote.Warehouse) promote.Warehouse {
 	return w
 }
 
-// hinted reports whether an event says that a warehouse may have something new, or that it is worth asking again what could
-// not be answered.
-func hinted(events []promote.Event, warehouse promote.Warehouse, known promote.Discovery) bool {
+// announced reports whether an event says that there is something new for a warehouse.
+func (r *Reconciler) announced(events []promote.Event, pipelines []promote.Pipeline) bool {
+	return slices.ContainsFunc(pipelines, func(p promote.Pipeline) bool {
+		return slices.ContainsFunc(p.Warehouses, func(w promote.Warehouse) bool { return r.names(events, w) })
+	})
+}
+
+// names reports whether an event says that a warehouse may have something new. The repository itself is something that it may
+// watch, too, under any of its URLs.
+func (r *Reconciler) names(events []promote.Event, warehouse promote.Warehouse) bool {
 	return slices.ContainsFunc(events, func(e promote.Event) bool {
 		switch e.Kind {
-		case promote.EventSweep:
-			return known.Problem != ""
 		case promote.EventArtifact:
 			return e.Image == "" || watches(warehouse, e.Image)
+		case promote.EventPush:
+			return slices.ContainsFunc(r.URLs, func(url string) bool { return watchesGit(warehouse, url) })
 		default:
 			return false
 		}
 	})
+}
+
+// sweeps reports whether a timer says that everything is worth a look, what could not be answered before, too.
+func sweeps(events []promote.Event) bool {
+	return slices.ContainsFunc(events, func(e promote.Event) bool { return e.Kind == promote.EventSweep })
 }
 
 // watches reports whether a warehouse subscribes to what a hint names: an image, a chart or a Git repository.
@@ -140,10 +152,14 @@ func watches(w promote.Warehouse, name string) bool {
 	return slices.ContainsFunc(w.Images, func(i promote.ImageSubscription) bool {
 		return namesSame(i.RepoURL, name) || promote.SameImage(i.RepoURL, name)
 	}) ||
-		slices.ContainsFunc(w.Git, func(g promote.GitSubscription) bool { return promote.SameGitRepository(g.RepoURL, name) }) ||
+		watchesGit(w, name) ||
 		slices.ContainsFunc(w.Charts, func(c promote.ChartSubscription) bool {
 			return promote.NormalizeChartURL(c.RepoURL) == promote.NormalizeChartURL(name)
 		})
+}
+
+func watchesGit(w promote.Warehouse, url string) bool {
+	return slices.ContainsFunc(w.Git, func(g promote.GitSubscription) bool { return promote.SameGitRepository(g.RepoURL, url) })
 }
 
 // namesSame compares image repositories as far as a hint needs: the host may be left out.

@@ -195,7 +195,7 @@ func (w *watch) recall(m memory, now time.Time, webhooks bool) {
 	timers, sweeps := true, len(w.events) > 0
 	for _, e := range w.events {
 		timers = timers && e.Kind == promote.EventTimer
-		sweeps = sweeps && (e.Kind == promote.EventTimer || e.Kind == promote.EventSweep)
+		sweeps = sweeps && (e.Kind == promote.EventTimer || e.Kind == promote.EventSweep || e.Kind == promote.EventArtifact)
 	}
 	undecided := slices.ContainsFunc(m.changes, func(c promote.Change) bool {
 		return c.State == promote.ChangeOpen && c.Merge != promote.MergeReady

@@ -108,7 +108,10 @@ func (g *ground) compare(name string, want, got []promote.Event) {
 		if event.Delivery == "" || event.Kind == promote.EventComment && event.Comment.Action == "" && event.Comment.At.IsZero() {
 			g.Errorf("%s: no delivery or no time in %+v", name, event)
 		}
-		got[i].Delivery, got[i].Comment.At = "", time.Time{}
+		if event.Kind == promote.EventPush && !strings.HasSuffix(event.Source, "/"+g.path+".git") {
+			g.Errorf("%s: pushed to %q", name, event.Source)
+		}
+		got[i].Delivery, got[i].Source, got[i].Comment.At = "", "", time.Time{}
 	}
 	byKind := func(a, b promote.Event) int { return cmp.Compare(a.Kind, b.Kind) }
 	slices.SortStableFunc(got, byKind)

@@ -224,7 +224,7 @@ func missedComment(guid string) promote.Event {
 }
 
 func missedPush(guid string) promote.Event {
-	return promote.Event{Kind: promote.EventPush, Delivery: guid, Branch: "main", Head: hookHead}
+	return promote.Event{Kind: promote.EventPush, Delivery: guid, Branch: "main", Head: hookHead, Source: "https://github.com/acme/gitops.git"}
 }
 
 func TestMissed(t *testing.T) {

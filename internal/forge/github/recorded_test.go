@@ -126,12 +126,12 @@ func TestRecordedWebhooks(t *testing.T) {
 		"octokit/pull_request_review_comment/edited.payload.json":                       "commands are written below a pull request, not in its files",
 		"octokit/pull_request_review_thread/resolved.payload.json":                      "change 2 of Codertocat/Hello-World",
 		"octokit/pull_request_review_thread/unresolved.payload.json":                    "change 2 of Codertocat/Hello-World",
-		"octokit/push/1.payload.json":                                                   "ref \"refs/tags/simple-tag\" is not a branch",
-		"octokit/push/payload.json":                                                     "ref \"refs/tags/simple-tag\" is not a branch",
-		"octokit/push/with-installation.payload.json":                                   "ref \"refs/tags/simple-tag\" is not a branch",
+		"octokit/push/1.payload.json":                                                   "artifact https://github.com/Codertocat/Hello-World.git of Codertocat/Hello-World",
+		"octokit/push/payload.json":                                                     "artifact https://github.com/Codertocat/Hello-World.git of Codertocat/Hello-World",
+		"octokit/push/with-installation.payload.json":                                   "artifact https://github.com/Codertocat/Hello-World.git of Codertocat/Hello-World",
 		"octokit/push/with-new-branch.payload.json":                                     "push master 6113728f27ae82c7b1a177c8d03f9e96e0adf246 of Codertocat/Hello-World",
 		"octokit/push/with-no-username-committer.payload.json":                          "push master 6113728f27ae82c7b1a177c8d03f9e96e0adf246 of Codertocat/Hello-World",
-		"octokit/push/with-organization.payload.json":                                   "ref \"refs/tags/simple-tag\" is not a branch",
+		"octokit/push/with-organization.payload.json":                                   "artifact https://github.com/Codertocat/Hello-World.git of Codertocat/Hello-World",
 		"octokit/registry_package/published.docker.payload.json":                        "artifact ghcr.io/codertocat/hello-world of Codertocat/hello-world-npm",
 		"octokit/status/payload.json":                                                   "status of Codertocat/Hello-World",
 		"octokit/status/with-author-committer-null.payload.json":                        "status of Codertocat/Hello-World",
@@ -142,7 +142,7 @@ func TestRecordedWebhooks(t *testing.T) {
 		"other/argo-cd/ghcr-package-event.json":                                         "artifact ghcr.io/nitishfy/guestbook of none",
 		"other/argo-cd/github-commit-event.json":                                        "push master 63738bb582c8b540af7bcfc18f87c575c3ed66e0 of jessesuen/test-repo",
 		"other/argo-cd/github-ping-event.json":                                          "it only says that the webhook works",
-		"other/argo-cd/github-tag-event.json":                                           "ref \"refs/tags/v1.0\" is not a branch",
+		"other/argo-cd/github-tag-event.json":                                           "artifact https://github.com/jessesuen/test-repo.git of jessesuen/test-repo",
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*", "*.json"))
 	if err != nil {

@@ -123,7 +123,8 @@ type webhook struct {
 		Identifier string `json:"identifier"`
 	} `json:"requested_action"`
 	Repository struct {
-		ID int64 `json:"id"`
+		ID       int64  `json:"id"`
+		CloneURL string `json:"clone_url"`
 	} `json:"repository"`
 }
 
@@ -158,9 +159,13 @@ func (h webhook) event(name string) (promote.Event, error) {
 // queueBranches are the branches of GitHub's merge queues: an event of their own says what is tested on them.
 const queueBranches = "refs/heads/gh-readonly-queue/"
 
-// push reports a branch that was pushed, made or deleted; deleted, its Head is empty. Tags are not branches: nothing that is
-// promoted hangs on them.
+// push reports a branch that was pushed, made or deleted; deleted, its Head is empty. A tag is something new in a Git repository,
+// which a warehouse may watch: no pipeline is read from it and no change has it for its head.
 func (h webhook) push() (promote.Event, error) {
+	source := forge.WebURL(h.Repository.CloneURL)
+	if tag, ok := strings.CutPrefix(h.Ref, "refs/tags/"); ok && tag != "" && source != "" {
+		return promote.Event{Kind: promote.EventArtifact, Image: source}, nil
+	}
 	branch, ok := strings.CutPrefix(h.Ref, "refs/heads/")
 	switch {
 	case !ok || branch == "":
@@ -168,7 +173,7 @@ func (h webhook) push() (promote.Event, error) {
 	case strings.HasPrefix(h.Ref, queueBranches):
 		return promote.Event{}, forge.Ignored("a branch of a merge queue")
 	}
-	event := promote.Event{Kind: promote.EventPush, Branch: promote.Branch(branch)}
+	event := promote.Event{Kind: promote.EventPush, Branch: promote.Branch(branch), Source: source}
 	if !h.Deleted {
 		event.Head = forge.ObjectName(h.After)
 	}

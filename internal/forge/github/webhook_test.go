@@ -19,7 +19,7 @@ const (
 	hookHead    = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
 	commentBody = `{"action":"created","issue":{"number":7,"pull_request":{"url":"x"}},"comment":{"id":1244,"user":{"id":5,"login":"ann","type":"User"},` +
 		`"body":"/promote","created_at":"2026-11-21T11:00:00+01:00"},"repository":{"id":1,"full_name":"acme/gitops"},"sender":{"id":5,"login":"ann","type":"User"}}`
-	pushBody   = `{"ref":"refs/heads/main","after":"` + hookHead + `","deleted":false,"repository":{"full_name":"acme/gitops"}}`
+	pushBody   = `{"ref":"refs/heads/main","after":"` + hookHead + `","deleted":false,"repository":{"full_name":"acme/gitops","clone_url":"https://github.com/acme/gitops.git"}}`
 	buttonBody = `{"action":"requested_action","requested_action":{"identifier":"promote"},"check_run":{"id":4,"head_sha":"` + hookHead + `","pull_requests":[{"number":7,"base":{"repo":{"id":1}}}]},` +
 		`"repository":{"id":1},"sender":{"id":5,"login":"ann","type":"User"}}`
 	groupBody = `{"action":"checks_requested","merge_group":{"head_sha":"` + hookHead + `","head_ref":"refs/heads/gh-readonly-queue/release/1.x/pr-104-929f","base_ref":"refs/heads/release/1.x"}}`
@@ -42,8 +42,10 @@ func TestParseWebhook(t *testing.T) {
 	pressed := promote.Event{Kind: promote.EventComment, Delivery: "guid-1", Change: 7, Comment: promote.Comment{
 		ID: 4987389366516487, Change: 7, Head: hookHead, AuthorID: 5, Author: "ann", Body: "/promote", Action: "promote",
 	}}
-	push := promote.Event{Kind: promote.EventPush, Delivery: "guid-1", Branch: "main", Head: hookHead}
-	deleted := promote.Event{Kind: promote.EventPush, Delivery: "guid-1", Branch: "main"}
+	const source = "https://github.com/acme/gitops.git"
+	push := promote.Event{Kind: promote.EventPush, Delivery: "guid-1", Branch: "main", Head: hookHead, Source: source}
+	deleted := promote.Event{Kind: promote.EventPush, Delivery: "guid-1", Branch: "main", Source: source}
+	tag := promote.Event{Kind: promote.EventArtifact, Delivery: "guid-1", Image: source}
 	change := promote.Event{Kind: promote.EventChange, Delivery: "guid-1", Change: 7}
 	status := promote.Event{Kind: promote.EventStatus, Delivery: "guid-1", Change: 7}
 	unknown := promote.Event{Kind: promote.EventStatus, Delivery: "guid-1"}
@@ -67,7 +69,8 @@ func TestParseWebhook(t *testing.T) {
 		{"a push", "push", pushBody, push, ""},
 		{"a branch is deleted", "push", replace(pushBody, hookHead, strings.Repeat("0", 40)), deleted, ""},
 		{"a branch is deleted, and the old head is named", "push", replace(pushBody, "false", "true"), deleted, ""},
-		{"a tag", "push", replace(pushBody, "heads", "tags"), promote.Event{}, `ref "refs/tags/main" is not a branch`},
+		{"a tag is new in the repository", "push", replace(pushBody, "heads", "tags"), tag, ""},
+		{"a tag of no repository", "push", replace(replace(pushBody, "heads", "tags"), "https", "ssh"), promote.Event{}, `ref "refs/tags/main" is not a branch`},
 		{"a push without ref", "push", `{}`, promote.Event{}, `ref "" is not a branch`},
 		{"a branch of a merge queue", "push", replace(pushBody, "main", "gh-readonly-queue/main/pr-1-929f"), promote.Event{}, "a branch of a merge queue"},
 		{"a change", "pull_request", `{"action":"closed","number":7,"pull_request":{"number":7}}`, change, ""},

@@ -63,6 +63,7 @@ type Forge struct {
 	client  *library
 	base    string // "projects/<escaped ID>"
 	project string
+	source  string // the repository's URL, as webhooks name it
 	token   secret.Text
 	kind    TokenKind
 	check   string // name of the external status check
@@ -89,6 +90,7 @@ func New(cfg Config) (*Forge, error) {
 	f := &Forge{
 		base:    "projects/" + gl.PathEscape(cfg.Project),
 		project: cfg.Project,
+		source:  Pages(cfg.URL) + "/" + cfg.Project + ".git",
 		token:   cfg.Token,
 		kind:    cfg.TokenKind,
 		check:   cfg.ExternalStatusCheck,
@@ -130,6 +132,11 @@ func newClient(cfg Config, f *Forge) (*library, error) {
 	}
 	client.UserAgent = f.wire.UserAgent
 	return client, nil
+}
+
+// Pages returns the URL of the pages and repositories of a GitLab, without a slash at its end, from that URL or from that of its API.
+func Pages(text string) string {
+	return strings.TrimRight(strings.TrimSuffix(strings.TrimRight(text, "/"), "/api/v4"), "/")
 }
 
 func (cfg Config) check() error {

@@ -254,6 +254,9 @@ func TestURLForms(t *testing.T) {
 			if path != want {
 				t.Errorf("got %s, want %s", path, want)
 			}
+			if want := running.URL + strings.TrimSuffix(strings.TrimSuffix(base, "/"), "/api/v4"); Pages(running.URL+base) != want {
+				t.Errorf("its pages are %s, want %s", Pages(running.URL+base), want)
+			}
 		})
 	}
 }

@@ -35,7 +35,7 @@ func (f *Forge) Missed(ctx context.Context, since time.Time) ([]promote.Event, e
 	seen := map[subject]bool{}
 	var events []promote.Event
 	for _, h := range happened { // Newest first.
-		event, ok := h.event()
+		event, ok := h.event(f.source)
 		about := subject{event.Kind, event.Branch, event.Change}
 		if !ok || event.Kind != promote.EventComment && seen[about] {
 			continue
@@ -100,13 +100,13 @@ type happening struct {
 	} `json:"note"`
 }
 
-// event is what a webhook would have said; ok is false for what none of interest tells.
-func (h happening) event() (event promote.Event, ok bool) {
+// event is what a webhook of the repository source would have said; ok is false for what none of interest tells.
+func (h happening) event(source string) (event promote.Event, ok bool) {
 	switch {
 	case h.ID <= 0:
 		return promote.Event{}, false
 	case h.PushData != nil:
-		return h.push()
+		return h.push(source)
 	case h.Note != nil:
 		return h.comment()
 	case h.TargetType == "MergeRequest" && h.TargetIID > 0:
@@ -116,14 +116,14 @@ func (h happening) event() (event promote.Event, ok bool) {
 }
 
 // push names the branch, unless several were pushed at once: then everything is worth a look.
-func (h happening) push() (promote.Event, bool) {
+func (h happening) push(source string) (promote.Event, bool) {
 	switch {
 	case h.PushData.RefType == "tag":
-		return promote.Event{}, false
+		return promote.Event{Kind: promote.EventArtifact, Image: source}, true
 	case h.PushData.Ref == "":
 		return promote.Event{Kind: promote.EventSweep}, true
 	}
-	return promote.Event{Kind: promote.EventPush, Branch: promote.Branch(h.PushData.Ref), Head: forge.ObjectName(h.PushData.CommitTo)}, true
+	return promote.Event{Kind: promote.EventPush, Branch: promote.Branch(h.PushData.Ref), Head: forge.ObjectName(h.PushData.CommitTo), Source: source}, true
 }
 
 func (h happening) comment() (promote.Event, bool) {

@@ -44,10 +44,11 @@ const (
 )
 
 func TestMissed(t *testing.T) {
+	const source = "the repository's URL"
 	comment := promote.Event{Kind: promote.EventComment, Delivery: "event/3", Change: 7, Comment: promote.Comment{
 		ID: 1244, Change: 7, AuthorID: 5, Author: "ann", Body: "/promote", At: time.Date(2026, 11, 21, 11, 30, 0, 0, time.UTC),
 	}}
-	push := promote.Event{Kind: promote.EventPush, Delivery: "event/2", Branch: "main", Head: head}
+	push := promote.Event{Kind: promote.EventPush, Delivery: "event/2", Branch: "main", Head: head, Source: source}
 	change := promote.Event{Kind: promote.EventChange, Delivery: "event/1", Change: 7}
 	for _, test := range []struct {
 		name    string
@@ -69,9 +70,9 @@ func TestMissed(t *testing.T) {
 		},
 		{"a comment in a thread on the files", []string{happenedAt(3, 10, strings.Replace(wroteNote, `"Note"`, `"DiffNote"`, 1))}, []promote.Event{comment}},
 		{"what is older than asked for, on the same day", []string{happenedAt(2, 59, pushedMain), happenedAt(1, 61, mergedSeven)}, []promote.Event{push}},
-		{"a branch is deleted", []string{happenedAt(2, 10, strings.Replace(pushedMain, `"`+string(head)+`"`, "null", 1))}, []promote.Event{{Kind: promote.EventPush, Delivery: "event/2", Branch: "main"}}},
+		{"a branch is deleted", []string{happenedAt(2, 10, strings.Replace(pushedMain, `"`+string(head)+`"`, "null", 1))}, []promote.Event{{Kind: promote.EventPush, Delivery: "event/2", Branch: "main", Source: source}}},
 		{"several branches at once", []string{happenedAt(2, 10, strings.Replace(pushedMain, `"main"`, "null", 1))}, []promote.Event{{Kind: promote.EventSweep, Delivery: "event/2"}}},
-		{"a tag", []string{happenedAt(2, 10, strings.Replace(pushedMain, `"branch"`, `"tag"`, 1))}, nil},
+		{"a tag", []string{happenedAt(2, 10, strings.Replace(pushedMain, `"branch"`, `"tag"`, 1))}, []promote.Event{{Kind: promote.EventArtifact, Delivery: "event/2", Image: source}}},
 		{"a comment on an issue", []string{happenedAt(3, 10, strings.Replace(wroteNote, `"MergeRequest"`, `"Issue"`, 1))}, nil},
 		{"a note of GitLab itself", []string{happenedAt(3, 10, strings.Replace(wroteNote, `"system":false`, `"system":true`, 1))}, nil},
 		{"a comment in the name of another", []string{happenedAt(3, 10, strings.Replace(wroteNote, `"author":{"id":5`, `"author":{"id":6`, 1))}, nil},
@@ -82,6 +83,10 @@ func TestMissed(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, s := asking(t, answer{status: 200, body: "[" + strings.Join(test.entries, ",") + "]"})
+			if !strings.HasPrefix(f.source, "http://127.0.0.1:") || !strings.HasSuffix(f.source, "/group/project.git") {
+				t.Errorf("the repository's URL is %s", f.source)
+			}
+			f.source = source
 			got, err := f.Missed(t.Context(), testNow.Add(-time.Hour))
 			if err != nil {
 				t.Fatal(err)
@@ -144,7 +149,7 @@ func FuzzHappening(f *testing.F) {
 		if json.Unmarshal([]byte(body), &h) != nil {
 			return
 		}
-		event, ok := h.event()
+		event, ok := h.event("https://gitlab.com/group/project.git")
 		switch {
 		case !ok && event != (promote.Event{}):
 			t.Errorf("an event although there is none: %+v", event)

@@ -52,7 +52,7 @@ func TestRecordedWebhooks(t *testing.T) {
 		"gitlab-client-go-v2/pipeline.json":                      "status 1 bcbb5ec396a2c0f828686f14fac9b80b780504f2 of gitlab-org/gitlab-test",
 		"gitlab-client-go-v2/push.json":                          "push master da1560886d4f094c3e6c9ef40349f7d38b5d27d7 of mike/diaspora",
 		"gitlab-client-go-v2/resource_access_token_project.json": "a token that expires is noticed when it is used",
-		"gitlab-client-go-v2/tag_push.json":                      "ref \"refs/tags/v1.0.0\" is not a branch",
+		"gitlab-client-go-v2/tag_push.json":                      "artifact http://example.com/jsmith/example.git of jsmith/example",
 		"jenkins-x-go-scm/branch_create.json":                    "push feature c4c79227ed610f1151f05bbc5be33b4f340d39c8 of gitlab-org/hello-world",
 		"jenkins-x-go-scm/branch_delete.json":                    "push feature of gitlab-org/hello-world",
 		"jenkins-x-go-scm/pull_request_close.json":               "change 1 of gitlab-org/hello-world",
@@ -65,8 +65,8 @@ func TestRecordedWebhooks(t *testing.T) {
 		"jenkins-x-go-scm/push2.json":                            "push master 8f784b32840472e7fda687b1c18e2bef26af768b of repo-org/repo-name",
 		"jenkins-x-go-scm/push_merge.json":                       "push master 78a76ee6b4992a6baf64c59fc4c44c7323d60438 of gitlab-org/hello-world",
 		"jenkins-x-go-scm/review_comment_create.json":            "comment 1 sytses of gitlab-org/hello-world",
-		"jenkins-x-go-scm/tag_create.json":                       "ref \"refs/tags/v1.0.0\" is not a branch",
-		"jenkins-x-go-scm/tag_delete.json":                       "ref \"refs/tags/v1.0.0\" is not a branch",
+		"jenkins-x-go-scm/tag_create.json":                       "artifact https://gitlab.com/gitlab-org/hello-world.git of gitlab-org/hello-world",
+		"jenkins-x-go-scm/tag_delete.json":                       "artifact https://gitlab.com/gitlab-org/hello-world.git of gitlab-org/hello-world",
 		"xanzy-go-gitlab/build.json":                             "status 2293ada6b400935a1378653304eaf6221e0fdb8f of gitlab-org/gitlab-test",
 		"xanzy-go-gitlab/deployment.json":                        "deployments are written by us and never read",
 		"xanzy-go-gitlab/group_merge_request.json":               "change of exm-namespace/example-project",
@@ -78,7 +78,7 @@ func TestRecordedWebhooks(t *testing.T) {
 		"xanzy-go-gitlab/note_merge_request.json":                "comment 1 root of gitlab-org/gitlab-test",
 		"xanzy-go-gitlab/pipeline.json":                          "status 1 bcbb5ec396a2c0f828686f14fac9b80b780504f2 of gitlab-org/gitlab-test",
 		"xanzy-go-gitlab/push.json":                              "push master da1560886d4f094c3e6c9ef40349f7d38b5d27d7 of mike/diaspora",
-		"xanzy-go-gitlab/tag_push.json":                          "ref \"refs/tags/v1.0.0\" is not a branch",
+		"xanzy-go-gitlab/tag_push.json":                          "artifact http://example.com/jsmith/example.git of jsmith/example",
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*.json"))
 	if err != nil {
@@ -122,7 +122,7 @@ func describe(e promote.Event) string {
 	if e.Change != 0 {
 		parts = append(parts, strconv.Itoa(e.Change))
 	}
-	for _, text := range []string{string(e.Branch), string(e.Head), e.Comment.Author} {
+	for _, text := range []string{string(e.Branch), string(e.Head), e.Image, e.Comment.Author} {
 		if text != "" {
 			parts = append(parts, text)
 		}

@@ -118,6 +118,9 @@ type webhook struct {
 		AuthorID     int    `json:"author_id"`
 		CreatedAt    stamp  `json:"created_at"`
 	} `json:"object_attributes"`
+	Project struct {
+		GitURL string `json:"git_http_url"`
+	} `json:"project"`
 	MergeRequest struct {
 		IID          int    `json:"iid"`
 		TargetBranch string `json:"target_branch"`
@@ -173,14 +176,18 @@ func trainOf(ref string) (change int, ok bool) {
 	return change, true
 }
 
-// push reports a branch that was pushed, made or deleted; deleted, its Head is empty. Tags are not branches: nothing that is
-// promoted hangs on them.
+// push reports a branch that was pushed, made or deleted; deleted, its Head is empty. A tag is something new in a Git repository,
+// which a warehouse may watch: no pipeline is read from it and no change has it for its head.
 func (h webhook) push() (promote.Event, error) {
+	source := forge.WebURL(h.Project.GitURL)
+	if tag, ok := strings.CutPrefix(h.Ref, "refs/tags/"); ok && tag != "" && source != "" {
+		return promote.Event{Kind: promote.EventArtifact, Image: source}, nil
+	}
 	branch, ok := strings.CutPrefix(h.Ref, "refs/heads/")
 	if !ok || branch == "" {
 		return promote.Event{}, forge.Ignored(fmt.Sprintf("ref %q is not a branch", forge.Clip(h.Ref)))
 	}
-	return promote.Event{Kind: promote.EventPush, Branch: promote.Branch(branch), Head: forge.ObjectName(h.After)}, nil
+	return promote.Event{Kind: promote.EventPush, Branch: promote.Branch(branch), Head: forge.ObjectName(h.After), Source: source}, nil
 }
 
 // comment reports what a person has just written on a change. What was written is not trusted beyond that; who wrote it is

@@ -20,7 +20,7 @@ const noteBody = `{"object_kind":"note","user":{"id":5,"username":"ann"},"projec
 		"object_attributes":{"id":1244,"note":"/promote","noteable_type":"MergeRequest","author_id":5,"created_at":"2015-05-17 18:21:36 UTC","system":false,"action":"create"},
 		"merge_request":{"iid":7,"last_commit":{"id":"cb86d70f464632bdfbe1bb9bc0f2f9d847a774a0"}}}`
 
-const pushBody = `{"object_kind":"push","ref":"refs/heads/main","after":"cb86d70f464632bdfbe1bb9bc0f2f9d847a774a0","project":{"path_with_namespace":"group/project"}}`
+const pushBody = `{"object_kind":"push","ref":"refs/heads/main","after":"cb86d70f464632bdfbe1bb9bc0f2f9d847a774a0","project":{"path_with_namespace":"group/project","git_http_url":"https://gitlab.com/group/project.git"}}`
 
 const (
 	trainPipeline = `{"object_kind":"pipeline","object_attributes":{"id":31,"ref":"refs/merge-requests/7/train","sha":"cb86d70f464632bdfbe1bb9bc0f2f9d847a774a0","status":"running"},"merge_request":{"iid":7,"target_branch":"main"}}`
@@ -40,7 +40,9 @@ func TestParseWebhook(t *testing.T) {
 	}}
 	headless := comment
 	headless.Comment.Head = ""
-	push := promote.Event{Kind: promote.EventPush, Delivery: "key-1", Branch: "main", Head: head}
+	const source = "https://gitlab.com/group/project.git"
+	push := promote.Event{Kind: promote.EventPush, Delivery: "key-1", Branch: "main", Head: head, Source: source}
+	tag := promote.Event{Kind: promote.EventArtifact, Delivery: "key-1", Image: source}
 	deleted := promote.Event{Kind: promote.EventPush, Delivery: "key-1", Branch: "lockkeeper/develop/dev"}
 	train := promote.Event{Kind: promote.EventQueue, Delivery: "key-1", Branch: "main", Head: head, Change: 7}
 	trainless := train
@@ -62,7 +64,9 @@ func TestParseWebhook(t *testing.T) {
 		{"a push of a whole instance's hook", "System Hook", pushBody, push, ""},
 		{"a push whose header a proxy dropped", "", pushBody, push, ""},
 		{"a branch is deleted", "Push Hook", `{"ref":"refs/heads/lockkeeper/develop/dev","after":"0000000000000000000000000000000000000000"}`, deleted, ""},
-		{"a tag", "Tag Push Hook", `{"ref":"refs/tags/v1","after":"` + string(head) + `"}`, promote.Event{}, `ref "refs/tags/v1" is not a branch`},
+		{"a tag is new in the repository", "Tag Push Hook", strings.Replace(pushBody, "refs/heads/main", "refs/tags/v1", 1), tag, ""},
+		{"a tag of no repository", "Tag Push Hook", `{"ref":"refs/tags/v1","after":"` + string(head) + `"}`, promote.Event{}, `ref "refs/tags/v1" is not a branch`},
+		{"a tag of a repository with a password", "Tag Push Hook", strings.NewReplacer("refs/heads/main", "refs/tags/v1", "https://", "https://me:pw@").Replace(pushBody), promote.Event{}, `ref "refs/tags/v1" is not a branch`},
 		{"a push without ref", "Push Hook", `{}`, promote.Event{}, `ref "" is not a branch`},
 		{"a change", "Merge Request Hook", `{"object_attributes":{"iid":7,"action":"merge"}}`, promote.Event{Kind: promote.EventChange, Delivery: "key-1", Change: 7}, ""},
 		{"a change, by a template without number", "Merge Request Hook", `{}`, promote.Event{Kind: promote.EventChange, Delivery: "key-1"}, ""},
