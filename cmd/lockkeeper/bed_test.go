@@ -47,8 +47,10 @@ type bed struct {
 	t    testing.TB
 	loop *reconcile.Reconciler
 	wire *wire // what the loop sends to the forge, as API and as Git
-	oci  *wire // what it sends to the registry
-	you  *actor
+
+	expire func() // makes the next request to the forge find that its token has ended; nil where it does not end
+	oci    *wire  // what it sends to the registry
+	you    *actor
 
 	patience time.Duration // of the loop with the forge; 0: long enough for a busy machine
 	reach    step.World    // what the steps of loops that are made from now on may reach
@@ -229,10 +231,18 @@ func (b *bed) adapter(client *http.Client) (reconcile.Forge, func(context.Contex
 	if _, err := forge.Settings(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
-	return forge, func(ctx context.Context) (secret.Text, error) {
+	password := func(ctx context.Context) (secret.Text, error) {
 		token, _, err := app.Token(ctx, worldProject)
 		return token, err
 	}
+	b.expire = func() {
+		token, err := password(b.t.Context())
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		app.Forget(worldProject, token)
+	}
+	return forge, password
 }
 
 // sources look into the world's registry and repositories.

@@ -16,6 +16,7 @@ import (
 // What a promotion may cost in requests to the forge's API.
 const (
 	budgetToProposal = 4  // from the event to the open, labelled, gated change
+	budgetWithToken  = 5  // the same when the token of an App has just ended
 	budgetToNote     = 7  // from the merge to the note, however often Argo CD is looked at; 3 of them show the deployment
 	budgetToNext     = 12 // from the merge to the next stage's open, gated change; 4 of them show the deployment
 
@@ -50,20 +51,28 @@ func TestBudget(t *testing.T) {
 func budget(t *testing.T, b *bed) {
 	b.adopt()
 	for _, tt := range []struct {
-		name string
-		loop *reconcile.Reconciler
-		tag  string
+		name    string
+		loop    *reconcile.Reconciler
+		tag     string
+		expired bool
 	}{
-		{"a release, in a process that just started", b.newLoop(b.wire), "1.0.2"},
-		{"a release while another one is open, in a process that just started", b.newLoop(b.wire), "1.0.3"},
-		{"a release, in a process that has run for a while", nil, "1.0.4"},
+		{"a release, in a process that just started", b.newLoop(b.wire), "1.0.2", false},
+		{"a release while another one is open, in a process that just started", b.newLoop(b.wire), "1.0.3", false},
+		{"a release after an hour, in a process that has run for a while", nil, "1.0.4", true},
+		{"a release, in a process that has run for a while", nil, "1.0.5", false},
 	} {
 		if tt.loop != nil {
 			b.loop = tt.loop
 		}
-		b.forge.ResetCalls()
+		most := budgetToProposal
+		if tt.expired && b.expire != nil {
+			b.expire()
+			most = budgetWithToken
+		}
+		b.wire.reset()
 		change := b.propose(tt.tag)
-		within(t, tt.name, budgetToProposal, b.botCalls())
+		api, _ := b.wire.requests()
+		within(t, tt.name, most, api)
 		if have := b.status(change.Head); have != "success: all 7 gates pass" {
 			t.Errorf("%s: status %q", tt.name, have)
 		}
@@ -127,7 +136,7 @@ func (b *bed) delivered(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
 	defer cancel()
 	event, looks := promote.Event{Kind: promote.EventChange, Change: change.Number}, 0
-	for outcome := (reconcile.Outcome{}); !runs(devStage, "1.0.4")(outcome); looks++ {
+	for outcome := (reconcile.Outcome{}); !runs(devStage, "1.0.5")(outcome); looks++ {
 		if ctx.Err() != nil {
 			t.Fatalf("not delivered:\n%s", outcome.Plan)
 		}

@@ -109,7 +109,7 @@ func TestThePagesShowTheBudgets(t *testing.T) {
 		for row, cells := range p.table("## Limits") {
 			want := "0"
 			for start, budget := range map[string]int{
-				"from the event": budgetToProposal, "ten services": budgetToGrid, "a person's": budgetToReview, "an event that": budgetToQuiet,
+				"from the event": budgetToProposal, "the same": budgetWithToken, "ten services": budgetToGrid, "a person's": budgetToReview, "an event that": budgetToQuiet,
 			} {
 				if strings.HasPrefix(row, start) {
 					want = fmt.Sprintf("at most %d", budget)

@@ -21,6 +21,9 @@ import (
 // renewBefore is how long a token of an installation is good for at least when it is handed out. GitHub makes them for an hour.
 const renewBefore = 5 * time.Minute
 
+// lookAgain is how long an installation that lacks permissions is not looked at again for what was granted since.
+const lookAgain = 6 * time.Hour
+
 // AppConfig says which GitHub App to be, and how.
 type AppConfig struct {
 	URL           string            // required; as in Config
@@ -131,7 +134,10 @@ func (a *App) Forget(repository string, token secret.Text) {
 // installed is what the App has for one repository. Whoever holds busy may renew it.
 type installed struct {
 	busy chan struct{}
-	id   int64 // of the installation
+
+	id       int64             // of the installation; 0: it was not looked for
+	granted  map[string]string // its permissions, when it was
+	lookedAt time.Time
 
 	secret  secret.Text
 	expires time.Time
@@ -173,26 +179,40 @@ func (a *App) token(ctx context.Context, repository string) (installationToken, 
 	return installationToken{secret: entry.secret, expires: entry.expires, installation: entry.id}, nil
 }
 
-// renew makes a token for what is installed and granted now: an installation may have been made anew, and its owner may have granted
-// more or less since the last token. That is one more request in an hour.
+// renew makes a token for where the App is installed, and for what is granted there. An installation is looked for once; again when
+// it does not make a token any more, because it was made anew or may less, and once in a while as long as something is lacking that
+// its owner may have granted since.
 func (a *App) renew(ctx context.Context, repository string, entry *installed) error {
+	lacking := !maps.Equal(narrowed(a.permissions, entry.granted), a.permissions)
+	known := entry.id != 0 && (!lacking || a.now().Sub(entry.lookedAt) < lookAgain)
+	if known {
+		err := a.make(ctx, repository, entry)
+		if !errors.Is(err, promote.ErrNotFound) && !errors.Is(err, promote.ErrForbidden) && !errors.Is(err, promote.ErrInvalid) {
+			return err
+		}
+	}
 	found, err := a.installation(ctx, repository)
 	if err != nil {
 		return err
 	}
-	entry.id = found.ID
+	entry.id, entry.granted, entry.lookedAt = found.ID, found.Permissions, a.now()
+	return a.make(ctx, repository, entry)
+}
+
+// make makes a token of an installation.
+func (a *App) make(ctx context.Context, repository string, entry *installed) error {
 	_, name, _ := strings.Cut(repository, "/")
 	var made struct {
 		Token   secret.Text `json:"token"`
 		Expires time.Time   `json:"expires_at"`
 	}
-	_, err = a.send(ctx, request{
+	_, err := a.send(ctx, request{
 		name:    "make a token",
 		subject: fmt.Sprintf("for repository %q", repository),
 		method:  http.MethodPost,
 		path:    fmt.Sprintf("app/installations/%d/access_tokens", entry.id),
 		read:    true, // Another token does no harm, and is no content.
-		body:    map[string]any{"repositories": []string{name}, "permissions": narrowed(a.permissions, found.Permissions)},
+		body:    map[string]any{"repositories": []string{name}, "permissions": narrowed(a.permissions, entry.granted)},
 	}, &made)
 	if err != nil {
 		return err

@@ -116,7 +116,7 @@ func tokenAnswer(token string, expires time.Time) answer {
 func TestTokensOfInstallations(t *testing.T) {
 	var s *server
 	f, s := playApp(t, &s, map[string][]answer{
-		"GET …/installation":                      {ok(installedJSON), ok(installedJSON)},
+		"GET …/installation":                      {ok(installedJSON)},
 		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Hour)), tokenAnswer("ghs_two", testNow.Add(2*time.Hour))},
 		"GET …/pulls":                             {ok("[]"), ok("[]"), ok("[]")},
 	})
@@ -136,7 +136,7 @@ func TestTokensOfInstallations(t *testing.T) {
 	}
 	want := []string{
 		"GET …/installation", "POST /app/installations/3/access_tokens", "GET …/pulls", "GET …/pulls",
-		"GET …/installation", "POST /app/installations/3/access_tokens", "GET …/pulls",
+		"POST /app/installations/3/access_tokens", "GET …/pulls",
 	}
 	if diff := cmp.Diff(want, s.routes()); diff != "" {
 		t.Error(diff)
@@ -145,7 +145,7 @@ func TestTokensOfInstallations(t *testing.T) {
 	if got := s.sent("POST /app/installations/3/access_tokens"); got != wantBody {
 		t.Errorf("asked for %s", got)
 	}
-	if s.got[2].Token != "Bearer ghs_one" || s.got[6].Token != "Bearer ghs_two" || strings.Count(s.got[1].Token, ".") != 2 {
+	if s.got[2].Token != "Bearer ghs_one" || s.got[5].Token != "Bearer ghs_two" || strings.Count(s.got[1].Token, ".") != 2 {
 		t.Errorf("sent %v", s.got)
 	}
 }
@@ -182,7 +182,7 @@ func TestATokenThatIsNotTakenIsReplacedOnce(t *testing.T) {
 	var s *server
 	refused := answer{status: 401, body: `{"message":"Bad credentials"}`}
 	f, s := playApp(t, &s, map[string][]answer{
-		"GET …/installation": {ok(installedJSON), ok(installedJSON), ok(installedJSON)},
+		"GET …/installation": {ok(installedJSON)},
 		"POST /app/installations/3/access_tokens": {
 			tokenAnswer("ghs_one", testNow.Add(time.Hour)), tokenAnswer("ghs_two", testNow.Add(time.Hour)), tokenAnswer("ghs_three", testNow.Add(time.Hour)),
 		},
@@ -200,7 +200,7 @@ func TestATokenThatIsNotTakenIsReplacedOnce(t *testing.T) {
 func TestATokenThatGitDoesNotTakeIsMadeAnew(t *testing.T) {
 	var s *server
 	f, s := playApp(t, &s, map[string][]answer{
-		"GET …/installation":                      {ok(installedJSON), ok(installedJSON)},
+		"GET …/installation":                      {ok(installedJSON)},
 		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Hour)), tokenAnswer("ghs_two", testNow.Add(time.Hour))},
 	})
 	for _, step := range []struct{ refused, want secret.Text }{{"", "ghs_one"}, {"ghs_before", "ghs_one"}, {"ghs_one", "ghs_two"}} {
@@ -215,7 +215,7 @@ func TestAnInstallationThatWasMadeAnew(t *testing.T) {
 	var s *server
 	f, s := playApp(t, &s, map[string][]answer{
 		"GET …/installation":                      {ok(installedJSON), ok(`{"id":4,"permissions":{"metadata":"read"}}`)},
-		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Minute))},
+		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Minute)), {status: 404, body: `{"message":"Integration not found"}`}},
 		"POST /app/installations/4/access_tokens": {tokenAnswer("ghs_two", testNow.Add(time.Hour))},
 	})
 	for _, want := range []string{"ghs_one", "ghs_two"} {
@@ -226,25 +226,39 @@ func TestAnInstallationThatWasMadeAnew(t *testing.T) {
 	}
 }
 
-// TestWhatIsGrantedLaterIsInTheNextToken: an owner grants what was lacking while the server runs.
-func TestWhatIsGrantedLaterIsInTheNextToken(t *testing.T) {
+// TestWhatIsGrantedLaterIsInALaterToken: an owner grants what was lacking, and takes something away, while the server runs.
+func TestWhatIsGrantedLaterIsInALaterToken(t *testing.T) {
 	var s *server
 	const making = "POST /app/installations/3/access_tokens"
+	soon := tokenAnswer("ghs_one", testNow)
 	f, s := playApp(t, &s, map[string][]answer{
-		"GET …/installation": {ok(`{"id":3,"permissions":{"metadata":"read"}}`), ok(`{"id":3,"permissions":{"metadata":"read","checks":"write"}}`)},
-		making:               {tokenAnswer("ghs_one", testNow.Add(time.Hour)), tokenAnswer("ghs_two", testNow.Add(2*time.Hour))},
+		"GET …/installation": {
+			ok(`{"id":3,"permissions":{"metadata":"read"}}`), ok(`{"id":3,"permissions":{"metadata":"read","checks":"write"}}`),
+			ok(`{"id":3,"permissions":{"metadata":"read","checks":"read"}}`),
+		},
+		making: {soon, soon, soon, {status: 422, body: `{"message":"The permissions requested are not granted to this installation."}`}, soon},
 	})
-	for _, want := range []string{
-		`{"permissions":{"metadata":"read"},"repositories":["shop"]}`,
-		`{"permissions":{"checks":"write","metadata":"read"},"repositories":["shop"]}`,
+	for _, step := range []struct {
+		name string
+		at   time.Duration
+		want string // the last body
+		made int    // requests so far
+	}{
+		{"the first token", 0, `{"permissions":{"metadata":"read"},"repositories":["shop"]}`, 2},
+		{"soon after something was granted", time.Hour, `{"permissions":{"metadata":"read"},"repositories":["shop"]}`, 3},
+		{"some hours later", 7 * time.Hour, `{"permissions":{"checks":"write","metadata":"read"},"repositories":["shop"]}`, 5},
+		{"something was taken away", 8 * time.Hour, `{"permissions":{"checks":"read","metadata":"read"},"repositories":["shop"]}`, 8},
 	} {
+		s.now = testNow.Add(step.at)
 		if _, _, err := f.app.Token(t.Context(), "acme/shop"); err != nil {
-			t.Fatal(err)
+			t.Fatal(step.name, err)
 		}
-		if got := strings.TrimSpace(s.got[len(s.got)-1].Body); got != want {
-			t.Errorf("asked for %s, want %s", got, want)
+		if got := strings.TrimSpace(s.got[len(s.got)-1].Body); got != step.want {
+			t.Errorf("%s: asked for %s, want %s", step.name, got, step.want)
 		}
-		s.now = testNow.Add(time.Hour)
+		if len(s.got) != step.made {
+			t.Errorf("%s: %d requests, want %d: %v", step.name, len(s.got), step.made, s.routes())
+		}
 	}
 }
 

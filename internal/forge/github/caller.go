@@ -44,7 +44,7 @@ func newCaller(with connection) (*caller, error) {
 	}
 	c.wire.Service, c.wire.Title = service, "GitHub"
 	c.client = gh.NewClient(c.wire.Client(func(next http.RoundTripper) http.RoundTripper {
-		return &transport{next: next, origin: found.rest, cache: &cache{}, observe: with.observe, now: c.wire.Now}
+		return &transport{next: next, origin: found.rest, observe: with.observe, now: c.wire.Now}
 	}, redirected))
 	c.client.BaseURL = found.rest
 	c.client.UserAgent = c.wire.UserAgent

@@ -52,8 +52,10 @@ func (p priority) reserve() int {
 
 // Limits are what GitHub counts together: the requests of one token or of one installation of an App. Writes go one after another,
 // at most 80 in a minute and 500 in an hour, the last ones of which are kept for statuses and merges; so are the last requests of
-// GitHub's own windows. When GitHub says to wait, nothing is sent until then. The zero value is not usable, see [NewLimits].
+// GitHub's own windows. When GitHub says to wait, nothing is sent until then. With them are kept the answers that GitHub does not count
+// when they still hold, for all readers. The zero value is not usable, see [NewLimits].
 type Limits struct {
+	answers cache
 	writing chan struct{} // holds one token; whoever has it may write
 
 	mu      sync.Mutex

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -293,6 +294,45 @@ func TestAnAnswerThatHoldsIsNotCounted(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{200, 304, 304, 200}, statuses); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestAnswersAreSharedByAllReaders: forges of one token, or of one installation, ask GitHub whether what any of them was told holds.
+func TestAnswersAreSharedByAllReaders(t *testing.T) {
+	members := "GET /orgs/acme/teams/release/memberships/ann"
+	fresh := answer{status: 200, body: `{"state":"active"}`, header: map[string]string{"ETag": `W/"abc"`}}
+	for _, test := range []struct {
+		name   string
+		shared *Limits
+		want   []int
+	}{
+		{"of one token", NewLimits(), []int{200, 304}},
+		{"each with limits of its own", nil, []int{200, 200}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := &server{t: t, now: testNow, script: map[string][]answer{members: {fresh, fresh}}}
+			if test.shared != nil {
+				s.script[members][1] = answer{status: 304}
+			}
+			running := httptest.NewServer(s)
+			defer running.Close()
+			for _, repository := range []string{"acme/shop", "acme/web"} {
+				f, err := New(Config{URL: running.URL, Repository: repository, Token: testToken, Limits: test.shared, Observe: s.observe})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if in, err := f.InGroup(t.Context(), "acme/release", "ann"); err != nil || !in {
+					t.Errorf("%s: got %t, %v", repository, in, err)
+				}
+			}
+			var statuses []int
+			for _, call := range s.calls {
+				statuses = append(statuses, call.Status)
+			}
+			if diff := cmp.Diff(test.want, statuses); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

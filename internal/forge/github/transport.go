@@ -19,7 +19,6 @@ type exchange struct {
 type transport struct {
 	next    http.RoundTripper
 	origin  *url.URL // only what goes there is authorized
-	cache   *cache
 	observe func(Call)
 	now     func() time.Time
 }
@@ -39,7 +38,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	t.authorize(r, kept.given)
 	key := cacheKey(r, kept.given.holder)
-	known, cached := t.cache.find(key)
+	known, cached := kept.given.limits.answers.find(key)
 	if cached {
 		r.Header.Set("If-None-Match", known.etag)
 	}
@@ -56,7 +55,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		err = kept.Keep(response, ownHeaders...)
 	}
 	if err == nil {
-		err = t.cache.store(key, response)
+		err = kept.given.limits.answers.store(key, response)
 	}
 	if err != nil {
 		kept.Status = 0
