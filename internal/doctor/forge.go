@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -34,10 +36,14 @@ const (
 
 // Findings says whether the forge answers, and whether its clock and ours agree.
 func (i Instance) Findings() []Finding {
-	if i.Err != nil {
-		if errors.Is(i.Err, promote.ErrUnauthorized) || errors.Is(i.Err, promote.ErrForbidden) || errors.Is(i.Err, promote.ErrNotFound) {
-			return []Finding{{OK, "forge", fmt.Sprintf("%s answers at %s", i.Forge, i.URL), "", Fix{}}}
+	switch {
+	case errors.Is(i.Err, promote.ErrUnauthorized), errors.Is(i.Err, promote.ErrForbidden): // Of that the token's finding says more.
+	case errors.Is(i.Err, promote.ErrNotFound):
+		return []Finding{
+			{Failure, "forge", i.Err.Error(), fmt.Sprintf("open %s in a browser: it must be the page of %s itself", i.URL, i.Forge), Fix{}},
+			i.clock(),
 		}
+	case i.Err != nil:
 		return []Finding{
 			{Failure, "forge", i.Err.Error(), "open " + i.URL + " from this machine; for a certificate of your own, add its authority to the system's", Fix{}},
 			{Verdict: Skipped, Check: "clock", Text: i.Forge + " did not answer"},
@@ -48,10 +54,26 @@ func (i Instance) Findings() []Finding {
 		text = fmt.Sprintf("%s %s answers at %s", i.Forge, i.Version, i.URL)
 	}
 	found := []Finding{{Verdict: OK, Check: "forge", Text: text}}
+	if i.Forge == GitHub && older(i.Version, oldestServer) {
+		found[0] = Finding{
+			Verdict: Failure, Check: "forge", Text: fmt.Sprintf("%s: merging needs %s or newer", text, oldestServer),
+			Remedy: "update it; GitHub itself supports no older ones",
+		}
+	}
 	if strings.HasPrefix(i.URL, "http://") && !strings.HasPrefix(i.URL, "http://127.0.0.1") && !strings.HasPrefix(i.URL, "http://localhost") {
 		found = append(found, Finding{Verdict: Warning, Check: "tls", Text: "tokens travel unencrypted to " + i.URL, Remedy: "write https:// in the configuration"})
 	}
 	return append(found, i.clock())
+}
+
+// oldestServer is the oldest GitHub Enterprise Server whose GraphQL schema has all that is asked of it: what a rule says of merge
+// methods came last.
+const oldestServer = "3.17"
+
+// older reports whether a version is known and before another.
+func older(version, than string) bool {
+	found, err := semver.NewVersion(version)
+	return err == nil && found.LessThan(semver.MustParse(than))
 }
 
 func (i Instance) clock() Finding {

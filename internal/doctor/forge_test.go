@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -21,7 +22,20 @@ ok clock: our clock and that of GitLab agree`},
 ok clock: our clock and that of GitHub agree`},
 		{"it does not answer", at(func(i *Instance) { i.Err = errors.New("dial tcp: connection refused") }), `fail forge: dial tcp: connection refused
 skip clock: GitLab did not answer`},
-		{"it answers, and does not know us", at(func(i *Instance) { i.Err = promote.ErrUnauthorized }), `ok forge: GitLab answers at https://gitlab.example.com`},
+		{"it answers, and does not know us", at(func(i *Instance) { i.Version, i.Err = "", promote.ErrUnauthorized }), `ok forge: GitLab answers at https://gitlab.example.com
+ok clock: our clock and that of GitLab agree`},
+		{"it does not know us because our clock is wrong", at(func(i *Instance) {
+			i.Forge, i.URL, i.Version, i.Ahead, i.Err = GitHub, "https://github.com", "", 2*time.Hour, promote.ErrUnauthorized
+		}), `ok forge: GitHub answers at https://github.com
+fail clock: our clock is 2h0m0s behind that of GitHub: signed webhooks and tokens of Apps are refused`},
+		{"it is no GitLab", at(func(i *Instance) {
+			i.Version, i.Err = "", fmt.Errorf("gitlab: ask for the version: HTTP 404: %w", promote.ErrNotFound)
+		}), `fail forge: gitlab: ask for the version: HTTP 404: not found
+ok clock: our clock and that of GitLab agree`},
+		{"it is an old GitHub", at(func(i *Instance) { i.Forge, i.URL, i.Version = GitHub, "https://github.example.com", "3.16.9" }), `fail forge: GitHub 3.16.9 answers at https://github.example.com: merging needs 3.17 or newer
+ok clock: our clock and that of GitHub agree`},
+		{"it is a GitHub that is new enough", at(func(i *Instance) { i.Forge, i.URL, i.Version = GitHub, "https://github.example.com", "3.17.0" }), `ok forge: GitHub 3.17.0 answers at https://github.example.com
+ok clock: our clock and that of GitHub agree`},
 		{"tokens travel in the clear", at(func(i *Instance) { i.URL = "http://gitlab.example.com" }), `ok forge: GitLab 19.2.0 answers at http://gitlab.example.com
 warn tls: tokens travel unencrypted to http://gitlab.example.com
 ok clock: our clock and that of GitLab agree`},

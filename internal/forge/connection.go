@@ -35,6 +35,7 @@ type Connection struct {
 	Logger     *slog.Logger
 	Sleep      func(context.Context, time.Duration) error // waits between attempts
 	Now        func() time.Time
+	Clock      *Clock // of the forge
 }
 
 // Ready returns the connection with a default for what was left out.
@@ -53,6 +54,9 @@ func (c Connection) Ready() Connection {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Clock == nil {
+		c.Clock = &Clock{}
 	}
 	return c
 }

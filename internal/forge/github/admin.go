@@ -23,15 +23,16 @@ func (f *Forge) Instance(ctx context.Context) (Instance, error) {
 	var answer struct {
 		Version string `json:"installed_version"`
 	}
-	response, err := f.get(ctx, request{name: "ask who answers", path: "meta"}, &answer)
-	if err != nil {
-		return Instance{}, err
-	}
+	_, err := f.get(ctx, request{name: "ask who answers", path: "meta"}, &answer)
 	instance := Instance{Version: answer.Version}
-	if at, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-		instance.Ahead, instance.ClockKnown = at.Sub(f.now().Truncate(time.Second)), true
+	if f.app != nil && errors.Is(err, promote.ErrNotFound) { // The App is not installed there, if this is a GitHub.
+		_, err = f.app.slug(ctx)
 	}
-	return instance, nil
+	instance.Ahead, instance.ClockKnown = f.wire.Clock.Ahead()
+	if !instance.ClockKnown && f.app != nil {
+		instance.Ahead, instance.ClockKnown = f.app.wire.Clock.Ahead()
+	}
+	return instance, err
 }
 
 // TokenKind is what kind of credentials are used.

@@ -137,6 +137,46 @@ func TestInstanceTellsItsTime(t *testing.T) {
 	}
 }
 
+// TestTheTimeIsToldToAnAppThatIsRefused: a wrong clock is why GitHub takes no JWT.
+func TestTheTimeIsToldToAnAppThatIsRefused(t *testing.T) {
+	date := map[string]string{"Date": testNow.Add(2 * time.Hour).UTC().Format(http.TimeFormat)}
+	for _, test := range []struct {
+		name   string
+		script map[string][]answer
+		is     error
+	}{
+		{
+			"its JWT is not taken",
+			map[string][]answer{"GET …/installation": {{status: 401, body: `{"message":"'Issued at' claim ('iat') must be an Integer"}`, header: date}}},
+			promote.ErrUnauthorized,
+		},
+		{
+			"it is not installed there, and this is a GitHub",
+			map[string][]answer{
+				"GET …/installation": {{status: 404, body: `{"message":"Not Found"}`, header: date}}, "GET /app": {{status: 200, body: `{"slug":"lockkeeper"}`, header: date}},
+			},
+			nil,
+		},
+		{
+			"this is no GitHub",
+			map[string][]answer{"GET …/installation": {{status: 404, header: date}}, "GET /app": {{status: 404, header: date}}},
+			promote.ErrNotFound,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var s *server
+			f, s := playApp(t, &s, test.script)
+			got, err := f.Instance(t.Context())
+			if !errors.Is(err, test.is) || test.is == nil && err != nil {
+				t.Errorf("got %v after %v, want %v", err, s.routes(), test.is)
+			}
+			if diff := cmp.Diff(Instance{Ahead: 2 * time.Hour, ClockKnown: true}, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestTokensTellWhatTheyAreFor(t *testing.T) {
 	viewer := told{200, `{"data":{"viewer":{"login":"ada","databaseId":5}}}`, nil}
 	for _, test := range []struct {

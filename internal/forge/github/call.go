@@ -81,6 +81,7 @@ func (c *caller) sendWith(ctx context.Context, sent request, given grant, answer
 		err = decodeAccepted(accepted.Raw, answer)
 	}
 	given.limits.learn(c.now(), c.resource(sent), kept)
+	c.wire.Clock.Note(kept.Header, c.now())
 	if err != nil {
 		return nil, c.refusal(sent, kept, err)
 	}

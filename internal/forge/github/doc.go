@@ -2,7 +2,7 @@
 // facts of package promote, and carries out what promote decided.
 //
 // It owns the REST and GraphQL APIs of one repository, on github.com, on GitHub Enterprise Cloud with data residency and on GitHub
-// Enterprise Server 3.12 or newer, GitHub's webhook bodies and their authentication, and the tokens of a GitHub App. It decides
+// Enterprise Server 3.17 or newer, GitHub's webhook bodies and their authentication, and the tokens of a GitHub App. It decides
 // nothing about promotions, serves no HTTP and knows nothing of Git.
 //
 // Rules that hold for every method of [Forge]:

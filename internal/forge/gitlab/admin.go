@@ -25,15 +25,10 @@ func (f *Forge) Instance(ctx context.Context) (Instance, error) {
 	var answer struct {
 		Version string `json:"version"`
 	}
-	response, err := f.get(ctx, request{name: "ask for the version", path: "version"}, &answer)
-	if err != nil {
-		return Instance{}, err
-	}
+	_, err := f.get(ctx, request{name: "ask for the version", path: "version"}, &answer)
 	instance := Instance{Version: answer.Version}
-	if at, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-		instance.Ahead, instance.ClockKnown = at.Sub(f.now().Truncate(time.Second)), true
-	}
-	return instance, nil
+	instance.Ahead, instance.ClockKnown = f.wire.Clock.Ahead()
+	return instance, err
 }
 
 // AccessKind is what kind of access token it is.

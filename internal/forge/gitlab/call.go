@@ -48,6 +48,7 @@ func (f *Forge) send(ctx context.Context, sent request, answer any) (*gl.Respons
 	}
 	response, err := f.client.Do(req, answer)
 	f.limits.learn(f.now(), kept)
+	f.wire.Clock.Note(kept.Header, f.now())
 	if err != nil {
 		return nil, f.refusal(sent, kept, err)
 	}
