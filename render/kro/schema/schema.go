@@ -57,15 +57,19 @@ func (r served) kind() k8s.GroupVersionKind {
 	return k8s.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
 }
 
-// Set is the built-in kinds of one version. It is safe for concurrent use.
+// Set is the built-in kinds of one version. It is safe for concurrent use. A schema is decoded when it is asked for: a run of
+// the program needs a handful of some eight hundred.
 type Set struct {
 	version   string
-	schemas   map[string]*spec.Schema
-	names     map[k8s.GroupVersionKind]string
+	raw       map[string]json.RawMessage // by the name of the schema
+	names     func() map[k8s.GroupVersionKind]string
 	resources map[k8s.GroupVersionKind]Resource
 
 	mu       sync.Mutex
 	resolved map[k8s.GroupVersionKind]*spec.Schema
+
+	reading sync.Mutex // of decoded; taken with mu or alone, never the other way round
+	decoded map[string]*spec.Schema
 }
 
 // Resource says how a kind is served.
@@ -74,7 +78,7 @@ type Resource struct {
 	Namespaced bool
 }
 
-// Load decodes the newest description. It takes some milliseconds: keep the Set.
+// Load opens the newest description. It takes some milliseconds: keep the Set.
 func Load() (*Set, error) {
 	library, err := Open()
 	if err != nil {
@@ -83,7 +87,7 @@ func Load() (*Set, error) {
 	return library.At(Version)
 }
 
-// Open reads the embedded descriptions. Keep the Library: it decodes each version once, when it is asked for.
+// Open reads the embedded descriptions. Keep the Library, and with it what was decoded.
 func Open() (*Library, error) {
 	zipped, err := gzip.NewReader(bytes.NewReader(description))
 	if err != nil {
@@ -135,20 +139,18 @@ func (l *Library) At(version string) (*Set, error) {
 	if known := l.sets[version]; known != nil {
 		return known, nil
 	}
-	set, err := l.decode(version, 1<<i)
-	if err == nil {
-		l.sets[version] = set
-	}
-	return set, err
+	set := l.set(version, 1<<i)
+	l.sets[version] = set
+	return set, nil
 }
 
-func (l *Library) decode(version string, bit uint32) (*Set, error) {
+func (l *Library) set(version string, bit uint32) *Set {
 	s := &Set{
 		version:   version,
-		schemas:   map[string]*spec.Schema{},
-		names:     map[k8s.GroupVersionKind]string{},
+		raw:       map[string]json.RawMessage{},
 		resources: map[k8s.GroupVersionKind]Resource{},
 		resolved:  map[k8s.GroupVersionKind]*spec.Schema{},
+		decoded:   map[string]*spec.Schema{},
 	}
 	for _, r := range l.resources {
 		if r.In&bit != 0 {
@@ -157,20 +159,13 @@ func (l *Library) decode(version string, bit uint32) (*Set, error) {
 	}
 	for name, variants := range l.schemas {
 		for _, v := range variants {
-			if v.In&bit == 0 {
-				continue
-			}
-			schema := &spec.Schema{}
-			if err := json.Unmarshal(v.Schema, schema); err != nil {
-				return nil, fmt.Errorf("decode the Kubernetes description: %s: %w", name, err)
-			}
-			s.schemas[name] = schema
-			for _, gvk := range kindsOf(schema) {
-				s.names[gvk] = name
+			if v.In&bit != 0 {
+				s.raw[name] = v.Schema
 			}
 		}
 	}
-	return s, nil
+	s.names = sync.OnceValue(func() map[k8s.GroupVersionKind]string { return namesIn(s.raw) })
+	return s
 }
 
 // Version is the Kubernetes version that the Set is of, such as "1.36".
@@ -178,23 +173,45 @@ func (s *Set) Version() string { return s.version }
 
 // Definition returns a schema by its name, such as "io.k8s.api.core.v1.Container", nil when there is none. References in it
 // are names behind "#/components/schemas/". It is shared and must not be changed.
-func (s *Set) Definition(name string) *spec.Schema { return s.schemas[name] }
+func (s *Set) Definition(name string) *spec.Schema {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if known, ok := s.decoded[name]; ok {
+		return known
+	}
+	raw, ok := s.raw[name]
+	if !ok {
+		return nil
+	}
+	schema := &spec.Schema{}
+	if err := json.Unmarshal(raw, schema); err != nil {
+		return nil // no description that passes this package's tests has one
+	}
+	s.decoded[name] = schema
+	return schema
+}
 
 // Name returns the name of the schema of a kind, "" when Kubernetes does not serve it.
-func (s *Set) Name(gvk k8s.GroupVersionKind) string { return s.names[gvk] }
+func (s *Set) Name(gvk k8s.GroupVersionKind) string { return s.names()[gvk] }
 
-// kindsOf reads the extension that names the kinds a schema describes.
-func kindsOf(schema *spec.Schema) []k8s.GroupVersionKind {
-	list, _ := schema.Extensions["x-kubernetes-group-version-kind"].([]any)
-	var out []k8s.GroupVersionKind
-	for _, item := range list {
-		m, _ := item.(map[string]any)
-		group, _ := m["group"].(string)
-		version, _ := m["version"].(string)
-		kind, _ := m["kind"].(string)
-		out = append(out, k8s.GroupVersionKind{Group: group, Version: version, Kind: kind})
+// namesIn finds out which schemas describe which kinds, by an extension, without decoding the rest of them.
+func namesIn(raw map[string]json.RawMessage) map[k8s.GroupVersionKind]string {
+	names := map[k8s.GroupVersionKind]string{}
+	for name, text := range raw {
+		if !bytes.Contains(text, []byte(`"x-kubernetes-group-version-kind"`)) {
+			continue
+		}
+		var described struct {
+			Kinds []struct{ Group, Version, Kind string } `json:"x-kubernetes-group-version-kind"`
+		}
+		if err := json.Unmarshal(text, &described); err != nil {
+			continue // as in Definition
+		}
+		for _, k := range described.Kinds {
+			names[k8s.GroupVersionKind{Group: k.Group, Version: k.Version, Kind: k.Kind}] = name
+		}
 	}
-	return out
+	return names
 }
 
 // Resource returns how a kind is served, false when Kubernetes does not serve it.
@@ -256,8 +273,8 @@ func (s *Set) Schema(gvk k8s.GroupVersionKind) (*spec.Schema, error) {
 	if schema, ok := s.resolved[gvk]; ok {
 		return schema, nil
 	}
-	name, ok := s.names[gvk]
-	if !ok {
+	name := s.Name(gvk)
+	if name == "" {
 		return nil, nil
 	}
 	schema, err := s.resolve(name)
@@ -275,7 +292,7 @@ func (s *Set) ObjectMeta() (*spec.Schema, error) {
 
 func (s *Set) resolve(name string) (*spec.Schema, error) {
 	return resolver.PopulateRefs(func(ref string) (*spec.Schema, bool) {
-		found, ok := s.schemas[strings.TrimPrefix(ref, "#/components/schemas/")]
-		return found, ok
+		found := s.Definition(strings.TrimPrefix(ref, "#/components/schemas/"))
+		return found, found != nil
 	}, name)
 }

@@ -62,6 +62,11 @@ func TestLibrary(t *testing.T) {
 		if set.Version() != version || !set.Serves("apps") || set.Definition(set.Name(k8s.GroupVersionKind{Version: "v1", Kind: "Pod"})) == nil {
 			t.Errorf("%s lacks what every version has", version)
 		}
+		for name := range set.raw {
+			if set.Definition(name) == nil {
+				t.Errorf("%s: %s cannot be decoded", version, name)
+			}
+		}
 	}
 	flow := k8s.GroupVersionKind{Group: "flowcontrol.apiserver.k8s.io", Version: "v1beta3", Kind: "FlowSchema"}
 	if got, want := library.Serving(flow), []string{"1.30", "1.31"}; !slices.Equal(got, want) {
@@ -81,6 +86,7 @@ func TestLibrary(t *testing.T) {
 	}
 }
 
+// BenchmarkOpen is what every start of the program pays.
 func BenchmarkOpen(b *testing.B) {
 	for b.Loop() {
 		if _, err := Load(); err != nil {
