@@ -18,7 +18,7 @@ type move struct {
 // announce compares the refs with what was last known and does what follows from each difference: hooks, new heads and
 // closed or merged merge requests. It is the only place that learns of moved branches, whoever moved them.
 func (f *Forge) announce(ctx context.Context, p *project, u *User) error {
-	refs, err := p.repo.refs(ctx)
+	refs, err := p.repo.refs()
 	if err != nil {
 		return err
 	}

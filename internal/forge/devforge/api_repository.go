@@ -14,7 +14,7 @@ func listBranches(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	refs, err := c.project.repo.refs(c.Context())
+	refs, err := c.project.repo.refs()
 	if err != nil {
 		return reply{}, err
 	}

@@ -189,7 +189,7 @@ func (f *Forge) CreateProject(path, defaultBranch string, files map[string]strin
 	if _, err := p.repo.write(ctx, change{branch: defaultBranch, message: "Initial commit", by: by, files: files}); err != nil {
 		return nil, fmt.Errorf("project %q: %w", path, err)
 	}
-	refs, err := p.repo.refs(ctx)
+	refs, err := p.repo.refs()
 	if err != nil {
 		return nil, fmt.Errorf("project %q: %w", path, err)
 	}

@@ -328,7 +328,7 @@ func (f *Forge) accountOf(email string) int {
 }
 
 func listGitHubBranches(c *githubCall) (reply, error) {
-	refs, err := c.project.repo.refs(c.Context())
+	refs, err := c.project.repo.refs()
 	if err != nil {
 		return reply{}, err
 	}

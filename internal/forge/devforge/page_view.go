@@ -85,7 +85,7 @@ func (s *site) showProject(w http.ResponseWriter, r *http.Request, p *project) e
 	page.Environments = s.viewEnvironments(p)
 	page.Merged = page.Merged[:min(len(page.Merged), maxShownClosed)]
 	page.Closed = page.Closed[:min(len(page.Closed), maxShownClosed)]
-	refs, err := p.repo.refs(r.Context())
+	refs, err := p.repo.refs()
 	if err != nil {
 		return err
 	}

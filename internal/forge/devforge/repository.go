@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"strings"
@@ -31,7 +32,7 @@ type repository struct {
 	kept string // prefix of the refs that hold heads of merge requests
 
 	mu    sync.Mutex
-	known map[string]outcome // see fixed
+	known map[string]outcome // see fixed and verify
 }
 
 // outcome is how one run of git ended.
@@ -40,7 +41,7 @@ type outcome struct {
 	err error
 }
 
-// The bounds of what fixed remembers for one repository.
+// The bounds of what is remembered of one repository.
 const (
 	maxKnown     = 2048
 	maxKnownSize = 64 << 10
@@ -100,11 +101,7 @@ func (g *repository) run(ctx context.Context, call invocation) ([]byte, error) {
 // fixed runs a command whose answer depends on object IDs alone, and so is the same for ever: it is run once. A page that looks
 // for news every two seconds, or a client that polls, then costs next to nothing.
 func (g *repository) fixed(ctx context.Context, args ...string) ([]byte, error) {
-	key := strings.Join(args, "\x00")
-	g.mu.Lock()
-	before, ok := g.known[key]
-	g.mu.Unlock()
-	if ok {
+	if before, ok := g.recall(args); ok {
 		return before.out, before.err
 	}
 	out, err := g.run(ctx, invocation{args: args})
@@ -112,13 +109,24 @@ func (g *repository) fixed(ctx context.Context, args ...string) ([]byte, error) 
 	if saidNo := errors.As(err, &exit) && exit.code == 1; err != nil && !saidNo || len(out) > maxKnownSize {
 		return out, err
 	}
+	g.remember(args, outcome{out, err})
+	return out, err
+}
+
+func (g *repository) recall(args []string) (outcome, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before, ok := g.known[strings.Join(args, "\x00")]
+	return before, ok
+}
+
+func (g *repository) remember(args []string, o outcome) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.known == nil || len(g.known) >= maxKnown {
 		g.known = map[string]outcome{}
 	}
-	g.known[key] = outcome{out, err}
-	return out, err
+	g.known[strings.Join(args, "\x00")] = o
 }
 
 // gitEnvironment shields a repository from the configuration of whoever runs the forge.
@@ -134,25 +142,18 @@ func gitEnvironment() []string {
 }
 
 func (g *repository) create(ctx context.Context, defaultBranch string) error {
-	if err := githttp.Init(ctx, g.dir, defaultBranch); err != nil {
-		return err
-	}
-	_, err := g.run(ctx, invocation{args: []string{"config", "gc.auto", "0"}})
-	return err
+	return githttp.Init(ctx, g.dir, defaultBranch)
 }
 
 // refs returns all branches and tags by full name.
-func (g *repository) refs(ctx context.Context) (map[string]string, error) {
-	out, err := g.run(ctx, invocation{args: []string{"for-each-ref", "--format=%(objectname) %(refname)", headsPrefix, tagsPrefix}})
+func (g *repository) refs() (map[string]string, error) {
+	refs, err := githttp.Refs(g.dir)
 	if err != nil {
-		return nil, fmt.Errorf("list refs: %w", err)
+		return nil, err
 	}
-	refs := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		if id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " "); ok {
-			refs[name] = id
-		}
-	}
+	maps.DeleteFunc(refs, func(name, id string) bool {
+		return !commitID(id) || !strings.HasPrefix(name, headsPrefix) && !strings.HasPrefix(name, tagsPrefix)
+	})
 	return refs, nil
 }
 
@@ -180,15 +181,28 @@ func (g *repository) commit(ctx context.Context, revision string) (string, error
 	return "", errNoRevision
 }
 
+// verify returns the commit that a revision means. Branches are read from their files, and a commit that is there stays: git is
+// asked for the rest.
 func (g *repository) verify(ctx context.Context, revision string) (string, error) {
-	out, err := g.run(ctx, invocation{args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"}})
+	if strings.HasPrefix(revision, headsPrefix) {
+		refs, err := g.refs()
+		if id, ok := refs[revision]; ok || err != nil {
+			return id, err
+		}
+		return "", errNoRevision
+	}
+	args := []string{"rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"}
+	if before, ok := g.recall(args); ok {
+		return strings.TrimSpace(string(before.out)), nil
+	}
+	out, err := g.run(ctx, invocation{args: args})
 	if exit := (*exitError)(nil); errors.As(err, &exit) {
 		return "", errNoRevision
 	}
-	if err != nil {
-		return "", err
+	if err == nil && commitID(revision) {
+		g.remember(args, outcome{out: out})
 	}
-	return strings.TrimSpace(string(out)), nil
+	return strings.TrimSpace(string(out)), err
 }
 
 func commitID(s string) bool {

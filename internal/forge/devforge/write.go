@@ -84,6 +84,6 @@ func (g *repository) join(ctx context.Context, tree, message string, by identity
 }
 
 func (g *repository) treeOf(ctx context.Context, commit string) (string, error) {
-	out, err := g.run(ctx, invocation{args: []string{"rev-parse", "--verify", "--end-of-options", commit + "^{tree}"}})
+	out, err := g.fixed(ctx, "rev-parse", "--verify", "--end-of-options", commit+"^{tree}")
 	return strings.TrimSpace(string(out)), err
 }

@@ -1,4 +1,5 @@
-// Package githttp serves bare repositories over Git's smart HTTP protocol, by running "git http-backend" for each request.
+// Package githttp serves bare repositories over Git's smart HTTP protocol, by running "git http-backend" for each request that it
+// cannot answer from what git said before.
 //
 // It owns the HTTP side: access control, confinement to one folder, and request bodies of unknown length. What a push may
 // do is decided by the repositories' own configuration and hooks. It does not own TLS, listing, or a web page.
@@ -56,32 +57,47 @@ func Backend(ctx context.Context) (string, error) {
 
 // Init makes a bare repository that can be cloned partially and pushed to over HTTP, with HEAD on the given branch.
 func Init(ctx context.Context, dir, branch string) error {
-	steps := [][]string{
-		{"init", "--quiet", "--bare", "--template=", "--initial-branch=" + branch, "--", dir},
-		{"-C", dir, "config", "http.receivepack", "true"},
-		{"-C", dir, "config", "uploadpack.allowFilter", "true"},
-		{"-C", dir, "config", "uploadpack.allowAnySHA1InWant", "true"},
-		{"-C", dir, "config", "receive.autogc", "false"},
+	cmd := exec.CommandContext(ctx, "git", "init", "--quiet", "--bare", "--template=", "--initial-branch="+branch, "--", dir)
+	cmd.Env = append(os.Environ(), hermetic()...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("git init in %q: %w: %q", dir, err, out)
 	}
-	for _, args := range steps {
-		cmd := exec.CommandContext(ctx, "git", args...)
-		cmd.Env = append(os.Environ(), hermetic()...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("git %s in %q: %w: %q", args[0], dir, err, out)
-		}
+	config, err := os.OpenFile(filepath.Join(dir, "config"), os.O_APPEND|os.O_WRONLY, 0) //nolint:gosec // git made it
+	if err != nil {
+		return fmt.Errorf("configure %q: %w", dir, err)
+	}
+	_, err = config.WriteString(served)
+	if err := errors.Join(err, config.Close()); err != nil {
+		return fmt.Errorf("configure %q: %w", dir, err)
 	}
 	return nil
 }
 
-// hermetic keeps the machine's Git configuration out.
+// served is the configuration of a repository that is served. Nothing is collected behind the back of whoever looks at it, and
+// no write waits for the disk: what is lost with the machine's power is a demo or a test.
+const served = `[http]
+	receivepack = true
+[uploadpack]
+	allowFilter = true
+	allowAnySHA1InWant = true
+[receive]
+	autogc = false
+[gc]
+	auto = 0
+[core]
+	fsync = none
+`
+
+// hermetic keeps the machine's Git configuration out, and refs where [Refs] reads them.
 func hermetic() []string {
-	return []string{"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull}
+	return []string{"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_DEFAULT_REF_FORMAT=files"}
 }
 
 type handler struct {
 	root    string
 	access  Access
 	backend func() (string, error)
+	memory  memory
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -100,13 +116,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "credentials required", http.StatusUnauthorized)
 		return
 	}
-	if info, err := os.Stat(filepath.Join(h.root, filepath.FromSlash(repo))); err != nil || !info.IsDir() {
+	dir := filepath.Join(h.root, filepath.FromSlash(repo))
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		http.NotFound(w, req)
 		return
 	}
 	backend, err := h.backend()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	if req.Method == http.MethodGet && !write {
+		h.memory.advertise(w, req, dir, func(w http.ResponseWriter) { h.run(w, req, backend, user) })
 		return
 	}
 	h.run(w, req, backend, user)
