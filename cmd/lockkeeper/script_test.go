@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,6 +21,7 @@ func TestMain(m *testing.M) {
 	if isWorker() {
 		os.Exit(work())
 	}
+	debug.SetGCPercent(400) // worlds come and go, and little of them lives long
 	testscript.Main(m, map[string]func(){"lockkeeper": main})
 }
 
