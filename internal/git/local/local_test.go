@@ -265,6 +265,12 @@ func TestDefaultBranch(t *testing.T) {
 		"a remote HEAD that leads nowhere does not count": {[][]string{
 			{"symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/gone"}, {"remote", "add", "origin", "https://example.com/x"},
 		}, local.Branch{Name: "main", Rev: "main"}},
+		"a remote HEAD that is a commit of its own does not count": {[][]string{
+			{"update-ref", "refs/remotes/origin/HEAD", "HEAD"}, {"remote", "add", "origin", "https://example.com/x"},
+		}, local.Branch{Name: "main", Rev: "main"}},
+		"a branch below main is not main": {[][]string{
+			{"branch", "-m", "main", "other"}, {"branch", "main/old"}, {"branch", "master"},
+		}, local.Branch{Name: "master", Rev: "master"}},
 		"the only remote may have another name": {[][]string{
 			{"update-ref", "refs/remotes/upstream/master", "HEAD"}, {"remote", "add", "upstream", "https://example.com/x"},
 		}, local.Branch{Name: "master", Rev: "upstream/master"}},

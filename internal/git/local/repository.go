@@ -182,30 +182,48 @@ type Branch struct {
 // the remote before the local one. The remote is origin, or the only other one.
 func (r *Repository) DefaultBranch(ctx context.Context) (Branch, error) {
 	remote := r.remote(ctx)
+	var tracked string // where the branches of the remote stand
+	var names []string
 	if remote != "" {
-		out, err := run(ctx, "find the default branch", r.dir, "symbolic-ref", "--quiet", "refs/remotes/"+remote+"/HEAD")
-		if name, ok := strings.CutPrefix(line(out), "refs/remotes/"+remote+"/"); err == nil && ok {
-			if r.exists(ctx, "refs/remotes/"+remote+"/"+name) {
-				return Branch{Name: name, Rev: remote + "/" + name}, nil
-			}
-		}
-		for _, name := range []string{"main", "master"} {
-			if r.exists(ctx, "refs/remotes/"+remote+"/"+name) {
-				return Branch{Name: name, Rev: remote + "/" + name}, nil
-			}
-		}
+		tracked = "refs/remotes/" + remote + "/"
+		names = []string{tracked + "HEAD", tracked + "main", tracked + "master"}
 	}
-	for _, name := range []string{"main", "master"} {
-		if r.exists(ctx, "refs/heads/"+name) {
+	names = append(names, "refs/heads/main", "refs/heads/master")
+	there, err := r.branches(ctx, names)
+	if err != nil {
+		return Branch{}, err
+	}
+	for _, ref := range names {
+		target, ok := there[ref]
+		if ref != tracked+"HEAD" {
+			target = ref
+		}
+		if name, ours := strings.CutPrefix(ref, "refs/heads/"); ok && ours {
 			return Branch{Name: name, Rev: name}, nil
+		}
+		if name, theirs := strings.CutPrefix(target, tracked); ok && theirs {
+			return Branch{Name: name, Rev: remote + "/" + name}, nil
 		}
 	}
 	return Branch{}, fmt.Errorf("%w: this clone has no branch main or master, and its remote names no default branch; name the branch that Argo CD deploys", ErrUnknownRevision)
 }
 
-func (r *Repository) exists(ctx context.Context, ref string) bool {
-	_, err := run(ctx, "look for "+ref, r.dir, "rev-parse", "--verify", "--quiet", ref+"^{commit}")
-	return err == nil
+// branches finds out, with one start of git, which of the refs there are and lead to a commit, and the ref that each stands
+// for, "" when it stands for itself.
+func (r *Repository) branches(ctx context.Context, names []string) (map[string]string, error) {
+	out, err := run(ctx, "find the default branch", r.dir, append([]string{"for-each-ref", "--format=%(objecttype) %(refname) %(symref)"}, names...)...)
+	if err != nil {
+		return nil, err
+	}
+	there := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || fields[0] != "commit" || !slices.Contains(names, fields[1]) {
+			continue
+		}
+		there[fields[1]] = strings.Join(fields[2:], "")
+	}
+	return there, nil
 }
 
 // remote is origin, or the only remote there is.
