@@ -14,10 +14,7 @@ import (
 )
 
 func TestCommands(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	developer := b.actor("dora", devforge.AccessDeveloper)
 	reporter, reader := b.actor("rob", devforge.AccessReporter), b.actor("ria", devforge.AccessReporter)
 	for _, tt := range []struct {
@@ -65,10 +62,7 @@ func TestCommands(t *testing.T) {
 }
 
 func TestCommentsThatDoNotCount(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	bot := &actor{bed: b, name: worldBot, token: worldToken, id: b.forge.CreateUser(worldBot, worldToken).ID}
 	notes := fmt.Sprintf("merge_requests/%d/notes/", change.Number)
 	for _, tt := range []struct {
@@ -107,10 +101,7 @@ func TestCommentsThatDoNotCount(t *testing.T) {
 }
 
 func TestStrangerIsRefused(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	mallory := b.actor("mallory", devforge.AccessDeveloper)
 	event := mallory.comment(change.Number, "/promote")
 	b.actor("mallory", 0) // no member any more when the comment is read

@@ -69,14 +69,7 @@ func TestEveryForgeCallFailsOnceAndTheStoryEndsTheSame(t *testing.T) {
 				for _, call := range b.forgeCalls() {
 					b.forge.Fault(func(r *http.Request) bool { return byBot(r) && call(r) }, tt.kind)
 				}
-				var said []string
-				b.push(t, b.image(), "1.0.2")
-				change, _ := openOf(b.despite(&said, "the change", func(o reconcile.Outcome) bool { return gatesPass(o, devStage) }), devStage)
-				b.you.merge(change)
-				outcome := b.despite(&said, "dev to run 1.0.2", func(o reconcile.Outcome) bool {
-					return runs(devStage, "1.0.2")(o) && gatesPass(o, prodStage)
-				})
-				b.sameAsEver(t, outcome)
+				said := b.promotesDespite(t)
 				if !strings.Contains(strings.Join(said, "\n"), tt.says) {
 					t.Errorf("%q was not said:\n%s", tt.says, strings.Join(said, "\n"))
 				}
@@ -120,6 +113,22 @@ func (b *bed) despite(said *[]string, what string, so func(reconcile.Outcome) bo
 	}
 	b.t.Fatalf("%s did not happen; the errors were:\n%s", what, strings.Join(*said, "\n"))
 	return reconcile.Outcome{}
+}
+
+// promotesDespite releases 1.0.2, merges it for dev, and checks that it ends as ever. It returns the errors on the way.
+func (b *bed) promotesDespite(t *testing.T) []string {
+	t.Helper()
+	var said []string
+	b.push(t, b.image(), "1.0.2")
+	change, _ := openOf(b.despite(&said, "the change", func(o reconcile.Outcome) bool { return gatesPass(o, devStage) }), devStage)
+	b.you.merge(change)
+	b.sameAsEver(t, b.despite(&said, "dev to run 1.0.2", delivered))
+	return said
+}
+
+// delivered says whether dev runs 1.0.2 and production's change passes.
+func delivered(o reconcile.Outcome) bool {
+	return runs(devStage, "1.0.2")(o) && gatesPass(o, prodStage)
 }
 
 // sameAsEver checks what dev's promotion of 1.0.2 leaves behind whatever went wrong on the way.
@@ -190,7 +199,7 @@ func webhooksTwiceLateAgainAndForged(t *testing.T, w *world) {
 	w.push(t, w.image(), "1.0.2")
 	change, _ := openOf(wait("the change", func(o reconcile.Outcome) bool { return gatesPass(o, devStage) }), devStage)
 	b.you.merge(change)
-	outcome := wait("production's change", func(o reconcile.Outcome) bool { return runs(devStage, "1.0.2")(o) && gatesPass(o, prodStage) })
+	outcome := wait("production's change", delivered)
 	b.sameAsEver(t, outcome)
 	sent := w.forge.Deliveries()
 	for _, d := range sent {
@@ -280,14 +289,7 @@ func TestAForgeThatFailsAtRandom(t *testing.T) {
 						return skip < 0
 					}, kind)
 				}
-				var said []string
-				b.push(t, b.image(), "1.0.2")
-				change, _ := openOf(b.despite(&said, "the change", func(o reconcile.Outcome) bool { return gatesPass(o, devStage) }), devStage)
-				b.you.merge(change)
-				outcome := b.despite(&said, "dev to run 1.0.2", func(o reconcile.Outcome) bool {
-					return runs(devStage, "1.0.2")(o) && gatesPass(o, prodStage)
-				})
-				b.sameAsEver(t, outcome)
+				b.promotesDespite(t)
 			})
 		})
 	}
@@ -333,10 +335,7 @@ func TestRegistryIsDownForAWhile(t *testing.T) {
 }
 
 func TestTagThatWasPushedAgainIsHeldBack(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	b.oci.answer(func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/manifests/1.0.2") }, http.StatusNotFound, `{"errors":[{"code":"MANIFEST_UNKNOWN"}]}`)
 	b.loop.Forget()
 	b.sweep()
@@ -369,10 +368,7 @@ func TestMainMovesWhileAProposalIsMade(t *testing.T) {
 }
 
 func TestProposalBranchMovesWhileItIsReplaced(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	first := b.propose("1.0.2")
+	b, first := proposed(t)
 	b.push(t, b.image(), "1.0.3")
 	theirs := ""
 	b.wire.once(pushes, func() { theirs = b.edit(string(first.Branch), devFile, "replicas: 1", "replicas: 9") })
@@ -448,5 +444,5 @@ func TestTwoProcessesDoTheWorkOfOne(t *testing.T) {
 	b.push(t, b.image(), "1.0.2")
 	change, _ := openOf(together(func(o reconcile.Outcome) bool { return gatesPass(o, devStage) }), devStage)
 	b.you.merge(change)
-	b.sameAsEver(t, together(func(o reconcile.Outcome) bool { return runs(devStage, "1.0.2")(o) && gatesPass(o, prodStage) }))
+	b.sameAsEver(t, together(delivered))
 }

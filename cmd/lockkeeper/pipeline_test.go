@@ -58,10 +58,7 @@ func TestStagesOfAGroupShareOneChange(t *testing.T) {
 }
 
 func TestRollbackByComment(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	b.you.merge(change)
 	b.until("dev to run 1.0.2", runs(devStage, "1.0.2"))
 	b.run(b.you.comment(change.Number, "/rollback frontend-dev-stage"))

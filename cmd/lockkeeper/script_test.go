@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -82,7 +83,12 @@ func cloneCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o755))
-	steps := [][]string{{"init", "-q", "-b", "main", "."}, {"config", "gc.auto", "0"}}
+	ts.Check(gitCommand(ts, dir, []string{"init", "-q", "-b", "main", "--template=", "."}))
+	config, err := os.OpenFile(filepath.Join(dir, ".git", "config"), os.O_APPEND|os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = config.WriteString("[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[core]\n\tfsync = none\n")
+	ts.Check(errors.Join(err, config.Close()))
+	var steps [][]string
 	if len(args) == 2 {
 		steps = append(steps, []string{"remote", "add", "origin", args[1]})
 	}

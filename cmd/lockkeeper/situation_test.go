@@ -16,10 +16,7 @@ import (
 )
 
 func TestNewerReleaseTakesThePlaceOfTheOpenOne(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	first := b.propose("1.0.2")
+	b, first := proposed(t)
 	second := b.propose("1.0.3")
 	if second.Number != first.Number || second.Head == first.Head {
 		t.Errorf("first %d at %s, then %d at %s", first.Number, first.Head, second.Number, second.Head)
@@ -40,10 +37,7 @@ func TestNewerReleaseTakesThePlaceOfTheOpenOne(t *testing.T) {
 }
 
 func TestDraftStaysADraftWhenNewerFreightTakesItsPlace(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	first := b.propose("1.0.2")
+	b, first := proposed(t)
 	b.you.set(first.Number, "title", "Draft: "+first.Title)
 	b.propose("1.0.3")
 	if all := b.mergeRequests(); all[0].Title != "Draft: frontend-dev-stage: 1.0.1 → 1.0.3" {
@@ -52,10 +46,7 @@ func TestDraftStaysADraftWhenNewerFreightTakesItsPlace(t *testing.T) {
 }
 
 func TestClosedChangeWaitsForAPerson(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	b.you.set(change.Number, "state_event", "close")
 	outcome := b.sweep()
 	status := stageOf(outcome, devStage)
@@ -81,10 +72,7 @@ func TestClosedChangeWaitsForAPerson(t *testing.T) {
 }
 
 func TestDeletedChangeEndsThePromotionAndNothingElse(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	b.wire.answer(func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/merge_requests/") }, 404, `{"message":"404 Not found"}`)
 	if _, err := b.loop.Run(t.Context(), reconcile.Options{}); err != nil {
 		t.Errorf("an open change needs no second look: %v", err)
@@ -113,10 +101,7 @@ func deletedChange(r *http.Request) *http.Response {
 }
 
 func TestPromoteMergesAtOnceWhenTheGatesPass(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	b.run(b.you.comment(change.Number, "/promote"))
 	b.until("dev to run 1.0.2", runs(devStage, "1.0.2"))
 	message := b.messageOf(b.tip("main"))
@@ -133,10 +118,7 @@ func (b *bed) messageOf(commit string) string {
 }
 
 func TestPushToTheProposalIsJudgedAnew(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	head := b.edit(string(change.Branch), devFile, "replicas: 1", "replicas: two")
 	outcome := b.sweep()
 	status := stageOf(outcome, devStage)
@@ -167,10 +149,7 @@ func gateOf(status promote.StageStatus, name string) promote.Gate {
 }
 
 func TestConflictOnMainMakesTheProposalAgain(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	first := b.propose("1.0.2")
+	b, first := proposed(t)
 	b.commit("main", map[string]string{"README.md": "elsewhere\n"})
 	if outcome := b.sweep(); slices.ContainsFunc(outcome.Applied, isProposal) {
 		t.Errorf("a commit elsewhere made it propose again: %v", outcome.Applied)
@@ -222,10 +201,7 @@ func TestApplicationThatDoesNotAuthorizeTheStage(t *testing.T) {
 var devApp = argocd.Ref{Name: "frontend-dev-app", Project: "develop"}
 
 func TestDegradedStopsTheLine(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	b.fail(devApp, devargo.Degraded("ImagePullBackOff"))
 	b.you.merge(change)
 	outcome := b.until("the promotion to fail", func(o reconcile.Outcome) bool {
@@ -251,10 +227,7 @@ func (b *bed) fail(app argocd.Ref, fault devargo.Fault) {
 }
 
 func TestArgoCDIsDownForAWhile(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	b.fail(devApp, devargo.Status(http.StatusBadGateway))
 	b.you.merge(change)
 	outcome := b.sweep()

@@ -12,10 +12,7 @@ import (
 )
 
 func TestWhoAsksIsWhatTheForgeSaysNotTheEvent(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	reporter := b.actor("rob", devforge.AccessReporter)
 	event := reporter.comment(change.Number, "/promote")
 	event.Comment.AuthorID, event.Comment.Author = b.you.id, b.you.name
@@ -26,10 +23,7 @@ func TestWhoAsksIsWhatTheForgeSaysNotTheEvent(t *testing.T) {
 }
 
 func TestACommandThatCouldNotBeRecordedIsNotAnsweredAsDone(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	event := b.you.comment(change.Number, "/hold")
 	b.forge.Fault(func(r *http.Request) bool {
 		return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/git-receive-pack")

@@ -155,10 +155,7 @@ func TestOwnersOfAStageInEveryState(t *testing.T) {
 
 // A change cannot bring its own rules, and rules that cannot be read let nobody in.
 func TestRulesAreThoseOfTheDefaultBranch(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	dora := b.actor("dora", devforge.AccessDeveloper)
 	b.commit("main", map[string]string{"lockkeeper.yaml": "commands: [{users: [paul]}]\n"})
 	b.commit("lockkeeper/"+devStage, map[string]string{"lockkeeper.yaml": "commands: [{users: [dora]}]\n"})
@@ -173,10 +170,7 @@ func TestRulesAreThoseOfTheDefaultBranch(t *testing.T) {
 }
 
 func TestWhatTheForgeDoesNotSayIsNoPermission(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	for _, broken := range []string{"/members/all/" + strconv.Itoa(b.you.id), "/groups/"} {
 		b.loop.Forget()
 		b.commit("main", map[string]string{"lockkeeper.yaml": "commands: [{teams: [acme/release]}]\n"})
@@ -212,10 +206,7 @@ func said(notes []string) []string {
 }
 
 func TestWhatTheForgeSaidCountsForAMinute(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	dora := b.actor("dora", devforge.AccessDeveloper)
 	asked := func() int {
 		count := 0
@@ -239,10 +230,7 @@ func TestWhatTheForgeSaidCountsForAMinute(t *testing.T) {
 }
 
 func TestWhoGivesTooManyCommandsIsToldOnce(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	var events []promote.Event
 	for range 25 {
 		events = append(events, b.you.comment(change.Number, "/hold"))
@@ -272,13 +260,10 @@ func everyVerb() []string {
 
 // On a public repository everybody may comment, and be as many as they like.
 func TestAStrangerCanDoNothing(t *testing.T) {
-	t.Parallel()
-	onBothForges(t, aStrangerCanDoNothing)
+	proposedOnBothForges(t, aStrangerCanDoNothing)
 }
 
-func aStrangerCanDoNothing(t *testing.T, b *bed) {
-	b.adopt()
-	change := b.propose("1.0.2")
+func aStrangerCanDoNothing(t *testing.T, b *bed, change promote.Change) {
 	before := b.sweep().State.History
 	for i, text := range append(everyVerb(), "/status", "/help", "/nonsense") {
 		name := fmt.Sprintf("mallory%d", i)
@@ -296,13 +281,10 @@ func aStrangerCanDoNothing(t *testing.T, b *bed) {
 }
 
 func TestAReaderHasOneNote(t *testing.T) {
-	t.Parallel()
-	onBothForges(t, aReaderHasOneNote)
+	proposedOnBothForges(t, aReaderHasOneNote)
 }
 
-func aReaderHasOneNote(t *testing.T, b *bed) {
-	b.adopt()
-	change := b.propose("1.0.2")
+func aReaderHasOneNote(t *testing.T, b *bed, change promote.Change) {
 	before := b.sweep().State.History
 	reader := b.actor("rob", devforge.AccessReporter)
 	var events []promote.Event
@@ -330,13 +312,10 @@ func aReaderHasOneNote(t *testing.T, b *bed) {
 }
 
 func TestMarksOfOthersSayNothing(t *testing.T) {
-	t.Parallel()
-	onBothForges(t, marksOfOthersSayNothing)
+	proposedOnBothForges(t, marksOfOthersSayNothing)
 }
 
-func marksOfOthersSayNothing(t *testing.T, b *bed) {
-	b.adopt()
-	change := b.propose("1.0.2")
+func marksOfOthersSayNothing(t *testing.T, b *bed, change promote.Change) {
 	dora := b.actor("dora", devforge.AccessDeveloper)
 	event := b.you.comment(change.Number, "/hold")
 	dora.comment(change.Number, fmt.Sprintf("<!-- lockkeeper:reply:%d -->\nanswered", event.Comment.ID))
@@ -346,10 +325,7 @@ func marksOfOthersSayNothing(t *testing.T, b *bed) {
 }
 
 func TestOtherBotsDoNotCommand(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	b.adopt()
-	change := b.propose("1.0.2")
+	b, change := proposed(t)
 	robot := b.actor("project_7_bot_0a1b2c", devforge.AccessMaintainer)
 	if outcome := b.run(robot.comment(change.Number, "/hold")); len(outcome.Applied) != 0 {
 		t.Errorf("obeyed: %v", outcome.Applied)
@@ -357,13 +333,10 @@ func TestOtherBotsDoNotCommand(t *testing.T) {
 }
 
 func TestAButtonIsACommand(t *testing.T) {
-	t.Parallel()
-	onBothForges(t, aButtonIsACommand)
+	proposedOnBothForges(t, aButtonIsACommand)
 }
 
-func aButtonIsACommand(t *testing.T, b *bed) {
-	b.adopt()
-	change := b.propose("1.0.2")
+func aButtonIsACommand(t *testing.T, b *bed, change promote.Change) {
 	reader := b.actor("rob", devforge.AccessReporter)
 	press := func(id int, by *actor, action string, head promote.Commit) promote.Event {
 		return promote.Event{Kind: promote.EventComment, Change: change.Number, Comment: promote.Comment{
