@@ -8,30 +8,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-// Instance is the GitHub that answers.
-type Instance struct {
-	Version    string        // of a GitHub Enterprise Server; empty on github.com
-	Ahead      time.Duration // of its clock before ours, to the second
-	ClockKnown bool          // it said what time it is
-}
-
-// Instance asks who answers, and what time it is there.
-func (f *Forge) Instance(ctx context.Context) (Instance, error) {
+// Instance asks who answers, and what time it is there. Only a GitHub Enterprise Server tells its version.
+func (f *Forge) Instance(ctx context.Context) (forge.Instance, error) {
 	var answer struct {
 		Version string `json:"installed_version"`
 	}
 	response, err := f.get(ctx, request{name: "ask who answers", path: "meta"}, &answer)
 	if err != nil {
-		return Instance{}, err
+		return forge.Instance{}, err
 	}
-	instance := Instance{Version: answer.Version}
-	if at, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-		instance.Ahead, instance.ClockKnown = at.Sub(f.now().Truncate(time.Second)), true
-	}
-	return instance, nil
+	return f.wire.Instance(answer.Version, response.Header), nil
 }
 
 // TokenKind is what kind of credentials are used.

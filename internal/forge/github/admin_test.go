@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/internal/contract"
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -132,7 +133,7 @@ func TestInstanceTellsItsTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Instance{Version: "3.18.0", Ahead: -2 * time.Minute, ClockKnown: true}, got); diff != "" {
+	if diff := cmp.Diff(forge.Instance{Version: "3.18.0", Ahead: -2 * time.Minute, ClockKnown: true}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -10,30 +10,20 @@ import (
 
 	gl "github.com/xanzy/go-gitlab"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-// Instance is the GitLab that answers.
-type Instance struct {
-	Version    string
-	Ahead      time.Duration // of its clock before ours, to the second
-	ClockKnown bool          // it said what time it is
-}
-
 // Instance asks who answers, and what time it is there. It needs a token that is accepted.
-func (f *Forge) Instance(ctx context.Context) (Instance, error) {
+func (f *Forge) Instance(ctx context.Context) (forge.Instance, error) {
 	var answer struct {
 		Version string `json:"version"`
 	}
 	response, err := f.get(ctx, request{name: "ask for the version", path: "version"}, &answer)
 	if err != nil {
-		return Instance{}, err
+		return forge.Instance{}, err
 	}
-	instance := Instance{Version: answer.Version}
-	if at, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-		instance.Ahead, instance.ClockKnown = at.Sub(f.now().Truncate(time.Second)), true
-	}
-	return instance, nil
+	return f.wire.Instance(answer.Version, response.Header), nil
 }
 
 // AccessKind is what kind of access token it is.

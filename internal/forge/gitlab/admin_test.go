@@ -10,17 +10,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 func TestInstanceTellsItsVersionAndItsTime(t *testing.T) {
 	for _, test := range []struct {
 		name, date string
-		want       Instance
+		want       forge.Instance
 	}{
-		{"its clock is right", "Sat, 21 Nov 2026 12:00:00 GMT", Instance{Version: "19.2.0", ClockKnown: true}},
-		{"its clock is ahead", "Sat, 21 Nov 2026 12:02:00 GMT", Instance{Version: "19.2.0", Ahead: 2 * time.Minute, ClockKnown: true}},
-		{"its clock cannot be read", "yesterday", Instance{Version: "19.2.0"}},
+		{"its clock is right", "Sat, 21 Nov 2026 12:00:00 GMT", forge.Instance{Version: "19.2.0", ClockKnown: true}},
+		{"its clock is ahead", "Sat, 21 Nov 2026 12:02:00 GMT", forge.Instance{Version: "19.2.0", Ahead: 2 * time.Minute, ClockKnown: true}},
+		{"its clock cannot be read", "yesterday", forge.Instance{Version: "19.2.0"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, _ := play(t, map[string][]answer{"GET /api/v4/version": {{200, `{"version":"19.2.0"}`, map[string]string{"Date": test.date}}}})
