@@ -122,7 +122,7 @@ func TestMergeabilityOfEveryWord(t *testing.T) {
 }
 
 // recorded is the directory of payloads and answers that real GitLabs gave.
-func recorded(t *testing.T) string {
+func readRecorded(t *testing.T, file string) []byte {
 	t.Helper()
 	dir, err := contract.Dir()
 	if err != nil && os.Getenv("CI") == "true" {
@@ -131,12 +131,7 @@ func recorded(t *testing.T) string {
 	if err != nil {
 		t.Skipf("This test needs recorded answers of GitLab, which are not part of the repository: %v", err)
 	}
-	return dir
-}
-
-func readRecorded(t *testing.T, file string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(recorded(t), "gitlab-api-recorded", file))
+	data, err := os.ReadFile(filepath.Join(dir, "gitlab-api-recorded", file))
 	if err != nil {
 		t.Fatal(err)
 	}
