@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -115,30 +111,18 @@ func TestRefusalsByStatus(t *testing.T) {
 				s.Script["GET …/issues/7/comments"] = []answer{ok("[]")}
 			}
 			_, err := f.AddNote(t.Context(), 7, "text")
-			got, ok := errors.AsType[*promote.APIError](err)
-			if !ok {
-				t.Fatalf("got %T %v", err, err)
-			}
-			want := &promote.APIError{
+			want := promote.APIError{
 				Service: "github", Operation: "add note to change 7", Status: test.answer.Status, Message: test.message, Remedy: test.remedy, RetryAfter: test.after,
 			}
 			if errors.Is(test.is, promote.ErrLimited) { // GitHub says so by several statuses
 				want.Means = promote.ErrLimited
 			}
-			if diff := cmp.Diff(*want, *got, cmpopts.EquateErrors()); diff != "" {
-				t.Error(diff)
-			}
-			if test.is != nil && !errors.Is(err, test.is) {
-				t.Errorf("%v is not %v", err, test.is)
-			}
+			adaptertest.Refused(t, want, test.is, err, testToken)
 			if test.isNot != nil && errors.Is(err, test.isNot) {
 				t.Errorf("%v is %v", err, test.isNot)
 			}
-			if got.Temporary() != test.temporary {
-				t.Errorf("temporary is %t", got.Temporary())
-			}
-			if strings.Contains(err.Error(), testToken) {
-				t.Errorf("the error shows the token: %v", err)
+			if want.Temporary() != test.temporary {
+				t.Errorf("temporary is %t", want.Temporary())
 			}
 			if posts := strings.Count(strings.Join(s.Routes(), "\n"), "POST"); posts != 1 {
 				t.Errorf("a write was sent %d times", posts)
@@ -180,75 +164,26 @@ func TestErrorsOfGraphQL(t *testing.T) {
 }
 
 func TestReadsAreRepeatedBoundedly(t *testing.T) {
-	good := ok(changeJSON(t, nil))
-	busy := func(seconds string) answer {
-		return answer{Status: 429, Body: "{}", Header: map[string]string{"Retry-After": seconds}}
-	}
 	failed := ok(`{"data":null,"errors":[{"message":"Something went wrong while executing your query. This may be the result of a timeout."}]}`)
-	for _, test := range []struct {
-		name    string
-		answers []answer
-		waits   []time.Duration // at least; up to a half more
-		fails   bool
-	}{
-		{"at once", []answer{good}, nil, false},
-		{"after a 502", []answer{{Status: 502}, good}, []time.Duration{250 * time.Millisecond}, false},
-		{"after a failure inside of an answer", []answer{failed, good}, []time.Duration{250 * time.Millisecond}, false},
-		{"after a broken connection", []answer{{}, good}, []time.Duration{250 * time.Millisecond}, false},
-		{"as late as GitHub asks", []answer{busy("3"), good}, []time.Duration{3 * time.Second}, false},
-		{"not when GitHub asks for too long", []answer{busy("60")}, nil, true},
-		{"three times in all", []answer{{Status: 503}, {Status: 503}, {Status: 503}}, []time.Duration{250 * time.Millisecond, 500 * time.Millisecond}, true},
-		{"not when it is refused for good", []answer{{Status: 403}}, nil, true},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			f, s := play(t, map[string][]answer{"Change": test.answers})
-			_, err := f.Change(t.Context(), 7)
-			if (err != nil) != test.fails {
-				t.Errorf("got %v", err)
-			}
-			if len(s.Waits) != len(test.waits) {
-				t.Fatalf("waited %v, want %v", s.Waits, test.waits)
-			}
-			for i, wait := range s.Waits {
-				if least := test.waits[i]; wait < least || wait > least*3/2 {
-					t.Errorf("waited %v, want %v to a half more", s.Waits, test.waits)
-				}
-			}
-		})
-	}
+	adaptertest.RereadsBoundedly(t, func(t *testing.T, answers []answer) (*adaptertest.Server, error) {
+		f, s := play(t, map[string][]answer{"Change": answers})
+		_, err := f.Change(t.Context(), 7)
+		return s.Server, err
+	}, ok(changeJSON(t, nil)), failed)
 }
 
 func TestAHangingServerEndsByTimeout(t *testing.T) {
-	var asked atomic.Int32
-	released := make(chan struct{})
-	running := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
-		select {
-		case <-r.Context().Done():
-		case <-released:
+	adaptertest.Hangs(t, "GitHub", func(url string, timeout time.Duration) map[string]func() error {
+		f, err := New(Config{URL: url, Repository: "o/r", Token: testToken, Timeout: timeout})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}))
-	defer running.Close()
-	defer close(released)
-	f, err := New(Config{URL: running.URL, Repository: "o/r", Token: testToken, Timeout: 50 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, call := range map[string]func() error{
-		"a read":                         func() error { _, err := f.ChangesFrom(t.Context(), "x"); return err },
-		"a query":                        func() error { _, err := f.Change(t.Context(), 7); return err },
-		"a write that could be repeated": func() error { return f.EditNote(t.Context(), 7, 11, "text") },
-	} {
-		asked.Store(0)
-		err := call()
-		api, ok := errors.AsType[*promote.APIError](err)
-		if !ok || api.Status != 0 || !errors.Is(err, context.DeadlineExceeded) || api.Remedy != "GitHub did not answer within 50ms; it is tried again later" {
-			t.Errorf("%s: got %v", name, err)
+		return map[string]func() error{
+			"a read":                         func() error { _, err := f.ChangesFrom(t.Context(), "x"); return err },
+			"a query":                        func() error { _, err := f.Change(t.Context(), 7); return err },
+			"a write that could be repeated": func() error { return f.EditNote(t.Context(), 7, 11, "text") },
 		}
-		if asked.Load() != 1 {
-			t.Errorf("%s: asked %d times", name, asked.Load())
-		}
-	}
+	})
 }
 
 func TestACancelledCallIsNotRepeated(t *testing.T) {
@@ -286,10 +221,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 			}
 			f, _ := play(t, map[string][]answer{"GET …/pulls": answers})
 			_, err := f.ChangesFrom(t.Context(), "x")
-			api, ok := errors.AsType[*promote.APIError](err)
-			if !ok || api.Status != test.status || !strings.Contains(err.Error(), test.text) {
-				t.Errorf("got %v", err)
-			}
+			adaptertest.None(t, test.status, test.text, err)
 		})
 	}
 }

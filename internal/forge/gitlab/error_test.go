@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -87,24 +84,12 @@ func TestRefusalsByStatus(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			f, s := play(t, map[string][]answer{"PUT " + project + "/merge_requests/7": {test.answer}})
 			err := f.Update(t.Context(), 7, promote.ChangeEdit{Title: "x"})
-			got, ok := errors.AsType[*promote.APIError](err)
-			if !ok {
-				t.Fatalf("got %T %v", err, err)
-			}
-			want := &promote.APIError{
+			want := promote.APIError{
 				Service: "gitlab", Operation: "update change 7", Status: test.answer.Status, Message: test.message, Remedy: test.remedy, RetryAfter: test.after,
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Error(diff)
-			}
-			if test.is != nil && !errors.Is(err, test.is) {
-				t.Errorf("%v is not %v", err, test.is)
-			}
-			if got.Temporary() != test.temporary {
-				t.Errorf("temporary is %t", got.Temporary())
-			}
-			if strings.Contains(err.Error(), testToken) {
-				t.Errorf("the error shows the token: %v", err)
+			adaptertest.Refused(t, want, test.is, err, testToken)
+			if want.Temporary() != test.temporary {
+				t.Errorf("temporary is %t", want.Temporary())
 			}
 			if len(s.Got) != 1 {
 				t.Errorf("a write was sent %d times", len(s.Got))
@@ -114,66 +99,21 @@ func TestRefusalsByStatus(t *testing.T) {
 }
 
 func TestReadsAreRepeatedBoundedly(t *testing.T) {
-	good := answer{Status: 200, Body: "{}"}
-	busy := func(seconds string) answer {
-		return answer{Status: 429, Body: "Retry later", Header: map[string]string{"Retry-After": seconds}}
-	}
-	for _, test := range []struct {
-		name    string
-		answers []answer
-		waits   []time.Duration // at least; up to a half more
-		fails   bool
-	}{
-		{"at once", []answer{good}, nil, false},
-		{"after a 502", []answer{{Status: 502}, good}, []time.Duration{250 * time.Millisecond}, false},
-		{"after a broken connection", []answer{{}, good}, []time.Duration{250 * time.Millisecond}, false},
-		{"as late as GitLab asks", []answer{busy("3"), good}, []time.Duration{3 * time.Second}, false},
-		{"not when GitLab asks for too long", []answer{busy("60")}, nil, true},
-		{"three times in all", []answer{{Status: 503}, {Status: 503}, {Status: 503}}, []time.Duration{250 * time.Millisecond, 500 * time.Millisecond}, true},
-		{"not when it is refused for good", []answer{{Status: 403}}, nil, true},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			f, s := play(t, map[string][]answer{"GET " + project: test.answers})
-			_, err := f.Settings(t.Context())
-			if (err != nil) != test.fails {
-				t.Errorf("got %v", err)
-			}
-			if len(s.Waits) != len(test.waits) {
-				t.Fatalf("waited %v, want %v", s.Waits, test.waits)
-			}
-			for i, wait := range s.Waits {
-				if least := test.waits[i]; wait < least || wait > least*3/2 {
-					t.Errorf("waited %v, want %v to a half more", s.Waits, test.waits)
-				}
-			}
-		})
-	}
+	adaptertest.RereadsBoundedly(t, func(t *testing.T, answers []answer) (*adaptertest.Server, error) {
+		f, s := play(t, map[string][]answer{"GET " + project: answers})
+		_, err := f.Settings(t.Context())
+		return s.Server, err
+	}, answer{Status: 200, Body: "{}"})
 }
 
 func TestAHangingServerEndsByTimeout(t *testing.T) {
-	var asked atomic.Int32
-	released := make(chan struct{})
-	running := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
-		select {
-		case <-r.Context().Done():
-		case <-released:
+	adaptertest.Hangs(t, "GitLab", func(url string, timeout time.Duration) map[string]func() error {
+		f, err := New(Config{URL: url, Project: "g/p", Token: testToken, Timeout: timeout})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}))
-	defer running.Close()
-	defer close(released)
-	f, err := New(Config{URL: running.URL, Project: "g/p", Token: testToken, Timeout: 50 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = f.Settings(t.Context())
-	api, ok := errors.AsType[*promote.APIError](err)
-	if !ok || api.Status != 0 || !errors.Is(err, context.DeadlineExceeded) || api.Remedy != "GitLab did not answer within 50ms; it is tried again later" {
-		t.Errorf("got %v", err)
-	}
-	if asked.Load() != 1 {
-		t.Errorf("asked %d times", asked.Load())
-	}
+		return map[string]func() error{"a read": func() error { _, err := f.Settings(t.Context()); return err }}
+	})
 }
 
 func TestACancelledCallIsNotRepeated(t *testing.T) {
@@ -205,10 +145,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			f, _ := play(t, map[string][]answer{"PUT " + project + "/merge_requests/7": {test.answer}})
 			err := f.Update(t.Context(), 7, promote.ChangeEdit{Title: "x"})
-			api, ok := errors.AsType[*promote.APIError](err)
-			if !ok || api.Status != test.status || !strings.Contains(err.Error(), test.text) {
-				t.Errorf("got %v", err)
-			}
+			adaptertest.None(t, test.status, test.text, err)
 		})
 	}
 }

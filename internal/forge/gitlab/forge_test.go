@@ -206,16 +206,13 @@ func TestCredentialsInHeaders(t *testing.T) {
 }
 
 func TestARedirectTakesTheTokenNowhere(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		t.Error("the redirect to another host was followed")
-	}))
-	defer elsewhere.Close()
+	elsewhere := adaptertest.Elsewhere(t)
 	f, _ := play(t, map[string][]answer{
-		"GET " + project: {{Status: 301, Header: map[string]string{"Location": elsewhere.URL + "/api/v4/projects/9"}}},
+		"GET " + project: {{Status: 301, Header: map[string]string{"Location": elsewhere + "/api/v4/projects/9"}}},
 	})
 	_, err := f.Settings(t.Context())
 	api, ok := errors.AsType[*promote.APIError](err)
-	if !ok || api.Status != 301 || !strings.Contains(api.Remedy, elsewhere.URL) {
+	if !ok || api.Status != 301 || !strings.Contains(api.Remedy, elsewhere) {
 		t.Errorf("got %v", err)
 	}
 }
