@@ -2,7 +2,6 @@
 package adaptertest
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -14,7 +13,7 @@ import (
 	"time"
 )
 
-// Now is the time at which tests begin.
+// Now is the time at which a [Server] begins.
 var Now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 // Answer is one scripted answer.
@@ -31,13 +30,11 @@ type Received struct {
 	Token string // the header Authorization
 }
 
-// A Server answers from a script: each answer once, in order, by the name of the request. It is the clock too: who sleeps lets time
-// pass at once.
+// A Server answers from a script: each answer once, in order, by the name of the request. It has the clock of its test.
 type Server struct {
+	*Clock
 	Script map[string][]Answer
 	Got    []Received
-	Waits  []time.Duration
-	Now    time.Time
 
 	t    testing.TB
 	name func(*http.Request, []byte) string
@@ -47,7 +44,7 @@ type Server struct {
 // NewServer returns a server with a script. The test fails when an answer of it was not asked for.
 func NewServer(t testing.TB, name func(r *http.Request, body []byte) string, script map[string][]Answer) *Server {
 	t.Helper()
-	s := &Server{Script: script, Now: Now, t: t, name: name}
+	s := &Server{Clock: &Clock{At: Now}, Script: script, t: t, name: name}
 	t.Cleanup(func() {
 		for route, left := range s.Script {
 			if len(left) > 0 {
@@ -129,22 +126,6 @@ func (s *Server) Sent(route string) string {
 func (r Received) name() string {
 	name, _, _ := strings.Cut(r.Route, "?")
 	return name
-}
-
-// Clock is the time.
-func (s *Server) Clock() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.Now
-}
-
-// Sleep lets the time pass at once.
-func (s *Server) Sleep(ctx context.Context, d time.Duration) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.Waits = append(s.Waits, d)
-	s.Now = s.Now.Add(d)
-	return ctx.Err()
 }
 
 // JSON writes a value.

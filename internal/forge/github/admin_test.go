@@ -32,7 +32,7 @@ func (a *administered) listen() string {
 }
 
 func (a *administered) forge() *Forge {
-	f, err := New(Config{URL: a.listen(), Repository: "acme/web", Token: "ghp_do-not-print-me", Now: a.Clock})
+	f, err := New(Config{URL: a.listen(), Repository: "acme/web", Token: "ghp_do-not-print-me", Now: a.Now})
 	if err != nil {
 		a.t.Fatal(err)
 	}

@@ -129,7 +129,7 @@ func TestTokensOfInstallations(t *testing.T) {
 	}
 	ask()
 	ask()
-	s.Now = testNow.Add(56 * time.Minute) // It would end in four minutes.
+	s.At = testNow.Add(56 * time.Minute) // It would end in four minutes.
 	ask()
 	password, expires, err := f.app.Token(t.Context(), "Acme/Shop")
 	if err != nil || password.Reveal() != "ghs_two" || !expires.Equal(testNow.Add(2*time.Hour)) {
@@ -245,7 +245,7 @@ func TestWhatIsGrantedLaterIsInTheNextToken(t *testing.T) {
 		if got := strings.TrimSpace(s.Got[len(s.Got)-1].Body); got != want {
 			t.Errorf("asked for %s, want %s", got, want)
 		}
-		s.Now = testNow.Add(time.Hour)
+		s.At = testNow.Add(time.Hour)
 	}
 }
 
@@ -299,7 +299,7 @@ func TestInstallationsThatAreKnownAreNotLookedFor(t *testing.T) {
 		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Hour)), tokenAnswer("ghs_two", testNow.Add(time.Hour))},
 	})
 	s.Script["GET /app/installations/3"] = append(s.Script["GET /app/installations/3"], ok(installedJSON))
-	app, err := NewApp(AppConfig{URL: adaptertest.Listen(t, contracttest.GitHub(t, s, contracttest.Answers)), ID: 17, PrivateKey: testPEM(), Installations: map[string]int64{"Acme": 3}, Now: s.Clock})
+	app, err := NewApp(AppConfig{URL: adaptertest.Listen(t, contracttest.GitHub(t, s, contracttest.Answers)), ID: 17, PrivateKey: testPEM(), Installations: map[string]int64{"Acme": 3}, Now: s.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func routeOf(r *http.Request, body []byte) string {
 func play(t testing.TB, script map[string][]answer, with ...func(*Config)) (*Forge, *server) {
 	t.Helper()
 	s := newServer(t, script)
-	cfg := Config{URL: adaptertest.Listen(t, contracttest.GitHub(t, s, contracttest.Answers)), Repository: "acme/shop", Token: testToken, Now: s.Clock, Observe: s.observe, Sleep: s.Sleep}
+	cfg := Config{URL: adaptertest.Listen(t, contracttest.GitHub(t, s, contracttest.Answers)), Repository: "acme/shop", Token: testToken, Now: s.Now, Observe: s.observe, Sleep: s.Sleep}
 	for _, change := range with {
 		change(&cfg)
 	}
@@ -94,7 +94,7 @@ func withApp(t testing.TB, s **server) func(*Config) {
 	return func(cfg *Config) {
 		app, err := NewApp(AppConfig{
 			URL: cfg.URL, ID: 17, PrivateKey: testPEM(),
-			Now: func() time.Time { return (*s).Clock() }, Sleep: cfg.Sleep, Observe: cfg.Observe,
+			Now: func() time.Time { return (*s).Now() }, Sleep: cfg.Sleep, Observe: cfg.Observe,
 		})
 		if err != nil {
 			t.Fatal(err)

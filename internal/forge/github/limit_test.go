@@ -129,7 +129,7 @@ func TestALimitHoldsForAllThatShareIt(t *testing.T) {
 	if len(s.Got) != 0 {
 		t.Errorf("asked %v", s.Routes())
 	}
-	s.Now = testNow.Add(2 * time.Minute)
+	s.At = testNow.Add(2 * time.Minute)
 	if _, err := second.Change(t.Context(), 7); err != nil {
 		t.Error(err)
 	}

@@ -176,7 +176,7 @@ func TestLabelsThatWereRefusedComeLater(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for i, state := range []promote.StatusState{promote.StatusPending, promote.StatusSuccess} {
-		s.Now = s.Now.Add(time.Minute)
+		s.At = s.At.Add(time.Minute)
 		err := f.PostStatus(t.Context(), gates(state))
 		if i == 0 && !errors.Is(err, promote.ErrLimited) || i == 1 && err != nil {
 			t.Errorf("%v: %v", state, err)

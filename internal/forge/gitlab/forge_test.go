@@ -53,7 +53,7 @@ func play(t *testing.T, script map[string][]answer) (*Forge, *server) {
 	t.Helper()
 	s := newServer(t, script)
 	f, err := New(Config{
-		URL: adaptertest.Listen(t, contracttest.GitLab(t, s, contracttest.Answers)), Project: "group/project", Token: testToken, Now: s.Clock, Observe: s.observe, Sleep: s.Sleep,
+		URL: adaptertest.Listen(t, contracttest.GitLab(t, s, contracttest.Answers)), Project: "group/project", Token: testToken, Now: s.Now, Observe: s.observe, Sleep: s.Sleep,
 	})
 	if err != nil {
 		t.Fatal(err)

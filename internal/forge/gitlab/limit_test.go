@@ -95,7 +95,7 @@ func TestNotesAreSpreadOverMinutes(t *testing.T) {
 		if _, err := f.AddNote(t.Context(), 7, "text"); err != nil {
 			t.Fatal(err)
 		}
-		s.Now = s.Now.Add(900 * time.Millisecond)
+		s.At = s.At.Add(900 * time.Millisecond)
 	}
 	// The first one is 54 seconds old: the next one has six to wait.
 	if _, err := f.AddNote(t.Context(), 7, "text"); err != nil || len(s.Waits) != 1 || s.Waits[0] < 6*time.Second {
