@@ -214,10 +214,6 @@ func TestClose(t *testing.T) {
 	const put, get = "PUT …/merge_requests/7", "GET …/merge_requests/7"
 	is := func(state string) answer { return answer{Status: 200, Body: mr(t, map[string]any{"state": state})} }
 	refused := answer{Status: 400, Body: `{"message":"400 Bad request"}`}
-	type step struct {
-		route  string
-		answer answer
-	}
 	for _, test := range []struct {
 		name  string
 		steps []step
@@ -233,13 +229,7 @@ func TestClose(t *testing.T) {
 		{"it may not be closed", []step{{put, answer{Status: 403, Body: `{"message":"403 Forbidden"}`}}}, promote.ErrForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			script := map[string][]answer{}
-			var want []string
-			for _, step := range test.steps {
-				route := step.route
-				script[route] = append(script[route], step.answer)
-				want = append(want, step.route)
-			}
+			script, want := scripted(test.steps)
 			f, s := play(t, script)
 			if err := f.Close(t.Context(), 7); !errors.Is(err, test.is) {
 				t.Errorf("got %v, want %v", err, test.is)

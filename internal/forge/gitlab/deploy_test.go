@@ -31,10 +31,6 @@ func TestDeploy(t *testing.T) {
 	shows := func(all ...string) answer { return answer{Status: 200, Body: "[" + strings.Join(all, ",") + "]"} }
 	is := func(status int, text string) answer { return answer{Status: status, Body: text} }
 	cannot := answer{Status: 400, Body: `{"message":{"status":["cannot transition via \"succeed\""]}}`}
-	type step struct {
-		route  string
-		answer answer
-	}
 	for _, test := range []struct {
 		name   string
 		states []promote.DeploymentState
@@ -151,12 +147,7 @@ func TestDeploy(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			script := map[string][]answer{}
-			var want []string
-			for _, step := range test.steps {
-				script[step.route] = append(script[step.route], step.answer)
-				want = append(want, step.route)
-			}
+			script, want := scripted(test.steps)
 			f, s := play(t, script)
 			var err error
 			for _, state := range test.states {

@@ -68,6 +68,22 @@ func (s *server) observe(c Call) {
 	s.calls = append(s.calls, c)
 }
 
+// A step is a request that is expected next, and its answer.
+type step struct {
+	route  string
+	answer answer
+}
+
+// scripted is a script of steps, and the routes that it expects.
+func scripted(steps []step) (script map[string][]answer, routes []string) {
+	script = map[string][]answer{}
+	for _, step := range steps {
+		script[step.route] = append(script[step.route], step.answer)
+		routes = append(routes, step.route)
+	}
+	return script, routes
+}
+
 // mr is a merge request as GitLab would answer it, with fields replaced.
 func mr(t *testing.T, fields map[string]any) string {
 	t.Helper()

@@ -120,8 +120,7 @@ func TestMerge(t *testing.T) {
 			script := map[string][]answer{}
 			var want []string
 			for _, step := range test.steps {
-				route := step.route
-				script[route] = append(script[route], step.answer(t))
+				script[step.route] = append(script[step.route], step.answer(t))
 				want = append(want, step.route)
 			}
 			f, s := play(t, script)

@@ -15,10 +15,6 @@ func TestExternalStatusCheck(t *testing.T) {
 	const listed, answered = "GET …/external_status_checks", "POST …/merge_requests/7/status_check_responses"
 	checks := answer{Status: 200, Body: `[{"id":2,"name":"compliance"},{"id":3,"name":"lockkeeper"}]`}
 	made := answer{Status: 201, Body: `{"id":1}`}
-	type step struct {
-		route  string
-		answer answer
-	}
 	for _, test := range []struct {
 		name  string
 		state promote.StatusState
@@ -87,8 +83,7 @@ func TestExternalStatusCheck(t *testing.T) {
 			script := map[string][]answer{postRoute: {accepted}}
 			want := []string{"POST …/statuses/" + string(head)}
 			for _, step := range test.steps {
-				route := step.route
-				script[route] = append(script[route], step.answer)
+				script[step.route] = append(script[step.route], step.answer)
 				want = append(want, step.route)
 			}
 			f, s := play(t, script)

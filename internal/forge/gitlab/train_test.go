@@ -17,10 +17,6 @@ func TestMergeBoardsTheTrain(t *testing.T) {
 	aboard, scheduled := answer{Status: 201, Body: `{"id":1}`}, answer{Status: 202, Body: `{"id":1}`}
 	refused := answer{Status: 400, Body: `{"message":"400 Bad request"}`}
 	queue := answer{Status: 200, Body: `[{"merge_request":{"iid":5}},{"merge_request":{"iid":7}}]`}
-	type step struct {
-		route  string
-		answer answer
-	}
 	for _, test := range []struct {
 		name   string
 		steps  []step
@@ -86,13 +82,7 @@ func TestMergeBoardsTheTrain(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			script := map[string][]answer{}
-			var want []string
-			for _, step := range test.steps {
-				route := step.route
-				script[route] = append(script[route], step.answer)
-				want = append(want, step.route)
-			}
+			script, want := scripted(test.steps)
 			f, s := play(t, script)
 			f.settings, f.settingsAt = Settings{MergedResults: true, MergeTrains: true}, testNow
 			got, err := f.Merge(t.Context(), 7, head, "message")
