@@ -36,6 +36,20 @@ type setupFlags struct {
 	dry       bool
 }
 
+// secret is the variable that holds the webhook's secret. It is shown when it was made just now, never otherwise; of a dry run it is
+// not kept.
+func (f *setupFlags) secret(name, made string, known bool) variable {
+	switch {
+	case made != "" && f.dry:
+		return variable{name, "a secret would be made, and shown here once"}
+	case made != "":
+		return variable{name, made + "   (shown this once)"}
+	case !known:
+		return variable{name, "the secret that the webhook has; if it is lost, set another one and run this again after a delivery was refused"}
+	}
+	return variable{name, "as it is now"}
+}
+
 func (f *setupFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.public, "url", "", "where the forge reaches the server, such as https://lockkeeper.example.com (required)")
 	cmd.Flags().BoolVar(&f.noProtect, "no-protect", false, "leave protections and merge settings as they are")
@@ -142,7 +156,7 @@ func settled(done bool) error {
 // next is what is left to a person: the file to write, the variables to set, the commands to run.
 type next struct {
 	config    string
-	variables []variable // with their values or meanings
+	variables []variable // with their values or meanings; those of Argo CD follow
 }
 
 func (n next) print(w io.Writer) error {
@@ -152,7 +166,8 @@ func (n next) print(w io.Writer) error {
 		b.WriteString("  " + line)
 	}
 	b.WriteString("\nSet in the environment of the server:\n\n")
-	for _, v := range n.variables {
+	for _, v := range append(n.variables, variable{"LOCKKEEPER_ARGOCD_URL", "Argo CD's address, and"},
+		variable{"LOCKKEEPER_ARGOCD_TOKEN", "a token that may get and sync the applications; without both, promotions wait after their merge"}) {
 		fmt.Fprintf(&b, "  %-33s %s\n", v.name, v.meaning)
 	}
 	b.WriteString("\nThen:\n\n  lockkeeper serve --config lockkeeper-server.yaml\n  lockkeeper doctor --config lockkeeper-server.yaml\n")

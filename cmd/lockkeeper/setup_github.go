@@ -112,17 +112,9 @@ func (o *setupGitHub) run(ctx context.Context, env environment) error {
 	return errors.Join(o.next(env.out, by, made), settled(done))
 }
 
-// next prints what is left to do. The secret is shown when it was made just now, never otherwise; of a dry run it is not kept.
+// next prints what is left to do.
 func (o *setupGitHub) next(w io.Writer, by *githubCaretaker, made string) error {
-	webhook := variable{"LOCKKEEPER_GITHUB_WEBHOOK_SECRET", "as it is now"}
-	switch {
-	case made != "" && o.dry:
-		webhook.meaning = "a secret would be made, and shown here once"
-	case made != "":
-		webhook.meaning = made + "   (shown this once)"
-	case len(by.secrets.GitHubSecret) == 0:
-		webhook.meaning = "the secret that the webhook has; if it is lost, set another one and run this again after a delivery was refused"
-	}
+	webhook := o.secret("LOCKKEEPER_GITHUB_WEBHOOK_SECRET", made, len(by.secrets.GitHubSecret) > 0)
 	config := "publicURL: " + strings.TrimRight(o.public, "/") + "\n"
 	if webURL(o.url) != "https://github.com" {
 		config += "github:\n  url: " + webURL(o.url) + "\n"
@@ -135,6 +127,5 @@ func (o *setupGitHub) next(w io.Writer, by *githubCaretaker, made string) error 
 	if by.app != nil {
 		credentials = []variable{{"LOCKKEEPER_GITHUB_APP_ID", "as it is now"}, {"LOCKKEEPER_GITHUB_APP_KEY", "as it is now"}}
 	}
-	return next{config: config, variables: append(credentials, webhook, variable{"LOCKKEEPER_ARGOCD_URL", "Argo CD's address, and"},
-		variable{"LOCKKEEPER_ARGOCD_TOKEN", "a token that may get and sync the applications; without both, promotions wait after their merge"})}.print(w)
+	return next{config: config, variables: append(credentials, webhook)}.print(w)
 }

@@ -106,18 +106,11 @@ func (o *setupGitLab) tier(ctx context.Context, by *gitlabCaretaker) error {
 	return err
 }
 
-// next prints what is left to do. The secret is shown when it was made just now, never otherwise; of a dry run it is not kept.
+// next prints what is left to do.
 func (o *setupGitLab) next(w io.Writer, by *gitlabCaretaker, made string) error {
-	webhook := variable{"LOCKKEEPER_GITLAB_WEBHOOK_TOKEN", "as it is now"}
-	switch {
-	case made != "" && o.dry:
-		webhook.meaning = "a secret would be made, and shown here once"
-	case made != "":
-		webhook.meaning = made + "   (shown this once)"
-	case len(by.secrets.WebhookToken) == 0 && len(by.secrets.SigningToken) > 0:
+	webhook := o.secret("LOCKKEEPER_GITLAB_WEBHOOK_TOKEN", made, len(by.secrets.WebhookToken)+len(by.secrets.SigningToken) > 0)
+	if made == "" && len(by.secrets.WebhookToken) == 0 && len(by.secrets.SigningToken) > 0 {
 		webhook.name = "LOCKKEEPER_GITLAB_SIGNING_TOKEN"
-	case len(by.secrets.WebhookToken) == 0:
-		webhook.meaning = "the secret that the webhook has; if it is lost, set another one and run this again after a delivery was refused"
 	}
 	config := fmt.Sprintf("publicURL: %s\ngitlab:\n  url: %s\nrepositories:\n  - project: %s\n", strings.TrimRight(o.public, "/"), strings.TrimRight(o.url, "/"), o.project)
 	if o.branch != "" {
@@ -126,7 +119,5 @@ func (o *setupGitLab) next(w io.Writer, by *gitlabCaretaker, made string) error 
 	return next{config: config, variables: []variable{
 		{"LOCKKEEPER_GITLAB_TOKEN", "access token with scope api; role Developer will do where people merge and the ledger lets it push"},
 		webhook,
-		{"LOCKKEEPER_ARGOCD_URL", "Argo CD's address, and"},
-		{"LOCKKEEPER_ARGOCD_TOKEN", "a token that may get and sync the applications; without both, promotions wait after their merge"},
 	}}.print(w)
 }

@@ -71,6 +71,7 @@ var rules = []struct {
 	{"internal/argocd/", []string{"internal/argocd", "promote", "internal/secret"}},
 	{"internal/doctor", []string{"promote"}},
 	{"internal/forge", []string{"promote", "internal/secret"}},
+	{"internal/forge/adaptertest", []string{"promote", "internal/contract", "internal/forge", "internal/secret"}},
 	{"internal/forge/github", []string{"promote", "internal/forge", "internal/registryhook", "internal/secret"}},
 	{"internal/forge/githubactions", []string{"promote", "internal/secret"}},
 	{"internal/forge/gitlab", []string{"promote", "internal/forge", "internal/secret"}},

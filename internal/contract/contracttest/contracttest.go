@@ -53,6 +53,16 @@ func Handler(t testing.TB, c *contract.Contract, next http.Handler) http.Handler
 	return c.Handler(next, func(err error) { t.Errorf("contract: %v", err) })
 }
 
+// Requests is what a handler of a contract may report to: it fails t for every request that breaks it. Answers, which a script may
+// make up, are not judged.
+func Requests(t testing.TB) func(error) {
+	return func(err error) {
+		if violation, ok := errors.AsType[*contract.ViolationError](err); ok && violation.Status == 0 {
+			t.Errorf("contract: %v", err)
+		}
+	}
+}
+
 // Guard loads a description for tests that are worth running without it too, and returns what puts it before a handler, as
 // [Handler] does. Where the description is missing, handlers are returned as they are; with CI=true t fails instead.
 func Guard(t testing.TB, name string) func(testing.TB, http.Handler) http.Handler {

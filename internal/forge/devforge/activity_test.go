@@ -72,7 +72,7 @@ func TestTheActivityTellsWhatHappened(t *testing.T) {
 func TestTheActivityIsThatOfDays(t *testing.T) {
 	b := newBench(t)
 	b.open(t, "lockkeeper/web")
-	b.clock.skip(24 * time.Hour)
+	b.clock.Skip(24 * time.Hour)
 	b.say(t, "bot", "the day after")
 	for _, tt := range []struct {
 		name, query string

@@ -19,21 +19,20 @@ type exchange struct {
 	has                      string // part of the answer's body
 }
 
-func (b *bench) raw(t *testing.T, e exchange) (int, string, http.Header) {
+// send makes the exchange with a server, and follows no redirect.
+func (e exchange) send(t *testing.T, url string, header map[string]string) (int, string, http.Header) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), e.method, b.url+e.path, strings.NewReader(e.body))
+	request, err := http.NewRequestWithContext(t.Context(), e.method, url+e.path, strings.NewReader(e.body))
 	if err != nil {
 		t.Fatal(err)
-	}
-	if job, ok := strings.CutPrefix(e.user, "job of "); ok {
-		request.Header.Set("Job-Token", job+"-job")
-	} else if e.user != "" {
-		request.Header.Set("Private-Token", e.user+"-token")
 	}
 	if e.body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	answer, err := http.DefaultClient.Do(request)
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	answer, err := http.DefaultTransport.RoundTrip(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +42,17 @@ func (b *bench) raw(t *testing.T, e exchange) (int, string, http.Header) {
 		t.Fatal(err)
 	}
 	return answer.StatusCode, string(body), answer.Header
+}
+
+func (b *bench) raw(t *testing.T, e exchange) (int, string, http.Header) {
+	t.Helper()
+	header := map[string]string{}
+	if job, ok := strings.CutPrefix(e.user, "job of "); ok {
+		header["Job-Token"] = job + "-job"
+	} else if e.user != "" {
+		header["Private-Token"] = e.user + "-token"
+	}
+	return e.send(t, b.url, header)
 }
 
 const (

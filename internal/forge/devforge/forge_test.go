@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/internal/contract"
 	"github.com/lockkeeper/lockkeeper/internal/contract/contracttest"
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
 )
 
@@ -26,26 +26,7 @@ const projectPath = "platform/gitops"
 type bench struct {
 	*devforge.Forge
 	url   string
-	clock *clock
-}
-
-// clock moves a second with each look, so that nothing happens at the same time as something else.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(time.Second)
-	return c.at
-}
-
-func (c *clock) skip(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
+	clock *adaptertest.Clock
 }
 
 var seed = map[string]string{
@@ -56,9 +37,9 @@ var seed = map[string]string{
 
 func newBench(t *testing.T, configure ...func(*devforge.Config)) *bench {
 	t.Helper()
-	b := &bench{clock: &clock{at: time.Date(2026, 9, 4, 8, 0, 0, 0, time.UTC)}}
+	b := &bench{clock: adaptertest.NewClock(time.Second)}
 	config := devforge.Config{
-		Root: t.TempDir(), Now: b.clock.now, Person: "you",
+		Root: t.TempDir(), Now: b.clock.Now, Person: "you",
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	for _, edit := range configure {

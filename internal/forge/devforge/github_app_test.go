@@ -74,7 +74,7 @@ func webToken(t *testing.T, key *rsa.PrivateKey, claims map[string]any) string {
 // itself is a client that acts as the App.
 func (h *hub) itself(t *testing.T, a installed) *github.Client {
 	t.Helper()
-	now := h.clock.now()
+	now := h.clock.Now()
 	return h.client(t, webToken(t, a.key, map[string]any{"iss": a.app, "iat": now.Add(-time.Minute).Unix(), "exp": now.Add(9 * time.Minute).Unix()}))
 }
 
@@ -108,7 +108,7 @@ func TestGitHubAppSignsIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if left := token.GetExpiresAt().Sub(h.clock.now()); left < 59*time.Minute || left > time.Hour {
+	if left := token.GetExpiresAt().Sub(h.clock.Now()); left < 59*time.Minute || left > time.Hour {
 		t.Errorf("the token lasts %s", left)
 	}
 	acting := h.client(t, token.GetToken())
@@ -119,7 +119,7 @@ func TestGitHubAppSignsIn(t *testing.T) {
 	if _, _, err := acting.Repositories.Get(t.Context(), repoOwner, repoName); err != nil {
 		t.Error(err)
 	}
-	h.clock.skip(time.Hour)
+	h.clock.Skip(time.Hour)
 	if _, _, err := acting.Repositories.Get(t.Context(), repoOwner, repoName); err == nil {
 		t.Error("the token works after an hour")
 	} else if status, text := githubRefused(err); status != http.StatusUnauthorized || text != "Bad credentials" {
@@ -142,7 +142,7 @@ func TestGitHubRefusesWebTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := h.clock.now()
+	now := h.clock.Now()
 	in := func(d time.Duration) int64 { return now.Add(d).Unix() }
 	good := map[string]any{"iss": a.app, "iat": in(-time.Minute), "exp": in(5 * time.Minute)}
 	with := func(name string, value any) map[string]any {

@@ -1,7 +1,6 @@
 package devforge_test
 
 import (
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,29 +13,14 @@ import (
 // rawHub sends one exchange as user and reads the answer. Redirects are not followed.
 func (h *hub) rawHub(t *testing.T, e exchange, header ...string) (int, string, http.Header) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), e.method, h.url+e.path, strings.NewReader(e.body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	sent := map[string]string{}
 	if e.user != "" {
-		request.Header.Set("Authorization", "Bearer "+e.user+"-token")
-	}
-	if e.body != "" {
-		request.Header.Set("Content-Type", "application/json")
+		sent["Authorization"] = "Bearer " + e.user + "-token"
 	}
 	for i := 0; i+1 < len(header); i += 2 {
-		request.Header.Set(header[i], header[i+1])
+		sent[header[i]] = header[i+1]
 	}
-	answer, err := http.DefaultTransport.RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode, string(body), answer.Header
+	return e.send(t, h.url, sent)
 }
 
 const (

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/internal/contract"
 	"github.com/lockkeeper/lockkeeper/internal/contract/contracttest"
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
 )
 
@@ -32,9 +33,9 @@ type hub struct {
 
 func newHub(t *testing.T, configure ...func(*devforge.Config)) *hub {
 	t.Helper()
-	b := &bench{clock: &clock{at: time.Date(2026, 9, 4, 8, 0, 0, 0, time.UTC)}}
+	b := &bench{clock: adaptertest.NewClock(time.Second)}
 	config := devforge.Config{
-		Root: t.TempDir(), Now: b.clock.now, Person: "you", Dialect: devforge.GitHub,
+		Root: t.TempDir(), Now: b.clock.Now, Person: "you", Dialect: devforge.GitHub,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	for _, edit := range configure {

@@ -66,7 +66,7 @@ func TestGitHubLimitsAreWhatTheClientKnows(t *testing.T) {
 	if abuse := (*github.AbuseRateLimitError)(nil); !errors.As(err, &abuse) || *abuse.RetryAfter != time.Minute {
 		t.Errorf("a secondary limit: %v", err)
 	}
-	reset := h.clock.now().Add(time.Hour)
+	reset := h.clock.Now().Add(time.Hour)
 	h.Fault(whatever, devforge.PrimaryLimit(403, reset))
 	_, _, err = h.as(t, "bot").Repositories.Get(t.Context(), repoOwner, repoName)
 	if limit := (*github.RateLimitError)(nil); !errors.As(err, &limit) || !limit.Rate.Reset.Equal(github.Timestamp{Time: reset.Truncate(time.Second)}) {

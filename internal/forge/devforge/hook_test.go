@@ -259,7 +259,7 @@ func TestAFailingHookIsSwitchedOff(t *testing.T) {
 				b.settle(t)
 			}
 			received.answer(http.StatusOK)
-			b.clock.skip(2 * time.Minute)
+			b.clock.Skip(2 * time.Minute)
 			b.say(t, "bot", "hello again")
 			b.settle(t)
 			if got := len(received.all()); got != tt.want {

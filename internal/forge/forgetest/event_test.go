@@ -46,7 +46,7 @@ func told(g *ground) {
 			return []promote.Event{{Kind: promote.EventComment, Change: n, Comment: comment}}
 		}},
 		{"a reaction, which is no command", func() []promote.Event { g.react(g, lea, n, note); return nil }},
-		{"another title", func() []promote.Event { g.edit(g, lea, n, "another title"); return []promote.Event{moved} }},
+		{"another title", func() []promote.Event { g.rename(g, lea, n, "another title"); return []promote.Event{moved} }},
 		{"an approval", func() []promote.Event { g.approve(g, lea, n); return []promote.Event{moved} }},
 		{"its withdrawal", func() []promote.Event { g.withdraw(g, lea, n); return []promote.Event{moved} }},
 		{"a status", func() []promote.Event { g.report(g, wes, report); return []promote.Event{status} }},
@@ -162,7 +162,7 @@ func missed(g *ground) {
 	change, _ := g.opened()
 	g.comment(g, lea, change.Number, "before")
 	g.mail.empty(g)
-	since := g.clock.now()
+	since := g.clock.Now()
 	g.mail.breaks(true)
 	g.comment(g, lea, change.Number, "/promote")
 	g.commit(lea, target, "by-hand.yaml", "x\n")
@@ -225,7 +225,7 @@ func (g *ground) redelivered(since time.Time) {
 		}
 	}
 	g.mail.empty(g)
-	if err := g.clock.sleep(g.Context(), 2*time.Minute); err != nil { // An App's repositories share what was listed last.
+	if err := g.clock.Sleep(g.Context(), 2*time.Minute); err != nil { // An App's repositories share what was listed last.
 		g.Fatal(err)
 	}
 	if got, err := g.Missed(g.Context(), since); err != nil || len(got) != 0 {

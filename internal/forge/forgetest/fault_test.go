@@ -254,7 +254,7 @@ func (g *ground) insist(call call, s *situation, t *trouble) (failed error) {
 			if !ok || !api.Temporary() || attempt == 10 {
 				g.Fatalf("the call is not made again: %v", err)
 			}
-			if err := g.clock.sleep(g.Context(), api.RetryAfter); err != nil {
+			if err := g.clock.Sleep(g.Context(), api.RetryAfter); err != nil {
 				g.Fatal(err)
 			}
 		}

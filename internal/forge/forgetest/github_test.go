@@ -32,13 +32,13 @@ var appGrants = map[string]string{
 // newGitHubToken is a repository on GitHub with an adapter that has a token, and posts commit statuses.
 func newGitHubToken(t *testing.T, hook devforge.Hook) *ground {
 	t.Helper()
-	g := &ground{kind: gitHubToken, acts: gitHubActs{}}
+	g := &ground{kind: gitHubToken, acts: newGitHubActs()}
 	address := newDevforge(t, g, devforge.GitHub, contracttest.GitHub)
 	g.api = address + "/api/v3"
 	g.fresh = func(t *testing.T, with connection) adapter {
 		t.Helper()
 		return gitHubAdapter(t, github.Config{
-			URL: address, Repository: g.path, Token: "bot-token", Now: g.clock.now, Sleep: g.clock.sleep, HTTPClient: with.client,
+			URL: address, Repository: g.path, Token: "bot-token", Now: g.clock.Now, Sleep: g.clock.Sleep, HTTPClient: with.client,
 		})
 	}
 	g.addHook(hook)
@@ -49,7 +49,7 @@ func newGitHubToken(t *testing.T, hook devforge.Hook) *ground {
 // newGitHubApp is one with an adapter that is an App, and posts check runs.
 func newGitHubApp(t *testing.T, hook devforge.Hook) *ground {
 	t.Helper()
-	g := &ground{kind: gitHubApp, acts: gitHubActs{}}
+	g := &ground{kind: gitHubApp, acts: newGitHubActs()}
 	address := newDevforge(t, g, devforge.GitHub, contracttest.GitHub)
 	g.api = address + "/api/v3"
 	key, err := appKey()
@@ -64,7 +64,7 @@ func newGitHubApp(t *testing.T, hook devforge.Hook) *ground {
 		t.Fatal(err)
 	}
 	app, err := github.NewApp(github.AppConfig{
-		URL: address, ID: int64(id), Now: g.clock.now, Sleep: g.clock.sleep,
+		URL: address, ID: int64(id), Now: g.clock.Now, Sleep: g.clock.Sleep,
 		PrivateKey: secret.Text(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
 	})
 	if err != nil {
@@ -73,7 +73,7 @@ func newGitHubApp(t *testing.T, hook devforge.Hook) *ground {
 	g.fresh = func(t *testing.T, with connection) adapter {
 		t.Helper()
 		return gitHubAdapter(t, github.Config{
-			URL: address, Repository: g.path, App: app, Checks: true, Now: g.clock.now, Sleep: g.clock.sleep, HTTPClient: with.client,
+			URL: address, Repository: g.path, App: app, Checks: true, Now: g.clock.Now, Sleep: g.clock.Sleep, HTTPClient: with.client,
 		})
 	}
 	g.people[bot] = account{Name: "lockkeeper[bot]", token: "bot-token"}
@@ -93,7 +93,7 @@ func gitHubAdapter(t *testing.T, cfg github.Config) adapter {
 // liveGitHub is a real repository; see the comment of the package.
 func liveGitHub(t *testing.T, at live) *ground {
 	t.Helper()
-	g := &ground{T: t, kind: gitHubToken, acts: gitHubActs{}, path: at.repository, api: strings.TrimSuffix(at.url, "/") + "/api/v3"}
+	g := &ground{T: t, kind: gitHubToken, acts: newGitHubActs(), path: at.repository, api: strings.TrimSuffix(at.url, "/") + "/api/v3"}
 	if at.url == "https://github.com" {
 		g.api = "https://api.github.com"
 	}
@@ -107,54 +107,26 @@ func liveGitHub(t *testing.T, at live) *ground {
 }
 
 // gitHubActs is what people do on GitHub.
-type gitHubActs struct{}
+type gitHubActs struct{ words }
 
-func (gitHubActs) repository(g *ground, rest string) string { return "/repos/" + g.path + rest }
-
-func (a gitHubActs) change(g *ground, number int, rest string) string {
-	return a.repository(g, "/pulls/"+strconv.Itoa(number)+rest)
-}
-
-func (a gitHubActs) issue(g *ground, number int, rest string) string {
-	return a.repository(g, "/issues/"+strconv.Itoa(number)+rest)
+func newGitHubActs() gitHubActs {
+	return gitHubActs{words{
+		repository: func(path string) string { return "/repos/" + path },
+		changes:    "/pulls/",
+		comments:   func(number int) string { return "/issues/" + strconv.Itoa(number) + "/comments" },
+		edit:       http.MethodPatch,
+		closed:     map[string]any{"state": "closed"},
+		again:      map[string]any{"state": "open"},
+	}}
 }
 
 func (a gitHubActs) open(g *ground, by string, change draft) int {
 	g.Helper()
-	var made struct {
-		Number int `json:"number"`
-	}
-	g.ask(by, http.MethodPost, a.repository(g, "/pulls"), map[string]any{
-		"title": change.title, "head": string(change.branch), "base": string(target),
-	}, &made)
+	number := a.make(g, by, "/pulls", map[string]any{"title": change.title, "head": string(change.branch), "base": string(target)}).Number
 	if len(change.labels) > 0 {
-		g.ask(by, http.MethodPost, a.issue(g, made.Number, "/labels"), map[string]any{"labels": change.labels}, nil)
+		g.ask(by, http.MethodPost, a.below(g, "/issues/"+strconv.Itoa(number)+"/labels"), map[string]any{"labels": change.labels}, nil)
 	}
-	return made.Number
-}
-
-func (a gitHubActs) edit(g *ground, by string, number int, title string) {
-	g.Helper()
-	g.ask(by, http.MethodPatch, a.change(g, number, ""), map[string]any{"title": title}, nil)
-}
-
-func (a gitHubActs) close(g *ground, by string, number int) {
-	g.Helper()
-	g.ask(by, http.MethodPatch, a.change(g, number, ""), map[string]any{"state": "closed"}, nil)
-}
-
-func (a gitHubActs) reopen(g *ground, by string, number int) {
-	g.Helper()
-	g.ask(by, http.MethodPatch, a.change(g, number, ""), map[string]any{"state": "open"}, nil)
-}
-
-func (a gitHubActs) comment(g *ground, by string, number int, text string) int {
-	g.Helper()
-	var made struct {
-		ID int `json:"id"`
-	}
-	g.ask(by, http.MethodPost, a.issue(g, number, "/comments"), map[string]any{"body": text}, &made)
-	return made.ID
+	return number
 }
 
 func (a gitHubActs) review(g *ground, by string, number int, event string) {
@@ -164,7 +136,7 @@ func (a gitHubActs) review(g *ground, by string, number int, event string) {
 
 func (a gitHubActs) react(g *ground, by string, _, note int) {
 	g.Helper()
-	g.ask(by, http.MethodPost, a.repository(g, "/issues/comments/"+strconv.Itoa(note)+"/reactions"), map[string]any{"content": "heart"}, nil)
+	g.ask(by, http.MethodPost, a.below(g, "/issues/comments/"+strconv.Itoa(note)+"/reactions"), map[string]any{"content": "heart"}, nil)
 }
 
 func (a gitHubActs) approve(g *ground, by string, number int) {
@@ -177,33 +149,28 @@ func (a gitHubActs) withdraw(g *ground, by string, number int) {
 	a.review(g, by, number, "REQUEST_CHANGES")
 }
 
-func (a gitHubActs) merge(g *ground, by string, number int, head promote.Commit) {
-	g.Helper()
-	g.ask(by, http.MethodPut, a.change(g, number, "/merge"), map[string]any{"sha": string(head)}, nil)
-}
-
 func (a gitHubActs) report(g *ground, by string, status report) {
 	g.Helper()
 	word := status.state.String()
 	if status.state == promote.StatusFailed {
 		word = "failure"
 	}
-	g.ask(by, http.MethodPost, a.repository(g, "/statuses/"+string(status.head)), map[string]any{
+	g.ask(by, http.MethodPost, a.below(g, "/statuses/"+string(status.head)), map[string]any{
 		"state": word, "context": status.name, "description": "said by " + by,
 	}, nil)
 }
 
 func (a gitHubActs) push(g *ground, by string, branch promote.Branch, file, content string) promote.Commit {
 	g.Helper()
-	if status, _ := g.try(by, http.MethodGet, a.repository(g, "/branches/"+string(branch)), nil); status == http.StatusNotFound {
-		g.ask(by, http.MethodPost, a.repository(g, "/git/refs"), map[string]any{"ref": "refs/heads/" + string(branch), "sha": string(a.tip(g, target))}, nil)
+	if status, _ := g.try(by, http.MethodGet, a.below(g, "/branches/"+string(branch)), nil); status == http.StatusNotFound {
+		g.ask(by, http.MethodPost, a.below(g, "/git/refs"), map[string]any{"ref": "refs/heads/" + string(branch), "sha": string(a.tip(g, target))}, nil)
 	}
 	var made struct {
 		Commit struct {
 			SHA promote.Commit `json:"sha"`
 		} `json:"commit"`
 	}
-	g.ask(by, http.MethodPut, a.repository(g, "/contents/"+file), map[string]any{
+	g.ask(by, http.MethodPut, a.below(g, "/contents/"+file), map[string]any{
 		"message": "Write " + file, "branch": string(branch), "content": base64.StdEncoding.EncodeToString([]byte(content)),
 	}, &made)
 	return made.Commit.SHA
@@ -216,7 +183,7 @@ func (a gitHubActs) tip(g *ground, branch promote.Branch) promote.Commit {
 			SHA promote.Commit `json:"sha"`
 		} `json:"commit"`
 	}
-	g.ask(lea, http.MethodGet, a.repository(g, "/branches/"+string(branch)), nil, &found)
+	g.ask(lea, http.MethodGet, a.below(g, "/branches/"+string(branch)), nil, &found)
 	return found.Commit.SHA
 }
 
@@ -255,7 +222,7 @@ func (a gitHubActs) reactions(g *ground, _, note int) []string {
 	var found []struct {
 		Content string `json:"content"`
 	}
-	g.ask(lea, http.MethodGet, a.repository(g, "/issues/comments/"+strconv.Itoa(note)+"/reactions"), nil, &found)
+	g.ask(lea, http.MethodGet, a.below(g, "/issues/comments/"+strconv.Itoa(note)+"/reactions"), nil, &found)
 	var out []string
 	for _, one := range found {
 		out = append(out, one.Content)
@@ -273,7 +240,7 @@ func (a gitHubActs) statuses(g *ground, head promote.Commit, name string) []stri
 		Context string `json:"context"`
 		State   string `json:"state"`
 	}
-	g.ask(lea, http.MethodGet, a.repository(g, "/commits/"+string(head)+"/statuses?per_page=100"), nil, &found)
+	g.ask(lea, http.MethodGet, a.below(g, "/commits/"+string(head)+"/statuses?per_page=100"), nil, &found)
 	var out []string
 	for _, one := range slices.Backward(found) {
 		if one.Context == name {
@@ -292,7 +259,7 @@ func (a gitHubActs) checkRuns(g *ground, head promote.Commit, name string) []str
 			Conclusion string `json:"conclusion"`
 		} `json:"check_runs"`
 	}
-	g.ask(lea, http.MethodGet, a.repository(g, "/commits/"+string(head)+"/check-runs?filter=all&check_name="+url.QueryEscape(name)), nil, &found)
+	g.ask(lea, http.MethodGet, a.below(g, "/commits/"+string(head)+"/check-runs?filter=all&check_name="+url.QueryEscape(name)), nil, &found)
 	var out []string
 	for _, one := range slices.Backward(found.CheckRuns) {
 		out = append(out, strings.TrimSuffix(one.Status+" "+one.Conclusion, " "))
@@ -305,13 +272,13 @@ func (a gitHubActs) deployments(g *ground, environment string) []string {
 	var found []struct {
 		ID int `json:"id"`
 	}
-	g.ask(lea, http.MethodGet, a.repository(g, "/deployments?environment="+url.QueryEscape(environment)), nil, &found)
+	g.ask(lea, http.MethodGet, a.below(g, "/deployments?environment="+url.QueryEscape(environment)), nil, &found)
 	var out []string
 	for _, one := range slices.Backward(found) {
 		var states []struct {
 			State string `json:"state"`
 		}
-		g.ask(lea, http.MethodGet, a.repository(g, "/deployments/"+strconv.Itoa(one.ID)+"/statuses"), nil, &states)
+		g.ask(lea, http.MethodGet, a.below(g, "/deployments/"+strconv.Itoa(one.ID)+"/statuses"), nil, &states)
 		var words []string
 		for _, state := range slices.Backward(states) {
 			words = append(words, state.State)

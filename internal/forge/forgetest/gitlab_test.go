@@ -9,8 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/contract/contracttest"
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
 	"github.com/lockkeeper/lockkeeper/internal/forge/gitlab"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
@@ -28,9 +30,9 @@ var levels = map[string]int{
 // newDevforge starts a forge with its people and an empty repository, behind what checks its exchanges.
 func newDevforge(t *testing.T, g *ground, dialect devforge.Dialect, check func(testing.TB, http.Handler, ...contracttest.Gap) http.Handler) string {
 	t.Helper()
-	g.T, g.clock, g.path, g.people = t, newClock(), repositoryPath, map[string]account{}
+	g.T, g.clock, g.path, g.people = t, adaptertest.NewClock(time.Second), repositoryPath, map[string]account{}
 	forge, err := devforge.New(devforge.Config{
-		Root: t.TempDir(), Now: g.clock.now, Person: "you", Dialect: dialect, KeepFailingHooks: true,
+		Root: t.TempDir(), Now: g.clock.Now, Person: "you", Dialect: dialect, KeepFailingHooks: true,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {
@@ -58,7 +60,7 @@ func newDevforge(t *testing.T, g *ground, dialect devforge.Dialect, check func(t
 
 func newGitLab(t *testing.T, hook devforge.Hook) *ground {
 	t.Helper()
-	g := &ground{kind: gitLab, acts: gitLabActs{}}
+	g := &ground{kind: gitLab, acts: newGitLabActs()}
 	address := newDevforge(t, g, devforge.GitLab, contracttest.GitLab)
 	if err := g.dev.AddMember(g.path, bot, devforge.AccessMaintainer); err != nil {
 		t.Fatal(err)
@@ -67,7 +69,7 @@ func newGitLab(t *testing.T, hook devforge.Hook) *ground {
 	g.fresh = func(t *testing.T, with connection) adapter {
 		t.Helper()
 		return gitLabAdapter(t, gitlab.Config{
-			URL: address, Project: g.path, Token: "bot-token", Now: g.clock.now, Sleep: g.clock.sleep, HTTPClient: with.client,
+			URL: address, Project: g.path, Token: "bot-token", Now: g.clock.Now, Sleep: g.clock.Sleep, HTTPClient: with.client,
 		})
 	}
 	g.addHook(hook)
@@ -87,7 +89,7 @@ func gitLabAdapter(t *testing.T, cfg gitlab.Config) adapter {
 // liveGitLab is a real project; see the comment of the package.
 func liveGitLab(t *testing.T, at live) *ground {
 	t.Helper()
-	g := &ground{T: t, kind: gitLab, acts: gitLabActs{}, path: at.repository, api: strings.TrimSuffix(at.url, "/") + "/api/v4"}
+	g := &ground{T: t, kind: gitLab, acts: newGitLabActs(), path: at.repository, api: strings.TrimSuffix(at.url, "/") + "/api/v4"}
 	at.meet(g)
 	g.fresh = func(t *testing.T, with connection) adapter {
 		t.Helper()
@@ -109,49 +111,24 @@ func (g *ground) addHook(hook devforge.Hook) {
 }
 
 // gitLabActs is what people do on GitLab.
-type gitLabActs struct{}
+type gitLabActs struct{ words }
 
-func (gitLabActs) project(g *ground, rest string) string {
-	return "/projects/" + url.PathEscape(g.path) + rest
-}
-
-func (a gitLabActs) change(g *ground, number int, rest string) string {
-	return a.project(g, "/merge_requests/"+strconv.Itoa(number)+rest)
+func newGitLabActs() gitLabActs {
+	return gitLabActs{words{
+		repository: func(path string) string { return "/projects/" + url.PathEscape(path) },
+		changes:    "/merge_requests/",
+		comments:   func(number int) string { return "/merge_requests/" + strconv.Itoa(number) + "/notes" },
+		edit:       http.MethodPut,
+		closed:     map[string]any{"state_event": "close"},
+		again:      map[string]any{"state_event": "reopen"},
+	}}
 }
 
 func (a gitLabActs) open(g *ground, by string, change draft) int {
 	g.Helper()
-	var made struct {
-		IID int `json:"iid"`
-	}
-	g.ask(by, http.MethodPost, a.project(g, "/merge_requests"), map[string]any{
+	return a.make(g, by, "/merge_requests", map[string]any{
 		"title": change.title, "source_branch": string(change.branch), "target_branch": string(target), "labels": change.labels,
-	}, &made)
-	return made.IID
-}
-
-func (a gitLabActs) edit(g *ground, by string, number int, title string) {
-	g.Helper()
-	g.ask(by, http.MethodPut, a.change(g, number, ""), map[string]any{"title": title}, nil)
-}
-
-func (a gitLabActs) close(g *ground, by string, number int) {
-	g.Helper()
-	g.ask(by, http.MethodPut, a.change(g, number, ""), map[string]any{"state_event": "close"}, nil)
-}
-
-func (a gitLabActs) reopen(g *ground, by string, number int) {
-	g.Helper()
-	g.ask(by, http.MethodPut, a.change(g, number, ""), map[string]any{"state_event": "reopen"}, nil)
-}
-
-func (a gitLabActs) comment(g *ground, by string, number int, text string) int {
-	g.Helper()
-	var made struct {
-		ID int `json:"id"`
-	}
-	g.ask(by, http.MethodPost, a.change(g, number, "/notes"), map[string]any{"body": text}, &made)
-	return made.ID
+	}).IID
 }
 
 func (a gitLabActs) react(g *ground, by string, number, note int) {
@@ -169,14 +146,9 @@ func (a gitLabActs) withdraw(g *ground, by string, number int) {
 	g.ask(by, http.MethodPost, a.change(g, number, "/unapprove"), nil, nil)
 }
 
-func (a gitLabActs) merge(g *ground, by string, number int, head promote.Commit) {
-	g.Helper()
-	g.ask(by, http.MethodPut, a.change(g, number, "/merge"), map[string]any{"sha": string(head)}, nil)
-}
-
 func (a gitLabActs) report(g *ground, by string, status report) {
 	g.Helper()
-	g.ask(by, http.MethodPost, a.project(g, "/statuses/"+string(status.head)), map[string]any{
+	g.ask(by, http.MethodPost, a.below(g, "/statuses/"+string(status.head)), map[string]any{
 		"state": status.state.String(), "name": status.name, "ref": string(status.branch), "description": "said by " + by,
 	}, nil)
 }
@@ -187,13 +159,13 @@ func (a gitLabActs) push(g *ground, by string, branch promote.Branch, file, cont
 		"branch": string(branch), "commit_message": "Write " + file,
 		"actions": []map[string]string{{"action": "create", "file_path": file, "content": content}},
 	}
-	if status, _ := g.try(by, http.MethodGet, a.project(g, "/repository/branches/"+url.PathEscape(string(branch))), nil); status == http.StatusNotFound {
+	if status, _ := g.try(by, http.MethodGet, a.below(g, "/repository/branches/"+url.PathEscape(string(branch))), nil); status == http.StatusNotFound {
 		body["start_branch"] = string(target)
 	}
 	var made struct {
 		ID promote.Commit `json:"id"`
 	}
-	g.ask(by, http.MethodPost, a.project(g, "/repository/commits"), body, &made)
+	g.ask(by, http.MethodPost, a.below(g, "/repository/commits"), body, &made)
 	return made.ID
 }
 
@@ -204,7 +176,7 @@ func (a gitLabActs) tip(g *ground, branch promote.Branch) promote.Commit {
 			ID promote.Commit `json:"id"`
 		} `json:"commit"`
 	}
-	g.ask(lea, http.MethodGet, a.project(g, "/repository/branches/"+url.PathEscape(string(branch))), nil, &found)
+	g.ask(lea, http.MethodGet, a.below(g, "/repository/branches/"+url.PathEscape(string(branch))), nil, &found)
 	return found.Commit.ID
 }
 
@@ -252,7 +224,7 @@ func (a gitLabActs) statuses(g *ground, head promote.Commit, name string) []stri
 		Name   string `json:"name"`
 		Status string `json:"status"`
 	}
-	g.ask(lea, http.MethodGet, a.project(g, "/repository/commits/"+string(head)+"/statuses?all=true&order_by=id&sort=asc&per_page=100"), nil, &found)
+	g.ask(lea, http.MethodGet, a.below(g, "/repository/commits/"+string(head)+"/statuses?all=true&order_by=id&sort=asc&per_page=100"), nil, &found)
 	var out []string
 	for _, one := range found {
 		if one.Name == name {
@@ -267,7 +239,7 @@ func (a gitLabActs) deployments(g *ground, environment string) []string {
 	var found []struct {
 		Status string `json:"status"`
 	}
-	g.ask(lea, http.MethodGet, a.project(g, "/deployments?order_by=id&sort=asc&environment="+url.QueryEscape(environment)), nil, &found)
+	g.ask(lea, http.MethodGet, a.below(g, "/deployments?order_by=id&sort=asc&environment="+url.QueryEscape(environment)), nil, &found)
 	var out []string
 	for _, one := range found {
 		out = append(out, one.Status)

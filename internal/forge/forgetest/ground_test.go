@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/reconcile"
@@ -45,7 +46,7 @@ type account struct {
 type acts interface {
 	// open opens a change and returns its number.
 	open(g *ground, by string, change draft) int
-	edit(g *ground, by string, number int, title string)
+	rename(g *ground, by string, number int, title string)
 	close(g *ground, by string, number int)
 	reopen(g *ground, by string, number int)
 	// comment writes a note and returns its number.
@@ -101,7 +102,7 @@ type ground struct {
 	adapter
 	kind   kind
 	dev    *devforge.Forge // nil: a real forge
-	clock  *clock
+	clock  *adaptertest.Clock
 	api    string // of the REST API
 	path   string // of the repository
 	people map[string]account
@@ -126,35 +127,6 @@ func (k kind) gitHub() bool { return k != gitLab }
 // A connection is how an adapter reaches its forge; zero is the usual way.
 type connection struct {
 	client *http.Client
-}
-
-// clock moves a second with each look, so that nothing happens at the same time as something else, and when somebody waits.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newClock() *clock { return &clock{at: time.Date(2026, 9, 4, 8, 0, 0, 0, time.UTC)} }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(time.Second)
-	return c.at
-}
-
-// peek is the time, which does not move for it.
-func (c *clock) peek() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) sleep(ctx context.Context, d time.Duration) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-	return ctx.Err()
 }
 
 // ask makes a request of the REST API as somebody, and reads the answer into into unless that is nil.

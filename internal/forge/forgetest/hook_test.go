@@ -148,7 +148,7 @@ func (g *ground) verify(one letter) {
 	} {
 		secrets, err := gitlab.NewSecrets(test.tokens, test.signing)
 		if err == nil {
-			err = gitlab.Verify(secrets, one.header, one.body, g.clock.peek())
+			err = gitlab.Verify(secrets, one.header, one.body, g.clock.Peek())
 		}
 		if !errors.Is(err, test.want) {
 			g.Errorf("got %v, want %v", err, test.want)

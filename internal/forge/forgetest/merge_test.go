@@ -289,7 +289,7 @@ func (g *ground) endPipelines() {
 		Source string `json:"source"`
 		Status string `json:"status"`
 	}
-	g.ask(lea, "GET", gitLabActs{}.project(g, "/pipelines"), nil, &running)
+	g.ask(lea, "GET", newGitLabActs().below(g, "/pipelines"), nil, &running)
 	for _, one := range running {
 		if one.Source == "merge_request_event" && one.Status == "running" {
 			if err := g.dev.FinishPipeline(g.Context(), g.path, one.ID, "success"); err != nil {

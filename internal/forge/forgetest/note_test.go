@@ -24,7 +24,7 @@ func noteOwners(g *ground) {
 		g.Fatal(err)
 	}
 	theirs := g.comment(g, lea, change.Number, "theirs")
-	g.edit(g, lea, change.Number, "another title")
+	g.rename(g, lea, change.Number, "another title")
 	notes, err := g.Notes(g.Context(), change.Number)
 	if err != nil {
 		g.Fatal(err)

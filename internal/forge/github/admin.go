@@ -8,29 +8,22 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-// Instance is the GitHub that answers.
-type Instance struct {
-	Version    string        // of a GitHub Enterprise Server; empty on github.com
-	Ahead      time.Duration // of its clock before ours, to the second
-	ClockKnown bool          // it said what time it is
-}
-
-// Instance asks who answers, and what time it is there.
-func (f *Forge) Instance(ctx context.Context) (Instance, error) {
+// Instance asks who answers, and what time it is there. Only a GitHub Enterprise Server tells its version.
+func (f *Forge) Instance(ctx context.Context) (forge.Instance, error) {
 	var answer struct {
 		Version string `json:"installed_version"`
 	}
 	_, err := f.get(ctx, request{name: "ask who answers", path: "meta"}, &answer)
-	instance := Instance{Version: answer.Version}
 	if f.app != nil && errors.Is(err, promote.ErrNotFound) { // The App is not installed there, if this is a GitHub.
 		_, err = f.app.slug(ctx)
 	}
-	instance.Ahead, instance.ClockKnown = f.wire.Clock.Ahead()
+	instance := f.wire.Instance(answer.Version)
 	if !instance.ClockKnown && f.app != nil {
-		instance.Ahead, instance.ClockKnown = f.app.wire.Clock.Ahead()
+		instance = f.app.wire.Instance(answer.Version)
 	}
 	return instance, err
 }

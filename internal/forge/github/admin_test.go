@@ -4,114 +4,60 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/lockkeeper/lockkeeper/internal/contract"
+	"github.com/lockkeeper/lockkeeper/internal/contract/contracttest"
+	"github.com/lockkeeper/lockkeeper/internal/forge"
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-var openDescription = sync.OnceValues(func() (*contract.Contract, error) {
-	dir, err := contract.Dir()
-	if err != nil {
-		return nil, err
-	}
-	return contract.Load(dir + "/" + contract.GitHub)
-})
-
-// told is one answer of an administered GitHub: a status, a body, a header; status 0 breaks the connection.
-type told struct {
-	status int
-	body   string
-	header map[string]string
-}
-
-// administered is a GitHub that answers from a script, by "METHOD path" below the API, and keeps what it was sent.
+// administered is a GitHub that is set up: it answers from a script, by "METHOD path" below the API.
 type administered struct {
-	t      *testing.T
-	mu     sync.Mutex
-	script map[string][]told
-	sent   []string
+	*server
+	t *testing.T
 }
 
-func (a *administered) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		a.t.Error(err)
-	}
-	route := r.Method + " " + strings.TrimPrefix(strings.TrimPrefix(r.URL.EscapedPath(), "/api/v3"), "/")
-	a.sent = append(a.sent, strings.TrimSpace(route+" "+string(body)))
-	if len(a.script[route]) == 0 {
-		a.t.Errorf("unexpected request %s", route)
-		http.Error(w, "unexpected", http.StatusTeapot)
-		return
-	}
-	next := a.script[route][0]
-	a.script[route] = a.script[route][1:]
-	if next.status == 0 {
-		panic(http.ErrAbortHandler)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	for name, value := range next.header {
-		w.Header().Set(name, value)
-	}
-	w.WriteHeader(next.status)
-	_, _ = io.WriteString(w, next.body)
-}
-
-// administer starts a GitHub with a script, behind its description where that is at hand, which judges every request.
-func administer(t *testing.T, script map[string][]told) *administered {
+func administer(t *testing.T, script map[string][]answer) *administered {
 	t.Helper()
-	return &administered{t: t, script: script}
+	return &administered{server: newServer(t, script), t: t}
 }
 
 func (a *administered) listen() string {
-	var handler http.Handler = a
-	if described, err := openDescription(); err == nil {
-		checked := described.Handler(a, func(err error) {
-			if violation, ok := errors.AsType[*contract.ViolationError](err); ok && violation.Status == 0 {
-				a.t.Errorf("contract: %v", err)
-			}
-		})
-		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/api/graphql" {
-				a.ServeHTTP(w, r)
-				return
-			}
-			r = r.Clone(r.Context())
-			r.URL.Path = strings.TrimPrefix(r.URL.Path, "/api/v3")
-			r.URL.RawPath = strings.TrimPrefix(r.URL.RawPath, "/api/v3")
-			checked.ServeHTTP(w, r)
-		})
-	}
-	running := httptest.NewServer(handler)
-	a.t.Cleanup(running.Close)
-	return running.URL
+	return adaptertest.Listen(a.t, contracttest.GitHub(a.t, a, contracttest.Answers))
 }
 
 func (a *administered) forge() *Forge {
-	f, err := New(Config{URL: a.listen(), Repository: "acme/web", Token: "ghp_do-not-print-me", Now: func() time.Time { return testNow }})
+	f, err := New(Config{URL: a.listen(), Repository: "acme/web", Token: "ghp_do-not-print-me", Now: a.Now})
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	return f
 }
 
+// sent are the requests so far, each with its body.
+func (a *administered) sent() []string {
+	var out []string
+	for i, route := range a.Routes() {
+		out = append(out, strings.TrimSpace(route+" "+a.Got[i].Body))
+	}
+	return out
+}
+
 // appForge is a Forge of App 17. The script needs no token of an installation.
 func (a *administered) appForge() *Forge {
-	a.script["GET repos/acme/web/installation"] = append(a.script["GET repos/acme/web/installation"],
-		told{200, `{"id":3,"permissions":{"contents":"write"}}`, nil})
-	a.script["POST app/installations/3/access_tokens"] = append(a.script["POST app/installations/3/access_tokens"],
-		told{201, `{"token":"ghs_do-not-print-me","expires_at":"2026-11-21T13:00:00Z"}`, nil})
+	for route, got := range map[string]answer{
+		"GET /repos/acme/web/installation":        ok(`{"id":3,"permissions":{"contents":"write"}}`),
+		"POST /app/installations/3/access_tokens": created(`{"token":"ghs_do-not-print-me","expires_at":"2026-11-21T13:00:00Z"}`),
+	} {
+		a.Script[route] = append(a.Script[route], got)
+		a.t.Cleanup(func() { delete(a.Script, route) }) // Not every test asks for it.
+	}
 	url := a.listen()
 	app, err := NewApp(AppConfig{URL: url, ID: 17, PrivateKey: testPEM(), Now: func() time.Time { return testNow }})
 	if err != nil {
@@ -125,14 +71,14 @@ func (a *administered) appForge() *Forge {
 }
 
 func TestInstanceTellsItsTime(t *testing.T) {
-	f := administer(t, map[string][]told{"GET meta": {
-		{200, `{"installed_version":"3.18.0","verifiable_password_authentication":true}`, map[string]string{"Date": "Sat, 21 Nov 2026 11:58:00 GMT"}},
+	f := administer(t, map[string][]answer{"GET /meta": {
+		{Status: 200, Body: `{"installed_version":"3.18.0","verifiable_password_authentication":true}`, Header: map[string]string{"Date": "Sat, 21 Nov 2026 11:58:00 GMT"}},
 	}}).forge()
 	got, err := f.Instance(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Instance{Version: "3.18.0", Ahead: -2 * time.Minute, ClockKnown: true}, got); diff != "" {
+	if diff := cmp.Diff(forge.Instance{Version: "3.18.0", Ahead: -2 * time.Minute, ClockKnown: true}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -147,19 +93,19 @@ func TestTheTimeIsToldToAnAppThatIsRefused(t *testing.T) {
 	}{
 		{
 			"its JWT is not taken",
-			map[string][]answer{"GET …/installation": {{status: 401, body: `{"message":"'Issued at' claim ('iat') must be an Integer"}`, header: date}}},
+			map[string][]answer{"GET …/installation": {{Status: 401, Body: `{"message":"'Issued at' claim ('iat') must be an Integer"}`, Header: date}}},
 			promote.ErrUnauthorized,
 		},
 		{
 			"it is not installed there, and this is a GitHub",
 			map[string][]answer{
-				"GET …/installation": {{status: 404, body: `{"message":"Not Found"}`, header: date}}, "GET /app": {{status: 200, body: `{"slug":"lockkeeper"}`, header: date}},
+				"GET …/installation": {{Status: 404, Body: `{"message":"Not Found"}`, Header: date}}, "GET /app": {{Status: 200, Body: `{"slug":"lockkeeper"}`, Header: date}},
 			},
 			nil,
 		},
 		{
 			"this is no GitHub",
-			map[string][]answer{"GET …/installation": {{status: 404, header: date}}, "GET /app": {{status: 404, header: date}}},
+			map[string][]answer{"GET …/installation": {{Status: 404, Header: date}}, "GET /app": {{Status: 404, Header: date}}},
 			promote.ErrNotFound,
 		},
 	} {
@@ -168,9 +114,9 @@ func TestTheTimeIsToldToAnAppThatIsRefused(t *testing.T) {
 			f, s := playApp(t, &s, test.script)
 			got, err := f.Instance(t.Context())
 			if !errors.Is(err, test.is) || test.is == nil && err != nil {
-				t.Errorf("got %v after %v, want %v", err, s.routes(), test.is)
+				t.Errorf("got %v after %v, want %v", err, s.Routes(), test.is)
 			}
-			if diff := cmp.Diff(Instance{Ahead: 2 * time.Hour, ClockKnown: true}, got); diff != "" {
+			if diff := cmp.Diff(forge.Instance{Ahead: 2 * time.Hour, ClockKnown: true}, got); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -178,7 +124,7 @@ func TestTheTimeIsToldToAnAppThatIsRefused(t *testing.T) {
 }
 
 func TestTokensTellWhatTheyAreFor(t *testing.T) {
-	viewer := told{200, `{"data":{"viewer":{"login":"ada","databaseId":5}}}`, nil}
+	viewer := answer{Status: 200, Body: `{"data":{"viewer":{"login":"ada","databaseId":5}}}`}
 	for _, test := range []struct {
 		name   string
 		header map[string]string
@@ -199,8 +145,8 @@ func TestTokensTellWhatTheyAreFor(t *testing.T) {
 		{"with an end that cannot be read", map[string]string{"GitHub-Authentication-Token-Expiration": "soon"}, Token{Kind: TokenFineGrained, User: "ada"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := administer(t, map[string][]told{
-				"GET repos/acme/web": {{200, `{}`, test.header}}, "POST api/graphql": {viewer},
+			f := administer(t, map[string][]answer{
+				"GET /repos/acme/web": {{Status: 200, Body: `{}`, Header: test.header}}, "Viewer": {viewer},
 			}).forge()
 			got, err := f.Token(t.Context())
 			if err != nil {
@@ -214,10 +160,10 @@ func TestTokensTellWhatTheyAreFor(t *testing.T) {
 }
 
 func TestAnAppTellsWhatItsInstallationMay(t *testing.T) {
-	a := administer(t, map[string][]told{
-		"GET app": {{200, `{"slug":"lockkeeper-acme","owner":{"login":"acme","type":"Organization"}}`, nil}},
-		"GET repos/acme/web/installation": {
-			{200, `{"id":3,"html_url":"https://github.com/organizations/acme/settings/installations/3","permissions":{"contents":"read"},"events":["push"]}`, nil},
+	a := administer(t, map[string][]answer{
+		"GET /app": {{Status: 200, Body: `{"slug":"lockkeeper-acme","owner":{"login":"acme","type":"Organization"}}`}},
+		"GET /repos/acme/web/installation": {
+			{Status: 200, Body: `{"id":3,"html_url":"https://github.com/organizations/acme/settings/installations/3","permissions":{"contents":"read"},"events":["push"]}`},
 		},
 	})
 	got, err := a.appForge().Token(t.Context())
@@ -234,8 +180,8 @@ func TestAnAppTellsWhatItsInstallationMay(t *testing.T) {
 }
 
 func TestAnAppThatIsNotInstalledSaysWhereToInstallIt(t *testing.T) {
-	a := administer(t, map[string][]told{
-		"GET app": {{200, `{"slug":"lockkeeper-acme"}`, nil}}, "GET repos/acme/web/installation": {{404, `{"message":"Not Found"}`, nil}},
+	a := administer(t, map[string][]answer{
+		"GET /app": {{Status: 200, Body: `{"slug":"lockkeeper-acme"}`}}, "GET /repos/acme/web/installation": {{Status: 404, Body: `{"message":"Not Found"}`}},
 	})
 	_, err := a.appForge().Token(t.Context())
 	if !errors.Is(err, promote.ErrNotFound) || !strings.Contains(err.Error(), `install the App 17 on repository "acme/web"`) {
@@ -244,8 +190,8 @@ func TestAnAppThatIsNotInstalledSaysWhereToInstallIt(t *testing.T) {
 }
 
 func TestRepositoryTellsHowItIsMerged(t *testing.T) {
-	f := administer(t, map[string][]told{"GET repos/acme/web": {{200, `{"html_url":"https://github.com/acme/web","default_branch":"main","private":true,
-		"allow_squash_merge":true,"allow_rebase_merge":true,"allow_auto_merge":true,"permissions":{"maintain":true,"push":true,"pull":true}}`, nil}}}).forge()
+	f := administer(t, map[string][]answer{"GET /repos/acme/web": {{Status: 200, Body: `{"html_url":"https://github.com/acme/web","default_branch":"main","private":true,
+		"allow_squash_merge":true,"allow_rebase_merge":true,"allow_auto_merge":true,"permissions":{"maintain":true,"push":true,"pull":true}}`}}}).forge()
 	got, err := f.Repository(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -260,16 +206,16 @@ func TestRepositoryTellsHowItIsMerged(t *testing.T) {
 }
 
 func TestRulesAreThoseOfRulesetsAndOfProtection(t *testing.T) {
-	const rules, protection = "GET repos/acme/web/rules/branches/main", "GET repos/acme/web/branches/main/protection"
+	const rules, protection = "GET /repos/acme/web/rules/branches/main", "GET /repos/acme/web/branches/main/protection"
 	for _, test := range []struct {
 		name       string
-		protection told
+		protection answer
 		want       Rules
 	}{
 		{
 			"both",
-			told{200, `{"required_status_checks":{"contexts":["ci"],"checks":[{"context":"ci","app_id":null},{"context":"lint","app_id":9},{"context":"any","app_id":-1}]},
-				"allow_force_pushes":{"enabled":false},"allow_deletions":{"enabled":true}}`, nil},
+			answer{Status: 200, Body: `{"required_status_checks":{"contexts":["ci"],"checks":[{"context":"ci","app_id":null},{"context":"lint","app_id":9},{"context":"any","app_id":-1}]},
+				"allow_force_pushes":{"enabled":false},"allow_deletions":{"enabled":true}}`},
 			Rules{
 				Required: []Requirement{
 					{"lockkeeper/gates", 17, "ruleset"}, {"ci", 0, "branch protection"}, {"lint", 9, "branch protection"}, {"any", 0, "branch protection"},
@@ -278,16 +224,16 @@ func TestRulesAreThoseOfRulesetsAndOfProtection(t *testing.T) {
 		},
 		{
 			"an older server names contexts only",
-			told{200, `{"required_status_checks":{"contexts":["ci"]}}`, nil},
+			answer{Status: 200, Body: `{"required_status_checks":{"contexts":["ci"]}}`},
 			Rules{Required: []Requirement{{"lockkeeper/gates", 17, "ruleset"}, {"ci", 0, "branch protection"}}, MergeQueue: true, Deletion: true},
 		},
-		{"the protection may not be seen", told{403, `{"message":"Resource not accessible by integration"}`, nil}, Rules{Required: []Requirement{{"lockkeeper/gates", 17, "ruleset"}}, MergeQueue: true, Deletion: true}},
-		{"there is no protection", told{404, `{"message":"Branch not protected"}`, nil}, Rules{Required: []Requirement{{"lockkeeper/gates", 17, "ruleset"}}, MergeQueue: true, Deletion: true}},
+		{"the protection may not be seen", answer{Status: 403, Body: `{"message":"Resource not accessible by integration"}`}, Rules{Required: []Requirement{{"lockkeeper/gates", 17, "ruleset"}}, MergeQueue: true, Deletion: true}},
+		{"there is no protection", answer{Status: 404, Body: `{"message":"Branch not protected"}`}, Rules{Required: []Requirement{{"lockkeeper/gates", 17, "ruleset"}}, MergeQueue: true, Deletion: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := administer(t, map[string][]told{
-				rules: {{200, `[{"type":"required_status_checks","parameters":{"required_status_checks":[{"context":"lockkeeper/gates","integration_id":17}]}},
-					{"type":"merge_queue","parameters":{}},{"type":"deletion"},{"type":"something_new"}]`, nil}},
+			f := administer(t, map[string][]answer{
+				rules: {{Status: 200, Body: `[{"type":"required_status_checks","parameters":{"required_status_checks":[{"context":"lockkeeper/gates","integration_id":17}]}},
+					{"type":"merge_queue","parameters":{}},{"type":"deletion"},{"type":"something_new"}]`}},
 				protection: {test.protection},
 			}).forge()
 			got, err := f.Rules(t.Context(), "main")
@@ -302,19 +248,19 @@ func TestRulesAreThoseOfRulesetsAndOfProtection(t *testing.T) {
 }
 
 func TestRulesetsAreMadeOnce(t *testing.T) {
-	const list, create = "GET repos/acme/web/rulesets", "POST repos/acme/web/rulesets"
-	const read, edit = "GET repos/acme/web/rulesets/8", "PUT repos/acme/web/rulesets/8"
-	none, there := told{200, `[{"id":1,"name":"ours"}]`, nil}, told{200, `[{"id":8,"name":"Lockkeeper: gates"},{"id":9,"name":"Lockkeeper: ledger"}]`, nil}
+	const list, create = "GET /repos/acme/web/rulesets", "POST /repos/acme/web/rulesets"
+	const read, edit = "GET /repos/acme/web/rulesets/8", "PUT /repos/acme/web/rulesets/8"
+	none, there := answer{Status: 200, Body: `[{"id":1,"name":"ours"}]`}, answer{Status: 200, Body: `[{"id":8,"name":"Lockkeeper: gates"},{"id":9,"name":"Lockkeeper: ledger"}]`}
 	for _, test := range []struct {
 		name   string
-		script map[string][]told
+		script map[string][]answer
 		want   []string
 		err    error
 	}{
-		{"there is none", map[string][]told{list: {none}, create: {{201, `{}`, nil}}}, []string{list, create}, nil},
-		{"there is one", map[string][]told{list: {there}, read: {{200, `{}`, nil}}, edit: {{200, `{}`, nil}}}, []string{list, read, edit}, nil},
-		{"the answer is lost, it is there", map[string][]told{list: {none, there}, create: {{0, "", nil}}}, []string{list, create, list}, nil},
-		{"it takes a plan with rulesets", map[string][]told{list: {none}, create: {{403, `{"message":"Upgrade to GitHub Pro"}`, nil}}}, []string{list, create}, promote.ErrForbidden},
+		{"there is none", map[string][]answer{list: {none}, create: {{Status: 201, Body: `{}`}}}, []string{list, create}, nil},
+		{"there is one", map[string][]answer{list: {there}, read: {{Status: 200, Body: `{}`}}, edit: {{Status: 200, Body: `{}`}}}, []string{list, read, edit}, nil},
+		{"the answer is lost, it is there", map[string][]answer{list: {none, there}, create: {{Status: 0, Body: ""}}}, []string{list, create, list}, nil},
+		{"it takes a plan with rulesets", map[string][]answer{list: {none}, create: {{Status: 403, Body: `{"message":"Upgrade to GitHub Pro"}`}}}, []string{list, create}, promote.ErrForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := administer(t, test.script)
@@ -322,7 +268,7 @@ func TestRulesetsAreMadeOnce(t *testing.T) {
 				t.Fatalf("got %v, want %v", err, test.err)
 			}
 			var routes []string
-			for _, sent := range a.sent {
+			for _, sent := range a.sent() {
 				method, rest, _ := strings.Cut(sent, " ")
 				path, _, _ := strings.Cut(rest, " ")
 				routes = append(routes, method+" "+path)
@@ -335,14 +281,14 @@ func TestRulesetsAreMadeOnce(t *testing.T) {
 }
 
 func TestRulesetsAreThoseOfTheApp(t *testing.T) {
-	const list, create = "GET repos/acme/web/rulesets", "POST repos/acme/web/rulesets"
-	a := administer(t, map[string][]told{list: {{200, `[]`, nil}, {200, `[]`, nil}}, create: {{201, `{}`, nil}, {201, `{}`, nil}}})
+	const list, create = "GET /repos/acme/web/rulesets", "POST /repos/acme/web/rulesets"
+	a := administer(t, map[string][]answer{list: {{Status: 200, Body: `[]`}, {Status: 200, Body: `[]`}}, create: {{Status: 201, Body: `{}`}, {Status: 201, Body: `{}`}}})
 	f := a.appForge()
 	if err := errors.Join(f.RequireStatus(t.Context(), "main"), f.ProtectLedger(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	var made []string
-	for _, sent := range a.sent {
+	for _, sent := range a.sent() {
 		if body, ok := strings.CutPrefix(sent, create+" "); ok {
 			made = append(made, body)
 		}
@@ -361,7 +307,7 @@ func TestRulesetsAreThoseOfTheApp(t *testing.T) {
 
 // What people have added to a ruleset of ours, and the branches that it was for before, stay in it.
 func TestRulesetsAreNeverLoosened(t *testing.T) {
-	const list, read, edit = "GET repos/acme/web/rulesets", "GET repos/acme/web/rulesets/8", "PUT repos/acme/web/rulesets/8"
+	const list, read, edit = "GET /repos/acme/web/rulesets", "GET /repos/acme/web/rulesets/8", "PUT /repos/acme/web/rulesets/8"
 	there := `{"id":8,"name":"Lockkeeper: gates","target":"branch","enforcement":"disabled",` +
 		`"bypass_actors":[{"actor_id":null,"actor_type":"OrganizationAdmin","bypass_mode":"pull_request"}],` +
 		`"conditions":{"ref_name":{"include":["refs/heads/main"],"exclude":["refs/heads/prod","refs/heads/old"]}},"rules":[` +
@@ -382,13 +328,13 @@ func TestRulesetsAreNeverLoosened(t *testing.T) {
 		{"a token leaves a pin", `,"integration_id":9`, fmt.Sprintf(want, "Lockkeeper/gates", 9), (*administered).forge},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a := administer(t, map[string][]told{
-				list: {{200, `[{"id":8,"name":"Lockkeeper: gates"}]`, nil}}, read: {{200, fmt.Sprintf(there, test.pin), nil}}, edit: {{200, `{}`, nil}},
+			a := administer(t, map[string][]answer{
+				list: {{Status: 200, Body: `[{"id":8,"name":"Lockkeeper: gates"}]`}}, read: {{Status: 200, Body: fmt.Sprintf(there, test.pin)}}, edit: {{Status: 200, Body: `{}`}},
 			})
 			if err := test.by(a).RequireStatus(t.Context(), "prod"); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(edit+" "+test.want, a.sent[len(a.sent)-1]); diff != "" {
+			if diff := cmp.Diff(test.want, a.Sent(edit)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -396,16 +342,16 @@ func TestRulesetsAreNeverLoosened(t *testing.T) {
 }
 
 func TestHooksAreReadMadeAndEdited(t *testing.T) {
-	const hooks, hook = "repos/acme/web/hooks", "repos/acme/web/hooks/4"
-	listed := told{200, `[{"id":4,"active":true,"events":["push"],"config":{"url":"https://bot.example.com/webhook/github","content_type":"json","insecure_ssl":"0","secret":"********"}},
-		{"id":5,"events":["*"],"config":{"url":"https://old.example.com","content_type":"form","insecure_ssl":1}}]`, nil}
-	a := administer(t, map[string][]told{
+	const hooks, hook = "/repos/acme/web/hooks", "/repos/acme/web/hooks/4"
+	listed := answer{Status: 200, Body: `[{"id":4,"active":true,"events":["push"],"config":{"url":"https://bot.example.com/webhook/github","content_type":"json","insecure_ssl":"0","secret":"********"}},
+		{"id":5,"events":["*"],"config":{"url":"https://old.example.com","content_type":"form","insecure_ssl":1}}]`}
+	a := administer(t, map[string][]answer{
 		"GET " + hooks:                {listed, listed},
-		"POST " + hooks:               {{0, "", nil}, {422, `{"message":"s3cret is no secret"}`, nil}},
-		"PATCH " + hook:               {{200, `{}`, nil}},
-		"PATCH " + hook + "/config":   {{200, `{}`, nil}},
-		"POST " + hook + "/pings":     {{204, "", nil}},
-		"GET " + hook + "/deliveries": {{200, `[{"event":"push","delivered_at":"2026-11-21T11:00:00Z","status_code":401},{"event":"ping","status_code":0}]`, nil}},
+		"POST " + hooks:               {{Status: 0, Body: ""}, {Status: 422, Body: `{"message":"s3cret is no secret"}`}},
+		"PATCH " + hook:               {{Status: 200, Body: `{}`}},
+		"PATCH " + hook + "/config":   {{Status: 200, Body: `{}`}},
+		"POST " + hook + "/pings":     {{Status: 204, Body: ""}},
+		"GET " + hook + "/deliveries": {{Status: 200, Body: `[{"event":"push","delivered_at":"2026-11-21T11:00:00Z","status_code":401},{"event":"ping","status_code":0}]`}},
 	})
 	f := a.forge()
 	got, err := f.Hooks(t.Context())
@@ -419,7 +365,7 @@ func TestHooksAreReadMadeAndEdited(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	a.sent = nil
+	a.Got = nil
 	if made, err := f.SetHook(t.Context(), HookEdit{URL: "https://bot.example.com/webhook/github", Secret: "s3cret"}); err != nil || made.ID != 4 {
 		t.Errorf("the answer was lost: %+v, %v", made, err)
 	}
@@ -440,23 +386,23 @@ func TestHooksAreReadMadeAndEdited(t *testing.T) {
 		t.Error(diff)
 	}
 	events := `["push","pull_request","pull_request_review","issue_comment","check_run","check_suite","status","merge_group"]`
-	create := `POST repos/acme/web/hooks {"active":true,"config":{"url":"https://bot.example.com/webhook/github","content_type":"json","insecure_ssl":"0","secret":"s3cret"},"events":` + events + `,"name":"web"}`
+	create := `POST /repos/acme/web/hooks {"active":true,"config":{"url":"https://bot.example.com/webhook/github","content_type":"json","insecure_ssl":"0","secret":"s3cret"},"events":` + events + `,"name":"web"}`
 	wantSent := []string{
-		create, "GET repos/acme/web/hooks", create,
-		`PATCH repos/acme/web/hooks/4 {"active":true,"add_events":` + events + `}`,
-		`PATCH repos/acme/web/hooks/4/config {"url":"https://bot.example.com/webhook/github","content_type":"json","insecure_ssl":"0"}`,
-		"POST repos/acme/web/hooks/4/pings", "GET repos/acme/web/hooks/4/deliveries",
+		create, "GET /repos/acme/web/hooks", create,
+		`PATCH /repos/acme/web/hooks/4 {"active":true,"add_events":` + events + `}`,
+		`PATCH /repos/acme/web/hooks/4/config {"url":"https://bot.example.com/webhook/github","content_type":"json","insecure_ssl":"0"}`,
+		"POST /repos/acme/web/hooks/4/pings", "GET /repos/acme/web/hooks/4/deliveries",
 	}
-	if diff := cmp.Diff(wantSent, a.sent); diff != "" {
+	if diff := cmp.Diff(wantSent, a.sent()); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestTheHookOfAnApp(t *testing.T) {
-	a := administer(t, map[string][]told{
-		"GET app/hook/config":     {{200, `{"url":"https://old.example.com","content_type":"json","insecure_ssl":"0","secret":"********"}`, nil}},
-		"PATCH app/hook/config":   {{200, `{}`, nil}},
-		"GET app/hook/deliveries": {{200, `[{"event":"push","delivered_at":"2026-11-21T11:00:00Z","status_code":200}]`, nil}},
+	a := administer(t, map[string][]answer{
+		"GET /app/hook/config":     {{Status: 200, Body: `{"url":"https://old.example.com","content_type":"json","insecure_ssl":"0","secret":"********"}`}},
+		"PATCH /app/hook/config":   {{Status: 200, Body: `{}`}},
+		"GET /app/hook/deliveries": {{Status: 200, Body: `[{"event":"push","delivered_at":"2026-11-21T11:00:00Z","status_code":200}]`}},
 	})
 	f := a.appForge()
 	hook, err := f.AppHook(t.Context())
@@ -482,24 +428,24 @@ func TestTheHookOfAnApp(t *testing.T) {
 }
 
 func TestACodeBecomesAnApp(t *testing.T) {
-	const convert = "POST app-manifests/a180b1a3d263c81bc6441d7b990bae27d4c10679/conversions"
+	const convert = "POST /app-manifests/a180b1a3d263c81bc6441d7b990bae27d4c10679/conversions"
 	for _, test := range []struct {
 		name   string
-		answer told
+		answer answer
 		want   Created
 		err    error
 	}{
 		{
 			"it does",
-			told{201, `{"id":17,"slug":"lockkeeper-acme","html_url":"https://github.com/apps/lockkeeper-acme","pem":"-----BEGIN","webhook_secret":"s3cret"}`, nil},
+			answer{Status: 201, Body: `{"id":17,"slug":"lockkeeper-acme","html_url":"https://github.com/apps/lockkeeper-acme","pem":"-----BEGIN","webhook_secret":"s3cret"}`},
 			Created{17, "lockkeeper-acme", "https://github.com/apps/lockkeeper-acme", "-----BEGIN", "s3cret"},
 			nil,
 		},
-		{"the code was used", told{404, `{"message":"Not Found"}`, nil}, Created{}, promote.ErrNotFound},
-		{"the answer is of something else", told{201, `{"id":0}`, nil}, Created{}, &promote.APIError{}},
+		{"the code was used", answer{Status: 404, Body: `{"message":"Not Found"}`}, Created{}, promote.ErrNotFound},
+		{"the answer is of something else", answer{Status: 201, Body: `{"id":0}`}, Created{}, &promote.APIError{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a := administer(t, map[string][]told{convert: {test.answer}})
+			a := administer(t, map[string][]answer{convert: {test.answer}})
 			got, err := Convert(t.Context(), Conversion{URL: a.listen()}, "a180b1a3d263c81bc6441d7b990bae27d4c10679")
 			if (err == nil) != (test.err == nil) || errors.Is(test.err, promote.ErrNotFound) && !errors.Is(err, promote.ErrNotFound) {
 				t.Fatalf("got %v, want %v", err, test.err)

@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/contract/contracttest"
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
@@ -128,7 +129,7 @@ func TestTokensOfInstallations(t *testing.T) {
 	}
 	ask()
 	ask()
-	s.now = testNow.Add(56 * time.Minute) // It would end in four minutes.
+	s.At = testNow.Add(56 * time.Minute) // It would end in four minutes.
 	ask()
 	password, expires, err := f.app.Token(t.Context(), "Acme/Shop")
 	if err != nil || password.Reveal() != "ghs_two" || !expires.Equal(testNow.Add(2*time.Hour)) {
@@ -138,15 +139,15 @@ func TestTokensOfInstallations(t *testing.T) {
 		"GET …/installation", "POST /app/installations/3/access_tokens", "GET …/pulls", "GET …/pulls",
 		"POST /app/installations/3/access_tokens", "GET …/pulls",
 	}
-	if diff := cmp.Diff(want, s.routes()); diff != "" {
+	if diff := cmp.Diff(want, s.Routes()); diff != "" {
 		t.Error(diff)
 	}
 	wantBody := `{"permissions":{"contents":"write","issues":"read","metadata":"read","statuses":"write"},"repositories":["shop"]}`
-	if got := s.sent("POST /app/installations/3/access_tokens"); got != wantBody {
+	if got := s.Sent("POST /app/installations/3/access_tokens"); got != wantBody {
 		t.Errorf("asked for %s", got)
 	}
-	if s.got[2].Token != "Bearer ghs_one" || s.got[5].Token != "Bearer ghs_two" || strings.Count(s.got[1].Token, ".") != 2 {
-		t.Errorf("sent %v", s.got)
+	if s.Got[2].Token != "Bearer ghs_one" || s.Got[5].Token != "Bearer ghs_two" || strings.Count(s.Got[1].Token, ".") != 2 {
+		t.Errorf("sent %v", s.Got)
 	}
 }
 
@@ -173,14 +174,14 @@ func TestManyAskForOneToken(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if len(s.got) != 2 {
-		t.Errorf("asked %v", s.routes())
+	if len(s.Got) != 2 {
+		t.Errorf("asked %v", s.Routes())
 	}
 }
 
 func TestATokenThatIsNotTakenIsReplacedOnce(t *testing.T) {
 	var s *server
-	refused := answer{status: 401, body: `{"message":"Bad credentials"}`}
+	refused := answer{Status: 401, Body: `{"message":"Bad credentials"}`}
 	f, s := playApp(t, &s, map[string][]answer{
 		"GET …/installation": {ok(installedJSON)},
 		"POST /app/installations/3/access_tokens": {
@@ -215,7 +216,7 @@ func TestAnInstallationThatWasMadeAnew(t *testing.T) {
 	var s *server
 	f, s := playApp(t, &s, map[string][]answer{
 		"GET …/installation":                      {ok(installedJSON), ok(`{"id":4,"permissions":{"metadata":"read"}}`)},
-		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Minute)), {status: 404, body: `{"message":"Integration not found"}`}},
+		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Minute)), {Status: 404, Body: `{"message":"Integration not found"}`}},
 		"POST /app/installations/4/access_tokens": {tokenAnswer("ghs_two", testNow.Add(time.Hour))},
 	})
 	for _, want := range []string{"ghs_one", "ghs_two"} {
@@ -236,7 +237,7 @@ func TestWhatIsGrantedLaterIsInALaterToken(t *testing.T) {
 			ok(`{"id":3,"permissions":{"metadata":"read"}}`), ok(`{"id":3,"permissions":{"metadata":"read","checks":"write"}}`),
 			ok(`{"id":3,"permissions":{"metadata":"read","checks":"read"}}`),
 		},
-		making: {soon, soon, soon, {status: 422, body: `{"message":"The permissions requested are not granted to this installation."}`}, soon},
+		making: {soon, soon, soon, {Status: 422, Body: `{"message":"The permissions requested are not granted to this installation."}`}, soon},
 	})
 	for _, step := range []struct {
 		name string
@@ -249,15 +250,15 @@ func TestWhatIsGrantedLaterIsInALaterToken(t *testing.T) {
 		{"some hours later", 7 * time.Hour, `{"permissions":{"checks":"write","metadata":"read"},"repositories":["shop"]}`, 5},
 		{"something was taken away", 8 * time.Hour, `{"permissions":{"checks":"read","metadata":"read"},"repositories":["shop"]}`, 8},
 	} {
-		s.now = testNow.Add(step.at)
+		s.At = testNow.Add(step.at)
 		if _, _, err := f.app.Token(t.Context(), "acme/shop"); err != nil {
 			t.Fatal(step.name, err)
 		}
-		if got := strings.TrimSpace(s.got[len(s.got)-1].Body); got != step.want {
+		if got := strings.TrimSpace(s.Got[len(s.Got)-1].Body); got != step.want {
 			t.Errorf("%s: asked for %s, want %s", step.name, got, step.want)
 		}
-		if len(s.got) != step.made {
-			t.Errorf("%s: %d requests, want %d: %v", step.name, len(s.got), step.made, s.routes())
+		if len(s.Got) != step.made {
+			t.Errorf("%s: %d requests, want %d: %v", step.name, len(s.Got), step.made, s.Routes())
 		}
 	}
 }
@@ -271,19 +272,19 @@ func TestWhatKeepsAnAppFromATokenIsSaid(t *testing.T) {
 	}{
 		{
 			"it is not installed",
-			map[string][]answer{"GET …/installation": {{status: 404, body: `{"message":"Not Found"}`}}},
+			map[string][]answer{"GET …/installation": {{Status: 404, Body: `{"message":"Not Found"}`}}},
 			promote.ErrNotFound, `install the App 17 on repository "acme/shop"`,
 		},
 		{
 			"the key is not its own",
-			map[string][]answer{"GET …/installation": {{status: 401, body: `{"message":"A JSON web token could not be decoded"}`}}},
+			map[string][]answer{"GET …/installation": {{Status: 401, Body: `{"message":"A JSON web token could not be decoded"}`}}},
 			promote.ErrUnauthorized, "check that 17 is the ID of the App, that the private key is one of its, and that the clock of this machine is right",
 		},
 		{
 			"it is suspended",
 			map[string][]answer{
 				"GET …/installation":                      {ok(installedJSON)},
-				"POST /app/installations/3/access_tokens": {{status: 403, body: `{"message":"This installation has been suspended"}`}},
+				"POST /app/installations/3/access_tokens": {{Status: 403, Body: `{"message":"This installation has been suspended"}`}},
 			},
 			promote.ErrForbidden, "This installation has been suspended",
 		},
@@ -300,21 +301,19 @@ func TestWhatKeepsAnAppFromATokenIsSaid(t *testing.T) {
 			f, s := playApp(t, &s, test.script)
 			_, err := f.Change(t.Context(), 7)
 			if err == nil || test.is != nil && !errors.Is(err, test.is) || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got %v after %v", err, s.routes())
+				t.Errorf("got %v after %v", err, s.Routes())
 			}
 		})
 	}
 }
 
 func TestInstallationsThatAreKnownAreNotLookedFor(t *testing.T) {
-	s := &server{t: t, now: testNow, script: map[string][]answer{
+	s := newServer(t, map[string][]answer{
 		"GET /app/installations/3":                {ok(installedJSON)},
 		"POST /app/installations/3/access_tokens": {tokenAnswer("ghs_one", testNow.Add(time.Hour)), tokenAnswer("ghs_two", testNow.Add(time.Hour))},
-	}}
-	s.script["GET /app/installations/3"] = append(s.script["GET /app/installations/3"], ok(installedJSON))
-	running := httptest.NewServer(checked(t, s))
-	defer running.Close()
-	app, err := NewApp(AppConfig{URL: running.URL, ID: 17, PrivateKey: testPEM(), Installations: map[string]int64{"Acme": 3}, Now: s.clock})
+	})
+	s.Script["GET /app/installations/3"] = append(s.Script["GET /app/installations/3"], ok(installedJSON))
+	app, err := NewApp(AppConfig{URL: adaptertest.Listen(t, contracttest.GitHub(t, s, contracttest.Answers)), ID: 17, PrivateKey: testPEM(), Installations: map[string]int64{"Acme": 3}, Now: s.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestOpenChangesTakeOneRequest(t *testing.T) {
 	if diff := cmp.Diff([]promote.Change{openChange(), fork, bot}, got); diff != "" {
 		t.Error(diff)
 	}
-	if sent := s.sent("OpenChanges"); !strings.Contains(sent, `"variables":{"after":null,"label":"lockkeeper","name":"shop","owner":"acme"}`) {
+	if sent := s.Sent("OpenChanges"); !strings.Contains(sent, `"variables":{"after":null,"label":"lockkeeper","name":"shop","owner":"acme"}`) {
 		t.Errorf("asked for %s", sent)
 	}
 }
@@ -43,7 +43,7 @@ func TestOpenChangesTakeOneRequest(t *testing.T) {
 func TestOpenChangesFollowPagesBoundedly(t *testing.T) {
 	f, s := play(t, map[string][]answer{"OpenChanges": {ok(changesJSON(t, "c1", nodeOf(nil))), ok(changesJSON(t, "", nodeOf(nil)))}})
 	got, err := f.OpenChanges(t.Context())
-	if err != nil || len(got) != 2 || !strings.Contains(s.sent("OpenChanges"), `"after":"c1"`) {
+	if err != nil || len(got) != 2 || !strings.Contains(s.Sent("OpenChanges"), `"after":"c1"`) {
 		t.Errorf("got %d, %v", len(got), err)
 	}
 	endless := make([]answer, maxChangePages)
@@ -75,8 +75,8 @@ func TestChangesFromABranch(t *testing.T) {
 		t.Error(diff)
 	}
 	want := "GET …/pulls?direction=desc&head=acme%3Alockkeeper%2Fdevelop%2Fdev&per_page=20&sort=created&state=all"
-	if s.got[0].Route != want {
-		t.Errorf("asked for %s", s.got[0].Route)
+	if s.Got[0].Route != want {
+		t.Errorf("asked for %s", s.Got[0].Route)
 	}
 }
 
@@ -138,7 +138,7 @@ func TestAChangeThatIsNotThere(t *testing.T) {
 			if _, err := f.Merge(t.Context(), 7, head, ""); !errors.Is(err, promote.ErrNotFound) {
 				t.Errorf("Merge: got %v", err)
 			}
-			s.script["OpenChanges"] = []answer{ok(`{"data":{"repository":null}}`)}
+			s.Script["OpenChanges"] = []answer{ok(`{"data":{"repository":null}}`)}
 			if _, err := f.OpenChanges(t.Context()); !errors.Is(err, promote.ErrNotFound) {
 				t.Errorf("OpenChanges: got %v", err)
 			}
@@ -166,7 +166,7 @@ func TestApproversAreThoseWhoMayWrite(t *testing.T) {
 	if diff := cmp.Diff([]string{"lea", "reviewer[bot]"}, got); diff != "" {
 		t.Error(diff)
 	}
-	if !strings.Contains(s.sent("Approvers"), "writersOnly: true") {
+	if !strings.Contains(s.Sent("Approvers"), "writersOnly: true") {
 		t.Error("everybody's review would count")
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -29,7 +30,7 @@ func playChecks(t *testing.T, script map[string][]answer) (*Forge, *server) {
 	if _, _, err := f.app.Token(t.Context(), "acme/shop"); err != nil {
 		t.Fatal(err)
 	}
-	s.got = nil
+	s.Got = nil
 	return f, s
 }
 
@@ -41,7 +42,7 @@ func runJSON(t *testing.T, fields map[string]any) string {
 		"app": map[string]any{"id": 17},
 	}
 	maps.Copy(all, fields)
-	return text(t, all)
+	return adaptertest.JSON(t, all)
 }
 
 func runs(all ...string) answer { return ok(`{"check_runs":[` + strings.Join(all, ",") + `]}`) }
@@ -67,8 +68,8 @@ func TestStatusOfACheckRun(t *testing.T) {
 			if err != nil || found != test.found || got.State != test.want {
 				t.Errorf("got %+v, %t, %v", got, found, err)
 			}
-			if want := runsPath + "?app_id=17&check_name=lockkeeper%2Fgates&filter=latest&per_page=100"; s.got[0].Route != want {
-				t.Errorf("asked for %s", s.got[0].Route)
+			if want := runsPath + "?app_id=17&check_name=lockkeeper%2Fgates&filter=latest&per_page=100"; s.Got[0].Route != want {
+				t.Errorf("asked for %s", s.Got[0].Route)
 			}
 		})
 	}
@@ -103,10 +104,10 @@ func TestPostCheckRun(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if diff := cmp.Diff(test.want, s.routes()); diff != "" {
+			if diff := cmp.Diff(test.want, s.Routes()); diff != "" {
 				t.Error(diff)
 			}
-			if got := s.sent(last); !strings.Contains(got, test.part) {
+			if got := s.Sent(last); !strings.Contains(got, test.part) {
 				t.Errorf("sent %s", got)
 			}
 		})
@@ -126,7 +127,7 @@ func TestWhatACheckRunShows(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got map[string]any
-	if err := json.Unmarshal([]byte(s.sent("POST …/check-runs")), &got); err != nil {
+	if err := json.Unmarshal([]byte(s.Sent("POST …/check-runs")), &got); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]any{
@@ -192,7 +193,7 @@ func TestAnnotationsGoInPages(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.script[runsPath] = []answer{runs()}
-			if test.script["POST …/check-runs"][0].status == 0 {
+			if test.script["POST …/check-runs"][0].Status == 0 {
 				test.script[runsPath] = append(test.script[runsPath], runs(count(50)))
 			}
 			f, s := playChecks(t, test.script)
@@ -200,7 +201,7 @@ func TestAnnotationsGoInPages(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			var pages []int
-			for _, got := range s.got {
+			for _, got := range s.Got {
 				if n := strings.Count(got.Body, `"path"`); n > 0 {
 					pages = append(pages, n)
 				}
@@ -223,7 +224,7 @@ func TestAnnotationsThatBrokeOffGoOn(t *testing.T) {
 	if err := f.PostStatus(t.Context(), posted); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Count(s.sent("PATCH …/check-runs/5"), `"path"`); got != 20 {
+	if got := strings.Count(s.Sent("PATCH …/check-runs/5"), `"path"`); got != 20 {
 		t.Errorf("%d annotations were added", got)
 	}
 }
@@ -240,7 +241,7 @@ func TestTooManyAnnotationsAreCounted(t *testing.T) {
 
 func TestACheckRunWhoseAnswerWasLost(t *testing.T) {
 	f, s := playChecks(t, map[string][]answer{
-		runsPath: {runs(), runs(runJSON(t, nil)), runs(runJSON(t, nil))}, "POST …/check-runs": {lost, created(runJSON(t, nil))}, "PATCH …/check-runs/5": {{status: 502}, ok(runJSON(t, nil))},
+		runsPath: {runs(), runs(runJSON(t, nil)), runs(runJSON(t, nil))}, "POST …/check-runs": {lost, created(runJSON(t, nil))}, "PATCH …/check-runs/5": {{Status: 502}, ok(runJSON(t, nil))},
 	})
 	if err := f.PostStatus(t.Context(), gates(promote.StatusPending)); err != nil {
 		t.Errorf("it is there: %v", err)
@@ -248,20 +249,20 @@ func TestACheckRunWhoseAnswerWasLost(t *testing.T) {
 	if err := f.PostStatus(t.Context(), gates(promote.StatusSuccess)); err == nil {
 		t.Error("it is not there, and no error")
 	}
-	s.script["POST …/check-runs"] = nil
-	s.script[runsPath] = []answer{runs(runJSON(t, nil))}
+	s.Script["POST …/check-runs"] = nil
+	s.Script[runsPath] = []answer{runs(runJSON(t, nil))}
 	if err := f.PostStatus(t.Context(), gates(promote.StatusSuccess)); err != nil {
 		t.Errorf("the next time: %v", err)
 	}
 	want := []string{runsPath, "POST …/check-runs", runsPath, "PATCH …/check-runs/5", runsPath, runsPath, "PATCH …/check-runs/5"}
-	if diff := cmp.Diff(want, s.routes()); diff != "" {
+	if diff := cmp.Diff(want, s.Routes()); diff != "" {
 		t.Error(diff)
 	}
 }
 
 // TestWithoutPermissionForCheckRunsStatusesArePosted, and GitHub is not asked for them again.
 func TestWithoutPermissionForCheckRunsStatusesArePosted(t *testing.T) {
-	lacks := answer{status: 403, body: `{"message":"Resource not accessible by integration"}`}
+	lacks := answer{Status: 403, Body: `{"message":"Resource not accessible by integration"}`}
 	for name, script := range map[string]map[string][]answer{
 		"when they are read":    {runsPath: {lacks}, statusesPath: {ok("[]")}, postPath: {created("{}"), created("{}")}},
 		"when they are written": {runsPath: {runs()}, "POST …/check-runs": {lacks}, postPath: {created("{}"), created("{}")}},
@@ -273,8 +274,8 @@ func TestWithoutPermissionForCheckRunsStatusesArePosted(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if posts := strings.Count(fmt.Sprint(s.routes()), postPath); posts != 2 {
-				t.Errorf("asked %v", s.routes())
+			if posts := strings.Count(fmt.Sprint(s.Routes()), postPath); posts != 2 {
+				t.Errorf("asked %v", s.Routes())
 			}
 		})
 	}

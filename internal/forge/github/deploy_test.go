@@ -92,13 +92,13 @@ func TestDeploy(t *testing.T) {
 		},
 		{
 			"GitHub merged something instead", promote.DeploymentRunning,
-			map[string][]answer{listDeployments: {ok("[]")}, makeDeployment: {{status: 202, body: `{"message":"Auto-merged main"}`}}},
+			map[string][]answer{listDeployments: {ok("[]")}, makeDeployment: {{Status: 202, Body: `{"message":"Auto-merged main"}`}}},
 			[]string{listDeployments, makeDeployment},
 			true,
 		},
 		{
 			"refused", promote.DeploymentRunning,
-			map[string][]answer{listDeployments: {ok("[]")}, makeDeployment: {{status: 422}}},
+			map[string][]answer{listDeployments: {ok("[]")}, makeDeployment: {{Status: 422}}},
 			[]string{listDeployments, makeDeployment},
 			true,
 		},
@@ -113,7 +113,7 @@ func TestDeploy(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if diff := cmp.Diff(test.want, s.routes()); diff != "" {
+			if diff := cmp.Diff(test.want, s.Routes()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -133,16 +133,16 @@ func TestWhatADeploymentSays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, want := s.got[0].Route, listDeployments+"?environment=guestbook%2Fproduction&per_page=100&sha="+string(head)+"&task=lockkeeper"; got != want {
+	if got, want := s.Got[0].Route, listDeployments+"?environment=guestbook%2Fproduction&per_page=100&sha="+string(head)+"&task=lockkeeper"; got != want {
 		t.Errorf("asked for %s", got)
 	}
 	want := `{"auto_merge":false,"description":"frontend 1.0.2","environment":"guestbook/production","payload":{"promotion":"dev-7"},` +
 		`"production_environment":true,"ref":"` + string(head) + `","required_contexts":[],"task":"lockkeeper","transient_environment":false}`
-	if got := s.sent(makeDeployment); got != want {
+	if got := s.Sent(makeDeployment); got != want {
 		t.Errorf("made %s", got)
 	}
 	want = `{"auto_inactive":true,"description":"frontend 1.0.2","log_url":"https://github.example.com/acme/shop/pull/7","state":"success"}`
-	if got := s.sent(postState); got != want {
+	if got := s.Sent(postState); got != want {
 		t.Errorf("posted %s", got)
 	}
 }

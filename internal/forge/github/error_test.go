@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -36,111 +32,99 @@ func TestRefusalsByStatus(t *testing.T) {
 		temporary bool
 	}{
 		{
-			name: "401", answer: answer{status: 401, body: `{"message":"Bad credentials","documentation_url":"https://docs.github.com/rest"}`},
+			name: "401", answer: answer{Status: 401, Body: `{"message":"Bad credentials","documentation_url":"https://docs.github.com/rest"}`},
 			is: promote.ErrUnauthorized, message: "Bad credentials",
 			remedy: "the token is wrong, revoked or has expired: set LOCKKEEPER_GITHUB_TOKEN to a valid one",
 		},
-		{name: "403", answer: answer{status: 403, body: `{"message":"Must have admin rights to Repository."}`}, is: promote.ErrForbidden, message: "Must have admin rights to Repository.", remedy: mayNot},
+		{name: "403", answer: answer{Status: 403, Body: `{"message":"Must have admin rights to Repository."}`}, is: promote.ErrForbidden, message: "Must have admin rights to Repository.", remedy: mayNot},
 		{
 			name: "403 of an App", answer: answer{
-				status: 403, body: `{"message":"Resource not accessible by integration"}`, header: map[string]string{"X-Accepted-Github-Permissions": "issues=write; pull_requests=write"},
+				Status: 403, Body: `{"message":"Resource not accessible by integration"}`, Header: map[string]string{"X-Accepted-Github-Permissions": "issues=write; pull_requests=write"},
 			},
 			is: promote.ErrForbidden, message: "Resource not accessible by integration",
 			remedy: "the credentials lack a permission: grant issues=write; pull_requests=write",
 		},
 		{
-			name: "403 of GITHUB_TOKEN, without a hint", answer: answer{status: 403, body: `{"message":"Resource not accessible by integration"}`},
+			name: "403 of GITHUB_TOKEN, without a hint", answer: answer{Status: 403, Body: `{"message":"Resource not accessible by integration"}`},
 			is: promote.ErrForbidden, message: "Resource not accessible by integration",
 			remedy: "the credentials lack a permission for this: grant it to the App or the token, or under permissions in the workflow",
 		},
 		{
 			name: "403 of single sign-on", answer: answer{
-				status: 403, body: `{"message":"Resource protected by organization SAML enforcement."}`, header: map[string]string{"X-GitHub-SSO": "required; url=https://github.com/orgs/acme/sso?authorization_request=x"},
+				Status: 403, Body: `{"message":"Resource protected by organization SAML enforcement."}`, Header: map[string]string{"X-GitHub-SSO": "required; url=https://github.com/orgs/acme/sso?authorization_request=x"},
 			},
 			is: promote.ErrForbidden, message: "Resource protected by organization SAML enforcement.",
 			remedy: "the organization wants single sign-on: authorize the token for it in the settings of its user",
 		},
 		{
-			name: "403 of a scope", answer: answer{status: 403, body: `{"message":"Forbidden"}`, header: map[string]string{"X-Accepted-OAuth-Scopes": "repo"}},
+			name: "403 of a scope", answer: answer{Status: 403, Body: `{"message":"Forbidden"}`, Header: map[string]string{"X-Accepted-OAuth-Scopes": "repo"}},
 			is: promote.ErrForbidden, message: "Forbidden", remedy: "the token needs one of the scopes repo",
 		},
 		{
 			name: "403 when the window is used up", answer: answer{
-				status: 403, body: `{"message":"API rate limit exceeded for installation ID 1."}`, header: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset},
+				Status: 403, Body: `{"message":"API rate limit exceeded for installation ID 1."}`, Header: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset},
 			},
 			is: promote.ErrLimited, isNot: promote.ErrForbidden, message: "API rate limit exceeded for installation ID 1.", remedy: limits, after: 5 * time.Minute, temporary: true,
 		},
 		{
 			name: "403 of a secondary limit", answer: answer{
-				status: 403, body: `{"message":"You have exceeded a secondary rate limit. Please wait."}`, header: map[string]string{"Retry-After": "37", "X-RateLimit-Remaining": "4999"},
+				Status: 403, Body: `{"message":"You have exceeded a secondary rate limit. Please wait."}`, Header: map[string]string{"Retry-After": "37", "X-RateLimit-Remaining": "4999"},
 			},
 			is: promote.ErrLimited, isNot: promote.ErrForbidden, message: "You have exceeded a secondary rate limit. Please wait.", remedy: limits, after: 37 * time.Second, temporary: true,
 		},
 		{
-			name: "403 of a secondary limit that names no time", answer: answer{status: 403, body: `{"message":"You have exceeded a secondary rate limit."}`},
+			name: "403 of a secondary limit that names no time", answer: answer{Status: 403, Body: `{"message":"You have exceeded a secondary rate limit."}`},
 			is: promote.ErrLimited, message: "You have exceeded a secondary rate limit.", remedy: limits, after: time.Minute, temporary: true,
 		},
 		{
-			name: "403 of an older server", answer: answer{status: 403, body: `{"message":"You have triggered an abuse detection mechanism."}`},
+			name: "403 of an older server", answer: answer{Status: 403, Body: `{"message":"You have triggered an abuse detection mechanism."}`},
 			is: promote.ErrLimited, message: "You have triggered an abuse detection mechanism.", remedy: limits, after: time.Minute, temporary: true,
 		},
 		{
-			name: "429", answer: answer{status: 429, body: "slow down\n", header: map[string]string{"Content-Type": "text/plain"}},
+			name: "429", answer: answer{Status: 429, Body: "slow down\n", Header: map[string]string{"Content-Type": "text/plain"}},
 			is: promote.ErrLimited, message: "slow down", remedy: limits, after: time.Minute, temporary: true,
 		},
 		{
-			name: "429 with a date", answer: answer{status: 429, header: map[string]string{"Retry-After": testNow.Add(90 * time.Second).Format(http.TimeFormat)}},
+			name: "429 with a date", answer: answer{Status: 429, Header: map[string]string{"Retry-After": testNow.Add(90 * time.Second).Format(http.TimeFormat)}},
 			is: promote.ErrLimited, message: "Too Many Requests", remedy: limits, after: 90 * time.Second, temporary: true,
 		},
 		{
-			name: "422 that is a limit", answer: answer{status: 422, body: `{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"was submitted too quickly"}]}`},
+			name: "422 that is a limit", answer: answer{Status: 422, Body: `{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"was submitted too quickly"}]}`},
 			is: promote.ErrLimited, isNot: promote.ErrInvalid, message: "Validation Failed: was submitted too quickly", remedy: limits, after: time.Minute,
 		},
-		{name: "404", answer: answer{status: 404, body: `{"message":"Not Found"}`}, is: promote.ErrNotFound, message: "Not Found", remedy: notThere},
-		{name: "409", answer: answer{status: 409, body: `{"message":"Conflict"}`}, is: promote.ErrConflict, message: "Conflict", temporary: true},
+		{name: "404", answer: answer{Status: 404, Body: `{"message":"Not Found"}`}, is: promote.ErrNotFound, message: "Not Found", remedy: notThere},
+		{name: "409", answer: answer{Status: 409, Body: `{"message":"Conflict"}`}, is: promote.ErrConflict, message: "Conflict", temporary: true},
 		{
-			name: "422 with fields", answer: answer{status: 422, body: `{"message":"Validation Failed","errors":[{"resource":"Label","code":"invalid","field":"color"},{"message":"is bad"},"and more",7]}`},
+			name: "422 with fields", answer: answer{Status: 422, Body: `{"message":"Validation Failed","errors":[{"resource":"Label","code":"invalid","field":"color"},{"message":"is bad"},"and more",7]}`},
 			is: promote.ErrInvalid, message: "Validation Failed: Label color invalid, is bad, and more",
 		},
-		{name: "422 with a text", answer: answer{status: 422, body: `{"message":"Validation Failed","errors":"no"}`}, is: promote.ErrInvalid, message: "Validation Failed: no"},
-		{name: "422 with nothing", answer: answer{status: 422, body: `{"errors":null}`}, is: promote.ErrInvalid, message: "Unprocessable Entity"},
-		{name: "500 of a proxy", answer: answer{status: 502, body: "<html>secret</html>", header: map[string]string{"Content-Type": "text/html"}}, message: "Bad Gateway", remedy: theirs, temporary: true},
-		{name: "an echo of the token", answer: answer{status: 400, body: `{"message":"bad header Bearer ` + testToken + `"}`}, is: promote.ErrInvalid, message: "bad header Bearer [redacted]"},
-		{name: "a very long text", answer: answer{status: 400, body: `{"message":"` + strings.Repeat("ä", 1000) + `"}`}, is: promote.ErrInvalid, message: strings.Repeat("ä", 248) + "…"},
+		{name: "422 with a text", answer: answer{Status: 422, Body: `{"message":"Validation Failed","errors":"no"}`}, is: promote.ErrInvalid, message: "Validation Failed: no"},
+		{name: "422 with nothing", answer: answer{Status: 422, Body: `{"errors":null}`}, is: promote.ErrInvalid, message: "Unprocessable Entity"},
+		{name: "500 of a proxy", answer: answer{Status: 502, Body: "<html>secret</html>", Header: map[string]string{"Content-Type": "text/html"}}, message: "Bad Gateway", remedy: theirs, temporary: true},
+		{name: "an echo of the token", answer: answer{Status: 400, Body: `{"message":"bad header Bearer ` + testToken + `"}`}, is: promote.ErrInvalid, message: "bad header Bearer [redacted]"},
+		{name: "a very long text", answer: answer{Status: 400, Body: `{"message":"` + strings.Repeat("ä", 1000) + `"}`}, is: promote.ErrInvalid, message: strings.Repeat("ä", 248) + "…"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, s := play(t, map[string][]answer{"POST …/issues/7/comments": {test.answer}})
-			if test.answer.status >= 500 {
-				s.script["Viewer"] = []answer{ok(viewerJSON)} // It may have arrived.
-				s.script["GET …/issues/7/comments"] = []answer{ok("[]")}
+			if test.answer.Status >= 500 {
+				s.Script["Viewer"] = []answer{ok(viewerJSON)} // It may have arrived.
+				s.Script["GET …/issues/7/comments"] = []answer{ok("[]")}
 			}
 			_, err := f.AddNote(t.Context(), 7, "text")
-			got, ok := errors.AsType[*promote.APIError](err)
-			if !ok {
-				t.Fatalf("got %T %v", err, err)
-			}
-			want := &promote.APIError{
-				Service: "github", Operation: "add note to change 7", Status: test.answer.status, Message: test.message, Remedy: test.remedy, RetryAfter: test.after,
+			want := promote.APIError{
+				Service: "github", Operation: "add note to change 7", Status: test.answer.Status, Message: test.message, Remedy: test.remedy, RetryAfter: test.after,
 			}
 			if errors.Is(test.is, promote.ErrLimited) { // GitHub says so by several statuses
 				want.Means = promote.ErrLimited
 			}
-			if diff := cmp.Diff(*want, *got, cmpopts.EquateErrors()); diff != "" {
-				t.Error(diff)
-			}
-			if test.is != nil && !errors.Is(err, test.is) {
-				t.Errorf("%v is not %v", err, test.is)
-			}
+			adaptertest.Refused(t, want, test.is, err, testToken)
 			if test.isNot != nil && errors.Is(err, test.isNot) {
 				t.Errorf("%v is %v", err, test.isNot)
 			}
-			if got.Temporary() != test.temporary {
-				t.Errorf("temporary is %t", got.Temporary())
+			if want.Temporary() != test.temporary {
+				t.Errorf("temporary is %t", want.Temporary())
 			}
-			if strings.Contains(err.Error(), testToken) {
-				t.Errorf("the error shows the token: %v", err)
-			}
-			if posts := strings.Count(strings.Join(s.routes(), "\n"), "POST"); posts != 1 {
+			if posts := strings.Count(strings.Join(s.Routes(), "\n"), "POST"); posts != 1 {
 				t.Errorf("a write was sent %d times", posts)
 			}
 		})
@@ -180,75 +164,26 @@ func TestErrorsOfGraphQL(t *testing.T) {
 }
 
 func TestReadsAreRepeatedBoundedly(t *testing.T) {
-	good := ok(changeJSON(t, nil))
-	busy := func(seconds string) answer {
-		return answer{status: 429, body: "{}", header: map[string]string{"Retry-After": seconds}}
-	}
 	failed := ok(`{"data":null,"errors":[{"message":"Something went wrong while executing your query. This may be the result of a timeout."}]}`)
-	for _, test := range []struct {
-		name    string
-		answers []answer
-		waits   []time.Duration // at least; up to a half more
-		fails   bool
-	}{
-		{"at once", []answer{good}, nil, false},
-		{"after a 502", []answer{{status: 502}, good}, []time.Duration{250 * time.Millisecond}, false},
-		{"after a failure inside of an answer", []answer{failed, good}, []time.Duration{250 * time.Millisecond}, false},
-		{"after a broken connection", []answer{{}, good}, []time.Duration{250 * time.Millisecond}, false},
-		{"as late as GitHub asks", []answer{busy("3"), good}, []time.Duration{3 * time.Second}, false},
-		{"not when GitHub asks for too long", []answer{busy("60")}, nil, true},
-		{"three times in all", []answer{{status: 503}, {status: 503}, {status: 503}}, []time.Duration{250 * time.Millisecond, 500 * time.Millisecond}, true},
-		{"not when it is refused for good", []answer{{status: 403}}, nil, true},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			f, s := play(t, map[string][]answer{"Change": test.answers})
-			_, err := f.Change(t.Context(), 7)
-			if (err != nil) != test.fails {
-				t.Errorf("got %v", err)
-			}
-			if len(s.waits) != len(test.waits) {
-				t.Fatalf("waited %v, want %v", s.waits, test.waits)
-			}
-			for i, wait := range s.waits {
-				if least := test.waits[i]; wait < least || wait > least*3/2 {
-					t.Errorf("waited %v, want %v to a half more", s.waits, test.waits)
-				}
-			}
-		})
-	}
+	adaptertest.RereadsBoundedly(t, func(t *testing.T, answers []answer) (*adaptertest.Server, error) {
+		f, s := play(t, map[string][]answer{"Change": answers})
+		_, err := f.Change(t.Context(), 7)
+		return s.Server, err
+	}, ok(changeJSON(t, nil)), failed)
 }
 
 func TestAHangingServerEndsByTimeout(t *testing.T) {
-	var asked atomic.Int32
-	released := make(chan struct{})
-	running := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
-		select {
-		case <-r.Context().Done():
-		case <-released:
+	adaptertest.Hangs(t, "GitHub", func(url string, timeout time.Duration) map[string]func() error {
+		f, err := New(Config{URL: url, Repository: "o/r", Token: testToken, Timeout: timeout})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}))
-	defer running.Close()
-	defer close(released)
-	f, err := New(Config{URL: running.URL, Repository: "o/r", Token: testToken, Timeout: 50 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, call := range map[string]func() error{
-		"a read":                         func() error { _, err := f.ChangesFrom(t.Context(), "x"); return err },
-		"a query":                        func() error { _, err := f.Change(t.Context(), 7); return err },
-		"a write that could be repeated": func() error { return f.EditNote(t.Context(), 7, 11, "text") },
-	} {
-		asked.Store(0)
-		err := call()
-		api, ok := errors.AsType[*promote.APIError](err)
-		if !ok || api.Status != 0 || !errors.Is(err, context.DeadlineExceeded) || api.Remedy != "GitHub did not answer within 50ms; it is tried again later" {
-			t.Errorf("%s: got %v", name, err)
+		return map[string]func() error{
+			"a read":                         func() error { _, err := f.ChangesFrom(t.Context(), "x"); return err },
+			"a query":                        func() error { _, err := f.Change(t.Context(), 7); return err },
+			"a write that could be repeated": func() error { return f.EditNote(t.Context(), 7, 11, "text") },
 		}
-		if asked.Load() != 1 {
-			t.Errorf("%s: asked %d times", name, asked.Load())
-		}
-	}
+	})
 }
 
 func TestACancelledCallIsNotRepeated(t *testing.T) {
@@ -262,8 +197,8 @@ func TestACancelledCallIsNotRepeated(t *testing.T) {
 	if err := f.EditNote(ctx, 7, 11, "text"); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if len(s.waits) != 0 {
-		t.Errorf("waited %v", s.waits)
+	if len(s.Waits) != 0 {
+		t.Errorf("waited %v", s.Waits)
 	}
 }
 
@@ -275,7 +210,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		status int
 		text   string
 	}{
-		{"a login page", answer{status: 200, body: "<html>log in</html>", header: html}, 200, `the answer ("text/html") is not the expected JSON`},
+		{"a login page", answer{Status: 200, Body: "<html>log in</html>", Header: html}, 200, `the answer ("text/html") is not the expected JSON`},
 		{"an object instead of a list", ok(`{}`), 200, `the answer ("application/json") is not the expected JSON`},
 		{"half an answer", ok(`[{"number":7,"title":"x`), 0, "the answer broke off: unexpected EOF"},
 	} {
@@ -286,10 +221,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 			}
 			f, _ := play(t, map[string][]answer{"GET …/pulls": answers})
 			_, err := f.ChangesFrom(t.Context(), "x")
-			api, ok := errors.AsType[*promote.APIError](err)
-			if !ok || api.Status != test.status || !strings.Contains(err.Error(), test.text) {
-				t.Errorf("got %v", err)
-			}
+			adaptertest.None(t, test.status, test.text, err)
 		})
 	}
 }
@@ -300,15 +232,15 @@ func TestPages(t *testing.T) {
 	}
 	one := `[{"id":1,"user":{"id":42,"login":"x"}}]`
 	f, s := play(t, map[string][]answer{
-		"GET …/issues/7/comments": {{status: 200, body: one, header: next(2)}, ok(one)}, "Viewer": {ok(viewerJSON)},
+		"GET …/issues/7/comments": {{Status: 200, Body: one, Header: next(2)}, ok(one)}, "Viewer": {ok(viewerJSON)},
 	})
 	got, err := f.Notes(t.Context(), 7)
-	if err != nil || len(got) != 2 || s.got[1].Route != "GET …/issues/7/comments?page=2&per_page=100" {
-		t.Errorf("got %d by %v, %v", len(got), s.routes(), err)
+	if err != nil || len(got) != 2 || s.Got[1].Route != "GET …/issues/7/comments?page=2&per_page=100" {
+		t.Errorf("got %d by %v, %v", len(got), s.Routes(), err)
 	}
 	endless := make([]answer, maxPages)
 	for i := range endless {
-		endless[i] = answer{status: 200, body: "[]", header: next(i + 2)}
+		endless[i] = answer{Status: 200, Body: "[]", Header: next(i + 2)}
 	}
 	f, _ = play(t, map[string][]answer{"GET …/issues/7/comments": endless})
 	if _, err = f.Notes(t.Context(), 7); err == nil || !strings.Contains(err.Error(), "more than 30 pages of 100") {

@@ -1,8 +1,6 @@
 package github
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/lockkeeper/lockkeeper/internal/contract"
+	"github.com/lockkeeper/lockkeeper/internal/contract/contracttest"
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
@@ -30,39 +28,28 @@ const (
 	repoPath  = "/api/v3/repos/acme/shop"
 )
 
-var testNow = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+var testNow = adaptertest.Now
 
 // answer is one scripted answer.
-type answer struct {
-	status int // 0: the connection breaks without an answer
-	body   string
-	header map[string]string
-}
+type answer = adaptertest.Answer
 
-func ok(body string) answer { return answer{status: http.StatusOK, body: body} }
+func ok(body string) answer { return answer{Status: http.StatusOK, Body: body} }
 
-func created(body string) answer { return answer{status: http.StatusCreated, body: body} }
+func created(body string) answer { return answer{Status: http.StatusCreated, Body: body} }
 
 // lost is an answer that does not arrive.
 var lost = answer{}
 
-// received is one request as it arrived.
-type received struct {
-	Route string // "METHOD escaped-path?query", or "Name of a query"
-	Body  string
-	Token string
+// server answers from a script: by "METHOD escaped-path" with "…" for the repository, or by the name of a GraphQL operation.
+type server struct {
+	*adaptertest.Server
+	mu    sync.Mutex
+	calls []Call
 }
 
-// server answers from a script: each answer once, in order, by "METHOD escaped-path" with "…" for the repository, or by the name of
-// a GraphQL operation.
-type server struct {
-	t      testing.TB
-	mu     sync.Mutex
-	script map[string][]answer
-	got    []received
-	waits  []time.Duration
-	calls  []Call
-	now    time.Time
+func newServer(t testing.TB, script map[string][]answer) *server {
+	t.Helper()
+	return &server{Server: adaptertest.NewServer(t, routeOf, script)}
 }
 
 var operationForm = regexp.MustCompile(`(?:query|mutation) (\w+)`)
@@ -79,119 +66,11 @@ func routeOf(r *http.Request, body []byte) string {
 	return r.Method + " " + strings.TrimPrefix(path, "/api/v3")
 }
 
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		s.t.Error(err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	route := routeOf(r, body)
-	asked := received{Route: route, Body: string(body), Token: r.Header.Get("Authorization")}
-	if r.URL.RawQuery != "" {
-		asked.Route += "?" + r.URL.RawQuery
-	}
-	s.got = append(s.got, asked)
-	if len(s.script[route]) == 0 {
-		s.t.Errorf("unexpected request %s %s", asked.Route, asked.Body)
-		http.Error(w, "unexpected", http.StatusTeapot)
-		return
-	}
-	next := s.script[route][0]
-	s.script[route] = s.script[route][1:]
-	w.Header().Set("Content-Type", "application/json")
-	for name, value := range next.header {
-		w.Header().Set(name, value)
-	}
-	if next.status == 0 {
-		panic(http.ErrAbortHandler)
-	}
-	w.WriteHeader(next.status)
-	if next.status == http.StatusNotModified {
-		return
-	}
-	if _, err := io.WriteString(w, next.body); err != nil {
-		s.t.Error(err)
-	}
-}
-
-func (s *server) routes() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []string
-	for _, got := range s.got {
-		path, _, _ := strings.Cut(got.Route, "?")
-		out = append(out, path)
-	}
-	return out
-}
-
-// sent is the body of the newest request of a route.
-func (s *server) sent(route string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, got := range slices.Backward(s.got) {
-		if path, _, _ := strings.Cut(got.Route, "?"); path == route {
-			return strings.TrimSpace(got.Body)
-		}
-	}
-	return ""
-}
-
-type descriptions struct {
-	rest    *contract.Contract
-	graphql *contract.Schema
-}
-
-var openDescriptions = sync.OnceValues(func() (descriptions, error) {
-	dir, err := contract.Dir()
-	if err != nil {
-		return descriptions{}, err
-	}
-	rest, err := contract.Load(dir + "/" + contract.GitHub)
-	if err != nil {
-		return descriptions{}, err
-	}
-	graphql, err := contract.LoadSchema(dir + "/" + contract.GitHubGraphQL)
-	return descriptions{rest: rest.Under("/api/v3"), graphql: graphql}, err
-})
-
-// checked lets GitHub's descriptions, where they are at hand, judge every request. The scripted answers are not judged: they hold
-// what matters to a test.
-func checked(t testing.TB, next http.Handler) http.Handler {
-	t.Helper()
-	loaded, err := openDescriptions()
-	if err != nil {
-		return next
-	}
-	return loaded.handler(next, func(err error) {
-		if violation, ok := errors.AsType[*contract.ViolationError](err); ok && violation.Status == 0 {
-			t.Errorf("contract: %v", err)
-		}
-	})
-}
-
-func (d descriptions) handler(next http.Handler, report func(error)) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/api/graphql", d.graphql.Handler(next, report))
-	mux.Handle("/", d.rest.Handler(next, report))
-	return mux
-}
-
 // play starts a server with a script, and a Forge on it that waits for nothing.
 func play(t testing.TB, script map[string][]answer, with ...func(*Config)) (*Forge, *server) {
 	t.Helper()
-	s := &server{t: t, script: script, now: testNow}
-	running := httptest.NewServer(checked(t, s))
-	t.Cleanup(running.Close)
-	t.Cleanup(func() {
-		for route, left := range s.script {
-			if len(left) > 0 {
-				t.Errorf("%d answers to %s were not asked for", len(left), route)
-			}
-		}
-	})
-	cfg := Config{URL: running.URL, Repository: "acme/shop", Token: testToken, Now: s.clock, Observe: s.observe, Sleep: s.sleep}
+	s := newServer(t, script)
+	cfg := Config{URL: adaptertest.Listen(t, contracttest.GitHub(t, s, contracttest.Answers)), Repository: "acme/shop", Token: testToken, Now: s.Now, Observe: s.observe, Sleep: s.Sleep}
 	for _, change := range with {
 		change(&cfg)
 	}
@@ -202,26 +81,11 @@ func play(t testing.TB, script map[string][]answer, with ...func(*Config)) (*For
 	return f, s
 }
 
-func (s *server) clock() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.now
-}
-
 func (s *server) observe(c Call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.Duration = 0
 	s.calls = append(s.calls, c)
-}
-
-// sleep lets the time pass at once.
-func (s *server) sleep(ctx context.Context, d time.Duration) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.waits = append(s.waits, d)
-	s.now = s.now.Add(d)
-	return ctx.Err()
 }
 
 // withApp makes the Forge that of an App, whose requests are answered by the same script.
@@ -230,22 +94,13 @@ func withApp(t testing.TB, s **server) func(*Config) {
 	return func(cfg *Config) {
 		app, err := NewApp(AppConfig{
 			URL: cfg.URL, ID: 17, PrivateKey: testPEM(),
-			Now: func() time.Time { return (*s).clock() }, Sleep: cfg.Sleep, Observe: cfg.Observe,
+			Now: func() time.Time { return (*s).Now() }, Sleep: cfg.Sleep, Observe: cfg.Observe,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		cfg.Token, cfg.App = "", app
 	}
-}
-
-func text(t testing.TB, value any) string {
-	t.Helper()
-	data, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }
 
 // pullJSON is a pull request as the REST API would answer it, with fields replaced.
@@ -260,7 +115,7 @@ func pullJSON(t testing.TB, fields map[string]any) string {
 		"merge_commit_sha": nil, "merged_at": nil, "mergeable": true, "mergeable_state": "clean", "updated_at": "2026-11-21T11:00:00Z",
 	}
 	maps.Copy(all, fields)
-	return text(t, all)
+	return adaptertest.JSON(t, all)
 }
 
 // node is a pull request as the GraphQL API would answer it, with fields replaced.
@@ -280,7 +135,7 @@ func nodeOf(fields map[string]any) map[string]any {
 // repository wraps an answer of the GraphQL API about the repository.
 func repositoryJSON(t testing.TB, fields map[string]any) string {
 	t.Helper()
-	return text(t, map[string]any{"data": map[string]any{"repository": fields}})
+	return adaptertest.JSON(t, map[string]any{"data": map[string]any{"repository": fields}})
 }
 
 func changeJSON(t testing.TB, fields map[string]any) string {
@@ -398,16 +253,13 @@ func TestCredentialsInHeaders(t *testing.T) {
 }
 
 func TestARedirectTakesTheTokenNowhere(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		t.Error("the redirect to another host was followed")
-	}))
-	defer elsewhere.Close()
+	elsewhere := adaptertest.Elsewhere(t)
 	f, _ := play(t, map[string][]answer{
-		"GET …/pulls": {{status: 301, header: map[string]string{"Location": elsewhere.URL + repoPath + "/pulls"}}},
+		"GET …/pulls": {{Status: 301, Header: map[string]string{"Location": elsewhere + repoPath + "/pulls"}}},
 	})
 	_, err := f.ChangesFrom(t.Context(), "x")
 	api, ok := errors.AsType[*promote.APIError](err)
-	if !ok || api.Status != 301 || !strings.Contains(api.Remedy, elsewhere.URL) {
+	if !ok || api.Status != 301 || !strings.Contains(api.Remedy, elsewhere) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -453,7 +305,7 @@ func TestARenamedRepository(t *testing.T) {
 
 func TestARedirectedWriteDoesNotBecomeARead(t *testing.T) {
 	f, _ := play(t, map[string][]answer{
-		"PATCH …/issues/comments/11": {{status: 301, header: map[string]string{"Location": "/api/v3/repositories/9/issues/comments/11"}}},
+		"PATCH …/issues/comments/11": {{Status: 301, Header: map[string]string{"Location": "/api/v3/repositories/9/issues/comments/11"}}},
 	})
 	err := f.EditNote(t.Context(), 7, 11, "text")
 	if api, ok := errors.AsType[*promote.APIError](err); !ok || api.Status != 301 {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
 	"github.com/lockkeeper/lockkeeper/internal/forge/github"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
@@ -32,29 +33,10 @@ const (
 	bedBranch     = "lockkeeper/web/dev"
 )
 
-// A clock moves when somebody waits, for the forge and the adapter alike.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) sleep(ctx context.Context, d time.Duration) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-	return ctx.Err()
-}
-
 // A bed is the in-process forge with one proposed branch, and the adapter on it.
 type bed struct {
 	*devforge.Forge
-	clock *clock
+	clock *adaptertest.Clock
 	url   string
 	head  promote.Commit
 	app   *github.App
@@ -64,8 +46,8 @@ var bedKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.Genera
 
 func newBed(t *testing.T, rules *devforge.BranchRules, withApp bool) *bed {
 	t.Helper()
-	b := &bed{clock: &clock{at: time.Date(2026, 9, 4, 8, 0, 0, 0, time.UTC)}}
-	forge, err := devforge.New(devforge.Config{Root: t.TempDir(), Now: b.clock.now, Person: "you", Dialect: devforge.GitHub})
+	b := &bed{clock: adaptertest.NewClock(0)}
+	forge, err := devforge.New(devforge.Config{Root: t.TempDir(), Now: b.clock.Now, Person: "you", Dialect: devforge.GitHub})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +98,7 @@ func (b *bed) install(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.app, err = github.NewApp(github.AppConfig{
-		URL: b.url, ID: int64(id), Now: b.clock.now, Sleep: b.clock.sleep,
+		URL: b.url, ID: int64(id), Now: b.clock.Now, Sleep: b.clock.Sleep,
 		PrivateKey: secret.Text(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
 	})
 	if err != nil {
@@ -126,7 +108,7 @@ func (b *bed) install(t *testing.T) {
 
 func (b *bed) adapter(t *testing.T) *github.Forge {
 	t.Helper()
-	cfg := github.Config{URL: b.url, Repository: bedRepository, Token: "bot-token", Now: b.clock.now, Sleep: b.clock.sleep}
+	cfg := github.Config{URL: b.url, Repository: bedRepository, Token: "bot-token", Now: b.clock.Now, Sleep: b.clock.Sleep}
 	if b.app != nil {
 		cfg.Token, cfg.App, cfg.Checks = "", b.app, true
 	}
@@ -212,7 +194,7 @@ func (b *bed) finish(t *testing.T, step func(context.Context) error) {
 		if !ok || !api.Temporary() {
 			t.Fatalf("the step is not tried again: %v", err)
 		}
-		if err := b.clock.sleep(t.Context(), api.RetryAfter); err != nil {
+		if err := b.clock.Sleep(t.Context(), api.RetryAfter); err != nil {
 			t.Fatal(err)
 		}
 	}

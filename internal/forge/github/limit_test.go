@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/internal/forge"
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -85,7 +85,7 @@ func TestAWriteThatWouldExceedTheBudgetIsNotSent(t *testing.T) {
 	if err := f.PostStatus(t.Context(), gates(promote.StatusPending)); err != nil {
 		t.Errorf("a status goes on: %v", err)
 	}
-	if diff := cmp.Diff([]string{"POST …/statuses/" + string(head)}, s.routes()); diff != "" {
+	if diff := cmp.Diff([]string{"POST …/statuses/" + string(head)}, s.Routes()); diff != "" {
 		t.Error(diff)
 	}
 	if got := s.calls[0].ContentLeft; got != 19 {
@@ -102,8 +102,8 @@ func TestAShortWaitIsWaited(t *testing.T) {
 	if _, err := f.AddNote(t.Context(), 7, "text"); err != nil {
 		t.Error(err)
 	}
-	if len(s.waits) != 1 || s.waits[0] < 5*time.Second {
-		t.Errorf("waited %v", s.waits)
+	if len(s.Waits) != 1 || s.Waits[0] < 5*time.Second {
+		t.Errorf("waited %v", s.Waits)
 	}
 }
 
@@ -111,7 +111,7 @@ func TestAShortWaitIsWaited(t *testing.T) {
 func TestALimitHoldsForAllThatShareIt(t *testing.T) {
 	limits := NewLimits()
 	share := func(cfg *Config) { cfg.Limits = limits }
-	f, _ := play(t, map[string][]answer{"GET …/pulls": {{status: 403, body: `{"message":"You have exceeded a secondary rate limit"}`, header: map[string]string{"Retry-After": "120"}}}}, share)
+	f, _ := play(t, map[string][]answer{"GET …/pulls": {{Status: 403, Body: `{"message":"You have exceeded a secondary rate limit"}`, Header: map[string]string{"Retry-After": "120"}}}}, share)
 	_, err := f.ChangesFrom(t.Context(), "x")
 	if !errors.Is(err, promote.ErrLimited) {
 		t.Errorf("got %v", err)
@@ -127,10 +127,10 @@ func TestALimitHoldsForAllThatShareIt(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	if len(s.got) != 0 {
-		t.Errorf("asked %v", s.routes())
+	if len(s.Got) != 0 {
+		t.Errorf("asked %v", s.Routes())
 	}
-	s.now = testNow.Add(2 * time.Minute)
+	s.At = testNow.Add(2 * time.Minute)
 	if _, err := second.Change(t.Context(), 7); err != nil {
 		t.Error(err)
 	}
@@ -139,7 +139,7 @@ func TestALimitHoldsForAllThatShareIt(t *testing.T) {
 func TestOneWindowThatIsUsedUpLeavesTheOthers(t *testing.T) {
 	reset := fmt.Sprint(testNow.Add(10 * time.Minute).Unix())
 	f, s := play(t, map[string][]answer{
-		"GET …/pulls": {{status: 200, body: "[]", header: map[string]string{
+		"GET …/pulls": {{Status: 200, Body: "[]", Header: map[string]string{
 			"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset, "X-RateLimit-Resource": "core",
 		}}},
 		"Change": {ok(changeJSON(t, nil))},
@@ -278,9 +278,9 @@ func TestWritesGoOneAfterAnother(t *testing.T) {
 }
 
 func TestAnAnswerThatHoldsIsNotCounted(t *testing.T) {
-	first := answer{status: 200, body: "[" + pullJSON(t, nil) + "]", header: map[string]string{"ETag": `W/"abc"`, "X-RateLimit-Remaining": "9"}}
+	first := answer{Status: 200, Body: "[" + pullJSON(t, nil) + "]", Header: map[string]string{"ETag": `W/"abc"`, "X-RateLimit-Remaining": "9"}}
 	f, s := play(t, map[string][]answer{"GET …/pulls": {
-		first, {status: 304, header: map[string]string{"X-RateLimit-Remaining": "9"}}, {status: 304}, ok("[]"),
+		first, {Status: 304, Header: map[string]string{"X-RateLimit-Remaining": "9"}}, {Status: 304}, ok("[]"),
 	}})
 	for i, want := range []int{1, 1, 1, 0} {
 		got, err := f.ChangesFrom(t.Context(), "x")
@@ -300,7 +300,7 @@ func TestAnAnswerThatHoldsIsNotCounted(t *testing.T) {
 // TestAnswersAreSharedByAllReaders: forges of one token, or of one installation, ask GitHub whether what any of them was told holds.
 func TestAnswersAreSharedByAllReaders(t *testing.T) {
 	members := "GET /orgs/acme/teams/release/memberships/ann"
-	fresh := answer{status: 200, body: `{"state":"active"}`, header: map[string]string{"ETag": `W/"abc"`}}
+	fresh := answer{Status: 200, Body: `{"state":"active"}`, Header: map[string]string{"ETag": `W/"abc"`}}
 	for _, test := range []struct {
 		name   string
 		shared *Limits
@@ -310,14 +310,13 @@ func TestAnswersAreSharedByAllReaders(t *testing.T) {
 		{"each with limits of its own", nil, []int{200, 200}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := &server{t: t, now: testNow, script: map[string][]answer{members: {fresh, fresh}}}
+			s := newServer(t, map[string][]answer{members: {fresh, fresh}})
 			if test.shared != nil {
-				s.script[members][1] = answer{status: 304}
+				s.Script[members][1] = answer{Status: 304}
 			}
-			running := httptest.NewServer(s)
-			defer running.Close()
+			at := adaptertest.Listen(t, s)
 			for _, repository := range []string{"acme/shop", "acme/web"} {
-				f, err := New(Config{URL: running.URL, Repository: repository, Token: testToken, Limits: test.shared, Observe: s.observe})
+				f, err := New(Config{URL: at, Repository: repository, Token: testToken, Limits: test.shared, Observe: s.observe})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -355,7 +354,7 @@ func TestWhatIsCached(t *testing.T) {
 
 func TestALargeAnswerIsReadWholeAndNotKept(t *testing.T) {
 	large := pullJSON(t, map[string]any{"body": strings.Repeat("x", maxCachedAnswer)})
-	served := answer{status: 200, body: "[" + large + "]", header: map[string]string{"ETag": `"abc"`}}
+	served := answer{Status: 200, Body: "[" + large + "]", Header: map[string]string{"ETag": `"abc"`}}
 	f, _ := play(t, map[string][]answer{"GET …/pulls": {served, served}})
 	for range 2 {
 		got, err := f.ChangesFrom(t.Context(), "x")

@@ -29,8 +29,8 @@ func TestPermission(t *testing.T) {
 		{"somebody else has the name now", lea, ok(`{"permission":"admin","role_name":"admin","user":{"id":6}}`), promote.PermissionNone, nil},
 		{"an account that is not said", lea, ok(`{"permission":"admin","role_name":"admin","user":null}`), promote.PermissionNone, nil},
 		{"an ID that is not known", promote.Person{Name: "lea"}, ok(`{"permission":"admin","user":{"id":6}}`), promote.PermissionAdmin, nil},
-		{"nobody", lea, answer{status: 404, body: `{"message":"lea is not a user"}`}, promote.PermissionNone, nil},
-		{"GitHub does not say", lea, answer{status: 403, body: `{"message":"Must have push access to view collaborator permission."}`}, promote.PermissionNone, promote.ErrForbidden},
+		{"nobody", lea, answer{Status: 404, Body: `{"message":"lea is not a user"}`}, promote.PermissionNone, nil},
+		{"GitHub does not say", lea, answer{Status: 403, Body: `{"message":"Must have push access to view collaborator permission."}`}, promote.PermissionNone, promote.ErrForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, _ := play(t, map[string][]answer{"GET …/collaborators/lea/permission": {test.answer}})
@@ -40,12 +40,12 @@ func TestPermission(t *testing.T) {
 			}
 		})
 	}
-	f, s := play(t, map[string][]answer{"GET …/collaborators/..%2Fx/permission": {{status: 404}}})
+	f, s := play(t, map[string][]answer{"GET …/collaborators/..%2Fx/permission": {{Status: 404}}})
 	if _, err := f.Permission(t.Context(), promote.Person{ID: 5}); !errors.Is(err, promote.ErrInvalid) {
 		t.Errorf("without a name: %v", err)
 	}
 	if got, err := f.Permission(t.Context(), promote.Person{ID: 5, Name: "../x"}); got != promote.PermissionNone || err != nil {
-		t.Errorf("got %v, %v by %v", got, err, s.routes())
+		t.Errorf("got %v, %v by %v", got, err, s.Routes())
 	}
 }
 
@@ -61,8 +61,8 @@ func TestInGroup(t *testing.T) {
 		{"a member", "acme/ops", ok(`{"state":"active","role":"member"}`), true, nil},
 		{"as people mention teams", "@acme/ops", ok(`{"state":"active","role":"maintainer"}`), true, nil},
 		{"invited only", "acme/ops", ok(`{"state":"pending"}`), false, nil},
-		{"no member", "acme/ops", answer{status: 404, body: `{"message":"Not Found"}`}, false, nil},
-		{"members may not be seen", "acme/ops", answer{status: 403, body: `{"message":"Resource not accessible by integration"}`}, false, promote.ErrForbidden},
+		{"no member", "acme/ops", answer{Status: 404, Body: `{"message":"Not Found"}`}, false, nil},
+		{"members may not be seen", "acme/ops", answer{Status: 403, Body: `{"message":"Resource not accessible by integration"}`}, false, promote.ErrForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, _ := play(t, map[string][]answer{path: {test.answer}})

@@ -42,7 +42,7 @@ func graphqlErrorJSON(message string) answer {
 var mergedJSON = ok(`{"sha":"` + string(other) + `","merged":true,"message":"Pull Request successfully merged"}`)
 
 func refusedMerge(status int, message string) answer {
-	return answer{status: status, body: `{"message":"` + message + `"}`}
+	return answer{Status: status, Body: `{"message":"` + message + `"}`}
 }
 
 func TestMerge(t *testing.T) {
@@ -80,7 +80,7 @@ func TestMerge(t *testing.T) {
 
 		{"the answer was lost: merged", map[string][]answer{"Merge": {clean(nil), merged}, mergePath: {lost}}, isMerged, nil, "", nil},
 		{"the answer was lost: not merged", map[string][]answer{"Merge": {clean(nil), clean(nil)}, mergePath: {lost}}, nil, nil, "no answer", nil},
-		{"the answer was lost, and the head moved since", map[string][]answer{"Merge": {clean(nil), moved}, mergePath: {{status: 502}}}, nil, promote.ErrStale, "", nil},
+		{"the answer was lost, and the head moved since", map[string][]answer{"Merge": {clean(nil), moved}, mergePath: {{Status: 502}}}, nil, promote.ErrStale, "", nil},
 		{"the head moved just now", map[string][]answer{"Merge": {clean(nil)}, mergePath: {refusedMerge(409, "Head branch was modified. Review and try the merge again.")}}, nil, promote.ErrStale, "", nil},
 		{"somebody else merged just now", map[string][]answer{"Merge": {clean(nil), merged}, mergePath: {refusedMerge(405, "Pull Request is not mergeable")}}, isMerged, nil, "", nil},
 		{
@@ -104,7 +104,7 @@ func TestMerge(t *testing.T) {
 		},
 		{"a 422 of a hook", map[string][]answer{"Merge": {clean(nil), clean(map[string]any{"mergeStateStatus": "BLOCKED", "statusCheckRollup": map[string]any{"state": "SUCCESS"}})}, mergePath: {refusedMerge(422, "pre-receive hook declined")}}, nil, promote.ErrNotMergeable, "pre-receive hook declined", nil},
 		{"the credentials may not", map[string][]answer{"Merge": {clean(nil)}, mergePath: {refusedMerge(403, "Resource not accessible by integration")}}, nil, promote.ErrForbidden, "", nil},
-		{"too many requests", map[string][]answer{"Merge": {clean(nil)}, mergePath: {{status: 403, body: `{"message":"secondary rate limit"}`, header: map[string]string{"Retry-After": "60"}}}}, nil, promote.ErrLimited, "", nil},
+		{"too many requests", map[string][]answer{"Merge": {clean(nil)}, mergePath: {{Status: 403, Body: `{"message":"secondary rate limit"}`, Header: map[string]string{"Retry-After": "60"}}}}, nil, promote.ErrLimited, "", nil},
 
 		{"checks run: set to merge", map[string][]answer{"Merge": {blocked}, "Requirements": {requirementsJSON(t, "PENDING", nil)}, "AutoMerge": {ok(`{"data":{}}`)}}, set, nil, "", []string{"Merge", "Requirements", "AutoMerge"}},
 		{
@@ -156,7 +156,7 @@ func TestMerge(t *testing.T) {
 			if want := (promote.Mergeability{Merge: promote.MergeQueued, Reason: test.want.reason}); test.want.reason != "" && got.Mergeability != want {
 				t.Errorf("got %v, want %v", got.Mergeability, want)
 			}
-			if diff := cmp.Diff(test.asked, s.routes()); test.asked != nil && diff != "" {
+			if diff := cmp.Diff(test.asked, s.Routes()); test.asked != nil && diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -199,7 +199,7 @@ func TestHowItIsMerged(t *testing.T) {
 			if _, err := f.Merge(t.Context(), 7, head, test.message); err != nil {
 				t.Fatal(err)
 			}
-			if got := s.sent(mergePath); got != test.want {
+			if got := s.Sent(mergePath); got != test.want {
 				t.Errorf("sent %s", got)
 			}
 		})
@@ -215,7 +215,7 @@ func TestWhatIsSetToMergeByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `"variables":{"body":"Body","head":"` + string(head) + `","id":"PR_7","method":"SQUASH","title":"Title"}`
-	if got := s.sent("AutoMerge"); !strings.Contains(got, want) {
+	if got := s.Sent("AutoMerge"); !strings.Contains(got, want) {
 		t.Errorf("sent %s", got)
 	}
 }
@@ -236,7 +236,7 @@ func TestWhatMayNotBeSeenIsNotMissed(t *testing.T) {
 		t.Errorf("got %+v, %v", changes, err)
 	}
 	seen := prospectJSON(t, nil, nil)
-	seen.body = strings.TrimSuffix(seen.body, "}") + `,"errors":[{"type":"FORBIDDEN","path":["repository","pullRequest","baseRef","branchProtectionRule"],"message":"Resource not accessible by integration"}]}`
+	seen.Body = strings.TrimSuffix(seen.Body, "}") + `,"errors":[{"type":"FORBIDDEN","path":["repository","pullRequest","baseRef","branchProtectionRule"],"message":"Resource not accessible by integration"}]}`
 	f, _ := play(t, map[string][]answer{"Merge": {seen}, mergePath: {mergedJSON}})
 	if _, err := f.Merge(t.Context(), 7, head, ""); err != nil {
 		t.Error(err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -18,7 +19,7 @@ func commentOf(id, userID int, login, body string) map[string]any {
 
 func TestNotes(t *testing.T) {
 	f, _ := play(t, map[string][]answer{
-		commentsPath: {ok(text(t, []any{
+		commentsPath: {ok(adaptertest.JSON(t, []any{
 			commentOf(1, 42, "lockkeeper-bot", "ours"), commentOf(2, 5, "lea", "/promote"), commentOf(3, 66, "lockkeeper-bot", "who took our old name"),
 			map[string]any{"id": 4, "body": "of an account that is gone", "user": nil},
 		}))},
@@ -42,7 +43,7 @@ func TestNotes(t *testing.T) {
 // TestNotesOfAnApp: it knows its login, and no person can have one with brackets.
 func TestNotesOfAnApp(t *testing.T) {
 	f, s := playChecks(t, map[string][]answer{
-		commentsPath: {ok(text(t, []any{commentOf(1, 900, "lockkeeper[bot]", "ours"), commentOf(2, 5, "lockkeeper", "a person")})), ok("[]")},
+		commentsPath: {ok(adaptertest.JSON(t, []any{commentOf(1, 900, "lockkeeper[bot]", "ours"), commentOf(2, 5, "lockkeeper", "a person")})), ok("[]")},
 		"GET /app":   {ok(`{"slug":"lockkeeper"}`)},
 	})
 	got, err := f.Notes(t.Context(), 7)
@@ -52,8 +53,8 @@ func TestNotesOfAnApp(t *testing.T) {
 	if self, err := f.Self(t.Context()); err != nil || self.Name != "lockkeeper[bot]" {
 		t.Errorf("got %+v, %v", self, err)
 	}
-	if _, err := f.Notes(t.Context(), 7); err != nil || len(s.got) != 3 {
-		t.Errorf("asked %v, %v", s.routes(), err)
+	if _, err := f.Notes(t.Context(), 7); err != nil || len(s.Got) != 3 {
+		t.Errorf("asked %v, %v", s.Routes(), err)
 	}
 }
 
@@ -67,10 +68,10 @@ func TestAddNote(t *testing.T) {
 		script map[string][]answer
 		fails  bool
 	}{
-		{"once", map[string][]answer{"POST …/issues/7/comments": {created(text(t, added))}}, false},
-		{"the answer was lost: it is there", map[string][]answer{"POST …/issues/7/comments": {lost}, "Viewer": {ok(viewerJSON)}, commentsPath: {ok(text(t, []any{old, pasted, added}))}}, false},
-		{"the answer was lost: it is not there", map[string][]answer{"POST …/issues/7/comments": {{status: 504}}, "Viewer": {ok(viewerJSON)}, commentsPath: {ok(text(t, []any{old, pasted}))}}, true},
-		{"refused", map[string][]answer{"POST …/issues/7/comments": {{status: 410, body: `{"message":"Issues are disabled for this repo"}`}}}, true},
+		{"once", map[string][]answer{"POST …/issues/7/comments": {created(adaptertest.JSON(t, added))}}, false},
+		{"the answer was lost: it is there", map[string][]answer{"POST …/issues/7/comments": {lost}, "Viewer": {ok(viewerJSON)}, commentsPath: {ok(adaptertest.JSON(t, []any{old, pasted, added}))}}, false},
+		{"the answer was lost: it is not there", map[string][]answer{"POST …/issues/7/comments": {{Status: 504}}, "Viewer": {ok(viewerJSON)}, commentsPath: {ok(adaptertest.JSON(t, []any{old, pasted}))}}, true},
+		{"refused", map[string][]answer{"POST …/issues/7/comments": {{Status: 410, Body: `{"message":"Issues are disabled for this repo"}`}}}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, _ := play(t, test.script)
@@ -95,14 +96,14 @@ func TestTheNotesThatMayBeOursAreAFew(t *testing.T) {
 		t.Error("no error")
 	}
 	want := commentsPath + "?per_page=100&since=" + "2026-11-21T11%3A59%3A00Z"
-	if got := s.got[len(s.got)-1].Route; got != want {
+	if got := s.Got[len(s.Got)-1].Route; got != want {
 		t.Errorf("asked for %s", got)
 	}
 }
 
 func TestEditNoteAndReact(t *testing.T) {
 	f, s := play(t, map[string][]answer{
-		"PATCH …/issues/comments/11":          {lost, ok("{}"), {status: 404, body: `{"message":"Not Found"}`}},
+		"PATCH …/issues/comments/11":          {lost, ok("{}"), {Status: 404, Body: `{"message":"Not Found"}`}},
 		"POST …/issues/comments/11/reactions": {created(`{"id":1}`), lost, ok(`{"id":1}`), created(`{"id":2}`)},
 	})
 	if err := f.EditNote(t.Context(), 7, 11, "new"); err != nil {
@@ -122,7 +123,7 @@ func TestEditNoteAndReact(t *testing.T) {
 		if err := f.React(t.Context(), 7, 11, test.reaction); err != nil {
 			t.Errorf("%s: %v", test.reaction, err)
 		}
-		if got := s.sent("POST …/issues/comments/11/reactions"); got != test.want {
+		if got := s.Sent("POST …/issues/comments/11/reactions"); got != test.want {
 			t.Errorf("sent %s", got)
 		}
 	}
@@ -132,7 +133,7 @@ func TestEditNoteAndReact(t *testing.T) {
 }
 
 func TestWhoseTokenItIs(t *testing.T) {
-	f, _ := play(t, map[string][]answer{"Viewer": {{status: 401}, ok(`{"data":{"viewer":{"login":"github-actions[bot]","databaseId":41898282}}}`)}})
+	f, _ := play(t, map[string][]answer{"Viewer": {{Status: 401}, ok(`{"data":{"viewer":{"login":"github-actions[bot]","databaseId":41898282}}}`)}})
 	if _, err := f.Self(t.Context()); !errors.Is(err, promote.ErrUnauthorized) {
 		t.Errorf("got %v", err)
 	}

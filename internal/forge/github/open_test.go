@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -19,14 +20,14 @@ func testDraft() promote.ChangeDraft {
 }
 
 // exists is what GitHub says when there is an open pull request from that branch already.
-var exists = answer{status: 422, body: `{"message":"Validation Failed","errors":[{"resource":"PullRequest","code":"custom","message":"A pull request already exists for acme:lockkeeper/develop/dev."}]}`}
+var exists = answer{Status: 422, Body: `{"message":"Validation Failed","errors":[{"resource":"PullRequest","code":"custom","message":"A pull request already exists for acme:lockkeeper/develop/dev."}]}`}
 
 func TestOpen(t *testing.T) {
 	fresh := pullJSON(t, map[string]any{"labels": []any{}, "mergeable_state": "unknown"})
 	stale := pullJSON(t, map[string]any{"title": "frontend 1.0.1 to dev", "labels": []any{map[string]any{"name": "mine"}}})
 	fork := pullJSON(t, map[string]any{"number": 6, "head": map[string]any{"ref": "lockkeeper/develop/dev", "repo": nil}})
 	labelled := ok(`{"number":7}`)
-	refused := answer{status: 422, body: `{"message":"Validation Failed","errors":[{"resource":"PullRequest","field":"base","code":"invalid"}]}`}
+	refused := answer{Status: 422, Body: `{"message":"Validation Failed","errors":[{"resource":"PullRequest","field":"base","code":"invalid"}]}`}
 	for _, test := range []struct {
 		name   string
 		draft  func(*promote.ChangeDraft)
@@ -78,7 +79,7 @@ func TestOpen(t *testing.T) {
 		},
 		{
 			name:   "an answer of a proxy: found again",
-			script: map[string][]answer{"POST …/pulls": {{status: 502}}, "GET …/pulls": {ok("[" + fresh + "]")}, "PATCH …/issues/7": {labelled}},
+			script: map[string][]answer{"POST …/pulls": {{Status: 502}}, "GET …/pulls": {ok("[" + fresh + "]")}, "PATCH …/issues/7": {labelled}},
 			want:   []string{"POST …/pulls", "GET …/pulls", "PATCH …/issues/7"},
 			labels: []string{"lockkeeper", "stage::dev"},
 		},
@@ -91,7 +92,7 @@ func TestOpen(t *testing.T) {
 		{
 			name:   "somebody cannot be assigned: the label matters more",
 			draft:  func(d *promote.ChangeDraft) { d.Assignees = []string{"nobody"} },
-			script: map[string][]answer{"POST …/pulls": {created(fresh)}, "PATCH …/issues/7": {{status: 422, body: `{"message":"Validation Failed"}`}, labelled}},
+			script: map[string][]answer{"POST …/pulls": {created(fresh)}, "PATCH …/issues/7": {{Status: 422, Body: `{"message":"Validation Failed"}`}, labelled}},
 			want:   []string{"POST …/pulls", "PATCH …/issues/7", "PATCH …/issues/7"},
 			sent:   map[string]string{"PATCH …/issues/7": `{"labels":["lockkeeper","stage::dev"]}`},
 			labels: []string{"lockkeeper", "stage::dev"},
@@ -99,7 +100,7 @@ func TestOpen(t *testing.T) {
 		{
 			name:   "a reviewer cannot be asked: the change is open all the same",
 			draft:  func(d *promote.ChangeDraft) { d.Reviewers = []string{"nobody"} },
-			script: map[string][]answer{"POST …/pulls": {created(fresh)}, "PATCH …/issues/7": {labelled}, "POST …/pulls/7/requested_reviewers": {{status: 422}}},
+			script: map[string][]answer{"POST …/pulls": {created(fresh)}, "PATCH …/issues/7": {labelled}, "POST …/pulls/7/requested_reviewers": {{Status: 422}}},
 			want:   []string{"POST …/pulls", "PATCH …/issues/7", "POST …/pulls/7/requested_reviewers"},
 			labels: []string{"lockkeeper", "stage::dev"},
 		},
@@ -124,7 +125,7 @@ func TestOpen(t *testing.T) {
 		},
 		{
 			name:   "the credentials may not",
-			script: map[string][]answer{"POST …/pulls": {{status: 403, body: `{"message":"Resource not accessible by integration"}`}}},
+			script: map[string][]answer{"POST …/pulls": {{Status: 403, Body: `{"message":"Resource not accessible by integration"}`}}},
 			want:   []string{"POST …/pulls"},
 			is:     promote.ErrForbidden,
 		},
@@ -152,11 +153,11 @@ func TestOpen(t *testing.T) {
 			if diff := cmp.Diff(test.labels, got.Labels); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff(test.want, s.routes()); diff != "" {
+			if diff := cmp.Diff(test.want, s.Routes()); diff != "" {
 				t.Error(diff)
 			}
 			for route, body := range test.sent {
-				if got := s.sent(route); got != body {
+				if got := s.Sent(route); got != body {
 					t.Errorf("%s sent %s, want %s", route, got, body)
 				}
 			}
@@ -166,7 +167,7 @@ func TestOpen(t *testing.T) {
 
 // TestLabelsThatWereRefusedComeLater: by then the change is known, and nobody opens it again.
 func TestLabelsThatWereRefusedComeLater(t *testing.T) {
-	busy := answer{status: 429, body: "{}", header: map[string]string{"Retry-After": "60"}}
+	busy := answer{Status: 429, Body: "{}", Header: map[string]string{"Retry-After": "60"}}
 	f, s := play(t, map[string][]answer{
 		"POST …/pulls": {created(pullJSON(t, map[string]any{"labels": []any{}}))}, "PATCH …/issues/7": {busy, busy, ok("{}")},
 		"Change": {ok(changeJSON(t, nil)), ok(changeJSON(t, nil))}, postPath: {created("{}"), created("{}")},
@@ -175,7 +176,7 @@ func TestLabelsThatWereRefusedComeLater(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for i, state := range []promote.StatusState{promote.StatusPending, promote.StatusSuccess} {
-		s.now = s.now.Add(time.Minute)
+		s.At = s.At.Add(time.Minute)
 		err := f.PostStatus(t.Context(), gates(state))
 		if i == 0 && !errors.Is(err, promote.ErrLimited) || i == 1 && err != nil {
 			t.Errorf("%v: %v", state, err)
@@ -184,7 +185,7 @@ func TestLabelsThatWereRefusedComeLater(t *testing.T) {
 	if err := f.PostStatus(t.Context(), gates(promote.StatusFailed)); err != nil {
 		t.Error(err)
 	}
-	if got := s.sent("PATCH …/issues/7"); got != `{"labels":["lockkeeper","stage::dev"]}` {
+	if got := s.Sent("PATCH …/issues/7"); got != `{"labels":["lockkeeper","stage::dev"]}` {
 		t.Errorf("sent %s", got)
 	}
 }
@@ -198,17 +199,17 @@ func TestUpdate(t *testing.T) {
 	}{
 		{"once", []answer{updated}, nil},
 		{"once more when the answer was lost", []answer{lost, updated}, nil},
-		{"twice at most", []answer{{status: 502}, {status: 502}}, nil},
-		{"not when it is refused", []answer{{status: 404, body: `{"message":"Not Found"}`}}, promote.ErrNotFound},
+		{"twice at most", []answer{{Status: 502}, {Status: 502}}, nil},
+		{"not when it is refused", []answer{{Status: 404, Body: `{"message":"Not Found"}`}}, promote.ErrNotFound},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, s := play(t, map[string][]answer{"PATCH …/pulls/7": test.answers})
 			err := f.Update(t.Context(), 7, promote.ChangeEdit{Title: "new", Description: "text"})
 			last := test.answers[len(test.answers)-1]
-			if (err == nil) != (last.status == 200) || test.is != nil && !errors.Is(err, test.is) {
+			if (err == nil) != (last.Status == 200) || test.is != nil && !errors.Is(err, test.is) {
 				t.Errorf("got %v", err)
 			}
-			if got := s.sent("PATCH …/pulls/7"); got != `{"body":"text","title":"new"}` {
+			if got := s.Sent("PATCH …/pulls/7"); got != `{"body":"text","title":"new"}` {
 				t.Errorf("sent %s", got)
 			}
 		})
@@ -227,10 +228,10 @@ func TestClose(t *testing.T) {
 		{"the answer was lost", map[string][]answer{"PATCH …/pulls/7": {lost, ok(closed)}}, nil},
 		{"merged in the meantime", map[string][]answer{"PATCH …/pulls/7": {ok(merged)}}, promote.ErrStale},
 		{"still open", map[string][]answer{"PATCH …/pulls/7": {ok(open)}}, promote.ErrStale},
-		{"refused because it was merged", map[string][]answer{"PATCH …/pulls/7": {{status: 422}}, "Change": {ok(changeJSON(t, map[string]any{"state": "MERGED"}))}}, promote.ErrStale},
-		{"refused because it is closed", map[string][]answer{"PATCH …/pulls/7": {{status: 422}}, "Change": {ok(changeJSON(t, map[string]any{"state": "CLOSED"}))}}, nil},
-		{"refused for another reason", map[string][]answer{"PATCH …/pulls/7": {{status: 422}}, "Change": {ok(changeJSON(t, nil))}}, promote.ErrInvalid},
-		{"forbidden", map[string][]answer{"PATCH …/pulls/7": {{status: 403}}}, promote.ErrForbidden},
+		{"refused because it was merged", map[string][]answer{"PATCH …/pulls/7": {{Status: 422}}, "Change": {ok(changeJSON(t, map[string]any{"state": "MERGED"}))}}, promote.ErrStale},
+		{"refused because it is closed", map[string][]answer{"PATCH …/pulls/7": {{Status: 422}}, "Change": {ok(changeJSON(t, map[string]any{"state": "CLOSED"}))}}, nil},
+		{"refused for another reason", map[string][]answer{"PATCH …/pulls/7": {{Status: 422}}, "Change": {ok(changeJSON(t, nil))}}, promote.ErrInvalid},
+		{"forbidden", map[string][]answer{"PATCH …/pulls/7": {{Status: 403}}}, promote.ErrForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, _ := play(t, test.script)
@@ -249,7 +250,7 @@ func TestATextThatIsTooLongIsRecognised(t *testing.T) {
 		"PATCH …/pulls/7":            {ok(pullJSON(t, map[string]any{"body": stored})), ok(pullJSON(t, nil))},
 		"Change":                     {ok(changeJSON(t, map[string]any{"body": strings.ReplaceAll(stored, "\n", "\r\n")})), ok(changeJSON(t, map[string]any{"body": "edited"}))},
 		"PATCH …/issues/comments/11": {ok("{}")},
-		"GET …/issues/7/comments":    {ok(text(t, []any{map[string]any{"id": 11, "body": stored, "user": map[string]any{"id": 42, "login": "lockkeeper-bot"}}}))},
+		"GET …/issues/7/comments":    {ok(adaptertest.JSON(t, []any{map[string]any{"id": 11, "body": stored, "user": map[string]any{"id": 42, "login": "lockkeeper-bot"}}}))},
 		"Viewer":                     {ok(viewerJSON)},
 	})
 	if err := f.Update(t.Context(), 7, promote.ChangeEdit{Description: long}); err != nil {

@@ -1,33 +1,15 @@
 package github
 
 import (
-	"cmp"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/lockkeeper/lockkeeper/internal/contract"
-	"github.com/lockkeeper/lockkeeper/internal/forge"
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-// recordedWebhooks are the folder of deliveries that a real GitHub made.
-func recordedWebhooks(t testing.TB) string {
-	t.Helper()
-	dir, err := contract.Dir()
-	if err == nil {
-		return filepath.Join(dir, "github-webhooks")
-	}
-	if os.Getenv("CI") == "true" || !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("This test needs the recorded webhooks: %v", err)
-	}
-	t.Skipf("This test needs the recorded webhooks, which are not part of the repository: %v", err)
-	return ""
-}
+// recordings are deliveries that a real GitHub made.
+var recordings = adaptertest.Recordings{Folder: "github-webhooks", Pattern: "*/*/*.json"}
 
 // eventOf is the event of a recorded body: the folder's name, or what the file's name says.
 func eventOf(name string) string {
@@ -43,14 +25,13 @@ func eventOf(name string) string {
 }
 
 func TestRecordedWebhooks(t *testing.T) {
-	dir := recordedWebhooks(t)
-	want := map[string]string{
+	recordings.Check(t, map[string]string{
 		"octokit/check_run/completed.1.payload.json":                                    "status 2 of Codertocat/Hello-World",
 		"octokit/check_run/completed.payload.json":                                      "status 2 of Codertocat/Hello-World",
 		"octokit/check_run/completed.with-organization.payload.json":                    "status 2 of Codertocat/Hello-World",
 		"octokit/check_run/created.payload.json":                                        "the check run goes on",
 		"octokit/check_run/created.with-organization.payload.json":                      "the check run goes on",
-		"octokit/check_run/requested_action.payload.json":                               "comment 26764 /lgtm|26764 of electron/electron",
+		"octokit/check_run/requested_action.payload.json":                               "comment 26764 codebytere /lgtm|26764 of electron/electron",
 		"octokit/check_run/rerequested.payload.json":                                    "status of github/hello-world",
 		"octokit/check_run/rerequested.with-organization.payload.json":                  "status of github/hello-world",
 		"octokit/check_suite/completed.1.payload.json":                                  "status of Codertocat/Hello-World",
@@ -143,53 +124,8 @@ func TestRecordedWebhooks(t *testing.T) {
 		"other/argo-cd/github-commit-event.json":                                        "push master 63738bb582c8b540af7bcfc18f87c575c3ed66e0 of jessesuen/test-repo",
 		"other/argo-cd/github-ping-event.json":                                          "it only says that the webhook works",
 		"other/argo-cd/github-tag-event.json":                                           "artifact https://github.com/jessesuen/test-repo.git of jessesuen/test-repo",
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*", "*", "*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	for _, file := range files {
-		name, err := filepath.Rel(dir, file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name = filepath.ToSlash(name)
-		seen[name] = true
-		t.Run(name, func(t *testing.T) {
-			body, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			event, err := ParseWebhook(hookHeader(eventOf(name)), body)
-			got := describe(event) + " of " + cmp.Or(ProjectOf(body), "none")
-			if errors.Is(err, forge.ErrIgnored) {
-				got = strings.TrimSuffix(strings.TrimPrefix(err.Error(), fmt.Sprintf("webhook %q: ", eventOf(name))), ": webhook ignored")
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			if got != want[name] {
-				t.Errorf("got %q, want %q", got, want[name])
-			}
-		})
-	}
-	for name := range want {
-		if !seen[name] {
-			t.Errorf("%s is not recorded any more", name)
-		}
-	}
-}
-
-// describe tells in a line what counts of an event.
-func describe(e promote.Event) string {
-	parts := []string{e.Kind.String()}
-	if e.Change != 0 {
-		parts = append(parts, fmt.Sprintf("%d", e.Change))
-	}
-	for _, text := range []string{string(e.Branch), string(e.Head), e.Image, e.Comment.Body} {
-		if text != "" {
-			parts = append(parts, text)
-		}
-	}
-	return strings.Join(parts, " ")
+	}, func(name string, body []byte) (promote.Event, string, error) {
+		event, err := ParseWebhook(hookHeader(eventOf(name)), body)
+		return event, ProjectOf(body), err
+	})
 }

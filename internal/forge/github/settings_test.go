@@ -26,7 +26,7 @@ func TestSettings(t *testing.T) {
 		want   func(*Settings)
 	}{
 		{"nothing is required", everyMethod, "[]", ok(`{"name":"main","protection":{"enabled":false,"required_status_checks":{"enforcement_level":"off","contexts":["old"],"checks":[]}}}`), func(*Settings) {}},
-		{"the branch is not there yet", everyMethod, "[]", answer{status: 404, body: `{"message":"Branch not found"}`}, func(*Settings) {}},
+		{"the branch is not there yet", everyMethod, "[]", answer{Status: 404, Body: `{"message":"Branch not found"}`}, func(*Settings) {}},
 		{
 			"by rulesets", everyMethod,
 			`[{"type":"required_status_checks","parameters":{"strict_required_status_checks_policy":true,"required_status_checks":[{"context":"lockkeeper/gates","integration_id":17},{"context":"build"}]}},
@@ -63,10 +63,10 @@ func TestSettings(t *testing.T) {
 }
 
 func TestSettingsOfAnotherBranch(t *testing.T) {
-	f, s := play(t, map[string][]answer{"GET …": {ok(everyMethod)}, "GET …/rules/branches/release/1%232": {ok("[]")}, "GET …/branches/release/1%232": {{status: 403}}})
+	f, s := play(t, map[string][]answer{"GET …": {ok(everyMethod)}, "GET …/rules/branches/release/1%232": {ok("[]")}, "GET …/branches/release/1%232": {{Status: 403}}})
 	_, err := f.SettingsOf(t.Context(), "release/1#2")
 	if !errors.Is(err, promote.ErrForbidden) {
-		t.Errorf("got %v by %v", err, s.routes())
+		t.Errorf("got %v by %v", err, s.Routes())
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -54,14 +55,14 @@ func TestStatus(t *testing.T) {
 		{"somebody who took our old name", []map[string]any{statusJSON(t, "success", "lockkeeper-bot", 66, nil)}, 0, false, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			script := map[string][]answer{statusesPath: {ok(text(t, append([]map[string]any{}, test.listed...)))}}
+			script := map[string][]answer{statusesPath: {ok(adaptertest.JSON(t, append([]map[string]any{}, test.listed...)))}}
 			if test.asks == 2 {
 				script["Viewer"] = []answer{ok(viewerJSON)}
 			}
 			f, s := play(t, script)
 			got, found, err := f.Status(t.Context(), head, promote.StatusName)
-			if err != nil || found != test.found || got.State != test.want || len(s.got) != test.asks {
-				t.Errorf("got %+v, %t, %v by %v", got, found, err, s.routes())
+			if err != nil || found != test.found || got.State != test.want || len(s.Got) != test.asks {
+				t.Errorf("got %+v, %t, %v by %v", got, found, err, s.Routes())
 			}
 		})
 	}
@@ -89,7 +90,7 @@ func TestPostStatus(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if got := s.sent(postPath); got != test.want {
+			if got := s.Sent(postPath); got != test.want {
 				t.Errorf("sent %s", got)
 			}
 		})
@@ -97,7 +98,9 @@ func TestPostStatus(t *testing.T) {
 }
 
 func TestPostStatusFails(t *testing.T) {
-	list := func(state string) answer { return ok(text(t, []any{statusJSON(t, state, "lockkeeper-bot", 42, nil)})) }
+	list := func(state string) answer {
+		return ok(adaptertest.JSON(t, []any{statusJSON(t, state, "lockkeeper-bot", 42, nil)}))
+	}
 	for _, test := range []struct {
 		name   string
 		script map[string][]answer
@@ -105,7 +108,7 @@ func TestPostStatusFails(t *testing.T) {
 	}{
 		{"an answer that was lost: it is there", map[string][]answer{postPath: {lost}, statusesPath: {list("success")}, "Viewer": {ok(viewerJSON)}}, false},
 		{"an answer that was lost: it is not there", map[string][]answer{postPath: {lost}, statusesPath: {list("pending")}, "Viewer": {ok(viewerJSON)}}, true},
-		{"refused", map[string][]answer{postPath: {{status: 422, body: `{"message":"No commit found for SHA"}`}}}, true},
+		{"refused", map[string][]answer{postPath: {{Status: 422, Body: `{"message":"No commit found for SHA"}`}}}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, _ := play(t, test.script)
@@ -127,7 +130,7 @@ func TestPostStatusFails(t *testing.T) {
 func TestALongDescriptionIsRecognised(t *testing.T) {
 	posted := gates(promote.StatusPending)
 	posted.Status.Description = strings.Repeat("x", 200)
-	stored := ok(text(t, []any{statusJSON(t, "pending", "lockkeeper-bot", 42, map[string]any{"description": strings.Repeat("x", 139) + "…"})}))
+	stored := ok(adaptertest.JSON(t, []any{statusJSON(t, "pending", "lockkeeper-bot", 42, map[string]any{"description": strings.Repeat("x", 139) + "…"})}))
 	f, s := play(t, map[string][]answer{statusesPath: {stored, stored}, "Viewer": {ok(viewerJSON)}})
 	if got, _, err := f.Status(t.Context(), head, promote.StatusName); err != nil || len(got.Description) > 150 {
 		t.Errorf("after a restart: got %+v, %v", got, err)
@@ -139,7 +142,7 @@ func TestALongDescriptionIsRecognised(t *testing.T) {
 	if err != nil || !found || got != posted.Status {
 		t.Errorf("got %+v, %t, %v", got, found, err)
 	}
-	if diff := cmp.Diff([]string{statusesPath, "Viewer", statusesPath}, s.routes()); diff != "" {
+	if diff := cmp.Diff([]string{statusesPath, "Viewer", statusesPath}, s.Routes()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -166,7 +169,7 @@ func TestFromOpenChangesToAGatedChange(t *testing.T) {
 				if _, _, err := f.app.Token(t.Context(), "acme/shop"); err != nil {
 					t.Fatal(err)
 				}
-				s.got = nil
+				s.Got = nil
 			}
 			if _, err := f.OpenChanges(t.Context()); err != nil {
 				t.Error(err)
@@ -181,8 +184,8 @@ func TestFromOpenChangesToAGatedChange(t *testing.T) {
 			if err := f.PostStatus(t.Context(), gates(promote.StatusPending)); err != nil {
 				t.Error(err)
 			}
-			if len(s.got) > 5 {
-				t.Errorf("%d requests: %v", len(s.got), s.routes())
+			if len(s.Got) > 5 {
+				t.Errorf("%d requests: %v", len(s.Got), s.Routes())
 			}
 		})
 	}

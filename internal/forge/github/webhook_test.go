@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/lockkeeper/lockkeeper/internal/forge"
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -121,16 +120,7 @@ func TestParseWebhook(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := ParseWebhook(hookHeader(test.event), []byte(test.body))
-			if test.ignored != "" {
-				if !errors.Is(err, forge.ErrIgnored) || !strings.Contains(err.Error(), ": "+test.ignored+": webhook ignored") {
-					t.Errorf("got %v, want %s", err, test.ignored)
-				}
-			} else if err != nil {
-				t.Error(err)
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Error(diff)
-			}
+			adaptertest.Parsed(t, test.want, test.ignored, got, err)
 		})
 	}
 }

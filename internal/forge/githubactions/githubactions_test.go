@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/internal/contract"
+	"github.com/lockkeeper/lockkeeper/internal/contract/contracttest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -83,11 +84,7 @@ func checked(t *testing.T, next http.Handler) http.Handler {
 	if err != nil {
 		return next
 	}
-	return loaded.Handler(next, func(err error) {
-		if violation, ok := errors.AsType[*contract.ViolationError](err); ok && violation.Status == 0 {
-			t.Errorf("contract: %v", err)
-		}
-	})
+	return loaded.Handler(next, contracttest.Requests(t))
 }
 
 func play(t *testing.T, script map[string][]answer) (*Client, *github) {

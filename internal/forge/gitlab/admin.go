@@ -10,25 +10,17 @@ import (
 
 	gl "github.com/xanzy/go-gitlab"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-// Instance is the GitLab that answers.
-type Instance struct {
-	Version    string
-	Ahead      time.Duration // of its clock before ours, to the second
-	ClockKnown bool          // it said what time it is
-}
-
 // Instance asks who answers, and what time it is there. It needs a token that is accepted.
-func (f *Forge) Instance(ctx context.Context) (Instance, error) {
+func (f *Forge) Instance(ctx context.Context) (forge.Instance, error) {
 	var answer struct {
 		Version string `json:"version"`
 	}
 	_, err := f.get(ctx, request{name: "ask for the version", path: "version"}, &answer)
-	instance := Instance{Version: answer.Version}
-	instance.Ahead, instance.ClockKnown = f.wire.Clock.Ahead()
-	return instance, err
+	return f.wire.Instance(answer.Version), err
 }
 
 // AccessKind is what kind of access token it is.

@@ -3,27 +3,28 @@ package gitlab
 import (
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 func TestInstanceTellsItsVersionAndItsTime(t *testing.T) {
 	for _, test := range []struct {
 		name, date string
-		want       Instance
+		want       forge.Instance
 	}{
-		{"its clock is right", "Sat, 21 Nov 2026 12:00:00 GMT", Instance{Version: "19.2.0", ClockKnown: true}},
-		{"its clock is ahead", "Sat, 21 Nov 2026 12:02:00 GMT", Instance{Version: "19.2.0", Ahead: 2 * time.Minute, ClockKnown: true}},
-		{"its clock cannot be read", "yesterday", Instance{Version: "19.2.0"}},
+		{"its clock is right", "Sat, 21 Nov 2026 12:00:00 GMT", forge.Instance{Version: "19.2.0", ClockKnown: true}},
+		{"its clock is ahead", "Sat, 21 Nov 2026 12:02:00 GMT", forge.Instance{Version: "19.2.0", Ahead: 2 * time.Minute, ClockKnown: true}},
+		{"its clock cannot be read", "yesterday", forge.Instance{Version: "19.2.0"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f, _ := play(t, map[string][]answer{"GET /api/v4/version": {{200, `{"version":"19.2.0"}`, map[string]string{"Date": test.date}}}})
+			f, _ := play(t, map[string][]answer{"GET /api/v4/version": {{Status: 200, Body: `{"version":"19.2.0"}`, Header: map[string]string{"Date": test.date}}}})
 			got, err := f.Instance(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -36,7 +37,7 @@ func TestInstanceTellsItsVersionAndItsTime(t *testing.T) {
 }
 
 func TestTokenTellsWhatItIsFor(t *testing.T) {
-	member := answer{200, `{"state":"active","access_level":40}`, nil}
+	member := answer{Status: 200, Body: `{"state":"active","access_level":40}`}
 	for _, test := range []struct {
 		name, user string
 		member     answer
@@ -45,34 +46,34 @@ func TestTokenTellsWhatItIsFor(t *testing.T) {
 	}{
 		{
 			"a personal one that ends", "ada", member,
-			answer{200, `{"scopes":["api"],"expires_at":"2027-01-02"}`, nil},
+			answer{Status: 200, Body: `{"scopes":["api"],"expires_at":"2027-01-02"}`},
 			Token{AccessPersonal, "ada", promote.PermissionMaintain, []string{"api"}, time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)},
 		},
 		{
 			"one of the project", "project_7_bot_0123", member,
-			answer{200, `{"scopes":["api"],"expires_at":"2027-01-02T00:00:00Z"}`, nil},
+			answer{Status: 200, Body: `{"scopes":["api"],"expires_at":"2027-01-02T00:00:00Z"}`},
 			Token{AccessProject, "project_7_bot_0123", promote.PermissionMaintain, []string{"api"}, time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)},
 		},
 		{
 			"one of a group, which is no member", "group_7_bot",
-			answer{404, `{"message":"404 Not found"}`, nil},
-			answer{200, `{"scopes":["read_api"],"expires_at":null}`, nil},
+			answer{Status: 404, Body: `{"message":"404 Not found"}`},
+			answer{Status: 200, Body: `{"scopes":["read_api"],"expires_at":null}`},
 			Token{Kind: AccessGroup, User: "group_7_bot", Scopes: []string{"read_api"}},
 		},
 		{
 			"one of OAuth", "ada", member,
-			answer{404, `{"message":"404 Not Found"}`, nil},
+			answer{Status: 404, Body: `{"message":"404 Not Found"}`},
 			Token{Kind: AccessUnknown, User: "ada", Role: promote.PermissionMaintain},
 		},
 		{
 			"one that ends at a time nobody can read", "ada", member,
-			answer{200, `{"scopes":["api"],"expires_at":"when it likes"}`, nil},
+			answer{Status: 200, Body: `{"scopes":["api"],"expires_at":"when it likes"}`},
 			Token{Kind: AccessPersonal, User: "ada", Role: promote.PermissionMaintain, Scopes: []string{"api"}},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, _ := play(t, map[string][]answer{
-				"GET /api/v4/user":                        {{200, `{"id":5,"username":"` + test.user + `"}`, nil}},
+				"GET /api/v4/user":                        {{Status: 200, Body: `{"id":5,"username":"` + test.user + `"}`}},
 				"GET " + project + "/members/all/5":       {test.member},
 				"GET /api/v4/personal_access_tokens/self": {test.token},
 			})
@@ -88,10 +89,10 @@ func TestTokenTellsWhatItIsFor(t *testing.T) {
 }
 
 func TestProtectionsSayWhoMay(t *testing.T) {
-	f, _ := play(t, map[string][]answer{"GET " + project + "/protected_branches": {{200, `[
+	f, _ := play(t, map[string][]answer{"GET " + project + "/protected_branches": {{Status: 200, Body: `[
 		{"name":"main","push_access_levels":[{"access_level":0}],"merge_access_levels":[{"access_level":30},{"access_level":null,"user_id":9}]},
 		{"name":"lockkeeper/*","push_access_levels":[{"access_level":40,"deploy_key_id":3},{"access_level":40,"group_id":4}],"allow_force_push":true}
-	]`, nil}}})
+	]`}}})
 	got, err := f.Protections(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -107,15 +108,15 @@ func TestProtectionsSayWhoMay(t *testing.T) {
 
 func TestABranchIsProtectedOnce(t *testing.T) {
 	f, s := play(t, map[string][]answer{"POST " + project + "/protected_branches": {
-		{201, `{}`, nil}, {409, `{"message":"Protected branch 'lockkeeper/ledger' already exists"}`, nil}, {403, `{"message":"403 Forbidden"}`, nil},
+		{Status: 201, Body: `{}`}, {Status: 409, Body: `{"message":"Protected branch 'lockkeeper/ledger' already exists"}`}, {Status: 403, Body: `{"message":"403 Forbidden"}`},
 	}})
 	for _, want := range []error{nil, nil, promote.ErrForbidden} {
 		if err := f.Protect(t.Context(), promote.LedgerBranch, promote.PermissionWrite); !errors.Is(err, want) {
 			t.Errorf("got %v, want %v", err, want)
 		}
 	}
-	if want := `{"allow_force_push":false,"merge_access_level":30,"name":"lockkeeper/ledger","push_access_level":30}`; s.got[0].Body != want {
-		t.Errorf("sent %s", s.got[0].Body)
+	if want := `{"allow_force_push":false,"merge_access_level":30,"name":"lockkeeper/ledger","push_access_level":30}`; s.Got[0].Body != want {
+		t.Errorf("sent %s", s.Got[0].Body)
 	}
 }
 
@@ -124,8 +125,8 @@ const hookText = `{"id":4,"url":"https://bot.example.com/webhook/gitlab","push_e
 
 func TestHooksShowWhatTheySend(t *testing.T) {
 	f, _ := play(t, map[string][]answer{
-		"GET " + project + "/hooks":          {{200, "[" + hookText + `,{"id":5,"url":"https://old.example.com","alert_status":"executable"}]`, nil}},
-		"GET " + project + "/hooks/4/events": {{200, `[{"trigger":"note_hooks","response_status":"401"},{"trigger":"push_hooks","response_status":"internal error"}]`, nil}},
+		"GET " + project + "/hooks":          {{Status: 200, Body: "[" + hookText + `,{"id":5,"url":"https://old.example.com","alert_status":"executable"}]`}},
+		"GET " + project + "/hooks/4/events": {{Status: 200, Body: `[{"trigger":"note_hooks","response_status":"401"},{"trigger":"push_hooks","response_status":"internal error"}]`}},
 	})
 	hooks, err := f.Hooks(t.Context(), "")
 	if err != nil {
@@ -156,10 +157,10 @@ func TestAHookIsMadeOnce(t *testing.T) {
 		id     int
 		want   error
 	}{
-		{"it is made", map[string][]answer{create: {{201, hookText, nil}}}, 4, nil},
-		{"the answer is lost, it is there", map[string][]answer{create: {{0, "", nil}}, lookup: {{200, "[" + hookText + "]", nil}}}, 4, nil},
-		{"no answer, it is not there", map[string][]answer{create: {{502, "", nil}}, lookup: {{200, "[]", nil}}}, 0, &promote.APIError{}},
-		{"it is refused", map[string][]answer{create: {{403, `{"message":"403 Forbidden s3cret"}`, nil}}}, 0, promote.ErrForbidden},
+		{"it is made", map[string][]answer{create: {{Status: 201, Body: hookText}}}, 4, nil},
+		{"the answer is lost, it is there", map[string][]answer{create: {{Status: 0, Body: ""}}, lookup: {{Status: 200, Body: "[" + hookText + "]"}}}, 4, nil},
+		{"no answer, it is not there", map[string][]answer{create: {{Status: 502, Body: ""}}, lookup: {{Status: 200, Body: "[]"}}}, 0, &promote.APIError{}},
+		{"it is refused", map[string][]answer{create: {{Status: 403, Body: `{"message":"403 Forbidden s3cret"}`}}}, 0, promote.ErrForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, s := play(t, test.script)
@@ -175,8 +176,8 @@ func TestAHookIsMadeOnce(t *testing.T) {
 			}
 			want := `{"enable_ssl_verification":true,"merge_requests_events":true,"note_events":true,"pipeline_events":true,"push_events":true,` +
 				`"push_events_branch_filter":"","tag_push_events":true,"token":"s3cret","url":"https://bot.example.com/webhook/gitlab"}`
-			if s.got[0].Body != want {
-				t.Errorf("sent %s", s.got[0].Body)
+			if s.Got[0].Body != want {
+				t.Errorf("sent %s", s.Got[0].Body)
 			}
 		})
 	}
@@ -184,13 +185,11 @@ func TestAHookIsMadeOnce(t *testing.T) {
 
 // The webhooks of groups are not in the description at hand; their fields are those of projects (doc/api/group_webhooks.md).
 func TestAHookOfAGroupIsEdited(t *testing.T) {
-	s := &server{t: t, script: map[string][]answer{
-		"GET /api/v4/groups/acme%2Fweb/hooks":   {{200, "[" + hookText + "]", nil}},
-		"PUT /api/v4/groups/acme%2Fweb/hooks/4": {{200, hookText, nil}},
-	}}
-	running := httptest.NewServer(s)
-	defer running.Close()
-	f, err := New(Config{URL: running.URL, Project: "group/project", Token: testToken})
+	s := newServer(t, map[string][]answer{
+		"GET /api/v4/groups/acme%2Fweb/hooks":   {{Status: 200, Body: "[" + hookText + "]"}},
+		"PUT /api/v4/groups/acme%2Fweb/hooks/4": {{Status: 200, Body: hookText}},
+	})
+	f, err := New(Config{URL: adaptertest.Listen(t, s), Project: "group/project", Token: testToken})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,14 +200,14 @@ func TestAHookOfAGroupIsEdited(t *testing.T) {
 	if _, err := f.SetHook(t.Context(), HookEdit{ID: hooks[0].ID, Group: "acme/web", URL: hooks[0].URL, SigningToken: "whsec_x", Trains: true}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(s.got[1].Body, `"job_events":true`) || !strings.Contains(s.got[1].Body, `"signing_token":"whsec_x"`) || strings.Contains(s.got[1].Body, `"token"`) {
-		t.Errorf("sent %s", s.got[1].Body)
+	if !strings.Contains(s.Got[1].Body, `"job_events":true`) || !strings.Contains(s.Got[1].Body, `"signing_token":"whsec_x"`) || strings.Contains(s.Got[1].Body, `"token"`) {
+		t.Errorf("sent %s", s.Got[1].Body)
 	}
 }
 
 func TestAHookIsTested(t *testing.T) {
 	f, _ := play(t, map[string][]answer{"POST " + project + "/hooks/4/test/push_events": {
-		{201, `{"message":"201 Created"}`, nil}, {422, `{"message":"Error occurred"}`, nil}, {403, `{"message":"403 Forbidden"}`, nil},
+		{Status: 201, Body: `{"message":"201 Created"}`}, {Status: 422, Body: `{"message":"Error occurred"}`}, {Status: 403, Body: `{"message":"403 Forbidden"}`},
 	}})
 	for _, want := range []error{nil, nil, promote.ErrForbidden} {
 		if err := f.TestHook(t.Context(), 4); !errors.Is(err, want) {
@@ -219,8 +218,8 @@ func TestAHookIsTested(t *testing.T) {
 
 func TestPipelinesAreRequired(t *testing.T) {
 	f, s := play(t, map[string][]answer{
-		"GET " + project: {{200, `{"web_url":"https://gitlab.example.com/group/project","default_branch":"main","merge_trains_enabled":true,"merge_pipelines_enabled":true,"merge_method":"ff"}`, nil}},
-		"PUT " + project: {{200, `{}`, nil}},
+		"GET " + project: {{Status: 200, Body: `{"web_url":"https://gitlab.example.com/group/project","default_branch":"main","merge_trains_enabled":true,"merge_pipelines_enabled":true,"merge_method":"ff"}`}},
+		"PUT " + project: {{Status: 200, Body: `{}`}},
 	})
 	got, err := f.Project(t.Context())
 	if err != nil {
@@ -233,10 +232,10 @@ func TestPipelinesAreRequired(t *testing.T) {
 	if err := f.RequirePipelines(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"allow_merge_on_skipped_pipeline":false,"only_allow_merge_if_pipeline_succeeds":true}`; s.got[1].Body != want {
-		t.Errorf("sent %s", s.got[1].Body)
+	if want := `{"allow_merge_on_skipped_pipeline":false,"only_allow_merge_if_pipeline_succeeds":true}`; s.Got[1].Body != want {
+		t.Errorf("sent %s", s.Got[1].Body)
 	}
-	if s.got[1].Route != http.MethodPut+" "+project {
-		t.Errorf("asked %s", s.got[1].Route)
+	if s.Got[1].Route != http.MethodPut+" "+project {
+		t.Errorf("asked %s", s.Got[1].Route)
 	}
 }

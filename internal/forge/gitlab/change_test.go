@@ -16,8 +16,8 @@ import (
 
 func TestOpenChangesOfTwoPages(t *testing.T) {
 	f, s := play(t, map[string][]answer{"GET " + project + "/merge_requests": {
-		{status: 200, header: map[string]string{"X-Next-Page": "2"}, body: "[" + mr(t, nil) + "]"},
-		{status: 200, header: map[string]string{"X-Next-Page": ""}, body: "[" + mr(t, map[string]any{
+		{Status: 200, Header: map[string]string{"X-Next-Page": "2"}, Body: "[" + mr(t, nil) + "]"},
+		{Status: 200, Header: map[string]string{"X-Next-Page": ""}, Body: "[" + mr(t, map[string]any{
 			"iid": 8, "source_project_id": 99, "draft": true, "detailed_merge_status": "draft_status", "author": nil,
 		}) + "]"},
 	}})
@@ -32,13 +32,13 @@ func TestOpenChangesOfTwoPages(t *testing.T) {
 		t.Error(diff)
 	}
 	query := "?labels=lockkeeper&order_by=created_at&page=1&per_page=100&sort=desc&state=opened&with_merge_status_recheck=true"
-	if want := "GET " + project + "/merge_requests" + query; s.got[0].Route != want {
-		t.Errorf("got %s, want %s", s.got[0].Route, want)
+	if want := "GET " + project + "/merge_requests" + query; s.Got[0].Route != want {
+		t.Errorf("got %s, want %s", s.Got[0].Route, want)
 	}
 }
 
 func TestChangesFromABranch(t *testing.T) {
-	f, s := play(t, map[string][]answer{"GET " + project + "/merge_requests": {{status: 200, body: "[" + mr(t, nil) + "]"}}})
+	f, s := play(t, map[string][]answer{"GET " + project + "/merge_requests": {{Status: 200, Body: "[" + mr(t, nil) + "]"}}})
 	got, err := f.ChangesFrom(t.Context(), "lockkeeper/develop/dev")
 	if err != nil {
 		t.Fatal(err)
@@ -47,8 +47,8 @@ func TestChangesFromABranch(t *testing.T) {
 		t.Error(diff)
 	}
 	query := "?order_by=created_at&per_page=20&sort=desc&source_branch=lockkeeper%2Fdevelop%2Fdev&state=all"
-	if want := "GET " + project + "/merge_requests" + query; s.got[0].Route != want {
-		t.Errorf("got %s, want %s", s.got[0].Route, want)
+	if want := "GET " + project + "/merge_requests" + query; s.Got[0].Route != want {
+		t.Errorf("got %s, want %s", s.Got[0].Route, want)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestChangeStates(t *testing.T) {
 		{"being merged", map[string]any{"state": "locked"}, locked},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f, _ := play(t, map[string][]answer{"GET " + project + "/merge_requests/7": {{status: 200, body: mr(t, test.fields)}}})
+			f, _ := play(t, map[string][]answer{"GET " + project + "/merge_requests/7": {{Status: 200, Body: mr(t, test.fields)}}})
 			got, err := f.Change(t.Context(), 7)
 			if err != nil {
 				t.Fatal(err)
@@ -122,7 +122,7 @@ func TestMergeabilityOfEveryWord(t *testing.T) {
 }
 
 // recorded is the directory of payloads and answers that real GitLabs gave.
-func recorded(t *testing.T) string {
+func readRecorded(t *testing.T, file string) []byte {
 	t.Helper()
 	dir, err := contract.Dir()
 	if err != nil && os.Getenv("CI") == "true" {
@@ -131,12 +131,7 @@ func recorded(t *testing.T) string {
 	if err != nil {
 		t.Skipf("This test needs recorded answers of GitLab, which are not part of the repository: %v", err)
 	}
-	return dir
-}
-
-func readRecorded(t *testing.T, file string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(recorded(t), "gitlab-api-recorded", file))
+	data, err := os.ReadFile(filepath.Join(dir, "gitlab-api-recorded", file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +169,7 @@ func TestRecordedMergeRequests(t *testing.T) {
 	} {
 		t.Run(file, func(t *testing.T) {
 			data := readRecorded(t, file)
-			f, _ := play(t, map[string][]answer{"GET " + project + "/merge_requests/7": {{status: 200, body: string(data)}}})
+			f, _ := play(t, map[string][]answer{"GET " + project + "/merge_requests/7": {{Status: 200, Body: string(data)}}})
 			c, err := f.Change(t.Context(), 7)
 			if err != nil {
 				t.Fatal(err)
@@ -198,13 +193,13 @@ func testDraft() promote.ChangeDraft {
 }
 
 func TestUpdateBoundsWhatItSends(t *testing.T) {
-	f, s := play(t, map[string][]answer{"PUT " + project + "/merge_requests/7": {{status: 200, body: mr(t, nil)}}})
+	f, s := play(t, map[string][]answer{"PUT " + project + "/merge_requests/7": {{Status: 200, Body: mr(t, nil)}}})
 	edit := promote.ChangeEdit{Title: strings.Repeat("ü", 300), Description: strings.Repeat("line\n", 200_000)}
 	if err := f.Update(t.Context(), 7, edit); err != nil {
 		t.Fatal(err)
 	}
 	var sent struct{ Title, Description string }
-	if err := json.Unmarshal([]byte(s.got[0].Body), &sent); err != nil {
+	if err := json.Unmarshal([]byte(s.Got[0].Body), &sent); err != nil {
 		t.Fatal(err)
 	}
 	if want := strings.Repeat("ü", 254) + "…"; sent.Title != want {
@@ -217,12 +212,8 @@ func TestUpdateBoundsWhatItSends(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	const put, get = "PUT …/merge_requests/7", "GET …/merge_requests/7"
-	is := func(state string) answer { return answer{status: 200, body: mr(t, map[string]any{"state": state})} }
-	refused := answer{status: 400, body: `{"message":"400 Bad request"}`}
-	type step struct {
-		route  string
-		answer answer
-	}
+	is := func(state string) answer { return answer{Status: 200, Body: mr(t, map[string]any{"state": state})} }
+	refused := answer{Status: 400, Body: `{"message":"400 Bad request"}`}
 	for _, test := range []struct {
 		name  string
 		steps []step
@@ -234,26 +225,20 @@ func TestClose(t *testing.T) {
 		{"it is refused, because it was merged before", []step{{put, refused}, {get, is("merged")}}, promote.ErrStale},
 		{"it is refused, and is open still", []step{{put, refused}, {get, is("opened")}}, promote.ErrInvalid},
 		{"the answer is lost, and it is closed", []step{{put, answer{}}, {get, is("closed")}}, nil},
-		{"it does not exist", []step{{put, answer{status: 404, body: `{"message":"404 Not found"}`}}}, promote.ErrNotFound},
-		{"it may not be closed", []step{{put, answer{status: 403, body: `{"message":"403 Forbidden"}`}}}, promote.ErrForbidden},
+		{"it does not exist", []step{{put, answer{Status: 404, Body: `{"message":"404 Not found"}`}}}, promote.ErrNotFound},
+		{"it may not be closed", []step{{put, answer{Status: 403, Body: `{"message":"403 Forbidden"}`}}}, promote.ErrForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			script := map[string][]answer{}
-			var want []string
-			for _, step := range test.steps {
-				route := replaced(step.route)
-				script[route] = append(script[route], step.answer)
-				want = append(want, step.route)
-			}
+			script, want := scripted(test.steps)
 			f, s := play(t, script)
 			if err := f.Close(t.Context(), 7); !errors.Is(err, test.is) {
 				t.Errorf("got %v, want %v", err, test.is)
 			}
-			if diff := cmp.Diff(want, s.routes()); diff != "" {
+			if diff := cmp.Diff(want, s.Routes()); diff != "" {
 				t.Error(diff)
 			}
-			if body := `{"state_event":"close"}`; s.got[0].Body != body {
-				t.Errorf("got %s, want %s", s.got[0].Body, body)
+			if body := `{"state_event":"close"}`; s.Got[0].Body != body {
+				t.Errorf("got %s, want %s", s.Got[0].Body, body)
 			}
 		})
 	}

@@ -24,7 +24,7 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 	made := map[string]bool{}
 	answers := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
-		made[r.Method+" "+strings.TrimPrefix(r.URL.EscapedPath(), project)] = true
+		made[r.Method+" "+strings.TrimPrefix(r.URL.EscapedPath(), projectPath)] = true
 		mu.Unlock()
 		w.Header().Set("Content-Type", "application/json")
 		body := `{"id":42,"iid":7,"state":"merged","sha":"` + string(head) + `","merge_pipelines_enabled":true,"head_pipeline":{"id":3,"sha":"` + string(other) + `"}}`
@@ -38,11 +38,7 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	running := httptest.NewServer(described.Handler(answers, func(err error) {
-		if violation, ok := errors.AsType[*contract.ViolationError](err); ok && violation.Status == 0 {
-			t.Errorf("contract: %v", err)
-		}
-	}))
+	running := httptest.NewServer(described.Handler(answers, contracttest.Requests(t)))
 	defer running.Close()
 	f, err := New(Config{URL: running.URL, Project: "group/project", Token: testToken, ExternalStatusCheck: "lockkeeper/gates"})
 	if err != nil {

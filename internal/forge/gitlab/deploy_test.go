@@ -28,13 +28,9 @@ func shownDeployment(id int, status string, edits ...string) string {
 
 func TestDeploy(t *testing.T) {
 	const list, post, put, dress = "GET …/deployments", "POST …/deployments", "PUT …/deployments/9", "PUT …/environments/4"
-	shows := func(all ...string) answer { return answer{status: 200, body: "[" + strings.Join(all, ",") + "]"} }
-	is := func(status int, text string) answer { return answer{status: status, body: text} }
-	cannot := answer{status: 400, body: `{"message":{"status":["cannot transition via \"succeed\""]}}`}
-	type step struct {
-		route  string
-		answer answer
-	}
+	shows := func(all ...string) answer { return answer{Status: 200, Body: "[" + strings.Join(all, ",") + "]"} }
+	is := func(status int, text string) answer { return answer{Status: status, Body: text} }
+	cannot := answer{Status: 400, Body: `{"message":{"status":["cannot transition via \"succeed\""]}}`}
 	for _, test := range []struct {
 		name   string
 		states []promote.DeploymentState
@@ -151,12 +147,7 @@ func TestDeploy(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			script := map[string][]answer{}
-			var want []string
-			for _, step := range test.steps {
-				script[replaced(step.route)] = append(script[replaced(step.route)], step.answer)
-				want = append(want, step.route)
-			}
+			script, want := scripted(test.steps)
 			f, s := play(t, script)
 			var err error
 			for _, state := range test.states {
@@ -165,11 +156,11 @@ func TestDeploy(t *testing.T) {
 			if (err == nil) != (test.is == nil) || !errors.Is(test.is, errLost) && !errors.Is(err, test.is) {
 				t.Errorf("got %v, want %v", err, test.is)
 			}
-			if diff := cmp.Diff(want, s.routes()); diff != "" {
+			if diff := cmp.Diff(want, s.Routes()); diff != "" {
 				t.Error(diff)
 			}
 			var bodies []string
-			for _, got := range s.got {
+			for _, got := range s.Got {
 				bodies = append(bodies, forge.NonEmpty(got.Body)...)
 			}
 			if diff := cmp.Diff(test.bodies, bodies); diff != "" {

@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -31,55 +28,55 @@ func TestRefusalsByStatus(t *testing.T) {
 		after     time.Duration
 		temporary bool
 	}{
-		{"400 with messages by field", answer{status: 400, body: `{"message":{"title":["is too long","is bad"],"base":"no"}}`}, promote.ErrInvalid, "base no; title is too long, is bad", "", 0, false},
+		{"400 with messages by field", answer{Status: 400, Body: `{"message":{"title":["is too long","is bad"],"base":"no"}}`}, promote.ErrInvalid, "base no; title is too long, is bad", "", 0, false},
 		{
 			"401 with the reason",
-			answer{status: 401, body: `{"error":"invalid_token","error_description":"Token is expired."}`},
+			answer{Status: 401, Body: `{"error":"invalid_token","error_description":"Token is expired."}`},
 			promote.ErrUnauthorized,
 			"invalid_token: Token is expired.", "the token is wrong, revoked or has expired: set LOCKKEEPER_GITLAB_TOKEN to a valid one with scope api", 0, false,
 		},
-		{"403 of the role", answer{status: 403, body: `{"message":"403 Forbidden"}`}, promote.ErrForbidden, "403 Forbidden", role, 0, false},
+		{"403 of the role", answer{Status: 403, Body: `{"message":"403 Forbidden"}`}, promote.ErrForbidden, "403 Forbidden", role, 0, false},
 		{
 			"403 of the scope",
-			answer{status: 403, body: `{"error":"insufficient_scope","error_description":"needs api"}`},
+			answer{Status: 403, Body: `{"error":"insufficient_scope","error_description":"needs api"}`},
 			promote.ErrForbidden,
 			"insufficient_scope: needs api", "the token lacks the scope api: create a new one and set LOCKKEEPER_GITLAB_TOKEN", 0, false,
 		},
-		{"404", answer{status: 404, body: `{"message":"404 Project Not Found"}`}, promote.ErrNotFound, "404 Project Not Found", notThere, 0, false},
+		{"404", answer{Status: 404, Body: `{"message":"404 Project Not Found"}`}, promote.ErrNotFound, "404 Project Not Found", notThere, 0, false},
 		{
 			"405 of a moved project",
-			answer{status: 405, body: `{"message":"Non GET methods are not allowed for moved projects"}`},
+			answer{Status: 405, Body: `{"message":"Non GET methods are not allowed for moved projects"}`},
 			promote.ErrNotMergeable,
 			"Non GET methods are not allowed for moved projects", "the project was renamed or moved: configure its new path", 0, false,
 		},
-		{"409", answer{status: 409, body: `{"message":"409 Conflict"}`}, promote.ErrConflict, "409 Conflict", "", 0, true},
-		{"422", answer{status: 422, body: `{"error":"title is missing"}`}, promote.ErrInvalid, "title is missing", "", 0, false},
+		{"409", answer{Status: 409, Body: `{"message":"409 Conflict"}`}, promote.ErrConflict, "409 Conflict", "", 0, true},
+		{"422", answer{Status: 422, Body: `{"error":"title is missing"}`}, promote.ErrInvalid, "title is missing", "", 0, false},
 		{
 			"429 with seconds",
-			answer{status: 429, body: "Retry later\n", header: map[string]string{"Retry-After": "37", "Content-Type": "text/plain"}},
+			answer{Status: 429, Body: "Retry later\n", Header: map[string]string{"Retry-After": "37", "Content-Type": "text/plain"}},
 			promote.ErrLimited, "Retry later", "GitLab limits the requests of this token; it is tried again later", 37 * time.Second, true,
 		},
 		{
 			"429 with the end of the window",
-			answer{status: 429, header: map[string]string{"RateLimit-Reset": fmt.Sprint(testNow.Unix() + 20)}},
+			answer{Status: 429, Header: map[string]string{"RateLimit-Reset": fmt.Sprint(testNow.Unix() + 20)}},
 			promote.ErrLimited, "Too Many Requests", "GitLab limits the requests of this token; it is tried again later", 20 * time.Second, true,
 		},
-		{"500", answer{status: 500, body: `{"message":"500 Internal Server Error"}`}, nil, "500 Internal Server Error", theirs, 0, true},
-		{"502 of a proxy, whose page is not shown", answer{status: 502, body: "<html><body>nginx", header: map[string]string{"Content-Type": "text/html"}}, nil, "Bad Gateway", theirs, 0, true},
+		{"500", answer{Status: 500, Body: `{"message":"500 Internal Server Error"}`}, nil, "500 Internal Server Error", theirs, 0, true},
+		{"502 of a proxy, whose page is not shown", answer{Status: 502, Body: "<html><body>nginx", Header: map[string]string{"Content-Type": "text/html"}}, nil, "Bad Gateway", theirs, 0, true},
 		{
 			"503 until a date",
-			answer{status: 503, header: map[string]string{"Retry-After": testNow.Add(time.Minute).Format(http.TimeFormat)}},
+			answer{Status: 503, Header: map[string]string{"Retry-After": testNow.Add(time.Minute).Format(http.TimeFormat)}},
 			nil, "Service Unavailable", theirs, time.Minute, true,
 		},
 		{
 			"an answer that repeats the token",
-			answer{status: 400, body: `{"message":"bad token ` + testToken + `"}`},
+			answer{Status: 400, Body: `{"message":"bad token ` + testToken + `"}`},
 			promote.ErrInvalid,
 			"bad token [redacted]", "", 0, false,
 		},
 		{
 			"an endless answer",
-			answer{status: 400, body: strings.Repeat("é", 40_000), header: map[string]string{"Content-Type": "text/plain"}},
+			answer{Status: 400, Body: strings.Repeat("é", 40_000), Header: map[string]string{"Content-Type": "text/plain"}},
 			promote.ErrInvalid,
 			strings.Repeat("é", 248) + "…", "", 0, false,
 		},
@@ -87,93 +84,36 @@ func TestRefusalsByStatus(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			f, s := play(t, map[string][]answer{"PUT " + project + "/merge_requests/7": {test.answer}})
 			err := f.Update(t.Context(), 7, promote.ChangeEdit{Title: "x"})
-			got, ok := errors.AsType[*promote.APIError](err)
-			if !ok {
-				t.Fatalf("got %T %v", err, err)
+			want := promote.APIError{
+				Service: "gitlab", Operation: "update change 7", Status: test.answer.Status, Message: test.message, Remedy: test.remedy, RetryAfter: test.after,
 			}
-			want := &promote.APIError{
-				Service: "gitlab", Operation: "update change 7", Status: test.answer.status, Message: test.message, Remedy: test.remedy, RetryAfter: test.after,
+			adaptertest.Refused(t, want, test.is, err, testToken)
+			if want.Temporary() != test.temporary {
+				t.Errorf("temporary is %t", want.Temporary())
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Error(diff)
-			}
-			if test.is != nil && !errors.Is(err, test.is) {
-				t.Errorf("%v is not %v", err, test.is)
-			}
-			if got.Temporary() != test.temporary {
-				t.Errorf("temporary is %t", got.Temporary())
-			}
-			if strings.Contains(err.Error(), testToken) {
-				t.Errorf("the error shows the token: %v", err)
-			}
-			if len(s.got) != 1 {
-				t.Errorf("a write was sent %d times", len(s.got))
+			if len(s.Got) != 1 {
+				t.Errorf("a write was sent %d times", len(s.Got))
 			}
 		})
 	}
 }
 
 func TestReadsAreRepeatedBoundedly(t *testing.T) {
-	good := answer{status: 200, body: "{}"}
-	busy := func(seconds string) answer {
-		return answer{status: 429, body: "Retry later", header: map[string]string{"Retry-After": seconds}}
-	}
-	for _, test := range []struct {
-		name    string
-		answers []answer
-		waits   []time.Duration // at least; up to a half more
-		fails   bool
-	}{
-		{"at once", []answer{good}, nil, false},
-		{"after a 502", []answer{{status: 502}, good}, []time.Duration{250 * time.Millisecond}, false},
-		{"after a broken connection", []answer{{}, good}, []time.Duration{250 * time.Millisecond}, false},
-		{"as late as GitLab asks", []answer{busy("3"), good}, []time.Duration{3 * time.Second}, false},
-		{"not when GitLab asks for too long", []answer{busy("60")}, nil, true},
-		{"three times in all", []answer{{status: 503}, {status: 503}, {status: 503}}, []time.Duration{250 * time.Millisecond, 500 * time.Millisecond}, true},
-		{"not when it is refused for good", []answer{{status: 403}}, nil, true},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			f, s := play(t, map[string][]answer{"GET " + project: test.answers})
-			_, err := f.Settings(t.Context())
-			if (err != nil) != test.fails {
-				t.Errorf("got %v", err)
-			}
-			if len(s.waits) != len(test.waits) {
-				t.Fatalf("waited %v, want %v", s.waits, test.waits)
-			}
-			for i, wait := range s.waits {
-				if least := test.waits[i]; wait < least || wait > least*3/2 {
-					t.Errorf("waited %v, want %v to a half more", s.waits, test.waits)
-				}
-			}
-		})
-	}
+	adaptertest.RereadsBoundedly(t, func(t *testing.T, answers []answer) (*adaptertest.Server, error) {
+		f, s := play(t, map[string][]answer{"GET " + project: answers})
+		_, err := f.Settings(t.Context())
+		return s.Server, err
+	}, answer{Status: 200, Body: "{}"})
 }
 
 func TestAHangingServerEndsByTimeout(t *testing.T) {
-	var asked atomic.Int32
-	released := make(chan struct{})
-	running := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
-		select {
-		case <-r.Context().Done():
-		case <-released:
+	adaptertest.Hangs(t, "GitLab", func(url string, timeout time.Duration) map[string]func() error {
+		f, err := New(Config{URL: url, Project: "g/p", Token: testToken, Timeout: timeout})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}))
-	defer running.Close()
-	defer close(released)
-	f, err := New(Config{URL: running.URL, Project: "g/p", Token: testToken, Timeout: 50 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = f.Settings(t.Context())
-	api, ok := errors.AsType[*promote.APIError](err)
-	if !ok || api.Status != 0 || !errors.Is(err, context.DeadlineExceeded) || api.Remedy != "GitLab did not answer within 50ms; it is tried again later" {
-		t.Errorf("got %v", err)
-	}
-	if asked.Load() != 1 {
-		t.Errorf("asked %d times", asked.Load())
-	}
+		return map[string]func() error{"a read": func() error { _, err := f.Settings(t.Context()); return err }}
+	})
 }
 
 func TestACancelledCallIsNotRepeated(t *testing.T) {
@@ -184,8 +124,8 @@ func TestACancelledCallIsNotRepeated(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if len(s.waits) != 0 {
-		t.Errorf("waited %v", s.waits)
+	if len(s.Waits) != 0 {
+		t.Errorf("waited %v", s.Waits)
 	}
 }
 
@@ -197,18 +137,15 @@ func TestAnswersThatAreNone(t *testing.T) {
 		status int
 		text   string
 	}{
-		{"a login page", answer{status: 200, body: "<html>log in</html>", header: html}, 200, `the answer ("text/html") is not the expected JSON`},
-		{"a list instead of an object", answer{status: 200, body: "[]"}, 200, `the answer ("application/json") is not the expected JSON`},
-		{"nothing", answer{status: 200}, 200, `the answer ("application/json") is not the expected JSON: EOF`},
-		{"half an answer", answer{status: 200, body: `{"iid":7,"title":"x`}, 0, "the answer broke off: unexpected EOF"},
+		{"a login page", answer{Status: 200, Body: "<html>log in</html>", Header: html}, 200, `the answer ("text/html") is not the expected JSON`},
+		{"a list instead of an object", answer{Status: 200, Body: "[]"}, 200, `the answer ("application/json") is not the expected JSON`},
+		{"nothing", answer{Status: 200}, 200, `the answer ("application/json") is not the expected JSON: EOF`},
+		{"half an answer", answer{Status: 200, Body: `{"iid":7,"title":"x`}, 0, "the answer broke off: unexpected EOF"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, _ := play(t, map[string][]answer{"PUT " + project + "/merge_requests/7": {test.answer}})
 			err := f.Update(t.Context(), 7, promote.ChangeEdit{Title: "x"})
-			api, ok := errors.AsType[*promote.APIError](err)
-			if !ok || api.Status != test.status || !strings.Contains(err.Error(), test.text) {
-				t.Errorf("got %v", err)
-			}
+			adaptertest.None(t, test.status, test.text, err)
 		})
 	}
 }
@@ -216,7 +153,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 func TestEndlessPages(t *testing.T) {
 	answers := make([]answer, maxPages)
 	for i := range answers {
-		answers[i] = answer{status: 200, body: "[]", header: map[string]string{"X-Next-Page": fmt.Sprint(i + 2)}}
+		answers[i] = answer{Status: 200, Body: "[]", Header: map[string]string{"X-Next-Page": fmt.Sprint(i + 2)}}
 	}
 	f, _ := play(t, map[string][]answer{"GET " + project + "/merge_requests": answers})
 	_, err := f.OpenChanges(t.Context())
@@ -227,11 +164,11 @@ func TestEndlessPages(t *testing.T) {
 
 func TestPagesByLink(t *testing.T) {
 	f, s := play(t, map[string][]answer{"GET " + project + "/merge_requests": {
-		{status: 200, body: "[" + mr(t, nil) + "]", header: map[string]string{"Link": `<https://gitlab.example.com/api/v4/projects/5/merge_requests?page=2>; rel="next"`}},
-		{status: 200, body: "[" + mr(t, nil) + "]"},
+		{Status: 200, Body: "[" + mr(t, nil) + "]", Header: map[string]string{"Link": `<https://gitlab.example.com/api/v4/projects/5/merge_requests?page=2>; rel="next"`}},
+		{Status: 200, Body: "[" + mr(t, nil) + "]"},
 	}})
 	got, err := f.OpenChanges(t.Context())
-	if err != nil || len(got) != 2 || len(s.got) != 2 {
-		t.Errorf("got %d changes by %d requests, %v", len(got), len(s.got), err)
+	if err != nil || len(got) != 2 || len(s.Got) != 2 {
+		t.Errorf("got %d changes by %d requests, %v", len(got), len(s.Got), err)
 	}
 }

@@ -2,7 +2,6 @@ package gitlab
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -15,7 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/lockkeeper/lockkeeper/internal/contract"
+	"github.com/lockkeeper/lockkeeper/internal/contract/contracttest"
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
@@ -24,144 +24,64 @@ const (
 	testToken = "glpat-do-not-print-me"
 	head      = promote.Commit("cb86d70f464632bdfbe1bb9bc0f2f9d847a774a0")
 	other     = promote.Commit("a7e1c0cceef744e6c13a9a728027f837b84b23be")
-	project   = "/api/v4/projects/group%2Fproject"
+	project   = "…" // in scripts
+
+	projectPath = "/api/v4/projects/group%2Fproject"
 )
 
-var testNow = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+var testNow = adaptertest.Now
 
 // answer is one scripted answer.
-type answer struct {
-	status int
-	body   string
-	header map[string]string
-}
+type answer = adaptertest.Answer
 
-// received is one request as it arrived.
-type received struct {
-	Route string // "METHOD escaped-path?query"
-	Body  string
-}
-
-// server answers from a script: each answer once, in order, by "METHOD escaped-path".
+// server answers from a script, by "METHOD escaped-path" with "…" for the project.
 type server struct {
-	t      *testing.T
-	mu     sync.Mutex
-	script map[string][]answer
-	got    []received
-	waits  []time.Duration
-	waited time.Duration
-	calls  []Call
+	*adaptertest.Server
+	mu    sync.Mutex
+	calls []Call
 }
 
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		s.t.Error(err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	route := r.Method + " " + r.URL.EscapedPath()
-	asked := received{Route: route, Body: string(body)}
-	if r.URL.RawQuery != "" {
-		asked.Route += "?" + r.URL.RawQuery
-	}
-	s.got = append(s.got, asked)
-	if len(s.script[route]) == 0 {
-		s.t.Errorf("unexpected request %s", asked.Route)
-		http.Error(w, "unexpected", http.StatusTeapot)
-		return
-	}
-	next := s.script[route][0]
-	s.script[route] = s.script[route][1:]
-	w.Header().Set("Content-Type", "application/json")
-	for name, value := range next.header {
-		w.Header().Set(name, value)
-	}
-	if next.status == 0 {
-		panic(http.ErrAbortHandler) // The connection breaks without an answer.
-	}
-	w.WriteHeader(next.status)
-	if _, err := io.WriteString(w, next.body); err != nil {
-		s.t.Error(err)
-	}
-}
-
-// now is the test's time, and what was waited since.
-func (s *server) now() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return testNow.Add(s.waited)
-}
-
-func (s *server) routes() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []string
-	for _, got := range s.got {
-		path, _, _ := strings.Cut(got.Route, "?")
-		out = append(out, strings.Replace(path, project, "…", 1))
-	}
-	return out
-}
-
-// replaced is a route with the project in the place of the ellipsis.
-func replaced(route string) string { return strings.Replace(route, "…", project, 1) }
-
-var openContract = sync.OnceValues(func() (*contract.Contract, error) {
-	dir, err := contract.Dir()
-	if err != nil {
-		return nil, err
-	}
-	return contract.Load(dir + "/" + contract.GitLab)
-})
-
-// checked lets GitLab's description, where it is at hand, judge every request. The scripted answers are not judged: they hold
-// what matters to a test.
-func checked(t *testing.T, next http.Handler) http.Handler {
+func newServer(t testing.TB, script map[string][]answer) *server {
 	t.Helper()
-	loaded, err := openContract()
-	if err != nil {
-		return next
-	}
-	return loaded.Handler(next, func(err error) {
-		if violation, ok := errors.AsType[*contract.ViolationError](err); ok && violation.Status == 0 {
-			t.Errorf("contract: %v", err)
-		}
-	})
+	return &server{Server: adaptertest.NewServer(t, func(r *http.Request, _ []byte) string {
+		return r.Method + " " + strings.Replace(r.URL.EscapedPath(), projectPath, project, 1)
+	}, script)}
 }
 
 // play starts a server with a script, and a Forge on it that waits for nothing.
 func play(t *testing.T, script map[string][]answer) (*Forge, *server) {
 	t.Helper()
-	s := &server{t: t, script: script}
-	running := httptest.NewServer(checked(t, s))
-	t.Cleanup(running.Close)
-	t.Cleanup(func() {
-		for route, left := range s.script {
-			if len(left) > 0 {
-				t.Errorf("%d answers to %s were not asked for", len(left), route)
-			}
-		}
-	})
+	s := newServer(t, script)
 	f, err := New(Config{
-		URL: running.URL, Project: "group/project", Token: testToken, Now: s.now,
-		Observe: func(c Call) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			c.Duration = 0
-			s.calls = append(s.calls, c)
-		},
-		Sleep: func(ctx context.Context, d time.Duration) error {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.waits, s.waited = append(s.waits, d), s.waited+d
-			return ctx.Err()
-		},
+		URL: adaptertest.Listen(t, contracttest.GitLab(t, s, contracttest.Answers)), Project: "group/project", Token: testToken, Now: s.Now, Observe: s.observe, Sleep: s.Sleep,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return f, s
+}
+
+func (s *server) observe(c Call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.Duration = 0
+	s.calls = append(s.calls, c)
+}
+
+// A step is a request that is expected next, and its answer.
+type step struct {
+	route  string
+	answer answer
+}
+
+// scripted is a script of steps, and the routes that it expects.
+func scripted(steps []step) (script map[string][]answer, routes []string) {
+	script = map[string][]answer{}
+	for _, step := range steps {
+		script[step.route] = append(script[step.route], step.answer)
+		routes = append(routes, step.route)
+	}
+	return script, routes
 }
 
 // mr is a merge request as GitLab would answer it, with fields replaced.
@@ -175,11 +95,7 @@ func mr(t *testing.T, fields map[string]any) string {
 		"author": map[string]any{"id": 42, "username": "lockkeeper-bot"}, "updated_at": "2026-11-21T11:00:00.123Z",
 	}
 	maps.Copy(all, fields)
-	data, err := json.Marshal(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
+	return adaptertest.JSON(t, all)
 }
 
 func openChange() promote.Change {
@@ -306,23 +222,20 @@ func TestCredentialsInHeaders(t *testing.T) {
 }
 
 func TestARedirectTakesTheTokenNowhere(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		t.Error("the redirect to another host was followed")
-	}))
-	defer elsewhere.Close()
+	elsewhere := adaptertest.Elsewhere(t)
 	f, _ := play(t, map[string][]answer{
-		"GET " + project: {{status: 301, header: map[string]string{"Location": elsewhere.URL + "/api/v4/projects/9"}}},
+		"GET " + project: {{Status: 301, Header: map[string]string{"Location": elsewhere + "/api/v4/projects/9"}}},
 	})
 	_, err := f.Settings(t.Context())
 	api, ok := errors.AsType[*promote.APIError](err)
-	if !ok || api.Status != 301 || !strings.Contains(api.Remedy, elsewhere.URL) {
+	if !ok || api.Status != 301 || !strings.Contains(api.Remedy, elsewhere) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestARedirectedWriteDoesNotBecomeARead(t *testing.T) {
 	f, _ := play(t, map[string][]answer{
-		"POST " + project + "/merge_requests": {{status: 301, header: map[string]string{"Location": "/api/v4/projects/9/merge_requests"}}},
+		"POST " + project + "/merge_requests": {{Status: 301, Header: map[string]string{"Location": "/api/v4/projects/9/merge_requests"}}},
 	})
 	_, err := f.Open(t.Context(), testDraft())
 	if api, ok := errors.AsType[*promote.APIError](err); !ok || api.Status != 301 {
@@ -332,8 +245,8 @@ func TestARedirectedWriteDoesNotBecomeARead(t *testing.T) {
 
 func TestARenamedProjectIsStillRead(t *testing.T) {
 	f, s := play(t, map[string][]answer{
-		"GET " + project:         {{status: 301, header: map[string]string{"Location": "/api/v4/projects/9"}}},
-		"GET /api/v4/projects/9": {{status: 200, body: `{"path_with_namespace":"new/name","merge_pipelines_enabled":true}`}},
+		"GET " + project:         {{Status: 301, Header: map[string]string{"Location": "/api/v4/projects/9"}}},
+		"GET /api/v4/projects/9": {{Status: 200, Body: `{"path_with_namespace":"new/name","merge_pipelines_enabled":true}`}},
 	})
 	settings, err := f.Settings(t.Context())
 	if err != nil || !settings.MergedResults {

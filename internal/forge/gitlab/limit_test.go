@@ -89,31 +89,31 @@ func TestLimitsLearn(t *testing.T) {
 
 func TestNotesAreSpreadOverMinutes(t *testing.T) {
 	const add = "POST " + project + "/merge_requests/7/notes"
-	made := answer{status: 201, body: `{"id":1,"author":{"id":42}}`}
+	made := answer{Status: 201, Body: `{"id":1,"author":{"id":42}}`}
 	f, s := play(t, map[string][]answer{add: slices.Repeat([]answer{made}, notesPerMinute+1)})
 	for range notesPerMinute {
 		if _, err := f.AddNote(t.Context(), 7, "text"); err != nil {
 			t.Fatal(err)
 		}
-		s.waited += 900 * time.Millisecond
+		s.At = s.At.Add(900 * time.Millisecond)
 	}
 	// The first one is 54 seconds old: the next one has six to wait.
-	if _, err := f.AddNote(t.Context(), 7, "text"); err != nil || len(s.waits) != 1 || s.waits[0] < 6*time.Second {
-		t.Errorf("got %v after waiting %v", err, s.waits)
+	if _, err := f.AddNote(t.Context(), 7, "text"); err != nil || len(s.Waits) != 1 || s.Waits[0] < 6*time.Second {
+		t.Errorf("got %v after waiting %v", err, s.Waits)
 	}
 }
 
 func TestALongWaitIsLeftToTheCaller(t *testing.T) {
 	f, s := play(t, map[string][]answer{"GET " + project: {{
-		status: 429, body: "Retry later\n", header: map[string]string{"Retry-After": "37", "Content-Type": "text/plain"},
+		Status: 429, Body: "Retry later\n", Header: map[string]string{"Retry-After": "37", "Content-Type": "text/plain"},
 	}}})
 	if _, err := f.Settings(t.Context()); !errors.Is(err, promote.ErrLimited) {
 		t.Fatalf("got %v", err)
 	}
 	_, err := f.AddNote(t.Context(), 7, "text")
 	api, ok := errors.AsType[*promote.APIError](err)
-	if !ok || api.RetryAfter != 37*time.Second || !api.Temporary() || len(s.got) != 1 {
-		t.Errorf("got %v after %v", err, s.routes())
+	if !ok || api.RetryAfter != 37*time.Second || !api.Temporary() || len(s.Got) != 1 {
+		t.Errorf("got %v after %v", err, s.Routes())
 	}
 	if want := "gitlab: add note to change 7: HTTP 429: not sent, GitLab's limits allow it again in 37s; it is tried again then"; err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -121,11 +121,11 @@ func TestALongWaitIsLeftToTheCaller(t *testing.T) {
 }
 
 func TestForgesOfOneTokenShareLimits(t *testing.T) {
-	first, _ := play(t, map[string][]answer{"GET " + project: {{status: 429, header: map[string]string{"Retry-After": "37"}}}})
+	first, _ := play(t, map[string][]answer{"GET " + project: {{Status: 429, Header: map[string]string{"Retry-After": "37"}}}})
 	second, s := play(t, nil)
 	second.limits = first.limits
 	_, _ = first.Settings(t.Context())
-	if _, err := second.Settings(t.Context()); !errors.Is(err, promote.ErrLimited) || len(s.got) != 0 {
-		t.Errorf("got %v after %v", err, s.routes())
+	if _, err := second.Settings(t.Context()); !errors.Is(err, promote.ErrLimited) || len(s.Got) != 0 {
+		t.Errorf("got %v after %v", err, s.Routes())
 	}
 }

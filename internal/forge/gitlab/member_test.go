@@ -17,24 +17,24 @@ func TestPermission(t *testing.T) {
 		want   promote.Permission
 		is     error
 	}{
-		{"an owner", answer{status: 200, body: `{"id":5,"state":"active","access_level":50}`}, promote.PermissionAdmin, nil},
-		{"a maintainer", answer{status: 200, body: `{"id":5,"state":"active","access_level":40}`}, promote.PermissionMaintain, nil},
-		{"a developer", answer{status: 200, body: `{"id":5,"state":"active","access_level":30}`}, promote.PermissionWrite, nil},
-		{"a level of tomorrow, between", answer{status: 200, body: `{"id":5,"state":"active","access_level":35}`}, promote.PermissionWrite, nil},
-		{"a reporter", answer{status: 200, body: `{"id":5,"state":"active","access_level":20}`}, promote.PermissionRead, nil},
-		{"a planner", answer{status: 200, body: `{"id":5,"state":"active","access_level":15}`}, promote.PermissionRead, nil},
-		{"a guest", answer{status: 200, body: `{"id":5,"state":"active","access_level":10}`}, promote.PermissionRead, nil},
-		{"minimal access", answer{status: 200, body: `{"id":5,"state":"active","access_level":5}`}, promote.PermissionNone, nil},
-		{"a blocked owner", answer{status: 200, body: `{"id":5,"state":"blocked","access_level":50}`}, promote.PermissionNone, nil},
-		{"an owner awaiting approval", answer{status: 200, body: `{"id":5,"state":"active","membership_state":"awaiting","access_level":50}`}, promote.PermissionNone, nil},
-		{"a developer until tomorrow", answer{status: 200, body: `{"id":5,"state":"active","access_level":30,"expires_at":"2026-11-22"}`}, promote.PermissionWrite, nil},
-		{"a developer until today", answer{status: 200, body: `{"id":5,"state":"active","access_level":30,"expires_at":"2026-11-21"}`}, promote.PermissionNone, nil},
-		{"a developer until nobody knows when", answer{status: 200, body: `{"id":5,"state":"active","access_level":30,"expires_at":"soon"}`}, promote.PermissionNone, nil},
-		{"a developer for ever", answer{status: 200, body: `{"id":5,"state":"active","access_level":30,"expires_at":null}`}, promote.PermissionWrite, nil},
-		{"an answer that says nothing", answer{status: 200, body: `{}`}, promote.PermissionNone, nil},
-		{"no member", answer{status: 404, body: `{"message":"404 Not found"}`}, promote.PermissionNone, nil},
-		{"no project, which is a mistake of ours", answer{status: 404, body: `{"message":"404 Project Not Found"}`}, promote.PermissionNone, promote.ErrNotFound},
-		{"the token may not ask", answer{status: 403, body: `{}`}, promote.PermissionNone, promote.ErrForbidden},
+		{"an owner", answer{Status: 200, Body: `{"id":5,"state":"active","access_level":50}`}, promote.PermissionAdmin, nil},
+		{"a maintainer", answer{Status: 200, Body: `{"id":5,"state":"active","access_level":40}`}, promote.PermissionMaintain, nil},
+		{"a developer", answer{Status: 200, Body: `{"id":5,"state":"active","access_level":30}`}, promote.PermissionWrite, nil},
+		{"a level of tomorrow, between", answer{Status: 200, Body: `{"id":5,"state":"active","access_level":35}`}, promote.PermissionWrite, nil},
+		{"a reporter", answer{Status: 200, Body: `{"id":5,"state":"active","access_level":20}`}, promote.PermissionRead, nil},
+		{"a planner", answer{Status: 200, Body: `{"id":5,"state":"active","access_level":15}`}, promote.PermissionRead, nil},
+		{"a guest", answer{Status: 200, Body: `{"id":5,"state":"active","access_level":10}`}, promote.PermissionRead, nil},
+		{"minimal access", answer{Status: 200, Body: `{"id":5,"state":"active","access_level":5}`}, promote.PermissionNone, nil},
+		{"a blocked owner", answer{Status: 200, Body: `{"id":5,"state":"blocked","access_level":50}`}, promote.PermissionNone, nil},
+		{"an owner awaiting approval", answer{Status: 200, Body: `{"id":5,"state":"active","membership_state":"awaiting","access_level":50}`}, promote.PermissionNone, nil},
+		{"a developer until tomorrow", answer{Status: 200, Body: `{"id":5,"state":"active","access_level":30,"expires_at":"2026-11-22"}`}, promote.PermissionWrite, nil},
+		{"a developer until today", answer{Status: 200, Body: `{"id":5,"state":"active","access_level":30,"expires_at":"2026-11-21"}`}, promote.PermissionNone, nil},
+		{"a developer until nobody knows when", answer{Status: 200, Body: `{"id":5,"state":"active","access_level":30,"expires_at":"soon"}`}, promote.PermissionNone, nil},
+		{"a developer for ever", answer{Status: 200, Body: `{"id":5,"state":"active","access_level":30,"expires_at":null}`}, promote.PermissionWrite, nil},
+		{"an answer that says nothing", answer{Status: 200, Body: `{}`}, promote.PermissionNone, nil},
+		{"no member", answer{Status: 404, Body: `{"message":"404 Not found"}`}, promote.PermissionNone, nil},
+		{"no project, which is a mistake of ours", answer{Status: 404, Body: `{"message":"404 Project Not Found"}`}, promote.PermissionNone, promote.ErrNotFound},
+		{"the token may not ask", answer{Status: 403, Body: `{}`}, promote.PermissionNone, promote.ErrForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, _ := play(t, map[string][]answer{"GET " + project + "/members/all/5": {test.answer}})
@@ -53,14 +53,14 @@ func TestPermissionByName(t *testing.T) {
 		want         promote.Permission
 		is           error
 	}{
-		{"one membership", "lea", answer{status: 200, body: `[{"id":5,"username":"lea","state":"active","access_level":30}]`}, promote.PermissionWrite, nil},
-		{"in another case", "@Lea", answer{status: 200, body: `[{"id":5,"username":"lea","state":"active","access_level":40}]`}, promote.PermissionMaintain, nil},
-		{"the highest of several", "lea", answer{status: 200, body: `[{"id":5,"username":"lea","state":"active","access_level":20},{"id":5,"username":"lea","state":"active","access_level":40}]`}, promote.PermissionMaintain, nil},
-		{"somebody of a longer name", "lea", answer{status: 200, body: `[{"id":6,"username":"leander","state":"active","access_level":50}]`}, promote.PermissionNone, nil},
-		{"a blocked account", "lea", answer{status: 200, body: `[{"id":5,"username":"lea","state":"blocked","access_level":50}]`}, promote.PermissionNone, nil},
-		{"an expired membership", "lea", answer{status: 200, body: `[{"id":5,"username":"lea","state":"active","access_level":50,"expires_at":"2026-11-21"}]`}, promote.PermissionNone, nil},
-		{"nobody", "lea", answer{status: 200, body: `[]`}, promote.PermissionNone, nil},
-		{"the token may not ask", "lea", answer{status: 403, body: `{}`}, promote.PermissionNone, promote.ErrForbidden},
+		{"one membership", "lea", answer{Status: 200, Body: `[{"id":5,"username":"lea","state":"active","access_level":30}]`}, promote.PermissionWrite, nil},
+		{"in another case", "@Lea", answer{Status: 200, Body: `[{"id":5,"username":"lea","state":"active","access_level":40}]`}, promote.PermissionMaintain, nil},
+		{"the highest of several", "lea", answer{Status: 200, Body: `[{"id":5,"username":"lea","state":"active","access_level":20},{"id":5,"username":"lea","state":"active","access_level":40}]`}, promote.PermissionMaintain, nil},
+		{"somebody of a longer name", "lea", answer{Status: 200, Body: `[{"id":6,"username":"leander","state":"active","access_level":50}]`}, promote.PermissionNone, nil},
+		{"a blocked account", "lea", answer{Status: 200, Body: `[{"id":5,"username":"lea","state":"blocked","access_level":50}]`}, promote.PermissionNone, nil},
+		{"an expired membership", "lea", answer{Status: 200, Body: `[{"id":5,"username":"lea","state":"active","access_level":50,"expires_at":"2026-11-21"}]`}, promote.PermissionNone, nil},
+		{"nobody", "lea", answer{Status: 200, Body: `[]`}, promote.PermissionNone, nil},
+		{"the token may not ask", "lea", answer{Status: 403, Body: `{}`}, promote.PermissionNone, promote.ErrForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, _ := play(t, map[string][]answer{"GET " + project + "/members/all": {test.answer}})
@@ -83,7 +83,7 @@ func TestAccountsOfTokensAreBots(t *testing.T) {
 }
 
 func TestWhoseTokenItIsIsAskedOnce(t *testing.T) {
-	f, _ := play(t, map[string][]answer{"GET /api/v4/user": {{status: 401}, bot}})
+	f, _ := play(t, map[string][]answer{"GET /api/v4/user": {{Status: 401}, bot}})
 	if _, err := f.me(t.Context()); !errors.Is(err, promote.ErrUnauthorized) {
 		t.Errorf("got %v", err)
 	}
@@ -116,7 +116,7 @@ func TestSettingsAndTheirWarnings(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f, _ := play(t, map[string][]answer{"GET " + project: {{status: 200, body: test.body}}})
+			f, _ := play(t, map[string][]answer{"GET " + project: {{Status: 200, Body: test.body}}})
 			got, err := f.Settings(t.Context())
 			if err != nil {
 				t.Fatal(err)

@@ -12,13 +12,13 @@ import (
 func TestMerge(t *testing.T) {
 	const put, get = "PUT …/merge_requests/7/merge", "GET …/merge_requests/7"
 	done := func(t *testing.T) answer {
-		return answer{status: 200, body: mr(t, map[string]any{"state": "merged", "merge_commit_sha": other, "merged_by": map[string]any{"username": "bot"}})}
+		return answer{Status: 200, Body: mr(t, map[string]any{"state": "merged", "merge_commit_sha": other, "merged_by": map[string]any{"username": "bot"}})}
 	}
 	is := func(fields map[string]any) func(*testing.T) answer {
-		return func(t *testing.T) answer { return answer{status: 200, body: mr(t, fields)} }
+		return func(t *testing.T) answer { return answer{Status: 200, Body: mr(t, fields)} }
 	}
 	refuse := func(status int, body string) func(*testing.T) answer {
-		return func(*testing.T) answer { return answer{status: status, body: body} }
+		return func(*testing.T) answer { return answer{Status: status, Body: body} }
 	}
 	type step struct {
 		route  string
@@ -120,20 +120,19 @@ func TestMerge(t *testing.T) {
 			script := map[string][]answer{}
 			var want []string
 			for _, step := range test.steps {
-				route := replaced(step.route)
-				script[route] = append(script[route], step.answer(t))
+				script[step.route] = append(script[step.route], step.answer(t))
 				want = append(want, step.route)
 			}
 			f, s := play(t, script)
 			f.settingsAt = testNow
 			got, err := f.Merge(t.Context(), 7, head, "Promote frontend 1.0.2\n\nLockkeeper-Stage: develop/dev\n")
-			if diff := cmp.Diff(want, s.routes()); diff != "" {
+			if diff := cmp.Diff(want, s.Routes()); diff != "" {
 				t.Error(diff)
 			}
 			body := `{"merge_commit_message":"Promote frontend 1.0.2\n\nLockkeeper-Stage: develop/dev\n",` +
 				`"squash_commit_message":"Promote frontend 1.0.2\n\nLockkeeper-Stage: develop/dev\n","sha":"` + string(head) + `"}`
-			if s.got[0].Body != body {
-				t.Errorf("got %s, want %s", s.got[0].Body, body)
+			if s.Got[0].Body != body {
+				t.Errorf("got %s, want %s", s.Got[0].Body, body)
 			}
 			if api, ok := errors.AsType[*promote.APIError](err); test.remedy != "" && (!ok || api.Remedy != test.remedy) {
 				t.Errorf("got %v, want the remedy %q", err, test.remedy)
@@ -156,7 +155,7 @@ func TestMerge(t *testing.T) {
 
 func TestMergeWaitsForThePipeline(t *testing.T) {
 	const put, get = "PUT " + project + "/merge_requests/7/merge", "GET " + project + "/merge_requests/7"
-	notAllowed := answer{status: 405, body: `{"message":"405 Method Not Allowed"}`}
+	notAllowed := answer{Status: 405, Body: `{"message":"405 Method Not Allowed"}`}
 	running := map[string]any{"detailed_merge_status": "ci_still_running"}
 	waiting := map[string]any{"detailed_merge_status": "ci_still_running", "merge_when_pipeline_succeeds": true}
 	lost := answer{}
@@ -169,34 +168,34 @@ func TestMergeWaitsForThePipeline(t *testing.T) {
 	}{
 		{
 			"it is set to merge by itself",
-			map[string][]answer{put: {notAllowed, {status: 200, body: mr(t, waiting)}}, get: {{status: 200, body: mr(t, running)}}},
+			map[string][]answer{put: {notAllowed, {Status: 200, Body: mr(t, waiting)}}, get: {{Status: 200, Body: mr(t, running)}}},
 			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: ci_still_running"},
 			promote.ChangeOpen, nil,
 		},
 		{
 			"the pipeline is over by then",
 			map[string][]answer{
-				put: {notAllowed, {status: 200, body: mr(t, map[string]any{"state": "merged", "merge_commit_sha": other})}},
-				get: {{status: 200, body: mr(t, running)}},
+				put: {notAllowed, {Status: 200, Body: mr(t, map[string]any{"state": "merged", "merge_commit_sha": other})}},
+				get: {{Status: 200, Body: mr(t, running)}},
 			},
 			promote.Mergeability{Merge: promote.MergeBlocked, Reason: "not_open"},
 			promote.ChangeMerged, nil,
 		},
 		{
 			"the answer is lost, and it was set",
-			map[string][]answer{put: {notAllowed, lost}, get: {{status: 200, body: mr(t, running)}, {status: 200, body: mr(t, waiting)}}},
+			map[string][]answer{put: {notAllowed, lost}, get: {{Status: 200, Body: mr(t, running)}, {Status: 200, Body: mr(t, waiting)}}},
 			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: ci_still_running"},
 			promote.ChangeOpen, nil,
 		},
 		{
 			"a person has set it already",
-			map[string][]answer{put: {notAllowed}, get: {{status: 200, body: mr(t, waiting)}}},
+			map[string][]answer{put: {notAllowed}, get: {{Status: 200, Body: mr(t, waiting)}}},
 			promote.Mergeability{Merge: promote.MergeQueued, Reason: "auto-merge, which waits: ci_still_running"},
 			promote.ChangeOpen, nil,
 		},
 		{
 			"the head moved meanwhile",
-			map[string][]answer{put: {notAllowed, {status: 409, body: `{}`}}, get: {{status: 200, body: mr(t, running)}}},
+			map[string][]answer{put: {notAllowed, {Status: 409, Body: `{}`}}, get: {{Status: 200, Body: mr(t, running)}}},
 			promote.Mergeability{},
 			promote.ChangeOpen, promote.ErrStale,
 		},
@@ -209,8 +208,8 @@ func TestMergeWaitsForThePipeline(t *testing.T) {
 				t.Errorf("got %+v, %v", got, err)
 			}
 			const body = `{"merge_commit_message":"message","squash_commit_message":"message","sha":"` + string(head) + `","auto_merge":true}`
-			if len(s.got) > 2 && s.got[2].Body != body {
-				t.Errorf("got %s, want %s", s.got[2].Body, body)
+			if len(s.Got) > 2 && s.Got[2].Body != body {
+				t.Errorf("got %s, want %s", s.Got[2].Body, body)
 			}
 		})
 	}
@@ -218,19 +217,19 @@ func TestMergeWaitsForThePipeline(t *testing.T) {
 
 func TestMergeAsksForOldSettings(t *testing.T) {
 	f, s := play(t, map[string][]answer{
-		"GET " + project: {plain}, "PUT " + project + "/merge_requests/7/merge": {{status: 200, body: mr(t, map[string]any{"state": "merged"})}},
+		"GET " + project: {plain}, "PUT " + project + "/merge_requests/7/merge": {{Status: 200, Body: mr(t, map[string]any{"state": "merged"})}},
 	})
 	f.settingsAt = testNow.Add(-settingsLast)
 	if _, err := f.Merge(t.Context(), 7, head, ""); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"GET …", "PUT …/merge_requests/7/merge"}, s.routes()); diff != "" {
+	if diff := cmp.Diff([]string{"GET …", "PUT …/merge_requests/7/merge"}, s.Routes()); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestMergeDoesNothingWithoutSettings(t *testing.T) {
-	f, _ := play(t, map[string][]answer{"GET " + project: {{status: 403, body: `{}`}}})
+	f, _ := play(t, map[string][]answer{"GET " + project: {{Status: 403, Body: `{}`}}})
 	if _, err := f.Merge(t.Context(), 7, head, ""); !errors.Is(err, promote.ErrForbidden) {
 		t.Errorf("got %v: nothing may be merged past a train that is not known of", err)
 	}

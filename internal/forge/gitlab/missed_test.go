@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -19,10 +19,8 @@ const eventsRoute = "GET " + project + "/events"
 // asking is play without GitLab's description, which does not know of events.
 func asking(t *testing.T, answers ...answer) (*Forge, *server) {
 	t.Helper()
-	s := &server{t: t, script: map[string][]answer{eventsRoute: answers}}
-	running := httptest.NewServer(s)
-	t.Cleanup(running.Close)
-	f, err := New(Config{URL: running.URL, Project: "group/project", Token: testToken, Now: func() time.Time { return testNow }})
+	s := newServer(t, map[string][]answer{eventsRoute: answers})
+	f, err := New(Config{URL: adaptertest.Listen(t, s), Project: "group/project", Token: testToken, Now: func() time.Time { return testNow }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +80,7 @@ func TestMissed(t *testing.T) {
 		{"an entry without time", []string{`{"id":1,` + mergedSeven + `}`}, []promote.Event{change}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f, s := asking(t, answer{status: 200, body: "[" + strings.Join(test.entries, ",") + "]"})
+			f, s := asking(t, answer{Status: 200, Body: "[" + strings.Join(test.entries, ",") + "]"})
 			if !strings.HasPrefix(f.source, "http://127.0.0.1:") || !strings.HasSuffix(f.source, "/group/project.git") {
 				t.Errorf("the repository's URL is %s", f.source)
 			}
@@ -94,8 +92,8 @@ func TestMissed(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
-			want := []received{{Route: eventsRoute + "?after=2026-11-19&page=1&per_page=100&sort=desc"}}
-			if diff := cmp.Diff(want, s.got); diff != "" {
+			want := []adaptertest.Received{{Route: eventsRoute + "?after=2026-11-19&page=1&per_page=100&sort=desc"}}
+			if diff := cmp.Diff(want, s.Got); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
 		})
@@ -105,35 +103,35 @@ func TestMissed(t *testing.T) {
 func TestMissedOnSeveralPages(t *testing.T) {
 	next := map[string]string{"X-Next-Page": "2"}
 	f, s := asking(t,
-		answer{status: 200, body: "[" + happenedAt(3, 10, wroteNote) + "]", header: next},
-		answer{status: 200, body: "[" + happenedAt(2, 20, pushedMain) + "," + happenedAt(1, 90, mergedSeven) + "]", header: map[string]string{"X-Next-Page": "3"}},
+		answer{Status: 200, Body: "[" + happenedAt(3, 10, wroteNote) + "]", Header: next},
+		answer{Status: 200, Body: "[" + happenedAt(2, 20, pushedMain) + "," + happenedAt(1, 90, mergedSeven) + "]", Header: map[string]string{"X-Next-Page": "3"}},
 	)
 	got, err := f.Missed(t.Context(), testNow.Add(-time.Hour))
 	if err != nil || len(got) != 2 || got[0].Delivery != "event/2" || got[1].Delivery != "event/3" {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if len(s.got) != 2 {
-		t.Errorf("%d requests, want 2: the third page is older than what is asked for", len(s.got))
+	if len(s.Got) != 2 {
+		t.Errorf("%d requests, want 2: the third page is older than what is asked for", len(s.Got))
 	}
 }
 
 func TestMissedIsBounded(t *testing.T) {
 	var answers []answer
 	for page := range maxEventPages {
-		answers = append(answers, answer{status: 200, body: "[" + happenedAt(page+1, 1, mergedSeven) + "]", header: map[string]string{"X-Next-Page": fmt.Sprint(page + 2)}})
+		answers = append(answers, answer{Status: 200, Body: "[" + happenedAt(page+1, 1, mergedSeven) + "]", Header: map[string]string{"X-Next-Page": fmt.Sprint(page + 2)}})
 	}
 	f, s := asking(t, answers...)
 	got, err := f.Missed(t.Context(), testNow.Add(-time.Hour))
 	if err != nil || len(got) != 1 || got[0].Delivery != "event/1" {
 		t.Errorf("got %+v, %v, want the newest event of the change", got, err)
 	}
-	if len(s.got) != maxEventPages {
-		t.Errorf("%d requests, want %d", len(s.got), maxEventPages)
+	if len(s.Got) != maxEventPages {
+		t.Errorf("%d requests, want %d", len(s.Got), maxEventPages)
 	}
 }
 
 func TestMissedThatMayNotBeRead(t *testing.T) {
-	f, _ := asking(t, answer{status: 403, body: `{"message":"403 Forbidden"}`})
+	f, _ := asking(t, answer{Status: 403, Body: `{"message":"403 Forbidden"}`})
 	_, err := f.Missed(t.Context(), testNow.Add(-time.Hour))
 	if api, ok := errors.AsType[*promote.APIError](err); !errors.Is(err, promote.ErrForbidden) || !ok || api.Operation != "list events" || api.Remedy == "" {
 		t.Errorf("got %v", err)

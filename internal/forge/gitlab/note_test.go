@@ -14,10 +14,10 @@ func TestNotesOfAllPages(t *testing.T) {
 	f, s := play(t, map[string][]answer{
 		"GET /api/v4/user": {bot},
 		"GET " + project + "/merge_requests/7/notes": {
-			{status: 200, header: map[string]string{"X-Next-Page": "2"}, body: `[
+			{Status: 200, Header: map[string]string{"X-Next-Page": "2"}, Body: `[
 				{"id":1,"body":"/promote","author":{"id":5,"username":"ann"},"system":false,"created_at":"2026-11-21T10:00:00.000Z"},
 				{"id":2,"body":"added 1 commit","author":{"id":42,"username":"lockkeeper-bot"},"system":true,"created_at":"2026-11-21T10:01:00.000Z"}]`},
-			{status: 200, body: `[{"id":3,"body":"done","author":{"id":42,"username":"lockkeeper-bot"},"system":false,"created_at":"2026-11-21T10:02:00.000+01:00"}]`},
+			{Status: 200, Body: `[{"id":3,"body":"done","author":{"id":42,"username":"lockkeeper-bot"},"system":false,"created_at":"2026-11-21T10:02:00.000+01:00"}]`},
 		},
 	})
 	got, err := f.Notes(t.Context(), 7)
@@ -32,13 +32,13 @@ func TestNotesOfAllPages(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if want := "GET " + project + "/merge_requests/7/notes?order_by=created_at&page=1&per_page=100&sort=asc"; s.got[0].Route != want {
-		t.Errorf("got %s, want %s", s.got[0].Route, want)
+	if want := "GET " + project + "/merge_requests/7/notes?order_by=created_at&page=1&per_page=100&sort=asc"; s.Got[0].Route != want {
+		t.Errorf("got %s, want %s", s.Got[0].Route, want)
 	}
 }
 
 func TestNotesAskWhoWeAreOnce(t *testing.T) {
-	notes := answer{status: 200, body: `[{"id":1,"author":{"id":42}}]`}
+	notes := answer{Status: 200, Body: `[{"id":1,"author":{"id":42}}]`}
 	f, _ := play(t, map[string][]answer{"GET /api/v4/user": {bot}, "GET " + project + "/merge_requests/7/notes": {notes, notes}})
 	for range 2 {
 		if got, err := f.Notes(t.Context(), 7); err != nil || !got[0].Own {
@@ -51,7 +51,7 @@ func TestRecordedNotes(t *testing.T) {
 	data := readRecorded(t, "jenkins-x-go-scm/merge_notes.json")
 	f, _ := play(t, map[string][]answer{
 		"GET /api/v4/user":                           {bot},
-		"GET " + project + "/merge_requests/7/notes": {{status: 200, body: string(data)}},
+		"GET " + project + "/merge_requests/7/notes": {{Status: 200, Body: string(data)}},
 	})
 	got, err := f.Notes(t.Context(), 7)
 	if err != nil || len(got) == 0 {
@@ -74,22 +74,22 @@ func TestAddNote(t *testing.T) {
 		listed string // empty: not asked for
 		ok     bool
 	}{
-		{"it is added", answer{status: 201, body: created}, "", true},
+		{"it is added", answer{Status: 201, Body: created}, "", true},
 		{"the answer is lost, and it was added", answer{}, "[" + pasted + "," + created + "," + old + "]", true},
 		{"the answer is lost, and only an old one and a copy are there", answer{}, "[" + pasted + "," + old + "]", false},
-		{"a proxy fails", answer{status: 504}, "[]", false},
-		{"it is refused", answer{status: 403}, "", false},
+		{"a proxy fails", answer{Status: 504}, "[]", false},
+		{"it is refused", answer{Status: 403}, "", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			script := map[string][]answer{"POST " + project + "/merge_requests/7/notes": {test.post}}
 			if test.listed != "" {
 				script["GET /api/v4/user"] = []answer{bot}
-				script["GET "+project+"/merge_requests/7/notes"] = []answer{{status: 200, body: test.listed}}
+				script["GET "+project+"/merge_requests/7/notes"] = []answer{{Status: 200, Body: test.listed}}
 			}
 			f, s := play(t, script)
 			got, err := f.AddNote(t.Context(), 7, "done")
-			if s.got[0].Body != `{"body":"done"}` {
-				t.Errorf("sent %s", s.got[0].Body)
+			if s.Got[0].Body != `{"body":"done"}` {
+				t.Errorf("sent %s", s.Got[0].Body)
 			}
 			if !test.ok {
 				if _, api := errors.AsType[*promote.APIError](err); !api {
@@ -106,22 +106,22 @@ func TestAddNote(t *testing.T) {
 }
 
 func TestANoteIsNoQuickAction(t *testing.T) {
-	f, s := play(t, map[string][]answer{"POST " + project + "/merge_requests/7/notes": {{status: 201, body: `{}`}}})
+	f, s := play(t, map[string][]answer{"POST " + project + "/merge_requests/7/notes": {{Status: 201, Body: `{}`}}})
 	if _, err := f.AddNote(t.Context(), 7, "you wrote\n/merge\n"); err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"body":"you wrote\n\\/merge\n"}`; s.got[0].Body != want {
-		t.Errorf("got %s, want %s", s.got[0].Body, want)
+	if want := `{"body":"you wrote\n\\/merge\n"}`; s.Got[0].Body != want {
+		t.Errorf("got %s, want %s", s.Got[0].Body, want)
 	}
 }
 
 func TestEditNote(t *testing.T) {
-	f, s := play(t, map[string][]answer{"PUT " + project + "/merge_requests/7/notes/11": {{status: 200, body: `{}`}, {status: 404, body: `{"message":"404 Not found"}`}}})
+	f, s := play(t, map[string][]answer{"PUT " + project + "/merge_requests/7/notes/11": {{Status: 200, Body: `{}`}, {Status: 404, Body: `{"message":"404 Not found"}`}}})
 	if err := f.EditNote(t.Context(), 7, 11, "better"); err != nil {
 		t.Fatal(err)
 	}
-	if s.got[0].Body != `{"body":"better"}` {
-		t.Errorf("sent %s", s.got[0].Body)
+	if s.Got[0].Body != `{"body":"better"}` {
+		t.Errorf("sent %s", s.Got[0].Body)
 	}
 	if err := f.EditNote(t.Context(), 7, 11, "better"); !errors.Is(err, promote.ErrNotFound) {
 		t.Errorf("got %v", err)
@@ -134,17 +134,17 @@ func TestReact(t *testing.T) {
 		answer answer
 		is     error
 	}{
-		{"given", answer{status: 201, body: `{}`}, nil},
-		{"given before", answer{status: 404, body: `{"message":"404 Award Emoji Name has already been taken Not Found"}`}, nil},
-		{"the note is gone", answer{status: 404, body: `{"message":"404 Not found"}`}, promote.ErrNotFound},
+		{"given", answer{Status: 201, Body: `{}`}, nil},
+		{"given before", answer{Status: 404, Body: `{"message":"404 Award Emoji Name has already been taken Not Found"}`}, nil},
+		{"the note is gone", answer{Status: 404, Body: `{"message":"404 Not found"}`}, promote.ErrNotFound},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, s := play(t, map[string][]answer{"POST " + project + "/merge_requests/7/notes/11/award_emoji": {test.answer}})
 			if err := f.React(t.Context(), 7, 11, promote.ReactionDone); !errors.Is(err, test.is) {
 				t.Errorf("got %v, want %v", err, test.is)
 			}
-			if s.got[0].Body != `{"name":"thumbsup"}` {
-				t.Errorf("sent %s", s.got[0].Body)
+			if s.Got[0].Body != `{"name":"thumbsup"}` {
+				t.Errorf("sent %s", s.Got[0].Body)
 			}
 		})
 	}

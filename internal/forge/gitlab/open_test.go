@@ -13,7 +13,7 @@ import (
 )
 
 func TestOpenTakesOneRequest(t *testing.T) {
-	f, s := play(t, map[string][]answer{"POST " + project + "/merge_requests": {{status: 201, body: mr(t, map[string]any{"sha": nil})}}})
+	f, s := play(t, map[string][]answer{"POST " + project + "/merge_requests": {{Status: 201, Body: mr(t, map[string]any{"sha": nil})}}})
 	got, err := f.Open(t.Context(), testDraft())
 	if err != nil {
 		t.Fatal(err)
@@ -23,14 +23,14 @@ func TestOpenTakesOneRequest(t *testing.T) {
 	}
 	want := `{"title":"frontend 1.0.2 to dev","description":"text","source_branch":"lockkeeper/develop/dev","target_branch":"main",` +
 		`"labels":"lockkeeper,stage::dev","remove_source_branch":true}`
-	if s.got[0].Body != want {
-		t.Errorf("got %s, want %s", s.got[0].Body, want)
+	if s.Got[0].Body != want {
+		t.Errorf("got %s, want %s", s.Got[0].Body, want)
 	}
 }
 
 func TestOpenWhatMayBeOpenAlready(t *testing.T) {
 	const post, get, put = "POST …/merge_requests", "GET …/merge_requests", "PUT …/merge_requests/7"
-	conflict := answer{status: 409, body: `{"message":["Another open merge request already exists for this source branch: !7"]}`}
+	conflict := answer{Status: 409, Body: `{"message":["Another open merge request already exists for this source branch: !7"]}`}
 	for _, test := range []struct {
 		name   string
 		post   answer
@@ -42,17 +42,17 @@ func TestOpenWhatMayBeOpenAlready(t *testing.T) {
 		{"a fork's of the same name is left alone", conflict, []string{mr(t, map[string]any{"iid": 8, "source_project_id": 9}), mr(t, nil)}, []string{post, get, put}, nil},
 		{"it was closed meanwhile", conflict, nil, []string{post, get}, promote.ErrConflict},
 		{"the answer was lost, and it was opened", answer{}, []string{mr(t, nil)}, []string{post, get, put}, nil},
-		{"a proxy failed, and it was opened", answer{status: 502, body: "<html>"}, []string{mr(t, nil)}, []string{post, get, put}, nil},
-		{"it is refused", answer{status: 403, body: `{"message":"403 Forbidden"}`}, nil, []string{post}, promote.ErrForbidden},
+		{"a proxy failed, and it was opened", answer{Status: 502, Body: "<html>"}, []string{mr(t, nil)}, []string{post, get, put}, nil},
+		{"it is refused", answer{Status: 403, Body: `{"message":"403 Forbidden"}`}, nil, []string{post}, promote.ErrForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			script := map[string][]answer{"POST " + project + "/merge_requests": {test.post}}
 			for _, route := range test.routes {
 				switch route {
 				case get:
-					script["GET "+project+"/merge_requests"] = []answer{{status: 200, body: "[" + strings.Join(test.listed, ",") + "]"}}
+					script["GET "+project+"/merge_requests"] = []answer{{Status: 200, Body: "[" + strings.Join(test.listed, ",") + "]"}}
 				case put:
-					script["PUT "+project+"/merge_requests/7"] = []answer{{status: 200, body: mr(t, nil)}}
+					script["PUT "+project+"/merge_requests/7"] = []answer{{Status: 200, Body: mr(t, nil)}}
 				}
 			}
 			f, s := play(t, script)
@@ -60,7 +60,7 @@ func TestOpenWhatMayBeOpenAlready(t *testing.T) {
 			if !errors.Is(err, test.is) {
 				t.Fatalf("got %v, want %v", err, test.is)
 			}
-			if diff := cmp.Diff(test.routes, s.routes()); diff != "" {
+			if diff := cmp.Diff(test.routes, s.Routes()); diff != "" {
 				t.Error(diff)
 			}
 			if test.is != nil {
@@ -70,7 +70,7 @@ func TestOpenWhatMayBeOpenAlready(t *testing.T) {
 				t.Error(diff)
 			}
 			want := `{"title":"frontend 1.0.2 to dev","description":"text","add_labels":"lockkeeper,stage::dev"}`
-			if body := s.got[2].Body; body != want {
+			if body := s.Got[2].Body; body != want {
 				t.Errorf("got %s, want %s", body, want)
 			}
 		})
@@ -80,7 +80,7 @@ func TestOpenWhatMayBeOpenAlready(t *testing.T) {
 func TestOpenLostForGoodIsTemporary(t *testing.T) {
 	f, _ := play(t, map[string][]answer{
 		"POST " + project + "/merge_requests": {{}},
-		"GET " + project + "/merge_requests":  {{status: 200, body: "[]"}},
+		"GET " + project + "/merge_requests":  {{Status: 200, Body: "[]"}},
 	})
 	_, err := f.Open(t.Context(), testDraft())
 	api, ok := errors.AsType[*promote.APIError](err)
@@ -99,9 +99,9 @@ func TestOpenNeedsABranch(t *testing.T) {
 func TestOpenAsksPeopleToLook(t *testing.T) {
 	const users = "GET /api/v4/users"
 	somebody := func(id, name string) answer {
-		return answer{status: 200, body: `[{"id":` + id + `,"username":"` + name + `"}]`}
+		return answer{Status: 200, Body: `[{"id":` + id + `,"username":"` + name + `"}]`}
 	}
-	opened := answer{status: 201, body: mr(t, nil)}
+	opened := answer{Status: 201, Body: mr(t, nil)}
 	for _, test := range []struct {
 		name  string
 		draft func(*promote.ChangeDraft)
@@ -129,7 +129,7 @@ func TestOpenAsksPeopleToLook(t *testing.T) {
 		{
 			"who is not there is left out",
 			func(d *promote.ChangeDraft) { d.Assignees, d.Reviewers = []string{"nobody", ""}, []string{"nobody"} },
-			[]answer{{status: 200, body: `[]`}},
+			[]answer{{Status: 200, Body: `[]`}},
 			`"labels":"lockkeeper,stage::dev","remove_source_branch":true}`,
 		},
 		{
@@ -141,7 +141,7 @@ func TestOpenAsksPeopleToLook(t *testing.T) {
 		{
 			"a lookup that fails keeps nothing from being opened",
 			func(d *promote.ChangeDraft) { d.Reviewers = []string{"ann"} },
-			[]answer{{status: 403, body: `{}`}},
+			[]answer{{Status: 403, Body: `{}`}},
 			`"labels":"lockkeeper,stage::dev","remove_source_branch":true}`,
 		},
 	} {
@@ -152,7 +152,7 @@ func TestOpenAsksPeopleToLook(t *testing.T) {
 			if _, err := f.Open(t.Context(), draft); err != nil {
 				t.Fatal(err)
 			}
-			if body := s.got[len(s.got)-1].Body; !strings.Contains(body, test.want) {
+			if body := s.Got[len(s.Got)-1].Body; !strings.Contains(body, test.want) {
 				t.Errorf("got %s, want %s in it", body, test.want)
 			}
 		})
@@ -160,7 +160,7 @@ func TestOpenAsksPeopleToLook(t *testing.T) {
 }
 
 func TestPeopleAreRememberedForAWhile(t *testing.T) {
-	f, s := play(t, map[string][]answer{"GET /api/v4/users": {{status: 200, body: `[{"id":5,"username":"ann"}]`}, {status: 200, body: `[]`}}})
+	f, s := play(t, map[string][]answer{"GET /api/v4/users": {{Status: 200, Body: `[{"id":5,"username":"ann"}]`}, {Status: 200, Body: `[]`}}})
 	for _, step := range []struct {
 		after    time.Duration
 		want     int
@@ -168,40 +168,40 @@ func TestPeopleAreRememberedForAWhile(t *testing.T) {
 	}{{0, 5, 1}, {accountLast - 1, 5, 1}, {accountLast, 0, 2}, {accountLast + 1, 0, 2}} {
 		f.wire.Now = func() time.Time { return testNow.Add(step.after) }
 		got, err := f.account(t.Context(), "ann")
-		if err != nil || got != step.want || len(s.got) != step.requests {
-			t.Errorf("after %s: got %d, %v by %d requests", step.after, got, err, len(s.got))
+		if err != nil || got != step.want || len(s.Got) != step.requests {
+			t.Errorf("after %s: got %d, %v by %d requests", step.after, got, err, len(s.Got))
 		}
 	}
 }
 
 func TestNotMorePeopleThanMakeSense(t *testing.T) {
-	f, s := play(t, map[string][]answer{"GET /api/v4/users": slices.Repeat([]answer{{status: 200, body: "[]"}}, maxPeople)})
+	f, s := play(t, map[string][]answer{"GET /api/v4/users": slices.Repeat([]answer{{Status: 200, Body: "[]"}}, maxPeople)})
 	var names []string
 	for i := range 3 * maxPeople {
 		names = append(names, strings.Repeat("x", i+1))
 	}
-	if ids := f.people(t.Context(), names); ids != nil || len(s.got) != maxPeople {
-		t.Errorf("got %v by %d requests", ids, len(s.got))
+	if ids := f.people(t.Context(), names); ids != nil || len(s.Got) != maxPeople {
+		t.Errorf("got %v by %d requests", ids, len(s.Got))
 	}
 }
 
 func TestAChangeThatIsOpenKeepsItsMark(t *testing.T) {
 	f, s := play(t, map[string][]answer{
-		"POST " + project + "/merge_requests":  {{status: 409, body: `{"message":["Another open merge request already exists for this source branch: !7"]}`}},
-		"GET " + project + "/merge_requests":   {{status: 200, body: "[" + mr(t, map[string]any{"title": "Draft: old", "draft": true}) + "]"}},
-		"PUT " + project + "/merge_requests/7": {{status: 200, body: mr(t, nil)}},
+		"POST " + project + "/merge_requests":  {{Status: 409, Body: `{"message":["Another open merge request already exists for this source branch: !7"]}`}},
+		"GET " + project + "/merge_requests":   {{Status: 200, Body: "[" + mr(t, map[string]any{"title": "Draft: old", "draft": true}) + "]"}},
+		"PUT " + project + "/merge_requests/7": {{Status: 200, Body: mr(t, nil)}},
 	})
 	if _, err := f.Open(t.Context(), testDraft()); err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"title":"Draft: frontend 1.0.2 to dev",`; !strings.HasPrefix(s.got[2].Body, want) {
-		t.Errorf("got %s, want %s", s.got[2].Body, want)
+	if want := `{"title":"Draft: frontend 1.0.2 to dev",`; !strings.HasPrefix(s.Got[2].Body, want) {
+		t.Errorf("got %s, want %s", s.Got[2].Body, want)
 	}
 }
 
 func TestChangesAreSquashedWhereTheProjectWantsIt(t *testing.T) {
 	f, s := play(t, map[string][]answer{
-		"GET " + project: {{status: 200, body: `{"squash_option":"default_on"}`}}, "POST " + project + "/merge_requests": {{status: 201, body: mr(t, nil)}},
+		"GET " + project: {{Status: 200, Body: `{"squash_option":"default_on"}`}}, "POST " + project + "/merge_requests": {{Status: 201, Body: mr(t, nil)}},
 	})
 	if _, err := f.Settings(t.Context()); err != nil {
 		t.Fatal(err)
@@ -209,7 +209,7 @@ func TestChangesAreSquashedWhereTheProjectWantsIt(t *testing.T) {
 	if _, err := f.Open(t.Context(), testDraft()); err != nil {
 		t.Fatal(err)
 	}
-	if body := s.got[1].Body; !strings.Contains(body, `"squash":true`) {
+	if body := s.Got[1].Body; !strings.Contains(body, `"squash":true`) {
 		t.Errorf("got %s", body)
 	}
 }

@@ -3,13 +3,14 @@ package gitlab
 import (
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/contract/contracttest"
+	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -23,17 +24,16 @@ const (
 // playPipelines is play, but for the variables of pipelines, which GitLab's published description leaves out.
 func playPipelines(t *testing.T, script map[string][]answer) (*Forge, *server) {
 	t.Helper()
-	s := &server{t: t, script: script}
-	guarded := checked(t, s)
-	running := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := newServer(t, script)
+	guarded := contracttest.GitLab(t, s, contracttest.Answers)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/variables") {
 			s.ServeHTTP(w, r)
 			return
 		}
 		guarded.ServeHTTP(w, r)
-	}))
-	t.Cleanup(running.Close)
-	f, err := New(Config{URL: running.URL, Project: "group/project", Token: testToken, Now: func() time.Time { return testNow }})
+	})
+	f, err := New(Config{URL: adaptertest.Listen(t, handler), Project: "group/project", Token: testToken, Now: func() time.Time { return testNow }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,10 +41,10 @@ func playPipelines(t *testing.T, script map[string][]answer) (*Forge, *server) {
 }
 
 func TestStartPipeline(t *testing.T) {
-	self := answer{status: 200, body: `{"id":42,"username":"lockkeeper-bot"}`}
-	none := answer{status: 200, body: `[]`}
-	one := answer{status: 200, body: `[{"id":7,"web_url":"https://gitlab.example.com/7","status":"running","ref":"main"}]`}
-	created := answer{status: 201, body: `{"id":9,"web_url":"https://gitlab.example.com/9","status":"created"}`}
+	self := answer{Status: 200, Body: `{"id":42,"username":"lockkeeper-bot"}`}
+	none := answer{Status: 200, Body: `[]`}
+	one := answer{Status: 200, Body: `[{"id":7,"web_url":"https://gitlab.example.com/7","status":"running","ref":"main"}]`}
+	created := answer{Status: 201, Body: `{"id":9,"web_url":"https://gitlab.example.com/9","status":"created"}`}
 	first := Pipeline{ID: 7, URL: "https://gitlab.example.com/7", Status: "running"}
 	second := Pipeline{ID: 9, URL: "https://gitlab.example.com/9", Status: "created"}
 	for _, test := range []struct {
@@ -57,29 +57,29 @@ func TestStartPipeline(t *testing.T) {
 		{
 			"it was started before a crash", map[string][]answer{
 				selfRoute: {self}, pipelinesRoute: {one},
-				variablesOf7: {{status: 200, body: `[{"key":"A","value":"1"},{"key":"LOCKKEEPER_PROMOTION","value":"develop/dev.0001.abc/ci"}]`}},
+				variablesOf7: {{Status: 200, Body: `[{"key":"A","value":"1"},{"key":"LOCKKEEPER_PROMOTION","value":"develop/dev.0001.abc/ci"}]`}},
 			}, first, nil,
 		},
 		{
 			"another one was started", map[string][]answer{
 				selfRoute: {self}, pipelinesRoute: {one}, startRoute: {created},
-				variablesOf7: {{status: 200, body: `[{"key":"LOCKKEEPER_PROMOTION","value":"develop/dev.0002.abc/ci"}]`}},
+				variablesOf7: {{Status: 200, Body: `[{"key":"LOCKKEEPER_PROMOTION","value":"develop/dev.0002.abc/ci"}]`}},
 			}, second, nil,
 		},
 		{
 			"variables may not be read", map[string][]answer{
-				selfRoute: {self}, pipelinesRoute: {one}, startRoute: {created}, variablesOf7: {{status: 403, body: `{"message":"403 Forbidden"}`}},
+				selfRoute: {self}, pipelinesRoute: {one}, startRoute: {created}, variablesOf7: {{Status: 403, Body: `{"message":"403 Forbidden"}`}},
 			}, second, nil,
 		},
 		{
 			"the answer was lost", map[string][]answer{
-				selfRoute: {self}, pipelinesRoute: {none, one}, startRoute: {{status: 502, body: ``}},
-				variablesOf7: {{status: 200, body: `[{"key":"LOCKKEEPER_PROMOTION","value":"develop/dev.0001.abc/ci"}]`}},
+				selfRoute: {self}, pipelinesRoute: {none, one}, startRoute: {{Status: 502, Body: ``}},
+				variablesOf7: {{Status: 200, Body: `[{"key":"LOCKKEEPER_PROMOTION","value":"develop/dev.0001.abc/ci"}]`}},
 			}, first, nil,
 		},
 		{
 			"the ref does not exist", map[string][]answer{
-				selfRoute: {self}, pipelinesRoute: {none}, startRoute: {{status: 400, body: `{"message":{"base":["Reference not found"]}}`}},
+				selfRoute: {self}, pipelinesRoute: {none}, startRoute: {{Status: 400, Body: `{"message":{"base":["Reference not found"]}}`}},
 			}, Pipeline{}, promote.ErrInvalid,
 		},
 	} {
@@ -94,7 +94,7 @@ func TestStartPipeline(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
-			for _, asked := range s.got {
+			for _, asked := range s.Got {
 				if strings.HasPrefix(asked.Route, startRoute) {
 					want := `{"ref":"main","variables":[{"key":"A","value":"1"},{"key":"LOCKKEEPER_PROMOTION","value":"develop/dev.0001.abc/ci"}]}`
 					if diff := cmp.Diff(want, asked.Body); diff != "" {
@@ -103,8 +103,8 @@ func TestStartPipeline(t *testing.T) {
 				}
 			}
 			want := pipelinesRoute + "?order_by=id&per_page=20&ref=main&sort=desc&source=api&updated_after=2026-11-21T11%3A59%3A00Z&username=lockkeeper-bot"
-			if s.got[1].Route != want {
-				t.Errorf("got %s, want %s", s.got[1].Route, want)
+			if s.Got[1].Route != want {
+				t.Errorf("got %s, want %s", s.Got[1].Route, want)
 			}
 		})
 	}
@@ -115,7 +115,7 @@ func TestPipelineIsOver(t *testing.T) {
 		"success": {true, true}, "failed": {true, false}, "canceled": {true, false}, "skipped": {true, false}, "running": {false, false},
 		"manual": {false, false}, "a_word_of_tomorrow": {false, false},
 	} {
-		f, _ := play(t, map[string][]answer{"GET " + project + "/pipelines/7": {{status: 200, body: `{"id":7,"status":"` + status + `"}`}}})
+		f, _ := play(t, map[string][]answer{"GET " + project + "/pipelines/7": {{Status: 200, Body: `{"id":7,"status":"` + status + `"}`}}})
 		got, err := f.Pipeline(t.Context(), 7)
 		if err != nil {
 			t.Fatal(err)
@@ -141,13 +141,13 @@ func TestInGroup(t *testing.T) {
 		{"nobody", `[]`, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f, s := play(t, map[string][]answer{route: {{status: 200, body: test.body}}})
+			f, s := play(t, map[string][]answer{route: {{Status: 200, Body: test.body}}})
 			got, err := f.InGroup(t.Context(), "acme/leads", "@lea")
 			if err != nil || got != test.want {
 				t.Errorf("got %t, %v", got, err)
 			}
-			if want := route + "?page=1&per_page=100&query=lea"; s.got[0].Route != want {
-				t.Errorf("got %s, want %s", s.got[0].Route, want)
+			if want := route + "?page=1&per_page=100&query=lea"; s.Got[0].Route != want {
+				t.Errorf("got %s, want %s", s.Got[0].Route, want)
 			}
 		})
 	}

@@ -18,10 +18,10 @@ const (
 )
 
 var (
-	bot      = answer{status: 200, body: `{"id":42,"username":"lockkeeper-bot"}`}
-	plain    = answer{status: 200, body: `{"merge_pipelines_enabled":false}`}
-	merging  = answer{status: 200, body: `{"merge_pipelines_enabled":true}`}
-	accepted = answer{status: 201, body: `{"id":1}`}
+	bot      = answer{Status: 200, Body: `{"id":42,"username":"lockkeeper-bot"}`}
+	plain    = answer{Status: 200, Body: `{"merge_pipelines_enabled":false}`}
+	merging  = answer{Status: 200, Body: `{"merge_pipelines_enabled":true}`}
+	accepted = answer{Status: 201, Body: `{"id":1}`}
 )
 
 func gates(state promote.StatusState) promote.PostStatus {
@@ -65,7 +65,7 @@ func TestStatusIsOurOwnNewest(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			script := map[string][]answer{statusesRoute: {{status: 200, body: test.body}}}
+			script := map[string][]answer{statusesRoute: {{Status: 200, Body: test.body}}}
 			if strings.Contains(test.body, "lockkeeper/gates") && test.name != "one in a pipeline that a newer one took the place of" {
 				script["GET /api/v4/user"] = []answer{bot}
 			}
@@ -80,8 +80,8 @@ func TestStatusIsOurOwnNewest(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if want := statusesRoute + "?order_by=pipeline_id&per_page=100&sort=desc"; s.got[0].Route != want {
-				t.Errorf("got %s, want %s", s.got[0].Route, want)
+			if want := statusesRoute + "?order_by=pipeline_id&per_page=100&sort=desc"; s.Got[0].Route != want {
+				t.Errorf("got %s, want %s", s.Got[0].Route, want)
 			}
 		})
 	}
@@ -100,9 +100,9 @@ func TestStatusWords(t *testing.T) {
 }
 
 func TestPostStatus(t *testing.T) {
-	locked := answer{status: 409, body: `{"message":"Another update to this commit status is in progress"}`}
+	locked := answer{Status: 409, Body: `{"message":"Another update to this commit status is in progress"}`}
 	same := func(from string) answer {
-		return answer{status: 400, body: `{"message":"Cannot transition status via :x from :` + from + ` (Reason(s): Status cannot transition via \"x\")"}`}
+		return answer{Status: 400, Body: `{"message":"Cannot transition status via :x from :` + from + ` (Reason(s): Status cannot transition via \"x\")"}`}
 	}
 	for _, test := range []struct {
 		name    string
@@ -117,11 +117,11 @@ func TestPostStatus(t *testing.T) {
 		{"it is success already", promote.StatusSuccess, []answer{same("success")}, nil, 0},
 		{"it is failed already", promote.StatusFailed, []answer{same("failed")}, nil, 0},
 		{"it is something else that GitLab does not leave", promote.StatusSuccess, []answer{same("canceled")}, promote.ErrInvalid, 0},
-		{"a CI job has the name", promote.StatusPending, []answer{{status: 400, body: `{"message":{"name":["has already been taken"]}}`}}, promote.ErrInvalid, 0},
+		{"a CI job has the name", promote.StatusPending, []answer{{Status: 400, Body: `{"message":{"name":["has already been taken"]}}`}}, promote.ErrInvalid, 0},
 		{"the commit is locked for a moment", promote.StatusPending, []answer{locked, locked, accepted}, nil, 2},
 		{"the commit stays locked", promote.StatusPending, []answer{locked, locked, locked, locked, locked, locked, locked, locked}, promote.ErrConflict, 7},
-		{"the branch is protected", promote.StatusPending, []answer{{status: 403, body: `{"message":"403 Forbidden"}`}}, promote.ErrForbidden, 0},
-		{"the commit is unknown", promote.StatusPending, []answer{{status: 404, body: `{"message":"404 Commit Not Found"}`}}, promote.ErrNotFound, 0},
+		{"the branch is protected", promote.StatusPending, []answer{{Status: 403, Body: `{"message":"403 Forbidden"}`}}, promote.ErrForbidden, 0},
+		{"the commit is unknown", promote.StatusPending, []answer{{Status: 404, Body: `{"message":"404 Commit Not Found"}`}}, promote.ErrNotFound, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, s := play(t, map[string][]answer{"GET " + project: {plain}, postRoute: test.answers})
@@ -129,10 +129,10 @@ func TestPostStatus(t *testing.T) {
 			if !errors.Is(err, test.is) {
 				t.Errorf("got %v, want %v", err, test.is)
 			}
-			if len(s.waits) != test.waits {
-				t.Errorf("waited %v", s.waits)
+			if len(s.Waits) != test.waits {
+				t.Errorf("waited %v", s.Waits)
 			}
-			for i, wait := range s.waits {
+			for i, wait := range s.Waits {
 				least := min(100*time.Millisecond<<i, 2*time.Second)
 				if wait < least || wait > least*3/2 {
 					t.Errorf("wait %d is %s", i, wait)
@@ -140,7 +140,7 @@ func TestPostStatus(t *testing.T) {
 			}
 			want := `{"state":"` + map[promote.StatusState]string{0: "pending", 1: "success", 2: "failed"}[test.state] +
 				`","ref":"lockkeeper/develop/dev","name":"lockkeeper/gates","target_url":"https://bot.example.com/7","description":"2 gates wait"}`
-			if got := s.got[1].Body; got != want {
+			if got := s.Got[1].Body; got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		})
@@ -154,7 +154,7 @@ func TestPostStatusAsksForSettingsOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff([]string{"GET …", "POST …/statuses/" + string(head), "POST …/statuses/" + string(head)}, s.routes()); diff != "" {
+	if diff := cmp.Diff([]string{"GET …", "POST …/statuses/" + string(head), "POST …/statuses/" + string(head)}, s.Routes()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -169,8 +169,8 @@ func TestPostStatusFitsGitLab(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"state":"success","ref":"lockkeeper/develop/dev","name":"lockkeeper/gates","description":"` + strings.Repeat("ü", 254) + `…"}`
-	if s.got[0].Body != want {
-		t.Errorf("got %s, want %s", s.got[0].Body, want)
+	if s.Got[0].Body != want {
+		t.Errorf("got %s, want %s", s.Got[0].Body, want)
 	}
 }
 
@@ -179,7 +179,7 @@ func TestPostStatusWhereMergeResultsAreTested(t *testing.T) {
 	ownPipeline := map[string]any{"head_pipeline": map[string]any{"id": 30, "sha": head}}
 	movedStatuses := "GET " + project + "/repository/commits/" + string(other) + "/statuses"
 	movedPost := "POST " + project + "/statuses/" + string(other)
-	known := answer{status: 200, body: `[{"id":1,"name":"lockkeeper/gates","status":"pending","description":"2 gates wait","target_url":"https://bot.example.com/7","author":{"id":42}}]`}
+	known := answer{Status: 200, Body: `[{"id":1,"name":"lockkeeper/gates","status":"pending","description":"2 gates wait","target_url":"https://bot.example.com/7","author":{"id":42}}]`}
 	for _, test := range []struct {
 		name   string
 		script map[string][]answer
@@ -188,27 +188,27 @@ func TestPostStatusWhereMergeResultsAreTested(t *testing.T) {
 	}{
 		{
 			"it is posted into the head pipeline",
-			map[string][]answer{"GET " + project + "/merge_requests/7": {{status: 200, body: mr(t, pipeline)}}, movedStatuses: {{status: 200, body: "[]"}}, movedPost: {accepted}},
+			map[string][]answer{"GET " + project + "/merge_requests/7": {{Status: 200, Body: mr(t, pipeline)}}, movedStatuses: {{Status: 200, Body: "[]"}}, movedPost: {accepted}},
 			`{"state":"pending","name":"lockkeeper/gates","target_url":"https://bot.example.com/7","description":"2 gates wait","pipeline_id":31}`, nil,
 		},
 		{
 			"it stands there already",
-			map[string][]answer{"GET " + project + "/merge_requests/7": {{status: 200, body: mr(t, pipeline)}}, movedStatuses: {known}, "GET /api/v4/user": {bot}},
+			map[string][]answer{"GET " + project + "/merge_requests/7": {{Status: 200, Body: mr(t, pipeline)}}, movedStatuses: {known}, "GET /api/v4/user": {bot}},
 			"", nil,
 		},
 		{
 			"the head pipeline is that of the head",
-			map[string][]answer{"GET " + project + "/merge_requests/7": {{status: 200, body: mr(t, ownPipeline)}}, statusesRoute: {{status: 200, body: "[]"}}, postRoute: {accepted}},
+			map[string][]answer{"GET " + project + "/merge_requests/7": {{Status: 200, Body: mr(t, ownPipeline)}}, statusesRoute: {{Status: 200, Body: "[]"}}, postRoute: {accepted}},
 			`{"state":"pending","name":"lockkeeper/gates","target_url":"https://bot.example.com/7","description":"2 gates wait","pipeline_id":30}`, nil,
 		},
 		{
 			"there is no pipeline",
-			map[string][]answer{"GET " + project + "/merge_requests/7": {{status: 200, body: mr(t, map[string]any{"head_pipeline": nil})}}, postRoute: {accepted}},
+			map[string][]answer{"GET " + project + "/merge_requests/7": {{Status: 200, Body: mr(t, map[string]any{"head_pipeline": nil})}}, postRoute: {accepted}},
 			`{"state":"pending","ref":"lockkeeper/develop/dev","name":"lockkeeper/gates","target_url":"https://bot.example.com/7","description":"2 gates wait"}`, nil,
 		},
 		{
 			"the head moved",
-			map[string][]answer{"GET " + project + "/merge_requests/7": {{status: 200, body: mr(t, map[string]any{"sha": other})}}},
+			map[string][]answer{"GET " + project + "/merge_requests/7": {{Status: 200, Body: mr(t, map[string]any{"sha": other})}}},
 			"", promote.ErrStale,
 		},
 	} {
@@ -220,7 +220,7 @@ func TestPostStatusWhereMergeResultsAreTested(t *testing.T) {
 				t.Errorf("got %v, want %v", err, test.is)
 			}
 			body := ""
-			if last := s.got[len(s.got)-1]; strings.HasPrefix(last.Route, "POST") {
+			if last := s.Got[len(s.Got)-1]; strings.HasPrefix(last.Route, "POST") {
 				body = last.Body
 			}
 			if body != test.body {
@@ -233,7 +233,7 @@ func TestPostStatusWhereMergeResultsAreTested(t *testing.T) {
 func TestStatusIsReadWhereItWasPosted(t *testing.T) {
 	request := "GET " + project + "/merge_requests/7"
 	in := func(pipeline int, sha promote.Commit) answer {
-		return answer{status: 200, body: mr(t, map[string]any{"head_pipeline": map[string]any{"id": pipeline, "sha": sha}})}
+		return answer{Status: 200, Body: mr(t, map[string]any{"head_pipeline": map[string]any{"id": pipeline, "sha": sha}})}
 	}
 	const third = promote.Commit("1111111111111111111111111111111111111111")
 	for _, test := range []struct {
@@ -245,32 +245,32 @@ func TestStatusIsReadWhereItWasPosted(t *testing.T) {
 		{"the pipeline is the same: it need not be looked at", map[string][]answer{request: {in(31, other)}}, true, 1},
 		{
 			"another merge result took its place, without our status",
-			map[string][]answer{request: {in(32, third)}, "GET " + project + "/repository/commits/" + string(third) + "/statuses": {{status: 200, body: "[]"}}},
+			map[string][]answer{request: {in(32, third)}, "GET " + project + "/repository/commits/" + string(third) + "/statuses": {{Status: 200, Body: "[]"}}},
 			false, 2,
 		},
 		{
 			"another pipeline took its place, and our status is there",
 			map[string][]answer{request: {in(32, third)}, "GET " + project + "/repository/commits/" + string(third) + "/statuses": {
-				{status: 200, body: `[{"id":1,"name":"lockkeeper/gates","status":"pending","pipeline_id":32,"author":{"id":42}}]`},
+				{Status: 200, Body: `[{"id":1,"name":"lockkeeper/gates","status":"pending","pipeline_id":32,"author":{"id":42}}]`},
 			}, "GET /api/v4/user": {bot}},
 			true, 3,
 		},
-		{"the head moved", map[string][]answer{request: {{status: 200, body: mr(t, map[string]any{"sha": third})}}}, false, 1},
+		{"the head moved", map[string][]answer{request: {{Status: 200, Body: mr(t, map[string]any{"sha": third})}}}, false, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, s := play(t, map[string][]answer{
 				"GET " + project: {merging},
 				request:          {in(31, other)},
-				"GET " + project + "/repository/commits/" + string(other) + "/statuses": {{status: 200, body: "[]"}},
+				"GET " + project + "/repository/commits/" + string(other) + "/statuses": {{Status: 200, Body: "[]"}},
 				"POST " + project + "/statuses/" + string(other):                        {accepted},
 			})
 			if err := f.PostStatus(t.Context(), gates(promote.StatusPending)); err != nil {
 				t.Fatal(err)
 			}
-			s.script, s.got = test.script, nil
+			s.Script, s.Got = test.script, nil
 			got, found, err := f.Status(t.Context(), head, promote.StatusName)
-			if err != nil || found != test.found || found && got.State != promote.StatusPending || len(s.got) != test.asked {
-				t.Errorf("got %+v, %t, %v by %v", got, found, err, s.routes())
+			if err != nil || found != test.found || found && got.State != promote.StatusPending || len(s.Got) != test.asked {
+				t.Errorf("got %+v, %t, %v by %v", got, found, err, s.Routes())
 			}
 		})
 	}
@@ -279,15 +279,15 @@ func TestStatusIsReadWhereItWasPosted(t *testing.T) {
 func TestStatusInALargePipelineIsFoundByName(t *testing.T) {
 	row := `{"id":9,"name":"job","status":"running","pipeline_id":31,"author":{"id":1}}`
 	f, s := play(t, map[string][]answer{statusesRoute: {
-		{status: 200, body: "[" + strings.Join(slices.Repeat([]string{row}, perPage), ",") + "]"},
-		{status: 200, body: `[{"id":1,"name":"lockkeeper/gates","status":"success","pipeline_id":31,"author":{"id":42}}]`},
+		{Status: 200, Body: "[" + strings.Join(slices.Repeat([]string{row}, perPage), ",") + "]"},
+		{Status: 200, Body: `[{"id":1,"name":"lockkeeper/gates","status":"success","pipeline_id":31,"author":{"id":42}}]`},
 	}, "GET /api/v4/user": {bot}})
 	_, found, err := f.Status(t.Context(), head, promote.StatusName)
 	if err != nil || !found {
 		t.Errorf("got %t, %v", found, err)
 	}
-	if want := statusesRoute + "?name=lockkeeper%2Fgates&order_by=id&per_page=100&pipeline_id=31&sort=desc"; s.got[1].Route != want {
-		t.Errorf("got %s, want %s", s.got[1].Route, want)
+	if want := statusesRoute + "?name=lockkeeper%2Fgates&order_by=id&per_page=100&pipeline_id=31&sort=desc"; s.Got[1].Route != want {
+		t.Errorf("got %s, want %s", s.Got[1].Route, want)
 	}
 }
 
@@ -296,10 +296,10 @@ func TestStatusFollowsTheHeadPipeline(t *testing.T) {
 	f, s := play(t, map[string][]answer{
 		"GET " + project: {plain},
 		statusesRoute: {
-			{status: 200, body: `[{"id":9,"name":"build","status":"running","pipeline_id":31,"author":{"id":1}}]`},
-			{status: 200, body: "[]"},
+			{Status: 200, Body: `[{"id":9,"name":"build","status":"running","pipeline_id":31,"author":{"id":1}}]`},
+			{Status: 200, Body: "[]"},
 		},
-		"GET " + project + "/merge_requests/7": {{status: 200, body: mr(t, map[string]any{"head_pipeline": map[string]any{"id": 31, "sha": head}})}},
+		"GET " + project + "/merge_requests/7": {{Status: 200, Body: mr(t, map[string]any{"head_pipeline": map[string]any{"id": 31, "sha": head}})}},
 		postRoute:                              {accepted, accepted},
 	})
 	if err := f.PostStatus(t.Context(), gates(promote.StatusPending)); err != nil {
@@ -311,7 +311,7 @@ func TestStatusFollowsTheHeadPipeline(t *testing.T) {
 	if err := f.PostStatus(t.Context(), gates(promote.StatusPending)); err != nil {
 		t.Fatal(err)
 	}
-	if last := s.got[len(s.got)-1]; !strings.Contains(last.Body, `"pipeline_id":31`) || strings.Contains(last.Body, `"ref"`) {
+	if last := s.Got[len(s.Got)-1]; !strings.Contains(last.Body, `"pipeline_id":31`) || strings.Contains(last.Body, `"ref"`) {
 		t.Errorf("posted %s", last.Body)
 	}
 }
@@ -324,8 +324,8 @@ func TestStatusOfATrain(t *testing.T) {
 	if err := f.PostStatus(t.Context(), posted); err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"state":"success","name":"lockkeeper/gates","target_url":"https://bot.example.com/7","description":"2 gates wait"}`; s.got[0].Body != want {
-		t.Errorf("got %s, want %s", s.got[0].Body, want)
+	if want := `{"state":"success","name":"lockkeeper/gates","target_url":"https://bot.example.com/7","description":"2 gates wait"}`; s.Got[0].Body != want {
+		t.Errorf("got %s, want %s", s.Got[0].Body, want)
 	}
 }
 
@@ -346,7 +346,7 @@ func TestAStatusOnACommitOfATrainIsFoundThere(t *testing.T) {
 	body := `[{"id":5,"name":"lockkeeper/gates","status":"pending","description":"2 gates wait","target_url":"https://bot.example.com/7","author":{"id":42}}]`
 	f, s := play(t, map[string][]answer{
 		postRoute:          {accepted},
-		statusesRoute:      {{status: 200, body: body}},
+		statusesRoute:      {{Status: 200, Body: body}},
 		"GET /api/v4/user": {bot},
 	})
 	f.settings, f.settingsAt = Settings{MergedResults: true, MergeTrains: true}, testNow
@@ -354,6 +354,6 @@ func TestAStatusOnACommitOfATrainIsFoundThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, found, err := f.Status(t.Context(), head, promote.StatusName); err != nil || !found || got != posted.Status {
-		t.Errorf("got %+v, found %t, %v, by %q", got, found, err, s.routes())
+		t.Errorf("got %+v, found %t, %v, by %q", got, found, err, s.Routes())
 	}
 }

@@ -13,12 +13,8 @@ import (
 
 func TestExternalStatusCheck(t *testing.T) {
 	const listed, answered = "GET …/external_status_checks", "POST …/merge_requests/7/status_check_responses"
-	checks := answer{status: 200, body: `[{"id":2,"name":"compliance"},{"id":3,"name":"lockkeeper"}]`}
-	made := answer{status: 201, body: `{"id":1}`}
-	type step struct {
-		route  string
-		answer answer
-	}
+	checks := answer{Status: 200, Body: `[{"id":2,"name":"compliance"},{"id":3,"name":"lockkeeper"}]`}
+	made := answer{Status: 201, Body: `{"id":1}`}
 	for _, test := range []struct {
 		name  string
 		state promote.StatusState
@@ -44,42 +40,42 @@ func TestExternalStatusCheck(t *testing.T) {
 		},
 		{
 			"the project has none of that name", promote.StatusSuccess,
-			[]step{{listed, answer{status: 200, body: `[{"id":2,"name":"compliance"}]`}}},
+			[]step{{listed, answer{Status: 200, Body: `[{"id":2,"name":"compliance"}]`}}},
 			"", nil, false,
 		},
 		{
 			"the plan has none, GitLab says not found", promote.StatusSuccess,
-			[]step{{listed, answer{status: 404, body: `{}`}}},
+			[]step{{listed, answer{Status: 404, Body: `{}`}}},
 			"", nil, true,
 		},
 		{
 			"the plan has none, GitLab says forbidden", promote.StatusSuccess,
-			[]step{{listed, answer{status: 403, body: `{}`}}},
+			[]step{{listed, answer{Status: 403, Body: `{}`}}},
 			"", nil, true,
 		},
 		{
 			"the plan has none, GitLab doubts the token", promote.StatusSuccess,
-			[]step{{listed, answer{status: 401, body: `{}`}}, {"GET /api/v4/user", bot}},
+			[]step{{listed, answer{Status: 401, Body: `{}`}}, {"GET /api/v4/user", bot}},
 			"", nil, true,
 		},
 		{
 			"the token is not accepted", promote.StatusSuccess,
-			[]step{{listed, answer{status: 401, body: `{}`}}, {"GET /api/v4/user", answer{status: 401, body: `{}`}}},
+			[]step{{listed, answer{Status: 401, Body: `{}`}}, {"GET /api/v4/user", answer{Status: 401, Body: `{}`}}},
 			"", promote.ErrUnauthorized, false,
 		},
 		{
 			"it may not be answered", promote.StatusSuccess,
-			[]step{{listed, checks}, {answered, answer{status: 403, body: `{}`}}},
+			[]step{{listed, checks}, {answered, answer{Status: 403, Body: `{}`}}},
 			`{"sha":"` + string(head) + `","external_status_check_id":3,"status":"passed"}`, nil, true,
 		},
 		{
 			"the head moved", promote.StatusSuccess,
-			[]step{{listed, checks}, {answered, answer{status: 409, body: `{}`}}},
+			[]step{{listed, checks}, {answered, answer{Status: 409, Body: `{}`}}},
 			`{"sha":"` + string(head) + `","external_status_check_id":3,"status":"passed"}`, promote.ErrStale, false,
 		},
 		{
 			"it was deleted meanwhile", promote.StatusSuccess,
-			[]step{{listed, checks}, {answered, answer{status: 404, body: `{}`}}},
+			[]step{{listed, checks}, {answered, answer{Status: 404, Body: `{}`}}},
 			`{"sha":"` + string(head) + `","external_status_check_id":3,"status":"passed"}`, nil, false,
 		},
 	} {
@@ -87,8 +83,7 @@ func TestExternalStatusCheck(t *testing.T) {
 			script := map[string][]answer{postRoute: {accepted}}
 			want := []string{"POST …/statuses/" + string(head)}
 			for _, step := range test.steps {
-				route := replaced(step.route)
-				script[route] = append(script[route], step.answer)
+				script[step.route] = append(script[step.route], step.answer)
 				want = append(want, step.route)
 			}
 			f, s := play(t, script)
@@ -96,10 +91,10 @@ func TestExternalStatusCheck(t *testing.T) {
 			if err := f.PostStatus(t.Context(), gates(test.state)); !errors.Is(err, test.is) {
 				t.Errorf("got %v, want %v", err, test.is)
 			}
-			if diff := cmp.Diff(want, s.routes()); diff != "" {
+			if diff := cmp.Diff(want, s.Routes()); diff != "" {
 				t.Error(diff)
 			}
-			if last := s.got[len(s.got)-1]; test.body != "" && last.Body != test.body {
+			if last := s.Got[len(s.Got)-1]; test.body != "" && last.Body != test.body {
 				t.Errorf("got %s, want %s", last.Body, test.body)
 			}
 			if f.checkFound.off != test.off {
@@ -113,8 +108,8 @@ func TestExternalStatusCheck(t *testing.T) {
 func TestAnExternalStatusCheckThatCouldNotBeAnsweredIsTriedLater(t *testing.T) {
 	const answered = "POST …/merge_requests/7/status_check_responses"
 	f, s := play(t, map[string][]answer{
-		postRoute: {accepted, accepted, accepted}, replaced(answered): {{status: 201, body: `{"id":1}`}},
-		"GET " + project + "/external_status_checks": {{status: 403, body: `{}`}, {status: 200, body: `[{"id":3,"name":"lockkeeper"}]`}},
+		postRoute: {accepted, accepted, accepted}, answered: {{Status: 201, Body: `{"id":1}`}},
+		"GET " + project + "/external_status_checks": {{Status: 403, Body: `{}`}, {Status: 200, Body: `[{"id":3,"name":"lockkeeper"}]`}},
 	})
 	f.check, f.settingsAt = "lockkeeper", testNow
 	for _, step := range []struct {
@@ -122,8 +117,8 @@ func TestAnExternalStatusCheckThatCouldNotBeAnsweredIsTriedLater(t *testing.T) {
 		asked int
 	}{{0, 2}, {checkLast - 1, 3}, {checkLast, 6}} {
 		f.wire.Now = func() time.Time { return testNow.Add(step.after) }
-		if err := f.PostStatus(t.Context(), gates(promote.StatusSuccess)); err != nil || len(s.got) != step.asked {
-			t.Errorf("after %s: %v by %v", step.after, err, s.routes())
+		if err := f.PostStatus(t.Context(), gates(promote.StatusSuccess)); err != nil || len(s.Got) != step.asked {
+			t.Errorf("after %s: %v by %v", step.after, err, s.Routes())
 		}
 	}
 	if f.checkFound.off {
@@ -133,7 +128,7 @@ func TestAnExternalStatusCheckThatCouldNotBeAnsweredIsTriedLater(t *testing.T) {
 
 func TestTheExternalStatusCheckIsLookedUpOnce(t *testing.T) {
 	f, s := play(t, map[string][]answer{
-		postRoute: {accepted, accepted, accepted}, "GET " + project + "/external_status_checks": {{status: 200, body: `[]`}, {status: http.StatusNotFound, body: `{}`}},
+		postRoute: {accepted, accepted, accepted}, "GET " + project + "/external_status_checks": {{Status: 200, Body: `[]`}, {Status: http.StatusNotFound, Body: `{}`}},
 	})
 	f.check, f.settingsAt = "lockkeeper", testNow
 	for _, step := range []struct {
@@ -141,8 +136,8 @@ func TestTheExternalStatusCheckIsLookedUpOnce(t *testing.T) {
 		asked int
 	}{{0, 2}, {checkLast - 1, 3}, {checkLast, 5}} {
 		f.wire.Now = func() time.Time { return testNow.Add(step.after) }
-		if err := f.PostStatus(t.Context(), gates(promote.StatusPending)); err != nil || len(s.got) != step.asked {
-			t.Errorf("after %s: %v by %v", step.after, err, s.routes())
+		if err := f.PostStatus(t.Context(), gates(promote.StatusPending)); err != nil || len(s.Got) != step.asked {
+			t.Errorf("after %s: %v by %v", step.after, err, s.Routes())
 		}
 	}
 }

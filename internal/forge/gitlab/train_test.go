@@ -12,15 +12,11 @@ import (
 
 func TestMergeBoardsTheTrain(t *testing.T) {
 	const post, get, cars = "POST …/merge_trains/merge_requests/7", "GET …/merge_requests/7", "GET …/merge_trains/main"
-	is := func(fields map[string]any) answer { return answer{status: 200, body: mr(t, fields)} }
+	is := func(fields map[string]any) answer { return answer{Status: 200, Body: mr(t, fields)} }
 	onTrain := is(map[string]any{"merge_when_pipeline_succeeds": true})
-	aboard, scheduled := answer{status: 201, body: `{"id":1}`}, answer{status: 202, body: `{"id":1}`}
-	refused := answer{status: 400, body: `{"message":"400 Bad request"}`}
-	queue := answer{status: 200, body: `[{"merge_request":{"iid":5}},{"merge_request":{"iid":7}}]`}
-	type step struct {
-		route  string
-		answer answer
-	}
+	aboard, scheduled := answer{Status: 201, Body: `{"id":1}`}, answer{Status: 202, Body: `{"id":1}`}
+	refused := answer{Status: 400, Body: `{"message":"400 Bad request"}`}
+	queue := answer{Status: 200, Body: `[{"merge_request":{"iid":5}},{"merge_request":{"iid":7}}]`}
 	for _, test := range []struct {
 		name   string
 		steps  []step
@@ -36,7 +32,7 @@ func TestMergeBoardsTheTrain(t *testing.T) {
 		},
 		{
 			"the train cannot be read, which matters to nobody",
-			[]step{{post, aboard}, {get, onTrain}, {cars, answer{status: 403, body: `{}`}}},
+			[]step{{post, aboard}, {get, onTrain}, {cars, answer{Status: 403, Body: `{}`}}},
 			promote.ChangeOpen, promote.MergeQueued, "merge train", nil,
 		},
 		{
@@ -46,7 +42,7 @@ func TestMergeBoardsTheTrain(t *testing.T) {
 		},
 		{
 			"its pipeline runs: it will board",
-			[]step{{post, refused}, {get, is(map[string]any{"detailed_merge_status": "ci_still_running"})}, {post, scheduled}, {get, onTrain}, {cars, answer{status: 200, body: `[]`}}},
+			[]step{{post, refused}, {get, is(map[string]any{"detailed_merge_status": "ci_still_running"})}, {post, scheduled}, {get, onTrain}, {cars, answer{Status: 200, Body: `[]`}}},
 			promote.ChangeOpen, promote.MergeQueued, "merge train", nil,
 		},
 		{
@@ -61,12 +57,12 @@ func TestMergeBoardsTheTrain(t *testing.T) {
 		},
 		{
 			"it is on the train already",
-			[]step{{post, answer{status: 409, body: `{}`}}, {get, onTrain}},
+			[]step{{post, answer{Status: 409, Body: `{}`}}, {get, onTrain}},
 			promote.ChangeOpen, promote.MergeQueued, "merge train", nil,
 		},
 		{
 			"the head moved",
-			[]step{{post, answer{status: 409, body: `{}`}}, {get, is(map[string]any{"sha": other})}},
+			[]step{{post, answer{Status: 409, Body: `{}`}}, {get, is(map[string]any{"sha": other})}},
 			promote.ChangeOpen, promote.MergeUnknown, "", promote.ErrStale,
 		},
 		{
@@ -76,27 +72,21 @@ func TestMergeBoardsTheTrain(t *testing.T) {
 		},
 		{
 			"trains are not in the plan any more: it is not merged past them",
-			[]step{{post, answer{status: 403, body: `{"message":"403 Forbidden"}`}}},
+			[]step{{post, answer{Status: 403, Body: `{"message":"403 Forbidden"}`}}},
 			promote.ChangeOpen, promote.MergeUnknown, "", promote.ErrForbidden,
 		},
 		{
 			"the user may not merge",
-			[]step{{post, answer{status: 401, body: `{"message":"401 Unauthorized"}`}}, {"GET /api/v4/user", bot}},
+			[]step{{post, answer{Status: 401, Body: `{"message":"401 Unauthorized"}`}}, {"GET /api/v4/user", bot}},
 			promote.ChangeOpen, promote.MergeUnknown, "", promote.ErrForbidden,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			script := map[string][]answer{}
-			var want []string
-			for _, step := range test.steps {
-				route := replaced(step.route)
-				script[route] = append(script[route], step.answer)
-				want = append(want, step.route)
-			}
+			script, want := scripted(test.steps)
 			f, s := play(t, script)
 			f.settings, f.settingsAt = Settings{MergedResults: true, MergeTrains: true}, testNow
 			got, err := f.Merge(t.Context(), 7, head, "message")
-			if diff := cmp.Diff(want, s.routes()); diff != "" {
+			if diff := cmp.Diff(want, s.Routes()); diff != "" {
 				t.Error(diff)
 			}
 			if test.is == nil && err != nil || test.is != nil && err == nil || !errors.Is(test.is, errLost) && !errors.Is(err, test.is) {
@@ -105,11 +95,11 @@ func TestMergeBoardsTheTrain(t *testing.T) {
 			if err == nil && (got.State != test.state || got.Merge != test.merge || got.Reason != test.reason) {
 				t.Errorf("got %s, %+v", got.State, got.Mergeability)
 			}
-			if body := `{"sha":"` + string(head) + `"}`; s.got[0].Body != body {
-				t.Errorf("got %s, want %s", s.got[0].Body, body)
+			if body := `{"sha":"` + string(head) + `"}`; s.Got[0].Body != body {
+				t.Errorf("got %s, want %s", s.Got[0].Body, body)
 			}
-			if later := `{"sha":"` + string(head) + `","auto_merge":true,"when_pipeline_succeeds":true}`; len(s.got) == 5 && s.got[2].Body != later {
-				t.Errorf("got %s, want %s", s.got[2].Body, later)
+			if later := `{"sha":"` + string(head) + `","auto_merge":true,"when_pipeline_succeeds":true}`; len(s.Got) == 5 && s.Got[2].Body != later {
+				t.Errorf("got %s, want %s", s.Got[2].Body, later)
 			}
 		})
 	}
@@ -143,11 +133,11 @@ func TestOpenChangesTellWhatIsMergedByItself(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			fields := map[string]any{"merge_when_pipeline_succeeds": true}
 			maps.Copy(fields, test.fields)
-			f, s := play(t, map[string][]answer{"GET " + project + "/merge_requests": {{status: 200, body: "[" + mr(t, fields) + "]"}}})
+			f, s := play(t, map[string][]answer{"GET " + project + "/merge_requests": {{Status: 200, Body: "[" + mr(t, fields) + "]"}}})
 			f.settings = test.settings
 			got, err := f.OpenChanges(t.Context())
-			if err != nil || len(got) != 1 || got[0].Mergeability != test.want || len(s.got) != 1 {
-				t.Errorf("got %+v, %v by %d requests", got, err, len(s.got))
+			if err != nil || len(got) != 1 || got[0].Mergeability != test.want || len(s.Got) != 1 {
+				t.Errorf("got %+v, %v by %d requests", got, err, len(s.Got))
 			}
 		})
 	}
