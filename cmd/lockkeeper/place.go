@@ -165,7 +165,7 @@ func (p *parts) connectGitHub() error {
 func gitHubCall(repository string, call github.Call) bot.ForgeCall {
 	return bot.ForgeCall{
 		Repository: repository, Operation: call.Operation, Status: call.Status, Window: call.Resource, Remaining: call.RateRemaining,
-		Writes: call.ContentLeft,
+		Writes: call.ContentLeft, API: call.API, Points: call.PointsLeft,
 	}
 }
 

@@ -48,6 +48,8 @@ type Call struct {
 	Resource      string // which of GitHub's limits it counted against, such as "core" or "graphql"; empty when it did not say
 	RateRemaining int    // requests left in GitHub's current window; -1 when it did not say
 	ContentLeft   int    // requests left in our own budget for what creates content
+	API           string // "rest" or "graphql"
+	PointsLeft    int    // points left of that API's budget for a minute
 }
 
 // Forge is one GitHub repository. It may be used by many goroutines at once.
