@@ -83,22 +83,31 @@ func (f *Forge) findStatus(ctx context.Context, head promote.Commit, name string
 	return post{found: newest.Creator.is(self), stored: newest.status()}, nil
 }
 
-// newestStatus is the one that counts, whoever posted it. GitHub lists the newest first.
+// newestStatus is the one that counts, whoever posted it. GitHub lists the newest first, 100 on a page: the next one is read only where
+// there is one and ours was not found yet. What lies beyond 1,000 is taken for not there, and posted again.
 func (f *Forge) newestStatus(ctx context.Context, head promote.Commit, name string) (commitStatus, bool, error) {
-	var found []commitStatus
-	_, err := f.get(ctx, request{
-		name:    "read status",
-		subject: fmt.Sprintf("%q of %s", name, head.Short()),
-		path:    f.base + "/commits/" + url.PathEscape(string(head)) + "/statuses",
-		query:   url.Values{"per_page": {strconv.Itoa(perPage)}},
-	}, &found)
-	if err != nil {
-		return commitStatus{}, false, err
-	}
-	for _, status := range found {
-		if strings.EqualFold(status.Context, name) {
-			return status, true, nil
+	query := url.Values{"per_page": {strconv.Itoa(perPage)}}
+	for page := 1; page <= maxReportedPages; {
+		var found []commitStatus
+		response, err := f.get(ctx, request{
+			name:    "read status",
+			subject: fmt.Sprintf("%q of %s", name, head.Short()),
+			path:    f.base + "/commits/" + url.PathEscape(string(head)) + "/statuses",
+			query:   query,
+		}, &found)
+		if err != nil {
+			return commitStatus{}, false, err
 		}
+		for _, status := range found {
+			if strings.EqualFold(status.Context, name) {
+				return status, true, nil
+			}
+		}
+		if response.NextPage <= page {
+			break
+		}
+		page = response.NextPage
+		query.Set("page", strconv.Itoa(page))
 	}
 	return commitStatus{}, false, nil
 }
