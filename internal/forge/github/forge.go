@@ -66,7 +66,7 @@ type Forge struct {
 	mu          sync.Mutex
 	self        user                             // whose token it is; zero until asked
 	id          int64                            // of the repository; 0 until asked
-	noChecks    bool                             // the credentials may not write check runs
+	lacking     time.Time                        // when GitHub said last that the credentials may not write check runs
 	posted      memory[statusKey, post]          // statuses as last read or written
 	deployments memory[deploymentKey, deployed]  // deployments of ours
 	texts       memory[textKey, wholeText]       // what was too long for GitHub
