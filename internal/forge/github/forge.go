@@ -63,6 +63,9 @@ type Forge struct {
 
 	webhookURL *url.URL // nil: not configured
 
+	rereading sync.Mutex // held by whoever reads what webhooks said
+	unread    unreads
+
 	mu          sync.Mutex
 	self        user                             // whose token it is; zero until asked
 	id          int64                            // of the repository; 0 until asked
@@ -110,6 +113,7 @@ func New(cfg Config) (*Forge, error) {
 		checks: cfg.Checks,
 
 		webhookURL: webhook,
+		unread:     unreads{},
 	}, nil
 }
 

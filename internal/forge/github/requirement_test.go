@@ -158,17 +158,24 @@ func TestManyChecksOnOneHead(t *testing.T) {
 	}{
 		{"one page is one request", []answer{checksPage(t, head, "", build("SUCCESS"))}, "", false, false, []any{nil}, nil},
 		{
-			"it passed on the second page", []answer{checksPage(t, head, "c1"), checksPage(t, head, "", build("SUCCESS"))},
-			"", false, false, []any{nil, "c1"}, nil,
+			"it passed on the second page",
+			[]answer{checksPage(t, head, "c1"), checksPage(t, head, "", build("SUCCESS"))},
+			"", false, false,
+			[]any{nil, "c1"},
+			nil,
 		},
 		{
-			"it failed on the third page", []answer{checksPage(t, head, "c1"), checksPage(t, head, "c2"), checksPage(t, head, "", build("FAILURE"))},
-			"failed: build", true, false, []any{nil, "c1", "c2"}, nil,
+			"it failed on the third page",
+			[]answer{checksPage(t, head, "c1"), checksPage(t, head, "c2"), checksPage(t, head, "", build("FAILURE"))},
+			"failed: build", true, false,
+			[]any{nil, "c1", "c2"},
+			nil,
 		},
 		{"it is on no page", []answer{checksPage(t, head, "c1"), checksPage(t, head, "")}, "not passed yet: build", false, true, []any{nil, "c1"}, nil},
 		{
 			"there are too many pages", endless, "the head has more than 1000 checks and statuses, what is beyond is not known: build", false, true,
-			[]any{nil, "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"}, nil,
+			[]any{nil, "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"},
+			nil,
 		},
 		{"the head moves", []answer{checksPage(t, head, "c1"), checksPage(t, other, "", build("SUCCESS"))}, "", false, false, []any{nil, "c1"}, promote.ErrStale},
 	} {
