@@ -57,8 +57,8 @@ type Repository struct {
 	Project string // required: its name on the forge, as deliveries say it; case and slashes around it do not matter
 	Runner  Runner // required
 	// Missed asks the forge what happened since a time, as far as no webhook may have said so. Events that a webhook did bring do
-	// no harm: they have its Delivery, or are about a comment or a push that is known. The error may be ErrNotAsked. Nil: what was
-	// missed is not looked for.
+	// no harm: they have its Delivery, or are about a comment or a push that is known. Beside an error there may be some of them; the
+	// next time looks back as far as this one. The error may be ErrNotAsked. Nil: what was missed is not looked for.
 	Missed func(ctx context.Context, since time.Time) ([]promote.Event, error)
 }
 

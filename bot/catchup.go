@@ -62,12 +62,12 @@ func (b *Bot) catchUpOnce(ctx context.Context, repository Repository) error {
 		return nil
 	}
 	b.Metrics.caughtUp(repository.Name, found, err)
+	if found > 0 {
+		b.Log.InfoContext(ctx, "events that no webhook brought", "repository", repository.Name, "events", found)
+	}
 	switch {
 	case err == nil:
 		b.failures.end(repository.Name)
-		if found > 0 {
-			b.Log.InfoContext(ctx, "events that no webhook brought", "repository", repository.Name, "events", found)
-		}
 	case b.failures.first(repository.Name, reasonOf(err)):
 		b.Log.WarnContext(ctx, "what webhooks did not say could not be asked for: comments that came while the server was down are not answered",
 			"repository", repository.Name, "error", err)
@@ -76,7 +76,7 @@ func (b *Bot) catchUpOnce(ctx context.Context, repository Repository) error {
 }
 
 // missed stores the events that no webhook brought, and then until when that is so. Dying in between does them once more, which
-// finds them there.
+// finds them there; so does a failure that left some of them out.
 func (b *Bot) missed(ctx context.Context, repository Repository) (found int, err error) {
 	now := b.Now()
 	through, err := b.queue.caughtUp(ctx, repository.Name)
@@ -89,19 +89,9 @@ func (b *Bot) missed(ctx context.Context, repository Repository) (found int, err
 			return 0, err
 		}
 	}
-	events, err := b.ask(ctx, repository, since(through, now))
-	if err != nil {
-		return 0, err
-	}
+	events, failure := b.ask(ctx, repository, since(through, now))
 	for _, event := range events {
-		if event.Delivery == "" {
-			body, err := json.Marshal(event)
-			if err != nil {
-				return found, fmt.Errorf("event: %w", err)
-			}
-			event.Delivery = "missed/" + digest(body)
-		}
-		added, err := b.queue.add(ctx, arrival{repository: repository.Name, event: event})
+		added, err := b.addMissed(ctx, repository, event)
 		if err != nil {
 			return found, err
 		}
@@ -109,7 +99,22 @@ func (b *Bot) missed(ctx context.Context, repository Repository) (found int, err
 			found++
 		}
 	}
+	if failure != nil {
+		return found, failure
+	}
 	return found, b.queue.catchUp(ctx, repository.Name, now)
+}
+
+// addMissed stores one event, unless it is known.
+func (b *Bot) addMissed(ctx context.Context, repository Repository, event promote.Event) (added bool, err error) {
+	if event.Delivery == "" {
+		body, err := json.Marshal(event)
+		if err != nil {
+			return false, fmt.Errorf("event: %w", err)
+		}
+		event.Delivery = "missed/" + digest(body)
+	}
+	return b.queue.add(ctx, arrival{repository: repository.Name, event: event})
 }
 
 // since is the time from which on events may have been missed.

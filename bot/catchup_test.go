@@ -117,6 +117,23 @@ func TestCatchUpFindsWhatNoWebhookBrought(t *testing.T) {
 	}
 }
 
+// TestWhatWasFoundBesideAFailureIsKept, and the next time looks back as far.
+func TestWhatWasFoundBesideAFailureIsKept(t *testing.T) {
+	forge := &forgetful{events: []promote.Event{change("a", 1)}, err: &promote.APIError{Service: "github", Operation: "read delivery", Status: 500}}
+	b, _ := openWith(t, ":memory:", forge)
+	for range 2 {
+		if err := b.catchUpOnce(t.Context(), b.Repositories[0]); err == nil {
+			t.Error("no error")
+		}
+	}
+	if diff := cmp.Diff([]int{1}, waiting(t, b, "app")); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]time.Time{catchUpNow.Add(-firstLookBack), catchUpNow.Add(-firstLookBack)}, forge.asked); diff != "" {
+		t.Errorf("asked since (-want +got):\n%s", diff)
+	}
+}
+
 func TestWebhooksOfWhatWasFoundAreNoNews(t *testing.T) {
 	b, _ := openWith(t, ":memory:", &forgetful{events: []promote.Event{change("a", 1), written("event/2", 2, 9)}})
 	if err := b.catchUpOnce(t.Context(), b.Repositories[0]); err != nil {

@@ -89,6 +89,11 @@ var (
 		[]string{"repository"},
 		"Changes, comments and statuses that may still be written before GitHub's secondary limits are planned for.",
 	}
+	forgePoints = Description{
+		"lockkeeper_forge_points_remaining", "gauge",
+		[]string{"repository", "api"},
+		"Points of a minute that may still be spent on an API of GitHub (rest, graphql): a read costs 1, a write 5.",
+	}
 )
 
 // Metrics are what Prometheus is told. All methods may be called by several goroutines.
@@ -107,6 +112,7 @@ type Metrics struct {
 	calls      *prometheus.CounterVec
 	remaining  *prometheus.GaugeVec
 	writes     *prometheus.GaugeVec
+	points     *prometheus.GaugeVec
 
 	mu     sync.Mutex
 	judged map[string]map[promote.StageRef]bool // stages with a verdict, by repository
@@ -129,17 +135,18 @@ func NewMetrics() *Metrics {
 		calls:      forgeRequests.counter(),
 		remaining:  forgeRemaining.gauge(),
 		writes:     forgeWrites.gauge(),
+		points:     forgePoints.gauge(),
 		judged:     map[string]map[promote.StageRef]bool{},
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.registry.MustRegister(m.webhooks, m.stray, m.catchUps, m.caught, m.queued, m.givenUp, m.runs, m.actions, m.promotions, m.verdicts, m.calls, m.remaining, m.writes)
+	m.registry.MustRegister(m.webhooks, m.stray, m.catchUps, m.caught, m.queued, m.givenUp, m.runs, m.actions, m.promotions, m.verdicts, m.calls, m.remaining, m.writes, m.points)
 	return m
 }
 
 // Descriptions lists every metric, for the documentation.
 func (*Metrics) Descriptions() []Description {
 	return []Description{
-		webhooks, webhooksUnrouted, catchUps, catchUpEvents, queueEvents, givenUp, runSeconds, actions, promotions, stageVerdict, forgeRequests, forgeRemaining, forgeWrites,
+		webhooks, webhooksUnrouted, catchUps, catchUpEvents, queueEvents, givenUp, runSeconds, actions, promotions, stageVerdict, forgeRequests, forgeRemaining, forgeWrites, forgePoints,
 	}
 }
 
@@ -181,6 +188,8 @@ type ForgeCall struct {
 	Window     string // which of the forge's limits it counted against
 	Remaining  int    // what is left there; less than 0 when the forge did not say
 	Writes     int    // what is left of the budget for writing; less than 0 where there is none
+	API        string // whose points are counted; empty where none are
+	Points     int    // what is left of them
 }
 
 // Called counts one HTTP request to the forge.
@@ -191,6 +200,9 @@ func (m *Metrics) Called(call ForgeCall) {
 	}
 	if call.Writes >= 0 {
 		m.writes.WithLabelValues(call.Repository).Set(float64(call.Writes))
+	}
+	if call.API != "" {
+		m.points.WithLabelValues(call.Repository, call.API).Set(float64(call.Points))
 	}
 }
 

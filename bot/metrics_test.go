@@ -32,7 +32,7 @@ func told() *Metrics {
 	loop.Applied(promote.RecordChange{}, errors.New("no"))
 	loop.Finished(promote.Promotion{Stage: promote.StageRef{Project: "shop", Name: "dev"}, Phase: promote.PhaseSucceeded})
 	m.stages("app", []promote.StageStatus{{Stage: promote.StageRef{Project: "shop", Name: "dev"}, Verdict: promote.Block}})
-	m.Called(ForgeCall{Repository: "app", Operation: "open change", Status: 201, Window: "core", Remaining: 1999, Writes: 79})
+	m.Called(ForgeCall{Repository: "app", Operation: "open change", Status: 201, Window: "core", Remaining: 1999, Writes: 79, API: "rest", Points: 895})
 	m.Called(ForgeCall{Repository: "app", Operation: "open change", Status: 502, Remaining: -1, Writes: -1})
 	return m
 }
@@ -86,6 +86,7 @@ func TestMetricsMove(t *testing.T) {
 		`lockkeeper_catch_up_total{repository="app",result="error"} 1`,
 		`lockkeeper_catch_up_total{repository="app",result="ok"} 1`,
 		`lockkeeper_events_given_up_total{repository="app"} 2`,
+		`lockkeeper_forge_points_remaining{api="rest",repository="app"} 895`,
 		`lockkeeper_forge_requests_remaining{repository="app",window="core"} 1999`,
 		`lockkeeper_forge_requests_total{operation="open change",status="201"} 1`,
 		`lockkeeper_forge_requests_total{operation="open change",status="502"} 1`,

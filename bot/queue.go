@@ -91,12 +91,10 @@ func (q *queue) prepare(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	queues := map[string]river.QueueConfig{}
-	configured := map[string]bool{}
 	for _, repository := range cfg.Repositories {
 		queues[queueName(repository.Name)] = river.QueueConfig{MaxWorkers: 1}
-		configured[repository.Name] = true
 	}
-	forgotten, err := q.store.retain(ctx, func(name string) bool { return configured[name] })
+	forgotten, err := q.store.settle(ctx, cfg.Repositories)
 	if err != nil {
 		return err
 	}

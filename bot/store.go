@@ -64,6 +64,10 @@ create index if not exists tip_received_at on tip (received_at);
 create table if not exists catch_up (
   repository text primary key,
   through integer not null -- all that was missed until then was found
+) without rowid;
+create table if not exists home (
+  repository text primary key,
+  forge text not null -- where the repository of that name was the last time
 ) without rowid;`
 
 // store keeps events in SQLite, in the file that also has the jobs. It has one connection: a transaction that is open keeps
@@ -474,25 +478,6 @@ func (s *store) counts(ctx context.Context) (counts map[string]int, err error) {
 		counts[repository] = n
 	}
 	return counts, rows.Err()
-}
-
-// retain forgets the events of repositories that are not configured any more.
-func (s *store) retain(ctx context.Context, configured func(repository string) bool) (forgotten map[string]int, err error) {
-	counts, err := s.counts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	forgotten = map[string]int{}
-	for repository, n := range counts {
-		if configured(repository) {
-			continue
-		}
-		if _, err := s.db.ExecContext(ctx, "delete from event where repository = ?", repository); err != nil {
-			return nil, fmt.Errorf("forget events of %q: %w", repository, err)
-		}
-		forgotten[repository] = n
-	}
-	return forgotten, nil
 }
 
 // writable says whether a transaction that writes can be begun.

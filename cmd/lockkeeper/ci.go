@@ -103,14 +103,19 @@ func (t *target) serverConfig(env environment) (serverConfig, error) {
 // choose keeps the one repository of a configuration file that the command is for.
 func (t *target) choose(cfg *serverConfig) error {
 	var names []string
+	var found []repositoryConfig
 	for _, repository := range cfg.Repositories {
-		if repository.Project == t.project {
-			cfg.Repositories = []repositoryConfig{repository}
-			return nil
+		if repository.Project == t.project && (t.forge == "" || repository.Forge == "" || repository.Forge == t.forge) {
+			found = append(found, repository)
 		}
 		names = append(names, repository.Project)
 	}
 	switch {
+	case len(found) > 1:
+		return fmt.Errorf("%s has %q on both forges: choose one with --forge", t.config, t.project)
+	case len(found) == 1:
+		cfg.Repositories = found
+		return nil
 	case t.project == "" && len(names) == 1:
 		return nil
 	case t.project == "":

@@ -87,12 +87,25 @@ var gitlabTokens = map[string]struct {
 type repositoryConfig struct {
 	// Project is its path on the forge, such as group/repository. Required.
 	Project string `json:"project"`
-	// Forge is where it lives, gitlab or github. Default: the one that credentials are set for, gitlab when both are.
+	// Forge is where it lives, gitlab or github. Default: the one that credentials are set for, gitlab when both are. Required of both when two have one path.
 	Forge string `json:"forge"`
 	// Branch is the branch that Argo CD deploys. Default: the repository's default branch.
 	Branch string `json:"branch"`
 	// URLs are other spellings of the repository's URL that its manifests use.
 	URLs []string `json:"urls"`
+
+	twin bool // the path stands for another one, which comes before it in the file
+}
+
+// path is that on the forge.
+func (r repositoryConfig) path() string { return strings.Trim(r.Project, "/") }
+
+// name is how the queue, logs, metrics and secrets call it: its path, unless that is taken.
+func (r repositoryConfig) name() string {
+	if r.twin {
+		return r.Forge + ":" + r.path()
+	}
+	return r.path()
 }
 
 // outboundConfig says where repositories may have the server connect to.
@@ -103,7 +116,7 @@ type outboundConfig struct {
 
 // secretConfig is one secret.
 type secretConfig struct {
-	// Repository is the project on GitLab whose tasks may read it. Default: any, which is right when all are trusted alike.
+	// Repository is the project whose tasks may read it; github:owner/repository or gitlab:group/repository where both forges have it. Default: any, which is right when all are trusted alike.
 	Repository string `json:"repository"`
 	// Project is the Kargo project whose tasks may read it. Required, unless it is shared.
 	Project string `json:"project"`
@@ -117,7 +130,7 @@ type secretConfig struct {
 
 // configMapConfig is one config map.
 type configMapConfig struct {
-	// Repository is the project on GitLab whose tasks may read it. Default: any.
+	// Repository is the project whose tasks may read it, as in secrets. Default: any.
 	Repository string `json:"repository"`
 	// Project is the Kargo project whose tasks may read it. Required, unless it is shared.
 	Project string `json:"project"`
@@ -290,18 +303,72 @@ func (c *serverConfig) complete() error {
 	if _, known := gitlabTokens[c.GitLab.TokenKind]; !known {
 		return fmt.Errorf("configuration: gitlab.tokenKind is %q: expected access, oauth or job", c.GitLab.TokenKind)
 	}
-	names := map[string]bool{}
+	if err := c.nameRepositories(); err != nil {
+		return err
+	}
+	return c.nameReaders()
+}
+
+// nameRepositories checks them. Two may have one path, each on a forge of its own.
+func (c *serverConfig) nameRepositories() error {
+	first := map[string]repositoryConfig{}
 	for i, repository := range c.Repositories {
-		name := strings.ToLower(strings.Trim(repository.Project, "/"))
+		at := fmt.Sprintf("configuration: repositories[%d]", i)
+		path := strings.ToLower(repository.path())
+		other, taken := first[path]
 		switch {
-		case name == "":
-			return fmt.Errorf("configuration: repositories[%d].project is empty: expected group/repository", i)
-		case names[name]:
-			return fmt.Errorf("configuration: repositories[%d].project: %q is there twice", i, repository.Project)
+		case path == "":
+			return fmt.Errorf("%s.project is empty: expected group/repository", at)
 		case repository.Forge != "" && repository.Forge != forgeGitLab && repository.Forge != forgeGitHub:
-			return fmt.Errorf("configuration: repositories[%d].forge is %q: expected %s or %s", i, repository.Forge, forgeGitLab, forgeGitHub)
+			return fmt.Errorf("%s.forge is %q: expected %s or %s", at, repository.Forge, forgeGitLab, forgeGitHub)
+		case taken && (other.twin || repository.Forge == other.Forge && repository.Forge != ""):
+			return fmt.Errorf("%s.project: %q is there twice", at, repository.Project)
+		case taken && (repository.Forge == "" || other.Forge == ""):
+			return fmt.Errorf("%s.project: %q is there twice: remove one, or say of both on which forge it is, as forge: %s and forge: %s",
+				at, repository.Project, forgeGitLab, forgeGitHub)
+		case taken:
+			c.Repositories[i].twin = true
+			first[path] = c.Repositories[i]
+		default:
+			first[path] = repository
 		}
-		names[name] = true
+	}
+	return nil
+}
+
+// nameReaders makes what secrets and config maps say of their repository its name: that is told apart by forge where two have one path.
+func (c *serverConfig) nameReaders() error {
+	for i := range c.Secrets {
+		if err := c.nameReader(fmt.Sprintf("secrets[%d]", i), &c.Secrets[i].Repository); err != nil {
+			return err
+		}
+	}
+	for i := range c.ConfigMaps {
+		if err := c.nameReader(fmt.Sprintf("configMaps[%d]", i), &c.ConfigMaps[i].Repository); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *serverConfig) nameReader(at string, reader *string) error {
+	forge, path, qualified := strings.Cut(*reader, ":")
+	if !qualified {
+		forge, path = "", *reader
+	}
+	var found []string
+	for _, repository := range c.Repositories {
+		if strings.EqualFold(repository.path(), path) && (forge == "" || repository.Forge == forge) {
+			found = append(found, repository.name())
+		}
+	}
+	switch {
+	case len(found) > 1:
+		return fmt.Errorf("configuration: %s.repository: %q is on both forges: write %s:%s or %s:%s", at, path, forgeGitLab, path, forgeGitHub, path)
+	case len(found) == 1:
+		*reader = found[0]
+	case qualified:
+		return fmt.Errorf("configuration: %s.repository: there is no repository %q with forge: %s", at, path, forge)
 	}
 	return nil
 }

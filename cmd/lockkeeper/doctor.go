@@ -112,8 +112,8 @@ func (o *doctorOptions) examine(ctx context.Context, env environment, p *progres
 	c := &checkup{parts: parts, path: o.path, fix: o.fix, progress: p, now: time.Now}
 	report := doctor.Report{c.server(ctx)}
 	for _, repository := range cfg.Repositories {
-		p.step("looking at %s", repository.Project)
-		report = append(report, doctor.Section{Name: strings.Trim(repository.Project, "/"), Findings: c.repository(ctx, repository)})
+		p.step("looking at %s", repository.name())
+		report = append(report, doctor.Section{Name: repository.name(), Findings: c.repository(ctx, repository)})
 	}
 	return report
 }

@@ -196,7 +196,7 @@ func (p *parts) world(place *place) step.World {
 	if p.secrets.GitLabToken != "" {
 		pipelines := &gitlabPipelines{parts: p, forges: map[string]*gitlab.Forge{}}
 		if place.gitlab != nil {
-			pipelines.forges[place.name] = place.gitlab
+			pipelines.forges[place.path] = place.gitlab
 		}
 		world.GitLab = pipelines
 	}
@@ -312,7 +312,7 @@ func (g *gitlabPipelines) forge(project string) (*gitlab.Forge, error) {
 		return nil, fmt.Errorf("the server does not let tasks start pipelines of project %q: its operator can add it to pipelines: %w",
 			project, promote.ErrForbidden)
 	}
-	other, err := g.parts.onGitLab(project)
+	other, err := g.parts.onGitLab(project, project)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/bot"
@@ -19,7 +18,8 @@ import (
 
 // place is where a repository lives, and how it is spoken to there.
 type place struct {
-	name     string // the repository's path on the forge
+	name     string // the repository's, see repositoryConfig
+	path     string // on the forge
 	cloneURL string
 	username string
 	token    func(ctx context.Context) (secret.Text, error) // the password of Git
@@ -62,22 +62,21 @@ func (p *parts) credentials() error {
 
 // place connects to one repository. It asks the forge nothing.
 func (p *parts) place(repository repositoryConfig) (*place, error) {
-	name := strings.Trim(repository.Project, "/")
 	on := p.onGitLab
 	if p.secrets.forgeOf(repository) == forgeGitHub {
 		on = p.onGitHub
 	}
-	made, err := on(name)
+	made, err := on(repository.path(), repository.name())
 	if err != nil {
-		return nil, fmt.Errorf("repository %q: %w", name, err)
+		return nil, fmt.Errorf("repository %q: %w", repository.name(), err)
 	}
 	return made, nil
 }
 
-func (p *parts) onGitLab(name string) (*place, error) {
+func (p *parts) onGitLab(path, name string) (*place, error) {
 	token := gitlabTokens[p.config.GitLab.TokenKind]
 	forge, err := gitlab.New(gitlab.Config{
-		URL: p.config.GitLab.URL, Project: name, Token: secret.Text(p.secrets.GitLabToken), TokenKind: token.kind, Limits: &p.gitLabLimits,
+		URL: p.config.GitLab.URL, Project: path, Token: secret.Text(p.secrets.GitLabToken), TokenKind: token.kind, Limits: &p.gitLabLimits,
 		ExternalStatusCheck: p.config.GitLab.ExternalStatusCheck,
 		UserAgent:           "lockkeeper/" + version, Logger: p.log,
 		Observe: func(call gitlab.Call) {
@@ -90,8 +89,8 @@ func (p *parts) onGitLab(name string) (*place, error) {
 		return nil, err
 	}
 	return &place{
-		name: name, forge: forge, deployer: forge, gitlab: forge, owners: codeowners.GitLab, username: token.username,
-		cloneURL: p.config.GitLab.URL + "/" + name + ".git",
+		name: name, path: path, forge: forge, deployer: forge, gitlab: forge, owners: codeowners.GitLab, username: token.username,
+		cloneURL: p.config.GitLab.URL + "/" + path + ".git",
 		token:    func(context.Context) (secret.Text, error) { return secret.Text(p.secrets.GitLabToken), nil },
 		missed:   forge.Missed,
 		warnings: func(ctx context.Context) ([]string, error) {
@@ -101,9 +100,9 @@ func (p *parts) onGitLab(name string) (*place, error) {
 	}, nil
 }
 
-func (p *parts) onGitHub(name string) (*place, error) {
+func (p *parts) onGitHub(path, name string) (*place, error) {
 	forge, err := github.New(github.Config{
-		URL: p.config.GitHub.URL, Repository: name, Token: p.gitHubToken(), App: p.app, Limits: p.limits,
+		URL: p.config.GitHub.URL, Repository: path, Token: p.gitHubToken(), App: p.app, Limits: p.limits,
 		WebhookURL: doctor.HookURL(p.config.PublicURL, doctor.GitHub),
 		Checks:     p.app != nil && !p.config.GitHub.CommitStatuses, UserAgent: "lockkeeper/" + version, Logger: p.log,
 		Observe: func(call github.Call) { p.observe(gitHubCall(name, call)) },
@@ -116,12 +115,12 @@ func (p *parts) onGitHub(name string) (*place, error) {
 		return nil, err
 	}
 	made := &place{
-		name: name, forge: forge, deployer: forge, owners: codeowners.GitHub, username: "x-access-token", cloneURL: pages + "/" + name + ".git",
+		name: name, path: path, forge: forge, deployer: forge, owners: codeowners.GitHub, username: "x-access-token", cloneURL: pages + "/" + path + ".git",
 		token: func(ctx context.Context) (secret.Text, error) {
 			if p.app == nil {
 				return p.gitHubToken(), nil
 			}
-			token, _, err := p.app.Token(ctx, name)
+			token, _, err := p.app.Token(ctx, path)
 			return token, err
 		},
 		missed: forge.Missed,
@@ -131,7 +130,7 @@ func (p *parts) onGitHub(name string) (*place, error) {
 		},
 	}
 	if p.app != nil {
-		made.refused = func(token secret.Text) { p.app.Forget(name, token) }
+		made.refused = func(token secret.Text) { p.app.Forget(path, token) }
 	}
 	return made, nil
 }
@@ -165,7 +164,7 @@ func (p *parts) connectGitHub() error {
 func gitHubCall(repository string, call github.Call) bot.ForgeCall {
 	return bot.ForgeCall{
 		Repository: repository, Operation: call.Operation, Status: call.Status, Window: call.Resource, Remaining: call.RateRemaining,
-		Writes: call.ContentLeft,
+		Writes: call.ContentLeft, API: call.API, Points: call.PointsLeft,
 	}
 }
 

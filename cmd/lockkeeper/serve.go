@@ -109,7 +109,7 @@ func newBot(ctx context.Context, p *parts, wrap func(*reconcile.Reconciler) bot.
 		runner.Webhooks = true
 		places = append(places, place)
 		cfg.Repositories = append(cfg.Repositories, bot.Repository{
-			Name: repository.Project, Forge: p.secrets.forgeOf(repository), Project: repository.Project, Runner: wrap(runner), Missed: missed(runner, place.missed, time.Now),
+			Name: repository.name(), Forge: p.secrets.forgeOf(repository), Project: repository.Project, Runner: wrap(runner), Missed: missed(runner, place.missed, time.Now),
 		})
 	}
 	server, err := bot.New(ctx, cfg)

@@ -141,4 +141,27 @@ func TestPromotionsGoByTrain(t *testing.T) {
 	if boarded := b.mergeRequests()[0]; boarded.State != "merged" {
 		t.Errorf("merge request %+v", boarded)
 	}
+	b.withoutOurMessage(t, change)
+}
+
+// withoutOurMessage: GitLab takes no message for what a train merges, so the merged commit lacks our trailers. The history is complete
+// without them: it has the commit from the change. Going back works, too.
+func (b *bed) withoutOurMessage(t *testing.T, change promote.Change) {
+	t.Helper()
+	merged := b.tip("main")
+	if message := b.messageOf(merged); strings.Contains(message, "Lockkeeper-") {
+		t.Errorf("the train took our message: %q", message)
+	}
+	contains(t, b.messageOf(string(change.Head)), "Lockkeeper-Stage: "+devStage)
+	history := b.sweep().State.History
+	i := slices.IndexFunc(history.Promotions, func(p promote.Promotion) bool { return p.Head == change.Head })
+	if i < 0 || history.Promotions[i].Merged != promote.Commit(merged) || history.Promotions[i].Phase != promote.PhaseSucceeded {
+		t.Errorf("promotions %+v, main is at %s", history.Promotions, merged)
+	}
+	b.deliveredToDev(t)
+	b.run(b.you.comment(change.Number, "/rollback frontend-dev-stage"))
+	outcome := b.sweep()
+	if back, ok := openOf(outcome, devStage); !ok || !strings.Contains(b.text(string(back.Branch), devFile), `tag: "1.0.1"`) {
+		t.Errorf("no change that goes back:\n%s", outcome.Plan)
+	}
 }

@@ -42,6 +42,10 @@ type Config struct {
 
 	// Checking is how many reads of a merge request answer "checking" after each move of its head, as a busy GitLab does.
 	Checking int
+
+	// SecondaryLimits has it refuse what GitHub refuses beside its hourly limit: too much content, too many points in a minute, too
+	// many requests at once.
+	SecondaryLimits bool
 }
 
 // Forge is one running forge. All methods may be called by several goroutines at once.
@@ -61,6 +65,9 @@ type Forge struct {
 	faults   []*plannedFault
 	calls    []Call
 	limits   map[int]*limitWindow // GitHub's rate limits, by user
+	usage    map[int]*usage       // what its secondary limits count, by user
+
+	crowd crowd
 }
 
 // Project is what a caller needs to know about a project.

@@ -41,7 +41,7 @@ func (f *Forge) githubRoutes() http.Handler {
 	router := newGitHubRouter(githubEndpoints())
 	unknown := githubEndpoint{handle: func(*githubCall) (reply, error) { return reply{}, notFound() }}
 	graph := githubEndpoint{handle: graphQL}
-	return f.movedRepositories(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return f.withCrowd(f.movedRepositories(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && r.URL.Path == "/api/graphql" {
 			f.serveGitHub(w, r, "/graphql", graph)
 			return
@@ -56,7 +56,7 @@ func (f *Forge) githubRoutes() http.Handler {
 		}
 		_, path, _ := strings.Cut(e.pattern, " ")
 		f.serveGitHub(w, r, path, e)
-	}))
+	})))
 }
 
 func (f *Forge) serveGitHub(w http.ResponseWriter, r *http.Request, route string, e githubEndpoint) {
@@ -91,6 +91,9 @@ func (f *Forge) serveGitHub(w http.ResponseWriter, r *http.Request, route string
 
 func (f *Forge) answerGitHub(c *githubCall, e githubEndpoint) (reply, error) {
 	if err := c.signIn(); err != nil {
+		return reply{}, err
+	}
+	if err := c.secondary(); err != nil {
 		return reply{}, err
 	}
 	if e.level > 0 {

@@ -16,10 +16,7 @@ func SecondaryLimit(status int, retryAfter time.Duration) FaultKind {
 		if retryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int((retryAfter+time.Second-1)/time.Second)))
 		}
-		limited(w, status, githubError{
-			Message:          "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
-			DocumentationURL: limitDocs + "secondary-rate-limits", Status: strconv.Itoa(status),
-		})
+		limited(w, status, secondaryError(status))
 	}}
 }
 

@@ -71,7 +71,7 @@ func (c *caller) sendWith(ctx context.Context, sent request, given grant, answer
 		return nil, err
 	}
 	defer done()
-	kept := &exchange{Exchange: forge.Exchange{Name: sent.name}, given: given}
+	kept := &exchange{Exchange: forge.Exchange{Name: sent.name}, resource: c.resource(sent), given: given}
 	req, err := c.client.NewRequest(sent.method, sent.address(), sent.body)
 	if err != nil {
 		return nil, fmt.Errorf("github: %s: %w", sent, err)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -278,5 +279,39 @@ func TestWithoutPermissionForCheckRunsStatusesArePosted(t *testing.T) {
 				t.Errorf("asked %v", s.Routes())
 			}
 		})
+	}
+}
+
+// TestAPermissionThatWasGrantedIsNoticed after an hour. The head that has a commit status keeps to it.
+func TestAPermissionThatWasGrantedIsNoticed(t *testing.T) {
+	lacks := answer{Status: 403, Body: `{"message":"Resource not accessible by integration"}`}
+	run := created(runJSON(t, nil))
+	f, s := playChecks(t, map[string][]answer{
+		runsPath: {lacks}, statusesPath: {ok("[]")}, postPath: {created("{}"), created("{}"), created("{}")}, "POST …/check-runs": {run},
+		"GET …/commits/" + string(other) + "/check-runs": {runs()}, "GET …/commits/" + string(other) + "/statuses": {ok("[]")},
+	})
+	post := func(head promote.Commit, state promote.StatusState) {
+		t.Helper()
+		posted := gates(state)
+		posted.Head = head
+		if err := f.PostStatus(t.Context(), posted); err != nil {
+			t.Error(err)
+		}
+	}
+	s.Script["POST /app/installations/3/access_tokens"] = []answer{tokenAnswer("ghs_two", testNow.Add(2*hour))}
+	post(head, promote.StatusPending)
+	s.At = s.Peek().Add(lackingHolds - time.Second)
+	post(head, promote.StatusFailed)
+	s.At = s.Peek().Add(time.Second)
+	post(other, promote.StatusPending) // a check run
+	post(head, promote.StatusSuccess)  // a commit status still
+	f.posted = nil                     // as after very many other heads
+	s.Script[statusesPath] = []answer{ok(adaptertest.JSON(t, []map[string]any{statusJSON(t, "success", "lockkeeper[bot]", 42, nil)}))}
+	s.Script["GET /app"] = []answer{ok(`{"slug":"lockkeeper"}`)}
+	s.Script[runsPath] = []answer{runs()}
+	post(head, promote.StatusSuccess)
+	routes := s.Routes()
+	if n := strings.Count(fmt.Sprint(routes), postPath); n != 3 || !slices.Contains(routes, "POST …/check-runs") {
+		t.Errorf("asked %q", routes)
 	}
 }

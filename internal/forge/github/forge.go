@@ -48,6 +48,8 @@ type Call struct {
 	Resource      string // which of GitHub's limits it counted against, such as "core" or "graphql"; empty when it did not say
 	RateRemaining int    // requests left in GitHub's current window; -1 when it did not say
 	ContentLeft   int    // requests left in our own budget for what creates content
+	API           string // "rest" or "graphql"
+	PointsLeft    int    // points left of that API's budget for a minute
 }
 
 // Forge is one GitHub repository. It may be used by many goroutines at once.
@@ -61,10 +63,13 @@ type Forge struct {
 
 	webhookURL *url.URL // nil: not configured
 
+	rereading sync.Mutex // held by whoever reads what webhooks said
+	unread    unreads
+
 	mu          sync.Mutex
 	self        user                             // whose token it is; zero until asked
 	id          int64                            // of the repository; 0 until asked
-	noChecks    bool                             // the credentials may not write check runs
+	lacking     time.Time                        // when GitHub said last that the credentials may not write check runs
 	posted      memory[statusKey, post]          // statuses as last read or written
 	deployments memory[deploymentKey, deployed]  // deployments of ours
 	texts       memory[textKey, wholeText]       // what was too long for GitHub
@@ -108,6 +113,7 @@ func New(cfg Config) (*Forge, error) {
 		checks: cfg.Checks,
 
 		webhookURL: webhook,
+		unread:     unreads{},
 	}, nil
 }
 

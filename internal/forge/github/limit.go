@@ -3,7 +3,6 @@ package github
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,14 +12,11 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-// What GitHub lets one account create before it refuses for a while
-// (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits).
 const (
-	contentPerMinute = 80
-	contentPerHour   = 500
-	leastPause       = time.Minute // when GitHub does not say how long
-	longestPause     = 15 * time.Minute
-	maxResources     = 50 // GitHub has about ten
+	leastPause   = time.Minute // when GitHub does not say how long
+	longestPause = 15 * time.Minute
+	maxResources = 50 // GitHub has about ten
+	maxPauses    = 5  // of one request that finds no room
 )
 
 // A priority says which writes go on when the budget runs short: what gates a merge before what changes a change, before words.
@@ -50,16 +46,27 @@ func (p priority) reserve() int {
 	return 25
 }
 
-// Limits are what GitHub counts together: the requests of one token or of one installation of an App. Writes go one after another,
-// at most 80 in a minute and 500 in an hour, the last ones of which are kept for statuses and merges; so are the last requests of
-// GitHub's own windows. When GitHub says to wait, nothing is sent until then. With them are kept the answers that GitHub does not count
-// when they still hold, for all readers. The zero value is not usable, see [NewLimits].
+// reserve is how many hundredths of GitHub's points a request leaves to others. Reads have their part, too: without them nobody knows
+// which status to post.
+func (r request) reserve() int {
+	if !r.writes() {
+		return mergePriority.reserve()
+	}
+	return r.priority.reserve()
+}
+
+// Limits are what GitHub counts together: the requests of one token or of one installation of an App. At most 100 are under way, for
+// 900 points in a minute over REST and 2,000 over GraphQL. Writes go one after another, at most 80 in a minute and 500 in an hour, the
+// last ones of which are kept for statuses and merges; so are the last points, and the last requests of GitHub's own windows. When
+// GitHub says to wait, nothing is sent until then. With them are kept the answers that GitHub does not count when they still hold, for
+// all readers. The zero value is not usable, see [NewLimits].
 type Limits struct {
 	answers cache
-	writing chan struct{} // holds one token; whoever has it may write
 
 	mu      sync.Mutex
-	created []time.Time          // of writes in the last hour, oldest first
+	line    line
+	created spending             // writes in the last hour, one point each
+	spent   map[string]spending  // points in the last minute, by resource
 	until   map[string]time.Time // by resource: nothing is sent before; "" holds for all
 	low     map[string]lowWindow // by resource: windows of which little is left
 	strikes int                  // refusals in a row for which GitHub named no time
@@ -67,96 +74,130 @@ type Limits struct {
 
 // NewLimits returns limits of which nothing is used up.
 func NewLimits() *Limits {
-	l := &Limits{writing: make(chan struct{}, 1), until: map[string]time.Time{}, low: map[string]lowWindow{}}
-	l.writing <- struct{}{}
-	return l
+	return &Limits{spent: map[string]spending{}, until: map[string]time.Time{}, low: map[string]lowWindow{}}
 }
 
 // admit waits until a request may be sent, and returns what must be called when it has been answered. A wait that is long is left
 // to the caller: the error wraps promote.ErrLimited and says how long.
 func (l *Limits) admit(ctx context.Context, c *caller, sent request) (done func(), err error) {
-	for range forge.MaxRereads {
-		if wait := l.wait(c.now(), c.resource(sent), sent); wait > 0 {
-			if wait > forge.LongestWait {
-				return nil, c.wire.NotSent(sent.String(), wait)
-			}
-			if err := c.pause(ctx, wait); err != nil {
-				return nil, &promote.APIError{Service: service, Operation: sent.String(), Cause: err}
-			}
+	w := l.enter(sent, c.resource(sent))
+	for pauses := 0; ; {
+		wait, admitted := l.try(c.now(), w)
+		switch {
+		case admitted:
+			return func() { l.leave(c.now(), w) }, nil
+		case wait > forge.LongestWait || wait > 0 && pauses == maxPauses:
+			l.giveUp(w)
+			return nil, c.wire.NotSent(sent.String(), wait)
+		case wait > 0:
+			pauses++
+			err = c.pause(ctx, wait)
+		default:
+			err = w.await(ctx)
+		}
+		if err != nil {
+			l.giveUp(w)
+			return nil, &promote.APIError{Service: service, Operation: sent.String(), Cause: err}
 		}
 	}
-	if !sent.writes() {
-		return func() {}, nil
-	}
-	select {
-	case <-ctx.Done():
-		return nil, &promote.APIError{Service: service, Operation: sent.String(), Cause: ctx.Err()}
-	case <-l.writing:
-	}
-	if wait := l.reserve(c.now(), c.resource(sent), sent); wait > 0 {
-		l.writing <- struct{}{}
-		return nil, c.wire.NotSent(sent.String(), wait)
-	}
-	return func() { l.writing <- struct{}{} }, nil
 }
 
-// wait is how long sent has to wait at a time.
-func (l *Limits) wait(now time.Time, resource string, sent request) time.Duration {
+// enter puts a request in line. It goes with leave after try let it through, and with giveUp otherwise.
+func (l *Limits) enter(sent request, resource string) *waiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.waitLocked(now, resource, sent)
+	w := &waiter{sent: sent, resource: resource, turn: make(chan struct{}, 1)}
+	l.line.enter(w)
+	return w
 }
 
-// reserve is wait for a write that is sent now if it need not wait.
-func (l *Limits) reserve(now time.Time, resource string, sent request) time.Duration {
+// try lets a request through if it may go at a time. Otherwise wait is how long there is no room for it in a window; 0 when it is
+// not its turn, of which it will be told.
+func (l *Limits) try(now time.Time, w *waiter) (wait time.Duration, admitted bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	wait := l.waitLocked(now, resource, sent)
-	if wait == 0 {
-		l.created = append(l.created, now)
+	ahead := l.line.ahead(w)
+	if wait := l.wait(now, w, ahead); wait > 0 {
+		return wait, false
 	}
-	return wait
+	if len(ahead) > 0 || !l.line.free(w) {
+		return 0, false
+	}
+	w.points = &charge{at: now, points: w.sent.points(w.resource)}
+	l.spent[w.resource] = append(l.spent[w.resource], w.points)
+	if w.sent.writes() {
+		w.content = &charge{at: now, points: 1}
+		l.created = append(l.created, w.content)
+	}
+	l.line.pass(w)
+	return 0, true
 }
 
-func (l *Limits) waitLocked(now time.Time, resource string, sent request) time.Duration {
-	wait := max(0, l.until[""].Sub(now), l.until[resource].Sub(now))
-	if !sent.writes() {
+// leave notes that what was let through was answered.
+func (l *Limits) leave(now time.Time, w *waiter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	spent := l.spent[w.resource]
+	spent.date(w.points, now)
+	l.spent[w.resource] = spent
+	if w.content != nil {
+		l.created.date(w.content, now)
+	}
+	l.line.back(w)
+}
+
+// giveUp takes a request out of the line that will not be sent.
+func (l *Limits) giveUp(w *waiter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.line.drop(w)
+}
+
+// wait is how long it takes until the windows have room for w and for those that go before it.
+func (l *Limits) wait(now time.Time, w *waiter, ahead []*waiter) time.Duration {
+	wait := max(0, l.until[""].Sub(now), l.until[w.resource].Sub(now))
+	l.forget(now)
+	needed := w.sent.points(w.resource)
+	for _, other := range ahead {
+		needed += other.sent.points(other.resource)
+	}
+	wait = max(wait, l.spent[w.resource].until(now, time.Minute, without(pointsPerMinute(w.resource), w.sent.reserve())-needed))
+	if !w.sent.writes() {
 		return wait
 	}
-	l.forget(now)
-	kept := sent.priority.reserve()
-	if low, ok := l.low[resource]; ok && low.hundredths <= kept/5 {
+	kept := w.sent.priority.reserve()
+	if low, ok := l.low[w.resource]; ok && low.hundredths <= kept/5 {
 		wait = max(wait, low.reset.Sub(now))
 	}
+	writes := 1 + len(ahead)
 	return max(wait,
-		l.full(now, time.Minute, contentPerMinute-contentPerMinute*kept/100),
-		l.full(now, time.Hour, contentPerHour-contentPerHour*kept/100))
+		l.created.until(now, time.Minute, without(contentPerMinute, kept)-writes),
+		l.created.until(now, time.Hour, without(contentPerHour, kept)-writes))
 }
+
+// without is what of a budget is left when some hundredths are kept.
+func without(most, hundredths int) int { return most - most*hundredths/100 }
 
 func (l *Limits) forget(now time.Time) {
-	l.created = slices.DeleteFunc(l.created, func(at time.Time) bool { return now.Sub(at) >= time.Hour })
-}
-
-// full is how long it takes until fewer than most writes lie in the span that ends now.
-func (l *Limits) full(now time.Time, span time.Duration, most int) time.Duration {
-	if len(l.created) < most {
-		return 0
+	l.created.forget(now, time.Hour)
+	for resource, spent := range l.spent {
+		spent.forget(now, time.Minute)
+		l.spent[resource] = spent
 	}
-	return max(0, l.created[len(l.created)-most].Add(span).Sub(now))
 }
 
 // contentLeft is how many writes of the highest priority may be sent now.
 func (l *Limits) contentLeft(now time.Time) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.forget(now)
-	lastMinute := 0
-	for _, at := range l.created {
-		if now.Sub(at) < time.Minute {
-			lastMinute++
-		}
-	}
-	return max(0, min(contentPerMinute-lastMinute, contentPerHour-len(l.created)))
+	return max(0, min(contentPerMinute-l.created.within(now, time.Minute), contentPerHour-l.created.within(now, time.Hour)))
+}
+
+// pointsLeft is how many points of an API may be spent now by the highest priority.
+func (l *Limits) pointsLeft(now time.Time, resource string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(0, pointsPerMinute(resource)-l.spent[resource].within(now, time.Minute))
 }
 
 // learn takes from an answer how long nothing is to be sent, and notes it there. A credential that GitHub does not take is counted
@@ -251,7 +292,7 @@ func rateReset(header http.Header, now time.Time) time.Duration {
 // resource is which of GitHub's windows a request is counted in.
 func (c *caller) resource(sent request) string {
 	if sent.path == c.endpoint.graphql {
-		return "graphql"
+		return graphqlResource
 	}
-	return "core"
+	return coreResource
 }

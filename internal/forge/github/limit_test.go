@@ -18,6 +18,28 @@ import (
 // write is a request that creates content.
 func write(p priority) request { return request{name: "write", method: "POST", priority: p} }
 
+// read is a request that does not.
+func read() request { return request{name: "read", method: "GET"} }
+
+// spend sends a request and has it answered at once, unless it has to wait.
+func spend(l *Limits, now time.Time, resource string, sent request) (wait time.Duration) {
+	w := l.enter(sent, resource)
+	wait, admitted := l.try(now, w)
+	if !admitted {
+		l.giveUp(w)
+		return wait
+	}
+	l.leave(now, w)
+	return 0
+}
+
+// waits is how long a request would have to wait.
+func waits(l *Limits, now time.Time, resource string, sent request) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wait(now, &waiter{sent: sent, resource: resource}, nil)
+}
+
 func TestPrioritiesShareTheBudget(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -32,13 +54,13 @@ func TestPrioritiesShareTheBudget(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			l := NewLimits()
 			sent := 0
-			for l.reserve(testNow, "core", write(test.priority)) == 0 {
+			for spend(l, testNow, "core", write(test.priority)) == 0 {
 				sent++
 			}
 			if sent != test.inMinute {
 				t.Errorf("%d in a minute, want %d", sent, test.inMinute)
 			}
-			if wait := l.wait(testNow, "core", write(test.priority)); wait != time.Minute {
+			if wait := waits(l, testNow, "core", write(test.priority)); wait != time.Minute {
 				t.Errorf("waits %v", wait)
 			}
 			if left := l.contentLeft(testNow); left != contentPerMinute-sent {
@@ -50,17 +72,17 @@ func TestPrioritiesShareTheBudget(t *testing.T) {
 				if at.Sub(testNow) >= time.Hour {
 					break
 				}
-				for l.reserve(at, "core", write(test.priority)) == 0 {
+				for spend(l, at, "core", write(test.priority)) == 0 {
 					sent++
 				}
 			}
 			if sent != test.inHour {
 				t.Errorf("%d in an hour, want %d", sent, test.inHour)
 			}
-			if wait := l.wait(testNow.Add(time.Hour), "core", write(test.priority)); wait != 0 {
+			if wait := waits(l, testNow.Add(time.Hour), "core", write(test.priority)); wait != 0 {
 				t.Errorf("after an hour it waits %v", wait)
 			}
-			if wait := l.wait(testNow, "core", request{method: "GET"}); wait != 0 {
+			if wait := waits(l, testNow, "core", request{method: "GET"}); wait != 0 {
 				t.Errorf("a read waits %v", wait)
 			}
 		})
@@ -70,7 +92,7 @@ func TestPrioritiesShareTheBudget(t *testing.T) {
 func TestAWriteThatWouldExceedTheBudgetIsNotSent(t *testing.T) {
 	limits := NewLimits()
 	for range 60 {
-		limits.reserve(testNow, "core", write(statusPriority))
+		spend(limits, testNow, "core", write(statusPriority))
 	}
 	f, s := play(t, map[string][]answer{"POST …/statuses/" + string(head): {created(`{}`)}}, func(cfg *Config) { cfg.Limits = limits })
 	_, err := f.AddNote(t.Context(), 7, "text")
@@ -96,7 +118,7 @@ func TestAWriteThatWouldExceedTheBudgetIsNotSent(t *testing.T) {
 func TestAShortWaitIsWaited(t *testing.T) {
 	limits := NewLimits()
 	for range 60 {
-		limits.reserve(testNow.Add(-55*time.Second), "core", write(statusPriority))
+		spend(limits, testNow.Add(-55*time.Second), "core", write(statusPriority))
 	}
 	f, s := play(t, map[string][]answer{"POST …/issues/7/comments": {created(`{"id":1}`)}}, func(cfg *Config) { cfg.Limits = limits })
 	if _, err := f.AddNote(t.Context(), 7, "text"); err != nil {
@@ -155,8 +177,8 @@ func TestOneWindowThatIsUsedUpLeavesTheOthers(t *testing.T) {
 		t.Errorf("GraphQL has a window of its own: %v", err)
 	}
 	want := []Call{
-		{Operation: "list changes", Method: "GET", Status: 200, Resource: "core", RateRemaining: 0, ContentLeft: 80},
-		{Operation: "read change", Method: "POST", Status: 200, RateRemaining: -1, ContentLeft: 80},
+		{Operation: "list changes", Method: "GET", Status: 200, Resource: "core", RateRemaining: 0, ContentLeft: 80, API: "rest", PointsLeft: 899},
+		{Operation: "read change", Method: "POST", Status: 200, RateRemaining: -1, ContentLeft: 80, API: "graphql", PointsLeft: 1999},
 	}
 	if diff := cmp.Diff(want, s.calls); diff != "" {
 		t.Error(diff)
@@ -180,15 +202,15 @@ func TestTheLastRequestsOfAWindowAreKept(t *testing.T) {
 		l := NewLimits()
 		l.learn(testNow, "core", answered(200, rate(test.left)))
 		for p, want := range map[priority]time.Duration{commentPriority: test.comment, mergePriority: test.merge, statusPriority: test.status} {
-			if got := l.wait(testNow, "core", write(p)); got != want {
+			if got := waits(l, testNow, "core", write(p)); got != want {
 				t.Errorf("%d left, priority %d: waits %v, want %v", test.left, p, got, want)
 			}
 		}
-		if got := l.wait(testNow, "core", request{method: "GET"}); got != 0 {
+		if got := waits(l, testNow, "core", request{method: "GET"}); got != 0 {
 			t.Errorf("%d left: a read waits %v", test.left, got)
 		}
 		l.learn(testNow, "core", answered(200, rate(5000)))
-		if got := l.wait(testNow, "core", write(commentPriority)); got != 0 {
+		if got := waits(l, testNow, "core", write(commentPriority)); got != 0 {
 			t.Errorf("a full window: waits %v", got)
 		}
 	}
@@ -206,7 +228,7 @@ func TestACredentialThatIsNotTakenHasNoWindow(t *testing.T) {
 		"X-Ratelimit-Limit": {"60"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {reset}, "X-Ratelimit-Resource": {"core"},
 	}))
 	for _, sent := range []request{{method: "GET"}, write(commentPriority), write(statusPriority)} {
-		if wait := l.wait(testNow, "core", sent); wait != 0 {
+		if wait := waits(l, testNow, "core", sent); wait != 0 {
 			t.Errorf("%s waits %v", sent.method, wait)
 		}
 	}
@@ -242,38 +264,6 @@ func TestAClockThatIsWrongDoesNotStopEverything(t *testing.T) {
 	header["X-Ratelimit-Reset"] = []string{fmt.Sprint(testNow.Add(-time.Hour).Unix())}
 	if got := rateReset(header, testNow); got != time.Second {
 		t.Errorf("waits %v", got)
-	}
-}
-
-// TestWritesGoOneAfterAnother: a second write waits for the answer of the first, or for its own end.
-func TestWritesGoOneAfterAnother(t *testing.T) {
-	f, _ := play(t, nil)
-	limits := NewLimits()
-	done, err := limits.admit(t.Context(), f.caller, write(statusPriority))
-	if err != nil {
-		t.Fatal(err)
-	}
-	entered := make(chan error, 1)
-	go func() {
-		release, err := limits.admit(t.Context(), f.caller, write(statusPriority))
-		if err == nil {
-			release()
-		}
-		entered <- err
-	}()
-	if reading, err := limits.admit(t.Context(), f.caller, request{method: "GET"}); err != nil {
-		t.Errorf("a read does not wait: %v", err)
-	} else {
-		reading()
-	}
-	select {
-	case err := <-entered:
-		t.Errorf("two writes at once: %v", err)
-	default:
-	}
-	done()
-	if err := <-entered; err != nil {
-		t.Error(err)
 	}
 }
 

@@ -177,9 +177,9 @@ func (f *Forge) mergeOnce(ctx context.Context, wish order, now prospect) (promot
 	switch {
 	case missing.final():
 		return promote.Change{}, wish.refused(missing.String())
-	case len(missing.waiting) > 0 && (now.auto || now.HasMergeQueue):
+	case missing.pending() && (now.auto || now.HasMergeQueue):
 		return f.autoMerge(ctx, wish, now, missing)
-	case len(missing.waiting) > 0:
+	case missing.pending():
 		return promote.Change{}, wish.refused(missing.String())
 	case now.HasMergeQueue:
 		return f.enqueue(ctx, wish, now)

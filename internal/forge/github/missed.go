@@ -26,6 +26,9 @@ const (
 // Missed returns the events of the webhooks that GitHub sent since then and that nobody took, oldest first, with the Delivery that
 // they had or will have when they are sent again. GitHub keeps deliveries for three days.
 //
+// Beside an error there are the events of those deliveries that could be read. One that GitHub lists and does not give out is asked for
+// again and again for an hour, with an error each time; then the others do not wait for it any more, which is logged.
+//
 // The deliveries of an App are those of its own webhook; with a token, those of the repository's webhooks that lead to Lockkeeper. The
 // error wraps promote.ErrForbidden or promote.ErrNotFound when the credentials may not read them, and says what to grant, or when no
 // webhook leads here.
@@ -76,27 +79,66 @@ func (f *Forge) reread(ctx context.Context, lost []lostDelivery) ([]promote.Even
 		f.wire.Logger.WarnContext(ctx, "github: more webhooks were missed than are read once more", "repository", f.owner+"/"+f.name, "left", left)
 	}
 	slices.SortStableFunc(lost, func(a, b lostDelivery) int { return a.DeliveredAt.Compare(b.DeliveredAt.Time) })
+	f.rereading.Lock()
+	defer f.rereading.Unlock()
 	var events []promote.Event
-	for _, d := range lost {
-		header, body, err := d.log.read(ctx, d.ID)
-		if errors.Is(err, promote.ErrNotFound) {
+	var failure error
+	failed := 0
+	for _, d := range f.unread.behind(lost, f.now()) {
+		event, ok, err := f.rereadOne(ctx, d)
+		switch {
+		case err == nil:
+			delete(f.unread, d.key())
+			if ok {
+				events = append(events, event)
+			}
+			continue
+		case !aboutOne(ctx, err):
+			return events, err
+		}
+		blocking := f.notRead(ctx, d, err)
+		if blocking == nil {
 			continue
 		}
-		if err != nil {
-			return nil, err
+		failure = blocking
+		if failed++; failed == maxUnread {
+			break
 		}
-		if !strings.EqualFold(ProjectOf(body), f.owner+"/"+f.name) {
-			continue
-		}
-		event, err := ParseWebhook(header, body)
-		if err != nil {
-			f.wire.Logger.DebugContext(ctx, "github: a missed webhook says nothing", "delivery", forge.Clip(d.GUID), "error", err)
-			continue
-		}
-		event.Delivery = cmp.Or(forge.Clip(d.GUID), event.Delivery)
-		events = append(events, event)
 	}
-	return events, nil
+	return events, failure
+}
+
+// notRead notes that a delivery could not be read, and returns the error while that is a reason to try again.
+func (f *Forge) notRead(ctx context.Context, d lostDelivery, failure error) error {
+	blocks, news := f.unread.fail(d, f.now())
+	if news {
+		f.wire.Logger.WarnContext(ctx, "github: a missed webhook cannot be read, and nothing waits for it any more",
+			"repository", f.owner+"/"+f.name, "delivery", forge.Clip(d.GUID), "id", d.ID, "event", forge.Clip(d.Event), "error", failure)
+	}
+	if blocks {
+		return failure
+	}
+	return nil
+}
+
+// rereadOne reads what one delivery said; ok is false when that is nothing for us.
+func (f *Forge) rereadOne(ctx context.Context, d lostDelivery) (event promote.Event, ok bool, err error) {
+	header, body, err := d.log.read(ctx, d.ID)
+	switch {
+	case errors.Is(err, promote.ErrNotFound):
+		return promote.Event{}, false, nil
+	case err != nil:
+		return promote.Event{}, false, err
+	case !strings.EqualFold(ProjectOf(body), f.owner+"/"+f.name):
+		return promote.Event{}, false, nil
+	}
+	event, err = ParseWebhook(header, body)
+	if err != nil {
+		f.wire.Logger.DebugContext(ctx, "github: a missed webhook says nothing", "delivery", forge.Clip(d.GUID), "error", err)
+		return promote.Event{}, false, nil
+	}
+	event.Delivery = cmp.Or(forge.Clip(d.GUID), event.Delivery)
+	return event, true, nil
 }
 
 // hooks are the repository's webhooks that lead to Lockkeeper.

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,6 +42,7 @@ type sender struct {
 	page     int      // attempts on a page
 	refuse   map[string]int
 	broken   map[int]bool // attempts that are gone
+	failing  map[int]int  // statuses of attempts that cannot be read
 
 	mu  sync.Mutex
 	got []string
@@ -132,6 +135,11 @@ func (s *sender) one(w http.ResponseWriter, r *http.Request, number string) {
 	id, err := strconv.Atoi(number)
 	if err != nil {
 		s.t.Error(err)
+	}
+	if status := s.failing[id]; status != 0 {
+		w.WriteHeader(status)
+		s.write(w, map[string]any{"message": "Server Error", "documentation_url": "https://docs.github.com/rest", "status": strconv.Itoa(status)})
+		return
 	}
 	for _, a := range s.attempts {
 		if a.id == id && !s.broken[id] {
@@ -318,6 +326,95 @@ func TestMissedMoreThanIsRead(t *testing.T) {
 	}
 	if diff := cmp.Diff(missedPush("push 0"), got[maxReread-1]); diff != "" {
 		t.Errorf("the newest push (-want +got):\n%s", diff)
+	}
+}
+
+// TestADeliveryThatCannotBeRead holds the others up for an hour and no longer, and is read after all when that is possible again.
+func TestADeliveryThatCannotBeRead(t *testing.T) {
+	now, log := testNow, &strings.Builder{}
+	s := &sender{
+		attempts: []attempt{
+			{id: 2, guid: "b", ago: 40 * time.Minute, status: 502, event: "push", payload: pushBody},
+			{id: 1, guid: "a", ago: 50 * time.Minute, status: 502, event: "issue_comment", action: "created", payload: commentBody},
+		},
+		failing: map[int]int{1: 500},
+	}
+	f := sending(t, s, nil)
+	f.wire.Now = func() time.Time { return now }
+	f.wire.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	ask := func(name string, since time.Time, fails bool, want ...promote.Event) {
+		t.Helper()
+		got, err := f.Missed(t.Context(), since)
+		if (err != nil) != fails {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: events (-want +got):\n%s", name, diff)
+		}
+	}
+	first := testNow.Add(-time.Hour)
+	for range unreadRounds {
+		ask("often in a short time", first, true, missedPush("b"))
+	}
+	now = now.Add(unreadFor)
+	if log.Len() > 0 {
+		t.Errorf("logged %s", log)
+	}
+	ask("often and for long", first, false, missedPush("b"))
+	ask("once more", first, false, missedPush("b"))
+	ask("not listed any more", now, false)
+	if got := log.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, "delivery=a id=1 event=issue_comment") {
+		t.Errorf("logged %s", got)
+	}
+	s.failing = nil
+	ask("readable again", now, false, missedComment("a"))
+	ask("read", now, false)
+	if len(f.unread) != 0 {
+		t.Errorf("kept %v", f.unread)
+	}
+}
+
+// TestWhatIsToBlameForAFailureToRead: an outage is not taken for deliveries that are broken.
+func TestWhatIsToBlameForAFailureToRead(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		status int
+		one    bool
+	}{
+		{"a server's error", 500, true},
+		{"a gateway's error", 502, true},
+		{"gone", 410, true},
+		{"a limit", 429, false},
+		{"the credentials", 401, false},
+		{"a permission", 403, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, _ := play(t, map[string][]answer{"GET …/hooks/1/deliveries/5": slices.Repeat([]answer{{Status: test.status, Body: `{"message":"no"}`}}, 1)}, func(cfg *Config) {
+				cfg.Sleep = func(context.Context, time.Duration) error { return errors.New("no patience") }
+			})
+			_, _, err := deliveryLog{f.caller, f.base + "/hooks/1/deliveries"}.read(t.Context(), 5)
+			if got := aboutOne(t.Context(), err); got != test.one {
+				t.Errorf("got %t of %v", got, err)
+			}
+		})
+	}
+	if aboutOne(t.Context(), &promote.APIError{Service: service, Operation: "read delivery"}) {
+		t.Error("no answer at all")
+	}
+}
+
+// TestAnOutageEndsTheRound: where nothing can be read, not everything is tried.
+func TestAnOutageEndsTheRound(t *testing.T) {
+	s := &sender{failing: map[int]int{}}
+	for i := range 3 * maxUnread {
+		s.attempts = append(s.attempts, attempt{id: i + 1, guid: fmt.Sprint(i), ago: time.Duration(i) * time.Second, status: 502, event: "push", payload: pushBody})
+		s.failing[i+1] = http.StatusUnprocessableEntity // which is not asked again at once
+	}
+	if got, err := sending(t, s, nil).Missed(t.Context(), testNow.Add(-time.Hour)); err == nil || len(got) != 0 {
+		t.Errorf("got %d, %v", len(got), err)
+	}
+	if asked := len(s.asked()); asked != 2+maxUnread {
+		t.Errorf("%d requests", asked)
 	}
 }
 

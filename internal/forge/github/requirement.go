@@ -2,22 +2,32 @@ package github
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/forge"
+	"github.com/lockkeeper/lockkeeper/promote"
 )
+
+// maxReportedPages bounds what is read of the statuses and checks of one head: 100 are on a page, and nearly always they fit on one.
+const maxReportedPages = 10
 
 // requirements are what the rules of a target branch want of the head of a change and do not have yet.
 type requirements struct {
 	waiting []string // checks that have not ended, or were not reported yet
 	failed  []string
-	review  string // a word of reviewReasons, or empty
+	unread  bool     // there is more on the head than is read
+	unknown []string // what may be among that
+	review  string   // a word of reviewReasons, or empty
 }
 
 // final says that waiting alone will not be enough.
 func (r requirements) final() bool { return len(r.failed) > 0 || r.review != "" }
+
+// pending says that waiting may be enough.
+func (r requirements) pending() bool { return len(r.waiting) > 0 || r.unread }
 
 // String names what is missing, the most hopeless first.
 func (r requirements) String() string {
@@ -31,11 +41,18 @@ func (r requirements) String() string {
 	if len(r.waiting) > 0 {
 		parts = append(parts, "not passed yet: "+strings.Join(r.waiting, ", "))
 	}
+	if r.unread {
+		text := fmt.Sprintf("the head has more than %d checks and statuses, what is beyond is not known", maxReportedPages*perPage)
+		if len(r.unknown) > 0 {
+			text += ": " + strings.Join(r.unknown, ", ")
+		}
+		parts = append(parts, text)
+	}
 	return forge.CutBytes(strings.Join(parts, "; "), forge.MaxMessage)
 }
 
 const requirementsQuery = `
-query Requirements($owner: String!, $name: String!, $number: Int!) {
+query Requirements($owner: String!, $name: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
       reviewDecision
@@ -56,9 +73,11 @@ query Requirements($owner: String!, $name: String!, $number: Int!) {
       commits(last: 1) {
         nodes {
           commit {
+            oid
             statusCheckRollup {
-              contexts(first: 100) {
-                      nodes {
+              contexts(first: 100, after: $after) {
+                pageInfo { hasNextPage endCursor }
+                nodes {
                   __typename
                   ... on StatusContext { context state isRequired(pullRequestNumber: $number) }
                   ... on CheckRun {
@@ -75,17 +94,37 @@ query Requirements($owner: String!, $name: String!, $number: Int!) {
   }
 }`
 
-// requirements reads what is required of a change and how it stands. What the credentials may not see is taken for not there.
+// requirements reads what is required of a change and how it stands. What the credentials may not see is taken for not there. The
+// error wraps promote.ErrStale when the head moves between two pages.
 func (f *Forge) requirements(ctx context.Context, number int) (requirements, error) {
-	var answer requirementsAnswer
-	asked := query{
-		name: "read requirements", subject: "of change " + strconv.Itoa(number), text: requirementsQuery,
-		variables: f.variables(map[string]any{"number": number}),
-	}
-	if err := f.graphql(ctx, asked, &answer); err != nil {
+	first, err := f.requirementsPage(ctx, number, nil)
+	if err != nil {
 		return requirements{}, err
 	}
-	return answer.judge(), nil
+	head, found := first.head(), first.head().StatusCheckRollup.Contexts.Nodes
+	next := head.StatusCheckRollup.Contexts.PageInfo
+	for range maxReportedPages - 1 {
+		if !next.HasNextPage || next.EndCursor == "" {
+			break
+		}
+		page, err := f.requirementsPage(ctx, number, next.EndCursor)
+		if err != nil {
+			return requirements{}, err
+		}
+		if page.head().OID != head.OID {
+			return requirements{}, fmt.Errorf("github: read requirements of change %d: its head moved meanwhile: %w", number, promote.ErrStale)
+		}
+		found, next = append(found, page.head().StatusCheckRollup.Contexts.Nodes...), page.head().StatusCheckRollup.Contexts.PageInfo
+	}
+	return first.judge(found, next.HasNextPage), nil
+}
+
+func (f *Forge) requirementsPage(ctx context.Context, number int, after any) (answer requirementsAnswer, err error) {
+	err = f.graphql(ctx, query{
+		name: "read requirements", subject: "of change " + strconv.Itoa(number), text: requirementsQuery,
+		variables: f.variables(map[string]any{"number": number, "after": after}),
+	}, &answer)
+	return answer, err
 }
 
 type named struct {
@@ -106,17 +145,33 @@ type requirementsAnswer struct {
 			} `json:"baseRef"`
 			Commits struct {
 				Nodes []struct {
-					Commit struct {
-						StatusCheckRollup struct {
-							Contexts struct {
-								Nodes []reported `json:"nodes"`
-							} `json:"contexts"`
-						} `json:"statusCheckRollup"`
-					} `json:"commit"`
+					Commit reportedHead `json:"commit"`
 				} `json:"nodes"`
 			} `json:"commits"`
 		} `json:"pullRequest"`
 	} `json:"repository"`
+}
+
+// A reportedHead is the head of a change with a page of what was reported about it.
+type reportedHead struct {
+	OID               string `json:"oid"`
+	StatusCheckRollup struct {
+		Contexts struct {
+			PageInfo struct {
+				HasNextPage bool   `json:"hasNextPage"`
+				EndCursor   string `json:"endCursor"`
+			} `json:"pageInfo"`
+			Nodes []reported `json:"nodes"`
+		} `json:"contexts"`
+	} `json:"statusCheckRollup"`
+}
+
+// head is empty where there is none.
+func (a requirementsAnswer) head() reportedHead {
+	if nodes := a.Repository.PullRequest.Commits.Nodes; len(nodes) > 0 {
+		return nodes[0].Commit
+	}
+	return reportedHead{}
 }
 
 // A ruleOnBranch is one rule of a ruleset.
@@ -206,13 +261,10 @@ func (r reported) outcome() outcome {
 	return outcomeFailed
 }
 
-func (a requirementsAnswer) judge() requirements {
+// judge compares what is required with what was found on the head; unread says that there is more.
+func (a requirementsAnswer) judge(found []reported, unread bool) requirements {
 	change := a.Repository.PullRequest
-	out := requirements{review: reviewReasons[change.ReviewDecision]}
-	var found []reported
-	if len(change.Commits.Nodes) > 0 {
-		found = change.Commits.Nodes[0].Commit.StatusCheckRollup.Contexts.Nodes
-	}
+	out := requirements{review: reviewReasons[change.ReviewDecision], unread: unread}
 	for _, one := range found {
 		// GitHub calls the checks of workflows required that are only being tried out: those are judged with their workflow.
 		if one.IsRequired && !slices.ContainsFunc(change.BaseRef.Rules.Nodes, one.belongsTo) {
@@ -230,7 +282,11 @@ func (a requirementsAnswer) judge() requirements {
 			out.expect(one.Context, found)
 		}
 		for _, workflow := range rule.Parameters.Workflows {
-			out.add(workflow.Path, workflow.outcome(found))
+			if is := workflow.outcome(found); is == outcomeWaits && unread {
+				out.miss(workflow.Path)
+			} else {
+				out.add(workflow.Path, is)
+			}
 		}
 	}
 	return out
@@ -247,8 +303,20 @@ func (r *requirements) add(name string, is outcome) {
 
 // expect adds a required check that nobody reported.
 func (r *requirements) expect(name string, found []reported) {
-	if !slices.ContainsFunc(found, func(one reported) bool { return strings.EqualFold(one.name(), name) }) {
-		r.add(name, outcomeWaits)
+	if slices.ContainsFunc(found, func(one reported) bool { return strings.EqualFold(one.name(), name) }) {
+		return
+	}
+	if r.unread {
+		r.miss(name)
+		return
+	}
+	r.add(name, outcomeWaits)
+}
+
+// miss adds what may be among what was not read.
+func (r *requirements) miss(name string) {
+	if !slices.Contains(r.unknown, name) {
+		r.unknown = append(r.unknown, name)
 	}
 }
 

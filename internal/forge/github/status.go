@@ -9,13 +9,19 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-const maxURL = 2000 // characters of a link; browsers take no more
+const (
+	maxURL = 2000 // characters of a link; browsers take no more
+	// lackingHolds is how long a refusal of check runs holds. A permission that was granted since comes with the next token, which an App
+	// makes every hour.
+	lackingHolds = time.Hour
+)
 
 // A statusKey names one status. GitHub does not tell names apart by case.
 type statusKey struct {
@@ -34,6 +40,9 @@ type post struct {
 	full   promote.Status
 	run    checkRun // zero for a commit status
 }
+
+// isCommitStatus says that there is one, and that it is no check run.
+func (p post) isCommitStatus() bool { return p.found && p.run.ID == 0 }
 
 // Status returns the status of that name on head, when ours is the newest of that name: a commit status of the account of the
 // credentials, or a check run of the App. One that somebody else posted after it counts for GitHub instead of ours: then there is
@@ -68,7 +77,7 @@ func (f *Forge) readStatus(ctx context.Context, head promote.Commit, name string
 func (f *Forge) findStatus(ctx context.Context, head promote.Commit, name string) (post, error) {
 	if f.usesChecks() {
 		run, found, err := f.findRun(ctx, head, name)
-		if !f.lacksChecks(ctx, err) {
+		if !f.lacksChecks(ctx, err) && (found || err != nil || !f.lackedChecks()) {
 			return post{found: found, stored: run.status(), run: run}, err
 		}
 	}
@@ -83,28 +92,38 @@ func (f *Forge) findStatus(ctx context.Context, head promote.Commit, name string
 	return post{found: newest.Creator.is(self), stored: newest.status()}, nil
 }
 
-// newestStatus is the one that counts, whoever posted it. GitHub lists the newest first.
+// newestStatus is the one that counts, whoever posted it. GitHub lists the newest first, 100 on a page: the next one is read only where
+// there is one and ours was not found yet. What lies beyond 1,000 is taken for not there, and posted again.
 func (f *Forge) newestStatus(ctx context.Context, head promote.Commit, name string) (commitStatus, bool, error) {
-	var found []commitStatus
-	_, err := f.get(ctx, request{
-		name:    "read status",
-		subject: fmt.Sprintf("%q of %s", name, head.Short()),
-		path:    f.base + "/commits/" + url.PathEscape(string(head)) + "/statuses",
-		query:   url.Values{"per_page": {strconv.Itoa(perPage)}},
-	}, &found)
-	if err != nil {
-		return commitStatus{}, false, err
-	}
-	for _, status := range found {
-		if strings.EqualFold(status.Context, name) {
-			return status, true, nil
+	query := url.Values{"per_page": {strconv.Itoa(perPage)}}
+	for page := 1; page <= maxReportedPages; {
+		var found []commitStatus
+		response, err := f.get(ctx, request{
+			name:    "read status",
+			subject: fmt.Sprintf("%q of %s", name, head.Short()),
+			path:    f.base + "/commits/" + url.PathEscape(string(head)) + "/statuses",
+			query:   query,
+		}, &found)
+		if err != nil {
+			return commitStatus{}, false, err
 		}
+		for _, status := range found {
+			if strings.EqualFold(status.Context, name) {
+				return status, true, nil
+			}
+		}
+		if response.NextPage <= page {
+			break
+		}
+		page = response.NextPage
+		query.Set("page", strconv.Itoa(page))
 	}
 	return commitStatus{}, false, nil
 }
 
 // PostStatus posts a status on a head: a check run with Config.Checks, where the credentials may write them, a commit status
-// otherwise. One that is there already as far as is known costs no request.
+// otherwise. A head that has a commit status of ours keeps to it: GitHub requires both where there are two of one name. One that is
+// there already as far as is known costs no request.
 func (f *Forge) PostStatus(ctx context.Context, posted promote.PostStatus) error {
 	if posted.Head == "" {
 		return fmt.Errorf("github: post status %q: the head is required: %w", posted.Status.Name, promote.ErrInvalid)
@@ -115,10 +134,11 @@ func (f *Forge) PostStatus(ctx context.Context, posted promote.PostStatus) error
 		if !posted.New {
 			known, err = f.knownStatus(ctx, posted.Head, posted.Status.Name)
 		}
-		if err == nil && f.usesChecks() {
+		asRun := f.usesChecks() && !known.isCommitStatus()
+		if err == nil && asRun {
 			err = f.postRun(ctx, posted, known)
 		}
-		if err != nil && !f.lacksChecks(ctx, err) || f.usesChecks() {
+		if err != nil && !f.lacksChecks(ctx, err) || err == nil && asRun {
 			return err
 		}
 	}
@@ -137,11 +157,18 @@ func (f *Forge) knownStatus(ctx context.Context, head promote.Commit, name strin
 func (f *Forge) usesChecks() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.checks && !f.noChecks
+	return f.checks && f.now().Sub(f.lacking) >= lackingHolds
 }
 
-// lacksChecks notes that the credentials may not write check runs, when that is what an error says: tokens of people never may. A
-// refusal for another reason passes.
+// lackedChecks says whether commit statuses were posted instead of check runs at some time.
+func (f *Forge) lackedChecks() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.lacking.IsZero()
+}
+
+// lacksChecks notes that the credentials may not write check runs, when that is what an error says: tokens of people never may. It
+// is tried again after an hour. A refusal for another reason passes.
 func (f *Forge) lacksChecks(ctx context.Context, err error) bool {
 	api, ok := errors.AsType[*promote.APIError](err)
 	if !ok || !errors.Is(err, promote.ErrForbidden) || !slices.ContainsFunc([]string{textNoIntegration, textNoPersonal, textNoApp}, func(text string) bool {
@@ -149,10 +176,10 @@ func (f *Forge) lacksChecks(ctx context.Context, err error) bool {
 	}) {
 		return false
 	}
-	f.wire.Logger.WarnContext(ctx, "github: no check runs with these credentials, commit statuses are posted instead", "error", err)
+	f.wire.Logger.WarnContext(ctx, "github: no check runs with these credentials, commit statuses are posted instead for an hour", "error", err)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.noChecks = true
+	f.lacking = f.now()
 	return true
 }
 

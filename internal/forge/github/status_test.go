@@ -2,6 +2,7 @@ package github
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -63,6 +64,47 @@ func TestStatus(t *testing.T) {
 			got, found, err := f.Status(t.Context(), head, promote.StatusName)
 			if err != nil || found != test.found || got.State != test.want || len(s.Got) != test.asks {
 				t.Errorf("got %+v, %t, %v by %v", got, found, err, s.Routes())
+			}
+		})
+	}
+}
+
+// TestAStatusBehindManyOthers: GitHub lists 100 on a page, those of all names.
+func TestAStatusBehindManyOthers(t *testing.T) {
+	page := func(next int, statuses ...map[string]any) answer {
+		for i := len(statuses); i < perPage; i++ {
+			statuses = append(statuses, statusJSON(t, "success", "ci", 9, map[string]any{"context": "ci/build"}))
+		}
+		made := ok(adaptertest.JSON(t, statuses))
+		if next > 0 {
+			made.Header = map[string]string{"Link": fmt.Sprintf(`<https://api.github.com/repositories/1/statuses/x?page=%d>; rel="next"`, next)}
+		}
+		return made
+	}
+	ours := statusJSON(t, "success", "lockkeeper-bot", 42, nil)
+	var endless []answer
+	for i := range maxReportedPages {
+		endless = append(endless, page(i+2))
+	}
+	for _, test := range []struct {
+		name  string
+		pages []answer
+		found bool
+	}{
+		{"on the first page", []answer{page(2, ours)}, true},
+		{"on the third page", []answer{page(2), page(3), page(0, ours)}, true},
+		{"on none", []answer{page(2), page(0)}, false},
+		{"not on those that are read", endless, false},
+		{"a link that leads back", []answer{page(1)}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			script := map[string][]answer{statusesPath: test.pages}
+			if test.found {
+				script["Viewer"] = []answer{ok(viewerJSON)}
+			}
+			f, s := play(t, script)
+			if _, found, err := f.Status(t.Context(), head, promote.StatusName); err != nil || found != test.found {
+				t.Errorf("found %t, %v by %v", found, err, s.Routes())
 			}
 		})
 	}

@@ -11,8 +11,9 @@ import (
 // An exchange is what the transport keeps of one call: the library drops the body of some refusals, and must not see the limits.
 type exchange struct {
 	forge.Exchange
-	given grant
-	wait  time.Duration
+	resource string // of GitHub's windows, as we count it
+	given    grant
+	wait     time.Duration
 }
 
 // transport authorizes, bounds, caches, records and reports every exchange, whichever method of the library it comes from.
@@ -45,7 +46,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	started := t.now()
 	response, err := t.next.RoundTrip(r)
 	kept.Exchange = forge.Exchange{Name: kept.Name}
-	call := Call{Operation: kept.Name, Method: r.Method, RateRemaining: -1}
+	call := Call{Operation: kept.Name, Method: r.Method, RateRemaining: -1, API: apiName(kept.resource)}
 	if err == nil {
 		call.Status, call.Resource = response.StatusCode, response.Header.Get("X-Ratelimit-Resource")
 		call.RateRemaining = forge.Number(response.Header, "X-Ratelimit-Remaining")
@@ -61,7 +62,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		kept.Status = 0
 	}
 	call.Duration = t.now().Sub(started)
-	t.report(call, kept.given.limits)
+	t.report(call, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -75,14 +76,21 @@ func (t *transport) authorize(r *http.Request, given grant) {
 	}
 }
 
-func (t *transport) report(call Call, limits *Limits) {
+func (t *transport) report(call Call, kept *exchange) {
 	if t.observe == nil {
 		return
 	}
-	if limits != nil {
-		call.ContentLeft = limits.contentLeft(t.now())
+	if limits := kept.given.limits; limits != nil {
+		call.ContentLeft, call.PointsLeft = limits.contentLeft(t.now()), limits.pointsLeft(t.now(), kept.resource)
 	}
 	t.observe(call)
+}
+
+func apiName(resource string) string {
+	if resource == graphqlResource {
+		return "graphql"
+	}
+	return "rest"
 }
 
 // ownHeaders are those that the library would draw conclusions from: it refuses later requests without asking GitHub.
