@@ -35,6 +35,8 @@ type situation struct {
 	proposal
 	change      promote.Change // zero for the call that opens it
 	comment     int            // of a person
+	remark      int            // of a person, in a thread; 0 but for the call that answers it
+	thread      promote.Thread
 	environment string
 }
 
@@ -103,6 +105,27 @@ var calls = []call{
 		note("what it says now"),
 		func(e *effect, _ kind) { e.Notes = append(e.Notes, mark+"what it says now") },
 		false,
+	},
+	{
+		"reply",
+		func(ctx context.Context, f adapter, s *situation) error {
+			around, err := f.Around(ctx, s.change.Number, s.remark)
+			if err != nil {
+				return err
+			}
+			if _, one := said(around, mark); one {
+				return nil
+			}
+			_, err = f.Reply(ctx, s.change.Number, s.thread, mark+"answered")
+			return err
+		},
+		func(e *effect, k kind) {
+			e.Thread = []string{"/hold", mark + "answered"}
+			if k == gitLab {
+				e.Notes = append(e.Notes, e.Thread...) // where they are among the others
+			}
+		},
+		true,
 	},
 	{
 		"react",
@@ -230,6 +253,9 @@ func (g *ground) prepare(name string) *situation {
 		g.requires(devforge.BranchRules{}, promote.StatusName, "build")
 		g.waiting(s.change)
 	}
+	if name == "reply" {
+		s.remark, s.thread = g.remark(g, lea, s.change.Number, s.file, "/hold")
+	}
 	if name == "edit" {
 		if err := note("what it says")(g.Context(), g.adapter, s); err != nil {
 			g.Fatal(err)
@@ -270,6 +296,7 @@ type effect struct {
 	Seen        view
 	Labels      []string
 	Notes       []string
+	Thread      []string
 	Reactions   []string
 	Statuses    []string
 	Deployments []string
@@ -294,6 +321,9 @@ func (g *ground) effect(made *situation) effect {
 		if !note.System {
 			out.Notes = append(out.Notes, note.Body)
 		}
+	}
+	if made.remark != 0 {
+		out.Thread = g.thread(g, number, made.remark)
 	}
 	if made.comment != 0 {
 		out.Reactions = g.reactions(g, number, made.comment)

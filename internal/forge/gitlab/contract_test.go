@@ -31,6 +31,9 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		if (strings.HasSuffix(r.URL.Path, "s") || strings.HasSuffix(r.URL.Path, "/members/all")) && r.Method == http.MethodGet {
 			body = `[{"id":1,"name":"lockkeeper/gates","author":{"id":42}}]`
 		}
+		if strings.HasSuffix(r.URL.Path, "/discussions") {
+			body = `[{"id":"` + testThread + `","notes":[{"id":11}]}]`
+		}
 		if strings.HasSuffix(r.URL.Path, "/approvals") {
 			body = `{"approved_by":[{"user":{"id":5,"username":"lea"}}]}`
 		}
@@ -56,29 +59,31 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		"GET /merge_requests/7":       true,
 		"PUT /merge_requests/7":       true,
 		"PUT /merge_requests/7/merge": true,
-		"POST /merge_requests/7/cancel_merge_when_pipeline_succeeds": true,
-		"GET /merge_requests/7/notes":                                true,
-		"GET /merge_requests/7/approvals":                            true,
-		"POST /merge_requests/7/notes":                               true,
-		"PUT /merge_requests/7/notes/11":                             true,
-		"POST /merge_requests/7/notes/11/award_emoji":                true,
-		"POST /merge_trains/merge_requests/7":                        true,
-		"GET /merge_trains/main":                                     true,
-		"GET /members/all/5":                                         true,
-		"GET /repository/commits/" + string(head) + "/statuses":      true,
-		"GET /repository/commits/" + string(other) + "/statuses":     true,
-		"POST /statuses/" + string(head):                             true,
-		"POST /statuses/" + string(other):                            true,
-		"GET /external_status_checks":                                true,
-		"POST /merge_requests/7/status_check_responses":              true,
-		"GET /deployments":                                           true,
-		"POST /deployments":                                          true,
-		"PUT /deployments/9":                                         true,
-		"PUT /environments/4":                                        true,
-		"GET /api/v4/users":                                          true,
-		"GET /api/v4/user":                                           true,
-		"GET /pipelines/3":                                           true,
-		"GET /api/v4/groups/acme/members/all":                        true,
+		"POST /merge_requests/7/cancel_merge_when_pipeline_succeeds":  true,
+		"GET /merge_requests/7/notes":                                 true,
+		"GET /merge_requests/7/approvals":                             true,
+		"GET /merge_requests/7/discussions":                           true,
+		"POST /merge_requests/7/discussions/" + testThread + "/notes": true,
+		"POST /merge_requests/7/notes":                                true,
+		"PUT /merge_requests/7/notes/11":                              true,
+		"POST /merge_requests/7/notes/11/award_emoji":                 true,
+		"POST /merge_trains/merge_requests/7":                         true,
+		"GET /merge_trains/main":                                      true,
+		"GET /members/all/5":                                          true,
+		"GET /repository/commits/" + string(head) + "/statuses":       true,
+		"GET /repository/commits/" + string(other) + "/statuses":      true,
+		"POST /statuses/" + string(head):                              true,
+		"POST /statuses/" + string(other):                             true,
+		"GET /external_status_checks":                                 true,
+		"POST /merge_requests/7/status_check_responses":               true,
+		"GET /deployments":                                            true,
+		"POST /deployments":                                           true,
+		"PUT /deployments/9":                                          true,
+		"PUT /environments/4":                                         true,
+		"GET /api/v4/users":                                           true,
+		"GET /api/v4/user":                                            true,
+		"GET /pipelines/3":                                            true,
+		"GET /api/v4/groups/acme/members/all":                         true,
 	}
 	if diff := cmp.Diff(want, made); diff != "" {
 		t.Error(diff)
@@ -134,6 +139,8 @@ func everything(t *testing.T, f *Forge) {
 		"Notes":       func() error { _, err := f.Notes(ctx, 7); return err },
 		"AddNote":     func() error { _, err := f.AddNote(ctx, 7, "text"); return err },
 		"lost note":   func() error { _, err := f.addedAlready(ctx, 7, promote.Note{}, nil); return err },
+		"Reply":       func() error { _, err := f.Reply(ctx, 7, testThread, "text"); return err },
+		"discussions": func() error { _, err := f.discussions(ctx, 7); return err },
 		"EditNote":    func() error { return f.EditNote(ctx, 7, 11, "text") },
 		"React":       func() error { return f.React(ctx, 7, 11, promote.ReactionSeen) },
 		"Approvers":   func() error { _, err := f.Approvers(ctx, 7); return err },

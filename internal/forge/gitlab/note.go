@@ -124,6 +124,7 @@ var botName = regexp.MustCompile(`^(project|group)_[0-9]+_bot([0-9]*|_[0-9a-zA-Z
 
 type note struct {
 	ID        int    `json:"id"`
+	Type      string `json:"type"` // empty below a merge request
 	Body      string `json:"body"`
 	Author    user   `json:"author"`
 	System    bool   `json:"system"`
@@ -133,6 +134,7 @@ type note struct {
 func (n note) note(self user) promote.Note {
 	return promote.Note{
 		ID:        n.ID,
+		Thread:    n.thread(),
 		Author:    n.Author.Username,
 		Own:       n.Author.ID == self.ID && !n.System,
 		AuthorID:  n.Author.ID,
