@@ -20,6 +20,7 @@ type Change struct {
 	MergedBy    string
 	ClosedBy    string
 	UpdatedAt   time.Time
+	Unresolved  bool // a thread of it may be open, whoever began it; false: none is
 	Mergeability
 }
 

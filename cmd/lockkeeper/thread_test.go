@@ -311,3 +311,125 @@ func TestAReviewIsACommand(t *testing.T) {
 		t.Errorf("the status is %q after an approval", status)
 	}
 }
+
+// findingsShown are the bot's threads about findings: where each stands, and whether it is resolved.
+func (b *bed) findingsShown(number int) []string {
+	b.t.Helper()
+	threads, err := b.loop.Forge.OwnThreads(b.t.Context(), number)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var shown []string
+	for _, thread := range threads {
+		shown = append(shown, fmt.Sprintf("%s resolved: %t", words(thread.Body), thread.Resolved))
+	}
+	return shown
+}
+
+// What a change breaks is a thread at its line as long as it is broken.
+func TestErrorsAreThreads(t *testing.T) {
+	t.Parallel()
+	onBothForges(t, errorsAreThreads)
+}
+
+func errorsAreThreads(t *testing.T, b *bed) {
+	b.commit("main", map[string]string{"lockkeeper.yaml": "forge: {threads: true}\n"})
+	b.adopt()
+	b.branch("topic", "replicas: 1", "replicas: 3")
+	number := b.you.open("topic", "main", "More replicas")
+	look := func() { b.run(promote.Event{Kind: promote.EventChange, Change: number}) }
+	b.forge.ResetCalls()
+	look()
+	asked := 0
+	for _, call := range b.botCalls() {
+		if strings.Contains(call, "/discussions") || strings.Contains(call, "/graphql") {
+			asked++
+		}
+	}
+	if most := map[bool]int{true: 2}[b.github]; asked > most { // GitHub's open changes, and this one
+		t.Errorf("%d requests, some of them about threads of a change that has none: %q", asked, b.botCalls())
+	}
+	breaks := func() { b.edit("topic", "kargo/stages.yaml", "name: promote-image\n", "name: promote-imaeg\n") }
+	mends := func() { b.edit("topic", "kargo/stages.yaml", "name: promote-imaeg\n", "name: promote-image\n") }
+	broken := func(resolved bool) {
+		t.Helper()
+		shown := b.findingsShown(number)
+		if len(shown) == 0 {
+			t.Fatal("no thread")
+		}
+		for _, one := range shown {
+			contains(t, one, "promote-imaeg", fmt.Sprintf("resolved: %t", resolved))
+		}
+	}
+	breaks()
+	look()
+	first := len(b.findingsShown(number))
+	broken(false)
+	for range 2 {
+		b.loop.Forget() // as a restart does
+		look()
+	}
+	broken(false)
+	mends()
+	b.loop.Forget()
+	look()
+	broken(true)
+	breaks()
+	look()
+	broken(false)
+	if again := len(b.findingsShown(number)); again != first || first > promote.MaxThreads {
+		t.Errorf("%d threads, then %d", first, again)
+	}
+	if have := b.status(promote.Commit(b.tip("topic"))); !strings.HasPrefix(have, "failed: ") {
+		t.Errorf("status %q", have)
+	}
+	if b.github {
+		for _, one := range b.remarks(number) {
+			if one.Path != "kargo/stages.yaml" || one.Subject != "line" || one.Line == 0 {
+				t.Errorf("it stands at %+v", one)
+			}
+		}
+	}
+}
+
+// A repository that does not ask for threads has none.
+func TestErrorsAreNoThreadsUnlessTheyShallBe(t *testing.T) {
+	t.Parallel()
+	onBothForges(t, func(t *testing.T, b *bed) {
+		b.adopt()
+		b.branch("topic", "replicas: 1", "replicas: 3")
+		b.edit("topic", "kargo/stages.yaml", "name: promote-image\n", "name: promote-imaeg\n")
+		number := b.you.open("topic", "main", "More replicas")
+		b.run(promote.Event{Kind: promote.EventChange, Change: number})
+		if shown := b.findingsShown(number); len(shown) != 0 {
+			t.Errorf("threads: %q", shown)
+		}
+	})
+}
+
+// What is wrong with a promotion is a thread, too.
+func TestErrorsOfAPromotionAreThreads(t *testing.T) {
+	t.Parallel()
+	onBothForges(t, func(t *testing.T, b *bed) {
+		b.commit("main", map[string]string{"lockkeeper.yaml": "forge: {threads: true}\n"})
+		b.adopt()
+		change := b.propose("1.0.2")
+		if shown := b.findingsShown(change.Number); len(shown) != 0 {
+			t.Errorf("threads of what is right: %q", shown)
+		}
+		branch := "lockkeeper/" + devStage
+		b.edit(branch, devFile, "replicas: 1", "replicas: many")
+		b.sweep()
+		b.sweep()
+		shown := b.findingsShown(change.Number)
+		if len(shown) != 1 {
+			t.Fatalf("threads %q", shown)
+		}
+		contains(t, shown[0], "replicas", "resolved: false")
+		b.edit(branch, devFile, "replicas: many", "replicas: 1")
+		b.sweep()
+		if shown := b.findingsShown(change.Number); len(shown) != 1 || !strings.Contains(shown[0], "resolved: true") {
+			t.Errorf("threads of what is right again: %q", shown)
+		}
+	})
+}

@@ -62,6 +62,17 @@ type Commenter interface {
 	React(ctx context.Context, number, note int, reaction promote.Reaction) error
 }
 
+// Threader shows findings as threads, which people can resolve.
+type Threader interface {
+	// OwnThreads returns the threads that we began on a change, oldest first.
+	OwnThreads(ctx context.Context, number int) ([]promote.OwnThread, error)
+	// OpenThreads begins threads at their lines. Where the forge does not take the place, the thread is about the file or the change,
+	// whichever it takes, and there is none where it takes neither: that is no error. promote.ErrStale when the change has another head.
+	OpenThreads(ctx context.Context, number int, head promote.Commit, drafts []promote.ThreadDraft) error
+	// Resolve resolves a thread of OwnThreads, or takes that back. Doing it twice is no error.
+	Resolve(ctx context.Context, number int, thread promote.Thread, resolved bool) error
+}
+
 // Members says who may do what.
 type Members interface {
 	// Permission returns what a person may do in the repository now.
@@ -83,6 +94,7 @@ type Forge interface {
 	Merger
 	StatusPoster
 	Commenter
+	Threader
 	Members
 }
 

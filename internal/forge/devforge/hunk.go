@@ -36,3 +36,9 @@ func (d fileDiff) hunkOf(line int, old bool) (text string, ok bool) {
 	}
 	return "", false
 }
+
+// adds reports whether a line of the new file is new.
+func (d fileDiff) adds(line int) bool {
+	hunk, ok := d.hunkOf(line, false)
+	return ok && strings.HasPrefix(hunk[strings.LastIndexByte(hunk, '\n')+1:], "+")
+}

@@ -60,6 +60,30 @@ func note(text string) func(context.Context, adapter, *situation) error {
 	}
 }
 
+// showFinding makes the threads of a change say that there is a finding, or that there is none any more.
+func showFinding(there bool) func(context.Context, adapter, *situation) error {
+	return func(ctx context.Context, f adapter, s *situation) error {
+		have, err := f.OwnThreads(ctx, s.change.Number)
+		if err != nil {
+			return err
+		}
+		var want []promote.ThreadDraft
+		if there {
+			want = []promote.ThreadDraft{finding("one", s.file, 1)}
+		}
+		steps := promote.PlanThreads(have, want)
+		if err := f.OpenThreads(ctx, s.change.Number, s.head, steps.Open); err != nil {
+			return err
+		}
+		for _, thread := range steps.Resolve {
+			if err := f.Resolve(ctx, s.change.Number, thread, true); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 var calls = []call{
 	{
 		"open",
@@ -126,6 +150,28 @@ var calls = []call{
 			}
 		},
 		true,
+	},
+	{
+		"show finding",
+		showFinding(true),
+		func(e *effect, k kind) {
+			e.Findings = []string{"<!-- lockkeeper:finding:one --> resolved: false"}
+			if k == gitLab {
+				e.Notes = append(e.Notes, finding("one", "", 0).Body)
+			}
+		},
+		true,
+	},
+	{
+		"resolve finding",
+		showFinding(false),
+		func(e *effect, k kind) {
+			e.Findings = []string{"<!-- lockkeeper:finding:one --> resolved: true"}
+			if k == gitLab {
+				e.Notes = append(e.Notes, finding("one", "", 0).Body)
+			}
+		},
+		false,
 	},
 	{
 		"react",
@@ -256,6 +302,11 @@ func (g *ground) prepare(name string) *situation {
 	if name == "reply" {
 		s.remark, s.thread = g.remark(g, lea, s.change.Number, s.file, "/hold")
 	}
+	if name == "resolve finding" {
+		if err := showFinding(true)(g.Context(), g.adapter, s); err != nil {
+			g.Fatal(err)
+		}
+	}
 	if name == "edit" {
 		if err := note("what it says")(g.Context(), g.adapter, s); err != nil {
 			g.Fatal(err)
@@ -297,6 +348,7 @@ type effect struct {
 	Labels      []string
 	Notes       []string
 	Thread      []string
+	Findings    []string // the threads that we began
 	Reactions   []string
 	Statuses    []string
 	Deployments []string
@@ -321,6 +373,9 @@ func (g *ground) effect(made *situation) effect {
 		if !note.System {
 			out.Notes = append(out.Notes, note.Body)
 		}
+	}
+	for _, thread := range g.own(number) {
+		out.Findings = append(out.Findings, fmt.Sprintf("%s resolved: %t", thread.Body, thread.Resolved))
 	}
 	if made.remark != 0 {
 		out.Thread = g.thread(g, number, made.remark)

@@ -109,7 +109,7 @@ func TestGitHubDescribesEveryRequest(t *testing.T) {
 		"OpenChanges", "Change", "Approvers", "Merge", "Requirements", "Enqueue", "AutoMerge", "NoAutoMerge", "Dequeue", "ToDraft", "Ready", "Viewer",
 		"GET …", "GET …/installation", "GET /app", "GET /app/installations/3", "POST /app/installations/3/access_tokens",
 		"GET …/pulls", "POST …/pulls", "PATCH …/pulls/7", "PATCH …/issues/7", "POST …/pulls/7/requested_reviewers", "PUT …/pulls/7/merge",
-		"GET …/pulls/7/comments", "POST …/pulls/7/comments/11/replies", "GET …/pulls/7/reviews/11", "PATCH …/pulls/comments/11",
+		"Threads", "Resolve", "Unresolve", "POST …/pulls/7/comments", "GET …/pulls/7/comments", "POST …/pulls/7/comments/11/replies", "GET …/pulls/7/reviews/11", "PATCH …/pulls/comments/11",
 		"POST …/pulls/comments/11/reactions",
 		"GET …/issues/7/comments", "POST …/issues/7/comments", "PATCH …/issues/comments/11", "POST …/issues/comments/11/reactions",
 		"GET …/commits/" + sha + "/statuses", "POST …/statuses/" + sha, "GET …/commits/" + sha + "/check-runs", "POST …/check-runs",
@@ -179,6 +179,12 @@ func calls(t *testing.T, f *Forge) map[string]func() error {
 			_, err := f.repliedAlready(ctx, 7, promote.Note{CreatedAt: testNow}, nil)
 			return err
 		},
+		"OwnThreads": func() error { _, err := f.OwnThreads(ctx, 7); return err },
+		"OpenThreads": func() error {
+			return f.OpenThreads(ctx, 7, head, []promote.ThreadDraft{{Path: "a.yaml", Line: 3, Body: "text"}, {Path: "a.yaml", Body: "text"}})
+		},
+		"Resolve":    func() error { return f.Resolve(ctx, 7, "PRRT_1", true) },
+		"Unresolve":  func() error { return f.Resolve(ctx, 7, "PRRT_1", false) },
 		"Self":       func() error { _, err := f.Self(ctx); return err },
 		"Permission": func() error { _, err := f.Permission(ctx, promote.Person{Name: "lea"}); return err },
 		"InGroup":    func() error { _, err := f.InGroup(ctx, "acme/ops", "lea"); return err },
@@ -200,7 +206,7 @@ func everything(t *testing.T, f *Forge) {
 // askEverything calls all that only asks, whatever the answers are.
 func askEverything(t *testing.T, f *Forge) {
 	t.Helper()
-	for _, name := range []string{"OpenChanges", "ChangesFrom", "Change", "Approvers", "Status", "Notes", "remarks", "review", "Permission", "InGroup", "Settings", "old state"} {
+	for _, name := range []string{"OpenChanges", "ChangesFrom", "Change", "Approvers", "Status", "Notes", "remarks", "review", "OwnThreads", "Permission", "InGroup", "Settings", "old state"} {
 		_ = calls(t, f)[name]() // An error is an answer too.
 	}
 }

@@ -27,7 +27,7 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		made[r.Method+" "+strings.TrimPrefix(r.URL.EscapedPath(), project)] = true
 		mu.Unlock()
 		w.Header().Set("Content-Type", "application/json")
-		body := `{"id":42,"iid":7,"state":"merged","sha":"` + string(head) + `","merge_pipelines_enabled":true,"head_pipeline":{"id":3,"sha":"` + string(other) + `"}}`
+		body := `{"id":42,"iid":7,"state":"merged","sha":"` + string(head) + `","diff_refs":{"base_sha":"` + string(other) + `","head_sha":"` + string(head) + `","start_sha":"` + string(other) + `"},"merge_pipelines_enabled":true,"head_pipeline":{"id":3,"sha":"` + string(other) + `"}}`
 		if (strings.HasSuffix(r.URL.Path, "s") || strings.HasSuffix(r.URL.Path, "/members/all")) && r.Method == http.MethodGet {
 			body = `[{"id":1,"name":"lockkeeper/gates","author":{"id":42}}]`
 		}
@@ -63,6 +63,8 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		"GET /merge_requests/7/notes":                                 true,
 		"GET /merge_requests/7/approvals":                             true,
 		"GET /merge_requests/7/discussions":                           true,
+		"POST /merge_requests/7/discussions":                          true,
+		"PUT /merge_requests/7/discussions/" + testThread:             true,
 		"POST /merge_requests/7/discussions/" + testThread + "/notes": true,
 		"POST /merge_requests/7/notes":                                true,
 		"PUT /merge_requests/7/notes/11":                              true,
@@ -140,6 +142,11 @@ func everything(t *testing.T, f *Forge) {
 		"AddNote":     func() error { _, err := f.AddNote(ctx, 7, "text"); return err },
 		"lost note":   func() error { _, err := f.addedAlready(ctx, 7, promote.Note{}, nil); return err },
 		"Reply":       func() error { _, err := f.Reply(ctx, 7, testThread, "text"); return err },
+		"OwnThreads":  func() error { _, err := f.OwnThreads(ctx, 7); return err },
+		"OpenThreads": func() error {
+			return f.OpenThreads(ctx, 7, head, []promote.ThreadDraft{{Path: "a.yaml", Line: 3, Body: "text"}, {Path: "a.yaml", Body: "text"}})
+		},
+		"Resolve":     func() error { return f.Resolve(ctx, 7, testThread, true) },
 		"discussions": func() error { _, err := f.discussions(ctx, 7); return err },
 		"EditNote":    func() error { return f.EditNote(ctx, 7, 11, "text") },
 		"React":       func() error { return f.React(ctx, 7, 11, promote.ReactionSeen) },

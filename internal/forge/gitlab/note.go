@@ -129,6 +129,10 @@ type note struct {
 	Author    user   `json:"author"`
 	System    bool   `json:"system"`
 	CreatedAt stamp  `json:"created_at"`
+
+	Resolvable bool  `json:"resolvable"`
+	Resolved   bool  `json:"resolved"`
+	ResolvedBy *user `json:"resolved_by"`
 }
 
 func (n note) note(self user) promote.Note {

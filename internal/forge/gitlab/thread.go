@@ -67,7 +67,7 @@ func (f *Forge) Reply(ctx context.Context, number int, thread promote.Thread, bo
 
 // discussionOf is the discussion that a thread names.
 func (f *Forge) discussionOf(ctx context.Context, number int, thread promote.Thread) (string, error) {
-	missing := fmt.Errorf("gitlab: reply on change %d: there is no thread %q: %w", number, forge.CutBytes(string(thread), 80), promote.ErrNotFound)
+	missing := fmt.Errorf("gitlab: change %d: there is no thread %q: %w", number, forge.CutBytes(string(thread), 80), promote.ErrNotFound)
 	digits, named := strings.CutPrefix(string(thread), noteInThread)
 	if !named {
 		if id, ok := discussionID(string(thread)); ok {
