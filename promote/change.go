@@ -20,6 +20,7 @@ type Change struct {
 	MergedBy    string
 	ClosedBy    string
 	UpdatedAt   time.Time
+	Unresolved  bool // a thread of it may be open, whoever began it; false: none is
 	Mergeability
 }
 
@@ -122,9 +123,16 @@ type ChangeEdit struct {
 	Description string
 }
 
+// Thread names a conversation on a change, such as one at a line of a file, which can be answered in. Only the forge's adapter
+// reads what it holds. Its zero value is none: what has no thread stands below the change, and so does its answer.
+type Thread string
+
 // Note is one comment on a change.
 type Note struct {
+	// ID tells the note from all others of the repository, wherever they stand. Where a forge counts several kinds of comments
+	// apart, its adapter makes one series of them.
 	ID        int
+	Thread    Thread // empty: below the change, or the forge does not say
 	Author    string
 	AuthorID  int
 	Own       bool // written by the account that Lockkeeper uses

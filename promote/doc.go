@@ -34,6 +34,7 @@
 //   - Wave: the targets of a stage that are promoted to at once.
 //   - Group: stages that share one change.
 //   - Command: what a person asked for in a comment, such as /promote.
+//   - Thread: a conversation on a change, mostly at a line of a file; a command in one is answered there.
 //   - Finding: something wrong or noteworthy in the repository, with its place and a remedy.
 //
 // # Commit trailers

@@ -55,8 +55,9 @@ func (k EventKind) String() string {
 
 // Comment is what a person wrote on a change.
 type Comment struct {
-	ID       int
+	ID       int // as that of a Note: it names the comment whatever Thread says
 	Change   int
+	Thread   Thread // where it is answered
 	Head     Commit // of the change when the comment was written
 	AuthorID int
 	Author   string

@@ -565,7 +565,11 @@ func (b *bed) reactions(number, comment int) []string {
 			Content string
 			User    struct{ Login string }
 		}
-		b.you.hub(http.MethodGet, fmt.Sprintf("issues/comments/%d/reactions", comment), nil, &all)
+		path := fmt.Sprintf("issues/comments/%d/reactions", comment)
+		if comment >= hubRemarks {
+			path = fmt.Sprintf("pulls/comments/%d/reactions", comment&^hubRemarks)
+		}
+		b.you.hub(http.MethodGet, path, nil, &all)
 		for _, r := range all {
 			if r.User.Login == worldBot+"[bot]" {
 				names = append(names, cmp.Or(map[string]string{"+1": "thumbsup", "-1": "thumbsdown"}[r.Content], r.Content))

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +103,7 @@ func (r *Reconciler) asked(ctx context.Context, all []Asked) ([]promote.Command,
 // event is a hint: only what the forge says counts, also of who wrote it. Of a button there is no note, and its event, which is
 // authentic, says who pressed it.
 func (r *Reconciler) unanswered(ctx context.Context, comment promote.Comment) (promote.Comment, bool, error) {
-	notes, err := r.Forge.Notes(ctx, comment.Change)
+	notes, err := r.around(ctx, comment)
 	if errors.Is(err, promote.ErrNotFound) {
 		return comment, false, nil
 	}
@@ -126,5 +127,14 @@ func (r *Reconciler) unanswered(ctx context.Context, comment promote.Comment) (p
 		return comment, false, nil
 	}
 	comment.AuthorID, comment.Author = notes[i].AuthorID, notes[i].Author
+	comment.Thread = cmp.Or(comment.Thread, notes[i].Thread)
 	return comment, true, nil
+}
+
+// around returns the notes among which a comment and its answer are looked for. Of a button there is no note.
+func (r *Reconciler) around(ctx context.Context, comment promote.Comment) ([]promote.Note, error) {
+	if comment.Action != "" {
+		return r.Forge.Notes(ctx, comment.Change)
+	}
+	return r.Forge.Around(ctx, comment.Change, comment.ID)
 }

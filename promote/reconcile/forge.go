@@ -50,12 +50,27 @@ type StatusPoster interface {
 
 // Commenter reads and writes the notes of a change.
 type Commenter interface {
-	// Notes returns all notes of a change, oldest first.
+	// Notes returns the notes below a change, oldest first, and those in its threads where the forge does not keep them apart.
 	Notes(ctx context.Context, number int) ([]promote.Note, error)
+	// Around returns what Notes does, and where the given note stands elsewhere also the notes there, that one among them.
+	Around(ctx context.Context, number, note int) ([]promote.Note, error)
 	AddNote(ctx context.Context, number int, body string) (promote.Note, error)
+	// Reply writes a note in a thread. The error wraps promote.ErrNotFound when the thread is not there, or not any more.
+	Reply(ctx context.Context, number int, thread promote.Thread, body string) (promote.Note, error)
 	EditNote(ctx context.Context, number, note int, body string) error
 	// React adds a reaction to a note. Adding it twice is no error.
 	React(ctx context.Context, number, note int, reaction promote.Reaction) error
+}
+
+// Threader shows findings as threads, which people can resolve.
+type Threader interface {
+	// OwnThreads returns the threads that we began on a change, oldest first.
+	OwnThreads(ctx context.Context, number int) ([]promote.OwnThread, error)
+	// OpenThreads begins threads at their lines. Where the forge does not take the place, the thread is about the file or the change,
+	// whichever it takes, and there is none where it takes neither: that is no error. promote.ErrStale when the change has another head.
+	OpenThreads(ctx context.Context, number int, head promote.Commit, drafts []promote.ThreadDraft) error
+	// Resolve resolves a thread of OwnThreads, or takes that back. Doing it twice is no error.
+	Resolve(ctx context.Context, number int, thread promote.Thread, resolved bool) error
 }
 
 // Members says who may do what.
@@ -79,6 +94,7 @@ type Forge interface {
 	Merger
 	StatusPoster
 	Commenter
+	Threader
 	Members
 }
 

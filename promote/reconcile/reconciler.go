@@ -120,6 +120,7 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 			if !options.Dry {
 				r.answerQueues(ctx, watch, state, out.Plan)
 				r.review(ctx, watch, state)
+				r.threads(ctx, watch, state)
 			}
 			return out, watch.failure()
 		}
@@ -258,6 +259,7 @@ type memory struct {
 	digests     map[string]digestAt
 	unmade      map[string]string // by promote.ProposalKey, at repository.head
 	reviews     map[int]reviewed  // by the number of the change
+	threads     map[int]string    // likewise: what its threads say
 	queued      map[promote.Commit]queued
 	people      people
 	pace        pace
@@ -267,7 +269,7 @@ func newMemory() memory {
 	return memory{
 		discoveries: map[string]promote.Discovery{}, evidence: map[evidenceKey]promote.Evidence{},
 		statuses: map[promote.Commit]*promote.Status{}, deliveries: map[promote.PromotionRef]promote.Delivering{},
-		digests: map[string]digestAt{}, unmade: map[string]string{}, reviews: map[int]reviewed{},
+		digests: map[string]digestAt{}, unmade: map[string]string{}, reviews: map[int]reviewed{}, threads: map[int]string{},
 		queued: map[promote.Commit]queued{},
 		people: newPeople(), pace: pace{},
 	}

@@ -79,16 +79,20 @@ func (r *Reconciler) reply(ctx context.Context, w *watch, a promote.Reply) error
 }
 
 // answer writes the words of a reply in one note. It takes the place of the one that said to wait. Who may not write and gets
-// nothing done has one note on a change, which holds the last answer: nobody can have a change filled with answers.
+// nothing done has one note on a change, which holds the last answer: nobody can have a change filled with answers. Where the forge
+// keeps threads apart it is one below the change, and one in all of its threads.
 func (r *Reconciler) answer(ctx context.Context, c promote.Command, a promote.Reply) error {
 	mark := marksOf(c.Comment)
 	visits := c.Permission < promote.PermissionWrite && (a.Reaction == promote.ReactionDenied || !c.Verb.Changes())
-	notes, err := r.Forge.Notes(ctx, a.Change)
+	notes, err := r.around(ctx, c.Comment)
+	if errors.Is(err, promote.ErrNotFound) {
+		notes, err = r.Forge.Notes(ctx, a.Change) // the comment was deleted in the meantime
+	}
 	if err != nil {
 		return err
 	}
 	if a.Again {
-		return r.wait(ctx, notes, mark.unsure, a)
+		return r.wait(ctx, notes, c.Comment, a)
 	}
 	lines := []string{mark.answer}
 	visitor := visitorMark(c.Comment.Author)
@@ -113,17 +117,28 @@ func (r *Reconciler) answer(ctx context.Context, c promote.Command, a promote.Re
 	case visits && count(notes, "visitor") >= maxVisitors:
 		return nil
 	}
-	_, err = r.Forge.AddNote(ctx, a.Change, note(lines, a.Body))
+	return r.respond(ctx, c.Comment, note(lines, a.Body))
+}
+
+// respond writes a note where a comment stands: in its thread, or below the change when there is none, or none any more.
+func (r *Reconciler) respond(ctx context.Context, to promote.Comment, text string) error {
+	if to.Thread != "" {
+		_, err := r.Forge.Reply(ctx, to.Change, to.Thread, text)
+		if !errors.Is(err, promote.ErrNotFound) {
+			return err
+		}
+	}
+	_, err := r.Forge.AddNote(ctx, to.Change, text)
 	return err
 }
 
 // wait says once that a comment will be answered. Nobody is told who comes after many others.
-func (r *Reconciler) wait(ctx context.Context, notes []promote.Note, mark string, a promote.Reply) error {
+func (r *Reconciler) wait(ctx context.Context, notes []promote.Note, to promote.Comment, a promote.Reply) error {
+	mark := marksOf(to).unsure
 	if count(notes, "unsure") >= maxVisitors || slices.ContainsFunc(notes, func(n promote.Note) bool { return marked(n, mark) }) {
 		return nil
 	}
-	_, err := r.Forge.AddNote(ctx, a.Change, note([]string{mark}, a.Body))
-	return err
+	return r.respond(ctx, to, note([]string{mark}, a.Body))
 }
 
 // count counts our notes with marks of a kind.

@@ -115,16 +115,25 @@ func (r *Reconciler) reviewOne(ctx context.Context, w *watch, state promote.Stat
 		}
 	}
 	posted := judged.status(change)
-	if !promotes(state, change.Head) {
-		if err := r.postOnce(ctx, posted); err != nil {
-			return err
-		}
+	if err := r.postReview(ctx, state, posted); err != nil {
+		return err
+	}
+	if err := r.showThreads(ctx, change, judged.errors); err != nil && !errors.Is(err, promote.ErrStale) {
+		return err
 	}
 	if len(r.memory.reviews) >= maxReviews {
 		clear(r.memory.reviews)
 	}
 	r.memory.reviews[number] = reviewed{head: change.Head, target: state.Head, body: judged.body, posted: posted}
 	return nil
+}
+
+// postReview posts the status of a review, unless the head is that of a promotion, whose gates say it.
+func (r *Reconciler) postReview(ctx context.Context, state promote.State, posted promote.PostStatus) error {
+	if promotes(state, posted.Head) {
+		return nil
+	}
+	return r.postOnce(ctx, posted)
 }
 
 // orNothing is what a note says of a change that does nothing any more.
@@ -232,6 +241,9 @@ func (r *Reconciler) judgeCommits(ctx context.Context, state promote.State, c co
 		then.Pipelines, then.Findings = after.pipelines, after.findings
 		simulation := promote.Simulate(now, then, state.Now.Add(-replayed), moments)
 		parts = append(parts, "### What the changed pipeline would have decided\n\n"+simulation.Markdown())
+	}
+	if text := promote.UnthreadedText(j.errors); text != "" && r.memory.repository.settings.Forge.Threads {
+		parts = append(parts, text)
 	}
 	j.body = strings.Join(parts, "\n")
 	return j, nil

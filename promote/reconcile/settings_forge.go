@@ -9,6 +9,9 @@ type ForgeSettings struct {
 	// Review says what changes of people get: comment, which is a comment with what they change in the cluster and the status
 	// lockkeeper/gates; status, which is the status alone; or off. Default: comment.
 	Review Word `json:"review"`
+	// Threads shows each error that a change brings also as a thread at its line, which people can resolve: nothing is decided from
+	// one. Default: false.
+	Threads bool `json:"threads"`
 }
 
 // The words of forge.review.

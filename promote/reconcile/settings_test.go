@@ -59,6 +59,10 @@ func TestProblemsOfSettingsHaveAPlace(t *testing.T) {
 			`lockkeeper.yaml:1:18: error: checks.schema: "of" is not known; did you mean "off"? [settings]`,
 		}},
 		{"a forge that shows nothing", "forge: {deployments: off, review: off}\n", nil, nil},
+		{"findings as threads", "forge: {threads: true}\n", nil, nil},
+		{"threads that are neither on nor off", "forge: {threads: some}\n", nil, []string{
+			`lockkeeper.yaml:1:18: error: value "some" of forge.threads is a string, not true or false [settings]`,
+		}},
 		{"words about the forge that nobody knows", "forge: {deployments: onn, review: everything}\n", nil, []string{
 			`lockkeeper.yaml:1:22: error: forge.deployments: "onn" is not known; did you mean "on"? [settings]`,
 			`lockkeeper.yaml:1:35: error: forge.review: "everything" is not known; write comment, status or off [settings]`,

@@ -239,8 +239,12 @@ func createDiscussion(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	at, err := c.place(m)
+	if err != nil {
+		return reply{}, err
+	}
 	n := c.forge.addNote(m, c.user, body)
-	n.Resolvable = true
+	n.Resolvable, n.Place = true, at
 	c.forge.wrote()
 	if err := c.forge.sendNote(c.Context(), c.project, m, n, "create"); err != nil {
 		return reply{}, err
@@ -263,6 +267,9 @@ func resolveDiscussion(c *call) (reply, error) {
 	if c.project.level(c.user) < AccessDeveloper && m.Author != c.user.ID {
 		return reply{}, forbidden()
 	}
+	if thread[0].Resolvable && thread[0].Resolved == resolved {
+		return reply{body: c.showDiscussion(m, thread)}, nil
+	}
 	for _, n := range thread {
 		if n.Resolved = resolved && n.Resolvable; n.Resolved {
 			n.ResolvedBy, n.ResolvedAt = c.user.ID, c.forge.now()
@@ -284,7 +291,7 @@ func replyToDiscussion(c *call) (reply, error) {
 		return reply{}, err
 	}
 	n := c.forge.addNote(m, c.user, body)
-	n.Discussion, n.Resolvable = thread[0].Discussion, thread[0].Resolvable
+	n.Discussion, n.Resolvable, n.Place = thread[0].Discussion, thread[0].Resolvable, thread[0].Place
 	c.forge.wrote()
 	if err := c.forge.sendNote(c.Context(), c.project, m, n, "create"); err != nil {
 		return reply{}, err

@@ -276,6 +276,7 @@ type noteEntity struct {
 	ProjectID       int               `json:"project_id"`
 	NoteableIID     int               `json:"noteable_iid"` //nolint:misspell // GitLab\'s word
 	CommitID        *string           `json:"commit_id"`
+	Position        *positionEntity   `json:"position,omitempty"`
 	Resolvable      bool              `json:"resolvable"`
 	Resolved        *bool             `json:"resolved,omitempty"`
 	ResolvedBy      *userEntity       `json:"resolved_by,omitempty"`
@@ -295,10 +296,19 @@ func (f *Forge) showNote(p *project, m *mergeRequest, n *note) noteEntity {
 		CommandsChanges: map[string]string{},
 	}
 	if n.Resolvable {
-		kind, at := "DiscussionNote", moment(n.ResolvedAt)
+		kind, at := n.kind(), moment(n.ResolvedAt)
+		entity.Position = n.Place.show()
 		entity.Type, entity.Resolved, entity.ResolvedBy, entity.ResolvedAt = &kind, &n.Resolved, f.showUserID(n.ResolvedBy), &at
 	}
 	return entity
+}
+
+// kind is GitLab's type of a note in a discussion.
+func (n *note) kind() string {
+	if n.Place.Path != "" {
+		return "DiffNote"
+	}
+	return "DiscussionNote"
 }
 
 type awardEntity struct {

@@ -37,6 +37,31 @@ func TestGitHubBehaviour(t *testing.T) {
 		exchanges    []exchange
 	}{
 		{
+			name: "comments in files", source: "REST, Pull request review comments",
+			exchanges: []exchange{
+				{"owner", "POST", pullAPI + "/comments", `{"body":"look","path":"apps/web/dev.yaml","line":2,"commit_id":"{sha}"}`, 201, `"subject_type":"line"`},
+				{"owner", "POST", pullAPI + "/comments", `{"body":"look","path":"apps/web/dev.yaml","line":99,"commit_id":"{sha}"}`, 422, `pull_request_review_thread.line must be part of the diff`},
+				{"owner", "POST", pullAPI + "/comments", `{"body":"look","path":"apps/web/dev.yaml","line":99,"subject_type":"file","commit_id":"{sha}"}`, 201, `"subject_type":"file"`},
+				{"owner", "POST", pullAPI + "/comments", `{"body":"look","path":"README.md","line":1,"commit_id":"{sha}"}`, 422, `pull_request_review_thread.path is not part of the diff`},
+				{"owner", "POST", pullAPI + "/comments", `{"body":"look","path":"apps/web/dev.yaml","line":2,"commit_id":"0123456789012345678901234567890123456789"}`, 422, `commit_id is not part of the pull request`},
+				{"owner", "POST", pullAPI + "/comments", `{"body":"look","path":"apps/web/dev.yaml","commit_id":"{sha}"}`, 422, "wasn't supplied"},
+				{"bot", "POST", pullAPI + "/comments/1/replies", `{"body":"seen"}`, 201, `"in_reply_to_id":1`},
+				{"bot", "POST", pullAPI + "/comments/3/replies", `{"body":"seen"}`, 404, `Not Found`},
+				{"bot", "POST", pullAPI + "/comments/9/replies", `{"body":"seen"}`, 404, `Not Found`},
+				{"bot", "PATCH", repoAPI + "/pulls/comments/3", `{"body":"seen twice"}`, 200, `"seen twice"`},
+				{"reader", "PATCH", repoAPI + "/pulls/comments/3", `{"body":"mine"}`, 403, `Must have admin rights to Repository.`},
+				{"bot", "POST", repoAPI + "/pulls/comments/1/reactions", `{"content":"eyes"}`, 201, `"content":"eyes"`},
+				{"bot", "POST", repoAPI + "/pulls/comments/1/reactions", `{"content":"eyes"}`, 200, `"content":"eyes"`},
+				{"bot", "GET", repoAPI + "/pulls/comments/1", "", 200, `"eyes":1`},
+				{"bot", "GET", repoAPI + "/issues/comments/1", "", 404, `Not Found`},
+				{"bot", "GET", pullAPI + "/reviews/1", "", 200, `"state":"COMMENTED"`},
+				{"bot", "GET", pullAPI + "/reviews/99", "", 404, `Not Found`},
+				{"bot", "DELETE", repoAPI + "/pulls/comments/3", "", 204, ""},
+				{"bot", "GET", pullAPI + "/comments", "", 200, `"body":"look"`},
+				{"bot", "GET", repoAPI + "/pulls/comments/3", "", 404, `Not Found`},
+			},
+		},
+		{
 			name: "no token and a wrong token are refused", source: "REST, Troubleshooting; octokit-fixtures errors",
 			exchanges: []exchange{
 				{"", "GET", "/api/v3/user", "", 401, `{"message":"Requires authentication"`},

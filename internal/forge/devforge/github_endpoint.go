@@ -13,6 +13,7 @@ func githubEndpoints() []githubEndpoint {
 		pull     = pulls + "/{number}"
 		issue    = repo + "/issues/{number}"
 		comment  = repo + "/issues/comments/{comment_id}"
+		remark   = pulls + "/comments/{review_comment_id}"
 		checks   = repo + "/check-runs"
 		deploys  = repo + "/deployments"
 		deployed = deploys + "/{deployment_id}"
@@ -72,6 +73,15 @@ func githubEndpoints() []githubEndpoint {
 		{"POST " + pull + "/requested_reviewers", AccessDeveloper, editPull, requestReviewers},
 		{"GET " + pull + "/reviews", AccessGuest, readPull, listReviews},
 		{"POST " + pull + "/reviews", AccessGuest, editPull, createReview},
+		{"GET " + pull + "/reviews/{review_id}", AccessGuest, readPull, getReview},
+		{"GET " + pull + "/comments", AccessGuest, readPull, listReviewComments},
+		{"POST " + pull + "/comments", AccessGuest, editPull, createReviewComment},
+		{"POST " + pull + "/comments/{comment_id}/replies", AccessGuest, editPull, replyToReviewComment},
+		{"GET " + remark, AccessGuest, readPull, getReviewComment},
+		{"PATCH " + remark, AccessGuest, editPull, updateReviewComment},
+		{"DELETE " + remark, AccessGuest, editPull, deleteReviewComment},
+		{"GET " + remark + "/reactions", AccessGuest, readPull, listReactions},
+		{"POST " + remark + "/reactions", AccessGuest, editPull, createReaction},
 
 		{"GET " + issue, AccessGuest, listen, getIssue},
 		{"PATCH " + issue, AccessGuest, talk, updateIssue},

@@ -181,6 +181,7 @@ func (c *githubCall) graphPull(p *project, m *mergeRequest) object {
 		"baseRef":                  lazy(func(arguments) (any, error) { return c.graphRef(p, m.Target) }),
 		"headRef":                  lazy(func(arguments) (any, error) { return c.graphHeadRef(p, m) }),
 		"reviews":                  connection("reviews", "PullRequestReview", c.graphReviews(p, m.GitHub.Reviews)),
+		"reviewThreads":            connection("reviewThreads", "PullRequestReviewThread", c.graphThreads(m)),
 		"latestOpinionatedReviews": lazy(func(args arguments) (any, error) { return c.graphOpinions(p, m, args) }),
 		"timelineItems":            lazy(func(args arguments) (any, error) { return c.graphTimeline(m, args) }),
 		"commits": lazy(func(args arguments) (any, error) {
@@ -384,6 +385,8 @@ func (c *githubCall) graphMutation() object {
 		})
 	}
 	root["minimizeComment"] = lazy(c.minimize)
+	root["resolveReviewThread"] = lazy(func(args arguments) (any, error) { return c.resolveThread(args, true) })
+	root["unresolveReviewThread"] = lazy(func(args arguments) (any, error) { return c.resolveThread(args, false) })
 	return root
 }
 

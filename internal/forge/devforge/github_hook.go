@@ -18,6 +18,7 @@ import (
 const (
 	HookPullRequest      HookEvent = "pull_request"
 	HookReview           HookEvent = "pull_request_review"
+	HookReviewComment    HookEvent = "pull_request_review_comment"
 	HookIssueComment     HookEvent = "issue_comment"
 	HookStatus           HookEvent = "status"
 	HookCheckRun         HookEvent = "check_run"
@@ -30,8 +31,8 @@ const (
 )
 
 var gitHubEvents = []HookEvent{
-	HookPush, HookPullRequest, HookReview, HookIssueComment, HookStatus, HookCheckRun, HookCheckSuite, HookMergeGroup, HookDeployment,
-	HookDeploymentStatus,
+	HookPush, HookPullRequest, HookReview, HookReviewComment, HookIssueComment, HookStatus, HookCheckRun, HookCheckSuite, HookMergeGroup,
+	HookDeployment, HookDeploymentStatus,
 }
 
 // event is something that hooks hear of. The payload is made only if one wants it.

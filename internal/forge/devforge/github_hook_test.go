@@ -158,6 +158,18 @@ func TestGitHubHooksHaveGitHubsShape(t *testing.T) {
 	if _, _, err := h.as(t, "owner").PullRequests.CreateReview(t.Context(), repoOwner, repoName, number, &github.PullRequestReviewRequest{Event: new("APPROVE")}); err != nil {
 		t.Fatal(err)
 	}
+	remark, _, err := h.as(t, "reader").PullRequests.CreateComment(t.Context(), repoOwner, repoName, number, &github.PullRequestComment{
+		Body: new("/promote"), Path: new("apps/web/dev.yaml"), Line: new(2), CommitID: &head,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.as(t, "reader").PullRequests.EditComment(t.Context(), repoOwner, repoName, remark.GetID(), &github.PullRequestComment{Body: new("/hold")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.as(t, "reader").PullRequests.DeleteComment(t.Context(), repoOwner, repoName, remark.GetID()); err != nil {
+		t.Fatal(err)
+	}
 	edit(&github.PullRequest{State: new("closed")})
 	edit(&github.PullRequest{State: new("open")})
 	if _, _, err := h.as(t, "owner").PullRequests.Merge(t.Context(), repoOwner, repoName, number, "", nil); err != nil {
@@ -167,7 +179,8 @@ func TestGitHubHooksHaveGitHubsShape(t *testing.T) {
 	want := []string{
 		"push", "pull_request opened", "pull_request edited", "pull_request labeled", "pull_request unlabeled", "issue_comment created",
 		"issue_comment edited", "issue_comment deleted", "push", "pull_request synchronize", "status", "pull_request_review submitted",
-		"pull_request closed", "pull_request reopened", "pull_request closed", "push",
+		"pull_request_review submitted", "pull_request_review_comment created", "pull_request_review_comment edited",
+		"pull_request_review_comment deleted", "pull_request closed", "pull_request reopened", "pull_request closed", "push",
 	}
 	if diff := cmp.Diff(want, r.events()); diff != "" {
 		t.Error(diff)

@@ -398,6 +398,13 @@ func (f *Forge) showReaction(a *award) object {
 
 // awards are the reactions to the comment of the path, or to the pull request.
 func (c *githubCall) awards() (*[]*award, error) {
+	if c.PathValue("review_comment_id") != "" {
+		_, r, err := c.reviewComment()
+		if err != nil {
+			return nil, err
+		}
+		return &r.Awards, nil
+	}
 	if c.PathValue("comment_id") != "" {
 		_, n, err := c.comment()
 		if err != nil {

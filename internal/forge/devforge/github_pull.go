@@ -135,7 +135,7 @@ func (f *Forge) showWholePull(ctx context.Context, p *project, m *mergeRequest) 
 	stats := countLines(files)
 	shown := f.showPull(p, m).with(object{
 		"merged": m.State == stateMerged, "mergeable": nil, "rebaseable": nil, "mergeable_state": "unknown", "merged_by": f.showPersonID(m.MergedBy),
-		"comments": countNotes(m), "review_comments": 0, "maintainer_can_modify": false, "commits": len(commits),
+		"comments": countNotes(m), "review_comments": len(m.GitHub.Comments), "maintainer_can_modify": false, "commits": len(commits),
 		"additions": stats.Additions, "deletions": stats.Deletions, "changed_files": len(files),
 	})
 	if m.State == stateOpened && m.Unchecked == 0 {

@@ -65,14 +65,15 @@ type githubProject struct {
 }
 
 type githubRequest struct {
-	Fork      string         `json:"fork"` // path of the repository that the head is in; empty means the same one
-	Draft     bool           `json:"draft"`
-	Assignees []int          `json:"assignees"`
-	Reviewers []int          `json:"reviewers"`
-	Teams     []string       `json:"teams"` // slugs
-	Reviews   []*review      `json:"reviews"`
-	Auto      pullMerge      `json:"auto"`
-	Minimized map[int]string `json:"minimized"` // comment to reason
+	Fork      string           `json:"fork"` // path of the repository that the head is in; empty means the same one
+	Draft     bool             `json:"draft"`
+	Assignees []int            `json:"assignees"`
+	Reviewers []int            `json:"reviewers"`
+	Teams     []string         `json:"teams"` // slugs
+	Reviews   []*review        `json:"reviews"`
+	Comments  []*reviewComment `json:"review_comments,omitempty"`
+	Auto      pullMerge        `json:"auto"`
+	Minimized map[int]string   `json:"minimized"` // comment to reason
 }
 
 // pullMerge is how a pull request is to be merged. By is zero when nobody asked.

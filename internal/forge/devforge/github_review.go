@@ -56,6 +56,23 @@ func listReviews(c *githubCall) (reply, error) {
 	return listed(c, m.GitHub.Reviews, func(r *review) (object, error) { return c.forge.showReview(c.project, m, r), nil })
 }
 
+func getReview(c *githubCall) (reply, error) {
+	m, err := c.pull()
+	if err != nil {
+		return reply{}, err
+	}
+	id, err := c.number("review_id")
+	if err != nil {
+		return reply{}, err
+	}
+	for _, r := range m.GitHub.Reviews {
+		if r.ID == id {
+			return reply{body: c.forge.showReview(c.project, m, r)}, nil
+		}
+	}
+	return reply{}, notFound()
+}
+
 func createReview(c *githubCall) (reply, error) {
 	m, err := c.pull()
 	if err != nil {

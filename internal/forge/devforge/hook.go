@@ -41,8 +41,8 @@ func (e HookEvent) header() string {
 		return "Pipeline Hook"
 	case HookEmoji:
 		return "Emoji Hook"
-	case HookPullRequest, HookReview, HookIssueComment, HookStatus, HookCheckRun, HookCheckSuite, HookMergeGroup, HookDeployment,
-		HookDeploymentStatus, HookInstallation, HookPing: // GitHub's
+	case HookPullRequest, HookReview, HookReviewComment, HookIssueComment, HookStatus, HookCheckRun, HookCheckSuite, HookMergeGroup,
+		HookDeployment, HookDeploymentStatus, HookInstallation, HookPing: // GitHub's
 	}
 	return ""
 }

@@ -186,6 +186,7 @@ type note struct {
 	System     bool      `json:"system"`
 	Internal   bool      `json:"internal"`
 	Discussion string    `json:"discussion"`
+	Place      place     `json:"place,omitzero"` // of the first of a discussion at a line
 	Resolvable bool      `json:"resolvable"`
 	Resolved   bool      `json:"resolved"`
 	ResolvedBy int       `json:"resolved_by"`

@@ -189,7 +189,7 @@ func (f *Forge) showHookNote(p *project, m *mergeRequest, n *note, action string
 		Action: action, URL: mergeRequestURL(f, p, m) + "#note_" + strconv.Itoa(n.ID),
 	}
 	if n.Resolvable {
-		kind := "DiscussionNote"
+		kind := n.kind()
 		shown.Type = &kind
 	}
 	return shown

@@ -45,6 +45,23 @@ func told(g *ground) {
 			}
 			return []promote.Event{{Kind: promote.EventComment, Change: n, Comment: comment}}
 		}},
+		{"a comment in a thread", func() []promote.Event {
+			id, thread := g.remark(g, lea, n, p.file, "/hold")
+			comment := promote.Comment{ID: id, Change: n, Thread: thread, Head: p.head, AuthorID: g.people[lea].ID, Author: lea, Body: "/hold"}
+			told := promote.Event{Kind: promote.EventComment, Change: n, Comment: comment}
+			if g.kind == gitLab {
+				return []promote.Event{told}
+			}
+			return []promote.Event{moved, told} // To GitHub it is a review of one comment.
+		}},
+		{"a review with a command (GitHub's)", func() []promote.Event {
+			id := g.reviewed(g, lea, n, "/hold")
+			if id == 0 {
+				return nil
+			}
+			comment := promote.Comment{ID: id, Change: n, Head: p.head, AuthorID: g.people[lea].ID, Author: lea, Body: "/hold"}
+			return []promote.Event{{Kind: promote.EventComment, Change: n, Comment: comment}}
+		}},
 		{"a reaction, which is no command", func() []promote.Event { g.react(g, lea, n, note); return nil }},
 		{"another title", func() []promote.Event { g.rename(g, lea, n, "another title"); return []promote.Event{moved} }},
 		{"an approval", func() []promote.Event { g.approve(g, lea, n); return []promote.Event{moved} }},
@@ -159,12 +176,13 @@ func missed(g *ground) {
 			g.Fatal(err)
 		}
 	}
-	change, _ := g.opened()
+	change, p := g.opened()
 	g.comment(g, lea, change.Number, "before")
 	g.mail.empty(g)
 	since := g.clock.Now()
 	g.mail.breaks(true)
 	g.comment(g, lea, change.Number, "/promote")
+	g.remark(g, lea, change.Number, p.file, "/hold")
 	g.commit(lea, target, "by-hand.yaml", "x\n")
 	var want []promote.Event
 	for _, one := range g.mail.empty(g) {
@@ -195,7 +213,11 @@ func missed(g *ground) {
 
 func (g *ground) sameEvents(want, got []promote.Event) {
 	g.Helper()
-	if len(want) != 2 || len(got) != 2 {
+	most := 3
+	if g.kind.gitHub() {
+		most = 4 // A comment in a file is a review, too.
+	}
+	if len(want) != most || len(got) != most {
 		g.Fatalf("got %+v, want %+v", got, want)
 	}
 	want = slices.Clone(want)
@@ -206,7 +228,7 @@ func (g *ground) sameEvents(want, got []promote.Event) {
 		if !strings.HasPrefix(got[i].Delivery, "event/") {
 			g.Errorf("GitLab's activity has %+v", got[i])
 		}
-		want[i].Delivery, want[i].Comment.Head = got[i].Delivery, "" // It does not say the head.
+		want[i].Delivery, want[i].Comment.Head, want[i].Comment.Thread = got[i].Delivery, "", "" // It says neither head nor thread.
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		g.Errorf("missed (-want +got):\n%s", diff)

@@ -35,6 +35,8 @@ type situation struct {
 	proposal
 	change      promote.Change // zero for the call that opens it
 	comment     int            // of a person
+	remark      int            // of a person, in a thread; 0 but for the call that answers it
+	thread      promote.Thread
 	environment string
 }
 
@@ -55,6 +57,30 @@ func note(text string) func(context.Context, adapter, *situation) error {
 		}
 		_, err = f.AddNote(ctx, s.change.Number, mark+text)
 		return err
+	}
+}
+
+// showFinding makes the threads of a change say that there is a finding, or that there is none any more.
+func showFinding(there bool) func(context.Context, adapter, *situation) error {
+	return func(ctx context.Context, f adapter, s *situation) error {
+		have, err := f.OwnThreads(ctx, s.change.Number)
+		if err != nil {
+			return err
+		}
+		var want []promote.ThreadDraft
+		if there {
+			want = []promote.ThreadDraft{finding("one", s.file, 1)}
+		}
+		steps := promote.PlanThreads(have, want)
+		if err := f.OpenThreads(ctx, s.change.Number, s.head, steps.Open); err != nil {
+			return err
+		}
+		for _, thread := range steps.Resolve {
+			if err := f.Resolve(ctx, s.change.Number, thread, true); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 
@@ -102,6 +128,49 @@ var calls = []call{
 		"edit",
 		note("what it says now"),
 		func(e *effect, _ kind) { e.Notes = append(e.Notes, mark+"what it says now") },
+		false,
+	},
+	{
+		"reply",
+		func(ctx context.Context, f adapter, s *situation) error {
+			around, err := f.Around(ctx, s.change.Number, s.remark)
+			if err != nil {
+				return err
+			}
+			if _, one := said(around, mark); one {
+				return nil
+			}
+			_, err = f.Reply(ctx, s.change.Number, s.thread, mark+"answered")
+			return err
+		},
+		func(e *effect, k kind) {
+			e.Thread = []string{"/hold", mark + "answered"}
+			if k == gitLab {
+				e.Notes = append(e.Notes, e.Thread...) // where they are among the others
+			}
+		},
+		true,
+	},
+	{
+		"show finding",
+		showFinding(true),
+		func(e *effect, k kind) {
+			e.Findings = []string{"<!-- lockkeeper:finding:one --> resolved: false"}
+			if k == gitLab {
+				e.Notes = append(e.Notes, finding("one", "", 0).Body)
+			}
+		},
+		true,
+	},
+	{
+		"resolve finding",
+		showFinding(false),
+		func(e *effect, k kind) {
+			e.Findings = []string{"<!-- lockkeeper:finding:one --> resolved: true"}
+			if k == gitLab {
+				e.Notes = append(e.Notes, finding("one", "", 0).Body)
+			}
+		},
 		false,
 	},
 	{
@@ -230,6 +299,14 @@ func (g *ground) prepare(name string) *situation {
 		g.requires(devforge.BranchRules{}, promote.StatusName, "build")
 		g.waiting(s.change)
 	}
+	if name == "reply" {
+		s.remark, s.thread = g.remark(g, lea, s.change.Number, s.file, "/hold")
+	}
+	if name == "resolve finding" {
+		if err := showFinding(true)(g.Context(), g.adapter, s); err != nil {
+			g.Fatal(err)
+		}
+	}
 	if name == "edit" {
 		if err := note("what it says")(g.Context(), g.adapter, s); err != nil {
 			g.Fatal(err)
@@ -270,6 +347,8 @@ type effect struct {
 	Seen        view
 	Labels      []string
 	Notes       []string
+	Thread      []string
+	Findings    []string // the threads that we began
 	Reactions   []string
 	Statuses    []string
 	Deployments []string
@@ -294,6 +373,12 @@ func (g *ground) effect(made *situation) effect {
 		if !note.System {
 			out.Notes = append(out.Notes, note.Body)
 		}
+	}
+	for _, thread := range g.own(number) {
+		out.Findings = append(out.Findings, fmt.Sprintf("%s resolved: %t", thread.Body, thread.Resolved))
+	}
+	if made.remark != 0 {
+		out.Thread = g.thread(g, number, made.remark)
 	}
 	if made.comment != 0 {
 		out.Reactions = g.reactions(g, number, made.comment)

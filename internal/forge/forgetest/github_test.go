@@ -129,6 +129,49 @@ func (a gitHubActs) open(g *ground, by string, change draft) int {
 	return number
 }
 
+// The adapter counts comments in files and reviews from here.
+const (
+	gitHubRemarks = 1 << 50
+	gitHubReviews = 1 << 51
+)
+
+func (a gitHubActs) remark(g *ground, by string, number int, file, text string) (int, promote.Thread) {
+	g.Helper()
+	var made struct {
+		ID int `json:"id"`
+	}
+	g.ask(by, http.MethodPost, a.change(g, number, "/comments"), map[string]any{
+		"body": text, "path": file, "line": 1, "commit_id": string(g.seen(number).Head),
+	}, &made)
+	return gitHubRemarks | made.ID, promote.Thread(strconv.Itoa(made.ID))
+}
+
+func (a gitHubActs) reviewed(g *ground, by string, number int, text string) int {
+	g.Helper()
+	var made struct {
+		ID int `json:"id"`
+	}
+	g.ask(by, http.MethodPost, a.change(g, number, "/reviews"), map[string]any{"event": "COMMENT", "body": text}, &made)
+	return gitHubReviews | made.ID
+}
+
+func (a gitHubActs) thread(g *ground, number, note int) []string {
+	g.Helper()
+	var found []struct {
+		ID        int    `json:"id"`
+		InReplyTo int    `json:"in_reply_to_id"`
+		Body      string `json:"body"`
+	}
+	g.ask(lea, http.MethodGet, a.change(g, number, "/comments?per_page=100"), nil, &found)
+	var out []string
+	for _, one := range found {
+		if first := note &^ gitHubRemarks; one.ID == first || one.InReplyTo == first {
+			out = append(out, one.Body)
+		}
+	}
+	return out
+}
+
 func (a gitHubActs) review(g *ground, by string, number int, event string) {
 	g.Helper()
 	g.ask(by, http.MethodPost, a.change(g, number, "/reviews"), map[string]any{"event": event, "body": "as reviewed"}, nil)
@@ -222,7 +265,11 @@ func (a gitHubActs) reactions(g *ground, _, note int) []string {
 	var found []struct {
 		Content string `json:"content"`
 	}
-	g.ask(lea, http.MethodGet, a.below(g, "/issues/comments/"+strconv.Itoa(note)+"/reactions"), nil, &found)
+	path := "/issues/comments/" + strconv.Itoa(note)
+	if note >= gitHubRemarks {
+		path = "/pulls/comments/" + strconv.Itoa(note&^gitHubRemarks)
+	}
+	g.ask(lea, http.MethodGet, a.below(g, path+"/reactions"), nil, &found)
 	var out []string
 	for _, one := range found {
 		out = append(out, one.Content)

@@ -204,6 +204,38 @@ func (a gitLabActs) view(g *ground, number int) view {
 	return out
 }
 
+func (a gitLabActs) remark(g *ground, by string, number int, _, text string) (int, promote.Thread) {
+	g.Helper()
+	var made gitLabThread
+	g.ask(by, http.MethodPost, a.change(g, number, "/discussions"), map[string]any{"body": text}, &made)
+	return made.Notes[0].ID, promote.Thread(made.ID)
+}
+
+func (gitLabActs) reviewed(*ground, string, int, string) int { return 0 }
+
+func (a gitLabActs) thread(g *ground, number, note int) []string {
+	g.Helper()
+	var found []gitLabThread
+	g.ask(lea, http.MethodGet, a.change(g, number, "/discussions?per_page=100"), nil, &found)
+	var out []string
+	for _, thread := range found {
+		for _, one := range thread.Notes {
+			if thread.Notes[0].ID == note {
+				out = append(out, one.Body)
+			}
+		}
+	}
+	return out
+}
+
+type gitLabThread struct {
+	ID    string `json:"id"`
+	Notes []struct {
+		ID   int    `json:"id"`
+		Body string `json:"body"`
+	} `json:"notes"`
+}
+
 func (a gitLabActs) reactions(g *ground, number, note int) []string {
 	g.Helper()
 	var found []struct {

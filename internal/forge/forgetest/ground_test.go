@@ -52,6 +52,12 @@ type acts interface {
 	// comment writes a note and returns its number.
 	comment(g *ground, by string, number int, text string) int
 	react(g *ground, by string, number, note int)
+	// remark writes a comment on the first line of a file of a change, and returns its number, as the adapter counts it, and its thread.
+	remark(g *ground, by string, number int, file, text string) (note int, thread promote.Thread)
+	// review writes a review with a text and returns its number, as the adapter counts it; 0 where the forge has none.
+	reviewed(g *ground, by string, number int, text string) int
+	// thread are the texts of the thread that a note begins.
+	thread(g *ground, number, note int) []string
 	approve(g *ground, by string, number int)
 	// withdraw takes the approval back: on GitHub by asking for changes, on GitLab by revoking it.
 	withdraw(g *ground, by string, number int)

@@ -15,7 +15,7 @@ type row struct {
 	hear bool // needs the webhooks, which come into ground.mail
 }
 
-var rows = slices.Concat(changeRows, statusRows, noteRows, memberRows, mergeRows, deployRows, eventRows)
+var rows = slices.Concat(changeRows, statusRows, noteRows, threadRows, memberRows, mergeRows, deployRows, eventRows)
 
 // grounds are the adapters, each on a forge of its own.
 var grounds = []struct {

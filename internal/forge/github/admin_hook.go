@@ -25,7 +25,9 @@ type Hook struct {
 
 // HookEvents are the events that Lockkeeper needs.
 func HookEvents() []string {
-	return []string{"push", "pull_request", "pull_request_review", "issue_comment", "check_run", "check_suite", "status", "merge_group"}
+	return []string{
+		"push", "pull_request", "pull_request_review", "pull_request_review_comment", "issue_comment", "check_run", "check_suite", "status", "merge_group",
+	}
 }
 
 type hookConfig struct {

@@ -385,7 +385,7 @@ func TestHooksAreReadMadeAndEdited(t *testing.T) {
 	if diff := cmp.Diff([]Delivered{{"push", "2026-11-21T11:00:00Z", 401}, {"ping", "", 0}}, deliveries); diff != "" {
 		t.Error(diff)
 	}
-	events := `["push","pull_request","pull_request_review","issue_comment","check_run","check_suite","status","merge_group"]`
+	events := `["push","pull_request","pull_request_review","pull_request_review_comment","issue_comment","check_run","check_suite","status","merge_group"]`
 	create := `POST /repos/acme/web/hooks {"active":true,"config":{"url":"https://bot.example.com/webhook/github","content_type":"json","insecure_ssl":"0","secret":"s3cret"},"events":` + events + `,"name":"web"}`
 	wantSent := []string{
 		create, "GET /repos/acme/web/hooks", create,
@@ -475,7 +475,7 @@ func TestTheManifestAsksForWhatIsNeeded(t *testing.T) {
 		`"description":"Lifts releases through the stages of a GitOps repository, one gated pull request at a time.","public":false,"default_permissions":{` +
 		`"actions":"write","administration":"read","checks":"write","contents":"write","deployments":"write","issues":"write","members":"read","merge_queues":"write",` +
 		`"metadata":"read","pull_requests":"write","statuses":"write"},"default_events":["check_run","check_suite","issue_comment","merge_group","pull_request",` +
-		`"pull_request_review","push","status"]}`
+		`"pull_request_review","pull_request_review_comment","push","status"]}`
 	if diff := cmp.Diff(want, string(data)); diff != "" {
 		t.Error(diff)
 	}

@@ -30,6 +30,7 @@ fragment change on PullRequest {
   mergedBy { __typename login }
   mergeCommit { oid }
   labels(first: 50) { nodes { name } }
+  reviewThreads(last: 30) { nodes { isResolved } }
 }`
 
 const openChangesQuery = `
@@ -250,6 +251,7 @@ type node struct {
 			Name string `json:"name"`
 		} `json:"nodes"`
 	} `json:"labels"`
+	ReviewThreads threadPage `json:"reviewThreads"`
 	TimelineItems struct {
 		Nodes []struct {
 			Actor *actor `json:"actor"`
@@ -281,6 +283,7 @@ func (n node) change() promote.Change {
 		Description:  n.Body,
 		Author:       n.Author.name(),
 		UpdatedAt:    n.UpdatedAt.Time,
+		Unresolved:   n.ReviewThreads.open(),
 		Mergeability: mergeability(n.mergeFacts()),
 	}
 	for _, label := range n.Labels.Nodes {

@@ -106,6 +106,8 @@ func TestGitHubDescribesEveryRequest(t *testing.T) {
 		"OpenChanges", "Change", "Approvers", "Merge", "Requirements", "Enqueue", "AutoMerge", "NoAutoMerge", "Dequeue", "ToDraft", "Ready", "Viewer",
 		"GET …", "GET …/installation", "GET /app", "GET /app/installations/3", "POST /app/installations/3/access_tokens",
 		"GET …/pulls", "POST …/pulls", "PATCH …/pulls/7", "PATCH …/issues/7", "POST …/pulls/7/requested_reviewers", "PUT …/pulls/7/merge",
+		"Threads", "Resolve", "Unresolve", "POST …/pulls/7/comments", "GET …/pulls/7/comments", "POST …/pulls/7/comments/11/replies", "GET …/pulls/7/reviews/11", "PATCH …/pulls/comments/11",
+		"POST …/pulls/comments/11/reactions",
 		"GET …/issues/7/comments", "POST …/issues/7/comments", "PATCH …/issues/comments/11", "POST …/issues/comments/11/reactions",
 		"GET …/commits/" + sha + "/statuses", "POST …/statuses/" + sha, "GET …/commits/" + sha + "/check-runs", "POST …/check-runs",
 		"PATCH …/check-runs/5", "GET …/check-runs/5", "GET …/collaborators/lea/permission", "GET /orgs/acme/teams/ops/memberships/lea",
@@ -160,11 +162,26 @@ func calls(t *testing.T, f *Forge) map[string]func() error {
 			_, err := f.get(ctx, request{name: "read check run", path: f.runPath(5)}, &checkRun{})
 			return err
 		},
-		"lost note":  func() error { _, err := f.addedAlready(ctx, 7, promote.Note{CreatedAt: testNow}, nil); return err },
-		"Notes":      func() error { _, err := f.Notes(ctx, 7); return err },
-		"AddNote":    func() error { _, err := f.AddNote(ctx, 7, "text"); return err },
-		"EditNote":   func() error { return f.EditNote(ctx, 7, 11, "text") },
-		"React":      func() error { return f.React(ctx, 7, 11, promote.ReactionSeen) },
+		"lost note":   func() error { _, err := f.addedAlready(ctx, 7, promote.Note{CreatedAt: testNow}, nil); return err },
+		"Notes":       func() error { _, err := f.Notes(ctx, 7); return err },
+		"AddNote":     func() error { _, err := f.AddNote(ctx, 7, "text"); return err },
+		"EditNote":    func() error { return f.EditNote(ctx, 7, 11, "text") },
+		"React":       func() error { return f.React(ctx, 7, 11, promote.ReactionSeen) },
+		"remarks":     func() error { _, err := f.Around(ctx, 7, remarks|11); return err },
+		"review":      func() error { _, err := f.Around(ctx, 7, reviews|11); return err },
+		"Reply":       func() error { _, err := f.Reply(ctx, 7, "11", "text"); return err },
+		"edit remark": func() error { return f.EditNote(ctx, 7, remarks|11, "text") },
+		"react there": func() error { return f.React(ctx, 7, remarks|11, promote.ReactionSeen) },
+		"lost reply": func() error {
+			_, err := f.repliedAlready(ctx, 7, promote.Note{CreatedAt: testNow}, nil)
+			return err
+		},
+		"OwnThreads": func() error { _, err := f.OwnThreads(ctx, 7); return err },
+		"OpenThreads": func() error {
+			return f.OpenThreads(ctx, 7, head, []promote.ThreadDraft{{Path: "a.yaml", Line: 3, Body: "text"}, {Path: "a.yaml", Body: "text"}})
+		},
+		"Resolve":    func() error { return f.Resolve(ctx, 7, "PRRT_1", true) },
+		"Unresolve":  func() error { return f.Resolve(ctx, 7, "PRRT_1", false) },
 		"Self":       func() error { _, err := f.Self(ctx); return err },
 		"Permission": func() error { _, err := f.Permission(ctx, promote.Person{Name: "lea"}); return err },
 		"InGroup":    func() error { _, err := f.InGroup(ctx, "acme/ops", "lea"); return err },
@@ -186,7 +203,7 @@ func everything(t *testing.T, f *Forge) {
 // askEverything calls all that only asks, whatever the answers are.
 func askEverything(t *testing.T, f *Forge) {
 	t.Helper()
-	for _, name := range []string{"OpenChanges", "ChangesFrom", "Change", "Approvers", "Status", "Notes", "Permission", "InGroup", "Settings", "old state"} {
+	for _, name := range []string{"OpenChanges", "ChangesFrom", "Change", "Approvers", "Status", "Notes", "remarks", "review", "OwnThreads", "Permission", "InGroup", "Settings", "old state"} {
 		_ = calls(t, f)[name]() // An error is an answer too.
 	}
 }

@@ -40,7 +40,7 @@ func (d sentDelivery) taken() bool { return d.StatusCode >= 200 && d.StatusCode 
 // interesting reports whether ParseWebhook would make an event of it, as far as that can be told without its body.
 func (d sentDelivery) interesting() bool {
 	switch d.Event {
-	case "issue_comment":
+	case "issue_comment", "pull_request_review_comment":
 		return d.Action == "created"
 	case "check_run":
 		return d.Action != "created"
@@ -55,7 +55,8 @@ func (d sentDelivery) interesting() bool {
 // rank orders what is read first when there is much: what only the delivery tells.
 func (d sentDelivery) rank() int {
 	switch {
-	case d.Event == "issue_comment", d.Event == "check_run" && d.Action == "requested_action":
+	case d.Event == "issue_comment", d.Event == "pull_request_review_comment", d.Event == "pull_request_review" && d.Action == "submitted",
+		d.Event == "check_run" && d.Action == "requested_action":
 		return 0
 	case d.Event == "merge_group":
 		return 1

@@ -14,6 +14,10 @@ func FuzzReview(f *testing.F) {
 	fuzzWebhook(f, "pull_request_review", `{"pull_request":{"number":-7}}`)
 }
 
+func FuzzReviewWithACommand(f *testing.F) { fuzzWebhook(f, "pull_request_review", reviewBody) }
+
+func FuzzReviewComment(f *testing.F) { fuzzWebhook(f, "pull_request_review_comment", remarkBody) }
+
 func FuzzReviewThread(f *testing.F) {
 	fuzzWebhook(f, "pull_request_review_thread", `{"pull_request":7}`)
 }

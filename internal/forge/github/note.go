@@ -95,11 +95,15 @@ func (f *Forge) addedAlready(ctx context.Context, number int, wanted promote.Not
 
 // EditNote replaces the text of a comment of ours. The error wraps promote.ErrNotFound when somebody deleted it.
 func (f *Forge) EditNote(ctx context.Context, number, note int, body string) error {
+	path, ok := f.notePath(note)
+	if !ok {
+		return fmt.Errorf("github: edit note %d: it is a review: %w", note, promote.ErrInvalid)
+	}
 	err := f.settle(ctx, request{
 		name:     "edit note",
-		subject:  fmt.Sprintf("%d of change %d", note, number),
+		subject:  fmt.Sprintf("%d of change %d", note&series, number),
 		method:   http.MethodPatch,
-		path:     f.notePath(note),
+		path:     path,
 		body:     map[string]any{"body": markdown(body)},
 		priority: commentPriority,
 	}, nil)
@@ -116,29 +120,33 @@ var reactions = map[promote.Reaction]string{
 	promote.ReactionDenied: "-1",
 }
 
-// React answers a comment with a reaction. GitHub keeps one of each kind from an account: giving it again changes nothing.
+// React answers a comment with a reaction. GitHub keeps one of each kind from an account: giving it again changes nothing. The REST
+// API knows no reactions to a review: its answer is words alone.
 func (f *Forge) React(ctx context.Context, number, note int, r promote.Reaction) error {
 	content, ok := reactions[r]
 	if !ok {
 		return fmt.Errorf("github: react to note %d: GitHub has no reaction %q: %w", note, r, promote.ErrInvalid)
 	}
+	path, ok := f.notePath(note)
+	if !ok {
+		return nil
+	}
 	return f.settle(ctx, request{
 		name:     "react to note",
-		subject:  fmt.Sprintf("%d of change %d with %q", note, number, content),
+		subject:  fmt.Sprintf("%d of change %d with %q", note&series, number, content),
 		method:   http.MethodPost,
-		path:     f.notePath(note) + "/reactions",
+		path:     path + "/reactions",
 		body:     map[string]any{"content": content},
 		priority: commentPriority,
 	}, nil)
 }
-
-func (f *Forge) notePath(note int) string { return f.base + "/issues/comments/" + strconv.Itoa(note) }
 
 type comment struct {
 	ID        int    `json:"id"`
 	Body      string `json:"body"`
 	User      user   `json:"user"`
 	CreatedAt stamp  `json:"created_at"`
+	InReplyTo int    `json:"in_reply_to_id"` // of one in a file: the first of its thread
 }
 
 func (c comment) note(self user) promote.Note {

@@ -19,22 +19,21 @@ const MaxWebhookBody = 25 << 20
 
 // unheeded says of events that the webhook or the App may be subscribed to why nothing is done about them.
 var unheeded = map[string]string{
-	"ping":                        "it only says that the webhook works",
-	"installation":                "it is about no repository's content",
-	"installation_repositories":   "it is about no repository's content",
-	"installation_target":         "it is about no repository's content",
-	"deployment":                  "deployments are written by us and never read",
-	"deployment_status":           "deployments are written by us and never read",
-	"member":                      "rights are asked for when they matter",
-	"membership":                  "rights are asked for when they matter",
-	"organization":                "rights are asked for when they matter",
-	"team":                        "rights are asked for when they matter",
-	"team_add":                    "rights are asked for when they matter",
-	"create":                      "a push says the same",
-	"delete":                      "a push says the same",
-	"workflow_job":                "its check run says the same",
-	"workflow_run":                "its check suite says the same",
-	"pull_request_review_comment": "commands are written below a pull request, not in its files",
+	"ping":                      "it only says that the webhook works",
+	"installation":              "it is about no repository's content",
+	"installation_repositories": "it is about no repository's content",
+	"installation_target":       "it is about no repository's content",
+	"deployment":                "deployments are written by us and never read",
+	"deployment_status":         "deployments are written by us and never read",
+	"member":                    "rights are asked for when they matter",
+	"membership":                "rights are asked for when they matter",
+	"organization":              "rights are asked for when they matter",
+	"team":                      "rights are asked for when they matter",
+	"team_add":                  "rights are asked for when they matter",
+	"create":                    "a push says the same",
+	"delete":                    "a push says the same",
+	"workflow_job":              "its check run says the same",
+	"workflow_run":              "its check suite says the same",
 }
 
 // ParseWebhook reads an authentic delivery, see [Verify]. The error wraps [forge.ErrIgnored] for everything that cannot concern a
@@ -101,17 +100,16 @@ type webhook struct {
 	Deleted     bool    `json:"deleted"`
 	PullRequest struct {
 		Number int `json:"number"`
+		Head   struct {
+			SHA string `json:"sha"`
+		} `json:"head"`
 	} `json:"pull_request"`
 	Issue struct {
 		Number      int              `json:"number"`
 		PullRequest *json.RawMessage `json:"pull_request"`
 	} `json:"issue"`
-	Comment struct {
-		ID        int     `json:"id"`
-		User      account `json:"user"`
-		Body      string  `json:"body"`
-		CreatedAt string  `json:"created_at"`
-	} `json:"comment"`
+	Comment    written `json:"comment"`
+	Review     written `json:"review"`
 	MergeGroup struct {
 		HeadSHA string `json:"head_sha"`
 		HeadRef string `json:"head_ref"`
@@ -128,6 +126,17 @@ type webhook struct {
 	} `json:"repository"`
 }
 
+// written is what somebody wrote: a comment below a pull request, one in a file, or the text of a review.
+type written struct {
+	ID          int     `json:"id"`
+	InReplyTo   int     `json:"in_reply_to_id"`
+	User        account `json:"user"`
+	Body        string  `json:"body"`
+	Commit      string  `json:"commit_id"`
+	CreatedAt   string  `json:"created_at"`
+	SubmittedAt string  `json:"submitted_at"`
+}
+
 // account is a person or a program at GitHub.
 type account struct {
 	ID    int    `json:"id"`
@@ -141,8 +150,12 @@ func (h webhook) event(name string) (promote.Event, error) {
 	switch name {
 	case "push":
 		return h.push()
-	case "pull_request", "pull_request_review", "pull_request_review_thread":
+	case "pull_request", "pull_request_review_thread":
 		return promote.Event{Kind: promote.EventChange, Change: max(0, h.PullRequest.Number)}, nil
+	case "pull_request_review":
+		return h.review()
+	case "pull_request_review_comment":
+		return h.remark()
 	case "issue_comment":
 		return h.comment()
 	case "status":
@@ -180,35 +193,58 @@ func (h webhook) push() (promote.Event, error) {
 	return event, nil
 }
 
-// comment reports what a person has just written on a change. What was written is not trusted beyond that, and who wrote it is
-// asked for. The body does not name the change's head.
+// comment reports what a person has just written below a change. The body does not name the change's head.
 func (h webhook) comment() (promote.Event, error) {
-	author := h.Comment.User
+	if h.Action == "created" && (h.Issue.PullRequest == nil || string(*h.Issue.PullRequest) == "null") {
+		return promote.Event{}, forge.Ignored("not on a pull request")
+	}
+	return h.said(h.Comment, promote.Comment{ID: numbered(0, h.Comment.ID), Change: h.Issue.Number})
+}
+
+// remark reports what a person has just written in a file of a change.
+func (h webhook) remark() (promote.Event, error) {
+	first := h.Comment.InReplyTo
+	if first <= 0 {
+		first = h.Comment.ID
+	}
+	return h.said(h.Comment, promote.Comment{
+		ID: numbered(remarks, h.Comment.ID), Change: h.PullRequest.Number, Thread: threadOf(first), Head: forge.ObjectName(h.PullRequest.Head.SHA),
+	})
+}
+
+// review reports a review: as a comment when its text holds a command, of the head that was reviewed, otherwise as a change that
+// may be approved. A run that works off a command looks at approvals, too.
+func (h webhook) review() (promote.Event, error) {
+	if _, _, ok := promote.ParseCommand(h.Review.Body); ok && h.Action == "submitted" {
+		h.Action, h.Review.CreatedAt = "created", h.Review.SubmittedAt
+		event, err := h.said(h.Review, promote.Comment{ID: numbered(reviews, h.Review.ID), Change: h.PullRequest.Number, Head: forge.ObjectName(h.Review.Commit)})
+		if err == nil {
+			return event, nil
+		}
+	}
+	return promote.Event{Kind: promote.EventChange, Change: max(0, h.PullRequest.Number)}, nil
+}
+
+// said reports what a person has just written. What was written is not trusted beyond that, and who wrote it is asked for.
+func (h webhook) said(text written, comment promote.Comment) (promote.Event, error) {
+	author := text.User
 	reason := ""
 	switch {
 	case h.Action != "created":
 		reason = "not a new comment"
-	case h.Issue.PullRequest == nil || string(*h.Issue.PullRequest) == "null":
-		reason = "not on a pull request"
 	case h.Sender.program() || author.program():
 		reason = "written by a program"
 	case h.Sender.ID != author.ID:
 		reason = "sent by another account than the comment's author"
-	case h.Comment.ID <= 0 || h.Issue.Number <= 0 || author.ID <= 0:
+	case comment.ID <= 0 || comment.Change <= 0 || author.ID <= 0:
 		reason = "the comment, its pull request or its author is not named"
 	}
 	if reason != "" {
 		return promote.Event{}, forge.Ignored(reason)
 	}
-	written, _ := time.Parse(time.RFC3339, h.Comment.CreatedAt) // No time is better than no comment.
-	return promote.Event{Kind: promote.EventComment, Change: h.Issue.Number, Comment: promote.Comment{
-		ID:       h.Comment.ID,
-		Change:   h.Issue.Number,
-		AuthorID: author.ID,
-		Author:   author.Login,
-		Body:     h.Comment.Body,
-		At:       written.UTC(),
-	}}, nil
+	written, _ := time.Parse(time.RFC3339, text.CreatedAt) // No time is better than no comment.
+	comment.AuthorID, comment.Author, comment.Body, comment.At = author.ID, author.Login, text.Body, written.UTC()
+	return promote.Event{Kind: promote.EventComment, Change: comment.Change, Comment: comment}, nil
 }
 
 // queue reports the commit that a merge queue wants judged: the target with all changes up to and with the one that its branch

@@ -21,7 +21,11 @@ const (
 	pushBody   = `{"ref":"refs/heads/main","after":"` + hookHead + `","deleted":false,"repository":{"full_name":"acme/gitops","clone_url":"https://github.com/acme/gitops.git"}}`
 	buttonBody = `{"action":"requested_action","requested_action":{"identifier":"promote"},"check_run":{"id":4,"head_sha":"` + hookHead + `","pull_requests":[{"number":7,"base":{"repo":{"id":1}}}]},` +
 		`"repository":{"id":1},"sender":{"id":5,"login":"ann","type":"User"}}`
-	groupBody = `{"action":"checks_requested","merge_group":{"head_sha":"` + hookHead + `","head_ref":"refs/heads/gh-readonly-queue/release/1.x/pr-104-929f","base_ref":"refs/heads/release/1.x"}}`
+	groupBody  = `{"action":"checks_requested","merge_group":{"head_sha":"` + hookHead + `","head_ref":"refs/heads/gh-readonly-queue/release/1.x/pr-104-929f","base_ref":"refs/heads/release/1.x"}}`
+	remarkBody = `{"action":"created","pull_request":{"number":7,"head":{"sha":"` + hookHead + `"}},"comment":{"id":1244,"user":{"id":5,"login":"ann","type":"User"},` +
+		`"body":"/promote","commit_id":"0123456789012345678901234567890123456789","created_at":"2026-11-21T10:00:00Z"},"sender":{"id":5,"login":"ann","type":"User"}}`
+	reviewBody = `{"action":"submitted","pull_request":{"number":7},"review":{"id":1244,"user":{"id":5,"login":"ann","type":"User"},"state":"approved",` +
+		`"body":"Looks good.\n\n/promote","commit_id":"` + hookHead + `","submitted_at":"2026-11-21T10:00:00Z"},"sender":{"id":5,"login":"ann","type":"User"}}`
 	imageBody = `{"action":"published","package":{"name":"Web","package_type":"CONTAINER","owner":{"login":"Acme"},"package_version":{"body":{"info":1},"metadata":[]}}}`
 )
 
@@ -36,6 +40,12 @@ func TestParseWebhook(t *testing.T) {
 	comment := promote.Event{Kind: promote.EventComment, Delivery: "guid-1", Change: 7, Comment: promote.Comment{
 		ID: 1244, Change: 7, AuthorID: 5, Author: "ann", Body: "/promote", At: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC),
 	}}
+	remark := comment
+	remark.Comment.ID, remark.Comment.Head, remark.Comment.Thread = 1<<50|1244, hookHead, "1244"
+	replied := remark
+	replied.Comment.Thread = "1200"
+	review := comment
+	review.Comment.ID, review.Comment.Head, review.Comment.Body = 1<<51|1244, hookHead, "Looks good.\n\n/promote"
 	timeless := comment
 	timeless.Comment.At = time.Time{}
 	pressed := promote.Event{Kind: promote.EventComment, Delivery: "guid-1", Change: 7, Comment: promote.Comment{
@@ -76,7 +86,21 @@ func TestParseWebhook(t *testing.T) {
 		{"a change with a number that is a text", "pull_request", `{"pull_request":{"number":"7"}}`, promote.Event{Kind: promote.EventChange, Delivery: "guid-1"}, ""},
 		{"a review", "pull_request_review", `{"action":"submitted","pull_request":{"number":7}}`, change, ""},
 		{"a conversation is resolved", "pull_request_review_thread", `{"action":"resolved","pull_request":{"number":7}}`, change, ""},
-		{"a comment in a file", "pull_request_review_comment", `{"action":"created","pull_request":{"number":7}}`, promote.Event{}, "commands are written below a pull request, not in its files"},
+		{"a review with a command", "pull_request_review", reviewBody, review, ""},
+		{"a review without a command", "pull_request_review", replace(reviewBody, "/promote", "promote"), change, ""},
+		{"a review with a command that is edited", "pull_request_review", replace(reviewBody, `"submitted"`, `"edited"`), change, ""},
+		{"a review with a command of a program", "pull_request_review", replace(reviewBody, `"User"`, `"Bot"`), change, ""},
+		{"a review with a command that another account sends", "pull_request_review", replace(reviewBody, `"sender":{"id":5`, `"sender":{"id":6`), change, ""},
+		{"a review with a command and a number beyond all", "pull_request_review", replace(reviewBody, "1244", "1125899906842624"), change, ""},
+		{"a comment in a file", "pull_request_review_comment", remarkBody, remark, ""},
+		{"a reply in a file", "pull_request_review_comment", replace(remarkBody, `"id":1244`, `"id":1244,"in_reply_to_id":1200`), replied, ""},
+		{"an edited comment in a file", "pull_request_review_comment", replace(remarkBody, `"created"`, `"edited"`), promote.Event{}, "not a new comment"},
+		{"a deleted comment in a file", "pull_request_review_comment", replace(remarkBody, `"created"`, `"deleted"`), promote.Event{}, "not a new comment"},
+		{"a comment in a file by a program", "pull_request_review_comment", replace(remarkBody, `"User"`, `"Bot"`), promote.Event{}, "written by a program"},
+		{"a comment in a file that another account sends", "pull_request_review_comment", replace(remarkBody, `"sender":{"id":5`, `"sender":{"id":6`), promote.Event{}, "sent by another account than the comment's author"},
+		{"a comment in a file with a number beyond all", "pull_request_review_comment", replace(remarkBody, "1244", "1125899906842624"), promote.Event{}, "the comment, its pull request or its author is not named"},
+		{"a comment in a file without anything", "pull_request_review_comment", `{"action":"created","pull_request":{"number":7}}`, promote.Event{}, "the comment, its pull request or its author is not named"},
+		{"a comment with a number beyond all", "issue_comment", replace(commentBody, "1244", "1125899906842624"), promote.Event{}, "the comment, its pull request or its author is not named"},
 		{"a comment", "issue_comment", commentBody, comment, ""},
 		{"a comment whose time cannot be read", "issue_comment", replace(commentBody, "2026-11-21T", "21 Nov "), timeless, ""},
 		{"an edited comment", "issue_comment", replace(commentBody, `"created"`, `"edited"`), promote.Event{}, "not a new comment"},

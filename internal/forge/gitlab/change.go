@@ -150,7 +150,13 @@ type mergeRequest struct {
 	ClosedBy        *user    `json:"closed_by"`
 	UpdatedAt       stamp    `json:"updated_at"`
 	Queued          bool     `json:"merge_when_pipeline_succeeds"` // by whatever strategy of auto-merge, also on a train
-	HeadPipeline    *struct {
+	UserNotes       int      `json:"user_notes_count"`             // also those in discussions, of which it says nothing unless they block the merge
+	DiffRefs        struct {
+		Base  string `json:"base_sha"`
+		Head  string `json:"head_sha"`
+		Start string `json:"start_sha"`
+	} `json:"diff_refs"`
+	HeadPipeline *struct {
 		ID  int    `json:"id"`
 		SHA string `json:"sha"`
 	} `json:"head_pipeline"`
@@ -187,6 +193,7 @@ func (m mergeRequest) change() promote.Change {
 		Labels:       m.Labels,
 		Author:       m.Author.name(),
 		UpdatedAt:    m.UpdatedAt.Time,
+		Unresolved:   m.UserNotes > 0,
 		Mergeability: mergeability(m.DetailedStatus),
 	}
 	switch m.State {

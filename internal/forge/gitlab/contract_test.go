@@ -27,9 +27,12 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		made[r.Method+" "+strings.TrimPrefix(r.URL.EscapedPath(), projectPath)] = true
 		mu.Unlock()
 		w.Header().Set("Content-Type", "application/json")
-		body := `{"id":42,"iid":7,"state":"merged","sha":"` + string(head) + `","merge_pipelines_enabled":true,"head_pipeline":{"id":3,"sha":"` + string(other) + `"}}`
+		body := `{"id":42,"iid":7,"state":"merged","sha":"` + string(head) + `","diff_refs":{"base_sha":"` + string(other) + `","head_sha":"` + string(head) + `","start_sha":"` + string(other) + `"},"merge_pipelines_enabled":true,"head_pipeline":{"id":3,"sha":"` + string(other) + `"}}`
 		if (strings.HasSuffix(r.URL.Path, "s") || strings.HasSuffix(r.URL.Path, "/members/all")) && r.Method == http.MethodGet {
 			body = `[{"id":1,"name":"lockkeeper/gates","author":{"id":42}}]`
+		}
+		if strings.HasSuffix(r.URL.Path, "/discussions") {
+			body = `[{"id":"` + testThread + `","notes":[{"id":11}]}]`
 		}
 		if strings.HasSuffix(r.URL.Path, "/approvals") {
 			body = `{"approved_by":[{"user":{"id":5,"username":"lea"}}]}`
@@ -52,29 +55,33 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		"GET /merge_requests/7":       true,
 		"PUT /merge_requests/7":       true,
 		"PUT /merge_requests/7/merge": true,
-		"POST /merge_requests/7/cancel_merge_when_pipeline_succeeds": true,
-		"GET /merge_requests/7/notes":                                true,
-		"GET /merge_requests/7/approvals":                            true,
-		"POST /merge_requests/7/notes":                               true,
-		"PUT /merge_requests/7/notes/11":                             true,
-		"POST /merge_requests/7/notes/11/award_emoji":                true,
-		"POST /merge_trains/merge_requests/7":                        true,
-		"GET /merge_trains/main":                                     true,
-		"GET /members/all/5":                                         true,
-		"GET /repository/commits/" + string(head) + "/statuses":      true,
-		"GET /repository/commits/" + string(other) + "/statuses":     true,
-		"POST /statuses/" + string(head):                             true,
-		"POST /statuses/" + string(other):                            true,
-		"GET /external_status_checks":                                true,
-		"POST /merge_requests/7/status_check_responses":              true,
-		"GET /deployments":                                           true,
-		"POST /deployments":                                          true,
-		"PUT /deployments/9":                                         true,
-		"PUT /environments/4":                                        true,
-		"GET /api/v4/users":                                          true,
-		"GET /api/v4/user":                                           true,
-		"GET /pipelines/3":                                           true,
-		"GET /api/v4/groups/acme/members/all":                        true,
+		"POST /merge_requests/7/cancel_merge_when_pipeline_succeeds":  true,
+		"GET /merge_requests/7/notes":                                 true,
+		"GET /merge_requests/7/approvals":                             true,
+		"GET /merge_requests/7/discussions":                           true,
+		"POST /merge_requests/7/discussions":                          true,
+		"PUT /merge_requests/7/discussions/" + testThread:             true,
+		"POST /merge_requests/7/discussions/" + testThread + "/notes": true,
+		"POST /merge_requests/7/notes":                                true,
+		"PUT /merge_requests/7/notes/11":                              true,
+		"POST /merge_requests/7/notes/11/award_emoji":                 true,
+		"POST /merge_trains/merge_requests/7":                         true,
+		"GET /merge_trains/main":                                      true,
+		"GET /members/all/5":                                          true,
+		"GET /repository/commits/" + string(head) + "/statuses":       true,
+		"GET /repository/commits/" + string(other) + "/statuses":      true,
+		"POST /statuses/" + string(head):                              true,
+		"POST /statuses/" + string(other):                             true,
+		"GET /external_status_checks":                                 true,
+		"POST /merge_requests/7/status_check_responses":               true,
+		"GET /deployments":                                            true,
+		"POST /deployments":                                           true,
+		"PUT /deployments/9":                                          true,
+		"PUT /environments/4":                                         true,
+		"GET /api/v4/users":                                           true,
+		"GET /api/v4/user":                                            true,
+		"GET /pipelines/3":                                            true,
+		"GET /api/v4/groups/acme/members/all":                         true,
 	}
 	if diff := cmp.Diff(want, made); diff != "" {
 		t.Error(diff)
@@ -130,6 +137,13 @@ func everything(t *testing.T, f *Forge) {
 		"Notes":       func() error { _, err := f.Notes(ctx, 7); return err },
 		"AddNote":     func() error { _, err := f.AddNote(ctx, 7, "text"); return err },
 		"lost note":   func() error { _, err := f.addedAlready(ctx, 7, promote.Note{}, nil); return err },
+		"Reply":       func() error { _, err := f.Reply(ctx, 7, testThread, "text"); return err },
+		"OwnThreads":  func() error { _, err := f.OwnThreads(ctx, 7); return err },
+		"OpenThreads": func() error {
+			return f.OpenThreads(ctx, 7, head, []promote.ThreadDraft{{Path: "a.yaml", Line: 3, Body: "text"}, {Path: "a.yaml", Body: "text"}})
+		},
+		"Resolve":     func() error { return f.Resolve(ctx, 7, testThread, true) },
+		"discussions": func() error { _, err := f.discussions(ctx, 7); return err },
 		"EditNote":    func() error { return f.EditNote(ctx, 7, 11, "text") },
 		"React":       func() error { return f.React(ctx, 7, 11, promote.ReactionSeen) },
 		"Approvers":   func() error { _, err := f.Approvers(ctx, 7); return err },

@@ -13,8 +13,9 @@
 //   - No message, error or log line holds the token.
 //   - What GitLab's limits do not allow now is not sent: the last requests of a window are kept for statuses, see [Limits].
 //
-// Discussions are read as the notes that they consist of. None is opened and none is resolved: the verdict of the gates is the
-// commit status, which people cannot resolve away as they could a thread.
+// A discussion is a [promote.Thread]. Its notes are read among all others, and what is said in it is answered in it. Where a repository
+// wants it, errors are shown as discussions of their own, resolved when they are gone. The verdict of the gates is the commit status,
+// which people cannot resolve away as they could a discussion: nothing is decided from one.
 //
 // Webhooks follow https://docs.gitlab.com/user/project/integrations/webhooks/ and, for signatures, Standard Webhooks.
 package gitlab

@@ -124,15 +124,21 @@ var botName = regexp.MustCompile(`^(project|group)_[0-9]+_bot([0-9]*|_[0-9a-zA-Z
 
 type note struct {
 	ID        int    `json:"id"`
+	Type      string `json:"type"` // empty below a merge request
 	Body      string `json:"body"`
 	Author    user   `json:"author"`
 	System    bool   `json:"system"`
 	CreatedAt stamp  `json:"created_at"`
+
+	Resolvable bool  `json:"resolvable"`
+	Resolved   bool  `json:"resolved"`
+	ResolvedBy *user `json:"resolved_by"`
 }
 
 func (n note) note(self user) promote.Note {
 	return promote.Note{
 		ID:        n.ID,
+		Thread:    n.thread(),
 		Author:    n.Author.Username,
 		Own:       n.Author.ID == self.ID && !n.System,
 		AuthorID:  n.Author.ID,

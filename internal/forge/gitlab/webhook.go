@@ -113,6 +113,8 @@ type webhook struct {
 		Status       string `json:"status"`
 		NoteableType string `json:"noteable_type"` //nolint:misspell // GitLab's word
 		Note         string `json:"note"`
+		NoteType     string `json:"type"`
+		DiscussionID string `json:"discussion_id"`
 		Description  string `json:"description"`
 		System       bool   `json:"system"`
 		AuthorID     int    `json:"author_id"`
@@ -216,12 +218,22 @@ func (h webhook) comment() (promote.Event, error) {
 	return promote.Event{Kind: promote.EventComment, Change: h.MergeRequest.IID, Comment: promote.Comment{
 		ID:       note.ID,
 		Change:   h.MergeRequest.IID,
+		Thread:   h.thread(),
 		Head:     forge.ObjectName(h.MergeRequest.LastCommit.ID),
 		AuthorID: author.ID,
 		Author:   author.Username,
 		Body:     cmp.Or(note.Note, note.Description),
 		At:       note.CreatedAt.Time,
 	}}, nil
+}
+
+// thread is the discussion that a note is in. GitLab names one for each note, also for those that stand alone.
+func (h webhook) thread() promote.Thread {
+	id, ok := discussionID(h.Attributes.DiscussionID)
+	if !ok || !threaded(h.Attributes.NoteType) {
+		return ""
+	}
+	return promote.Thread(id)
 }
 
 // ProjectOf returns the path of the project that a body is about, such as "group/project"; empty when it does not say.

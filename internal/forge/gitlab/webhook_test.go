@@ -37,6 +37,8 @@ func TestParseWebhook(t *testing.T) {
 	comment := promote.Event{Kind: promote.EventComment, Delivery: "key-1", Change: 7, Comment: promote.Comment{
 		ID: 1244, Change: 7, Head: head, AuthorID: 5, Author: "ann", Body: "/promote", At: time.Date(2015, 5, 17, 18, 21, 36, 0, time.UTC),
 	}}
+	threaded := comment
+	threaded.Comment.Thread = testThread
 	headless := comment
 	headless.Comment.Head = ""
 	const source = "https://gitlab.com/group/project.git"
@@ -75,6 +77,10 @@ func TestParseWebhook(t *testing.T) {
 		{"a job", "Job Hook", `{"object_kind":"build","commit":{"id":743121198}}`, promote.Event{Kind: promote.EventStatus, Delivery: "key-1"}, ""},
 		{"a pipeline of a branch, by its commit", "Pipeline Hook", `{"merge_request":null,"object_attributes":{"sha":"` + string(head) + `"}}`, promote.Event{Kind: promote.EventStatus, Delivery: "key-1", Head: head}, ""},
 		{"a comment", "Note Hook", noteBody, comment, ""},
+		{"a comment in a thread", "Note Hook", replace(noteBody, `"note":`, `"type":"DiscussionNote","discussion_id":"`+testThread+`","note":`), threaded, ""},
+		{"a comment at a line", "Note Hook", replace(noteBody, `"note":`, `"type":"DiffNote","discussion_id":"`+testThread+`","note":`), threaded, ""},
+		{"a comment that stands alone, which has a discussion, too", "Note Hook", replace(noteBody, `"note":`, `"type":null,"discussion_id":"`+testThread+`","note":`), comment, ""},
+		{"a comment in a thread that is none", "Note Hook", replace(noteBody, `"note":`, `"type":"DiffNote","discussion_id":"../../x","note":`), comment, ""},
 		{"an internal comment", "Confidential Note Hook", noteBody, comment, ""},
 		{"a comment of an old version, without action", "Note Hook", replace(noteBody, `,"action":"create"`, ""), comment, ""},
 		{"a comment whose user has no ID", "Note Hook", replace(noteBody, `"user":{"id":5,`, `"user":{`), comment, ""},
