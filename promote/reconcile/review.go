@@ -37,7 +37,7 @@ func (r *Reconciler) review(ctx context.Context, w *watch, state promote.State) 
 	r.restoreReviews(ctx, w, state)
 	seen := map[int]bool{}
 	for _, event := range w.events {
-		if event.Kind != promote.EventChange || event.Change == 0 || seen[event.Change] || ours(state, event.Change) {
+		if event.Kind != promote.EventChange || event.Change == 0 || seen[event.Change] || state.IsPromotion(event.Change) {
 			continue
 		}
 		seen[event.Change] = true
@@ -58,7 +58,7 @@ func (r *Reconciler) restoreReviews(ctx context.Context, w *watch, state promote
 		told := slices.ContainsFunc(w.events, func(e promote.Event) bool {
 			return e.Kind == promote.EventStatus && (e.Change == number || e.Head == last.head)
 		})
-		if !told || promotes(state, last.head) {
+		if !told || state.Promotes(last.head) {
 			continue
 		}
 		_, err := r.status(ctx, last.head)
@@ -69,21 +69,6 @@ func (r *Reconciler) restoreReviews(ctx context.Context, w *watch, state promote
 			w.fail(fmt.Sprintf("review/%d", number), fmt.Errorf("look after the status of change %d: %w", number, err))
 		}
 	}
-}
-
-// ours reports whether a change is a promotion.
-func ours(state promote.State, number int) bool {
-	return slices.ContainsFunc(state.History.Promotions, func(p promote.Promotion) bool { return p.Change == number }) ||
-		slices.ContainsFunc(state.Changes, func(c promote.Change) bool { return c.Number == number && promote.IsProposalBranch(c.Branch) })
-}
-
-// promotes reports whether a head is that of a promotion that is open: its gates say its status, whatever other change, of whoever,
-// has the same commit.
-func promotes(state promote.State, head promote.Commit) bool {
-	return slices.ContainsFunc(state.History.Promotions, func(p promote.Promotion) bool { return p.Head == head && !p.Phase.Terminal() }) ||
-		slices.ContainsFunc(state.Changes, func(c promote.Change) bool {
-			return c.Head == head && c.State == promote.ChangeOpen && promote.IsProposalBranch(c.Branch)
-		})
 }
 
 func (r *Reconciler) reviewOne(ctx context.Context, w *watch, state promote.State, number int) error {
@@ -98,24 +83,25 @@ func (r *Reconciler) reviewOne(ctx context.Context, w *watch, state promote.Stat
 	if err != nil {
 		return err
 	}
-	if change.State != promote.ChangeOpen || change.Target != state.Branch || change.Head == "" || !change.Fork && promote.IsProposalBranch(change.Branch) {
+	if !state.IsReviewed(change) {
 		return nil
 	}
 	last, known := r.memory.reviews[number]
 	if known && last.head == change.Head && last.target == state.Head {
 		return nil
 	}
-	judged, err := r.judgeChange(ctx, w, state, change)
+	found, err := r.judgeChange(ctx, w, state, change)
 	if err != nil {
 		return err
 	}
-	if extent == reviewComment && (judged.body != "" || known && last.body != "") && judged.body != last.body {
-		if err := r.say(ctx, number, marker("review", "change"), orNothing(judged.body)); err != nil {
+	found.Change, found.Last, found.Quiet = change, last.body, extent != reviewComment
+	if note, wanted := found.Note(); wanted {
+		if err := r.say(ctx, number, marker("review", "change"), note); err != nil {
 			return err
 		}
 	}
-	posted := judged.status(change)
-	if !promotes(state, change.Head) {
+	posted, wanted := state.ReviewPost(found)
+	if wanted {
 		if err := r.postOnce(ctx, posted); err != nil {
 			return err
 		}
@@ -123,16 +109,8 @@ func (r *Reconciler) reviewOne(ctx context.Context, w *watch, state promote.Stat
 	if len(r.memory.reviews) >= maxReviews {
 		clear(r.memory.reviews)
 	}
-	r.memory.reviews[number] = reviewed{head: change.Head, target: state.Head, body: judged.body, posted: posted}
+	r.memory.reviews[number] = reviewed{head: change.Head, target: state.Head, body: found.Body, posted: posted}
 	return nil
-}
-
-// orNothing is what a note says of a change that does nothing any more.
-func orNothing(body string) string {
-	if body == "" {
-		return "Nothing changes in the cluster.\n"
-	}
-	return body
 }
 
 // postOnce posts a status unless it is known to stand there.
@@ -143,33 +121,18 @@ func (r *Reconciler) postOnce(ctx context.Context, posted promote.PostStatus) er
 	return r.postStatus(ctx, posted)
 }
 
-// A judged is what was found out about a change of a person.
-type judged struct {
-	body         string
-	findings     []promote.Finding // that it brings
-	errors       []promote.Finding // those of findings that are errors
-	applications int               // that change
-}
-
-func (j judged) status(change promote.Change) promote.PostStatus {
-	return promote.PostStatus{
-		Change: change.Number, Head: change.Head, Branch: change.Branch, Status: promote.ReviewStatus(j.errors, j.applications),
-		Summary: orNothing(j.body), Annotations: promote.Annotations(j.findings),
-	}
-}
-
 // judgeChange compares a change with where it left its target. A fork's commit that is the tip of a branch here, too, was pushed by
 // who may: both have one status, and so are judged alike.
-func (r *Reconciler) judgeChange(ctx context.Context, w *watch, state promote.State, change promote.Change) (judged, error) {
+func (r *Reconciler) judgeChange(ctx context.Context, w *watch, state promote.State, change promote.Change) (promote.Reviewed, error) {
 	if err := r.Git.Ensure(ctx, string(change.Head)); err != nil {
-		return judged{}, fmt.Errorf("fetch %s: %w", change.Head.Short(), err)
+		return promote.Reviewed{}, fmt.Errorf("fetch %s: %w", change.Head.Short(), err)
 	}
 	base, err := r.Git.MergeBase(ctx, string(state.Head), string(change.Head))
 	if errors.Is(err, git.ErrNotFound) || errors.Is(err, git.ErrTooDeep) {
 		base, err = string(state.Head), nil // it has nothing in common with its target, or that is too long ago
 	}
 	if err != nil {
-		return judged{}, err
+		return promote.Reviewed{}, err
 	}
 	return r.judgeCommits(ctx, state, commits{base: promote.Commit(base), head: change.Head, fork: change.Fork && !isTip(w.refs, change.Head)})
 }
@@ -191,37 +154,33 @@ type commits struct {
 	fork       bool
 }
 
-func (r *Reconciler) judgeCommits(ctx context.Context, state promote.State, c commits) (judged, error) {
+func (r *Reconciler) judgeCommits(ctx context.Context, state promote.State, c commits) (promote.Reviewed, error) {
 	before, err := r.content(ctx, c.base, c)
 	if err != nil {
-		return judged{}, err
+		return promote.Reviewed{}, err
 	}
 	after, err := r.content(ctx, c.head, c)
 	if err != nil {
-		return judged{}, err
+		return promote.Reviewed{}, err
 	}
 	comparison, err := r.compareCommits(ctx, c)
 	if err != nil {
-		return judged{}, err
+		return promote.Reviewed{}, err
 	}
 	report := DiffReport(comparison, diff.Options{})
-	j := judged{applications: changing(report)}
-	j.findings = brought(slices.Concat(before.findings, baseFindings(comparison)), slices.Concat(after.findings, headFindings(comparison)))
-	for _, f := range j.findings {
-		if f.Severity == promote.SeverityError {
-			j.errors = append(j.errors, f)
-		}
-	}
+	found := promote.Reviewed{Applications: changing(report)}
+	found.Findings = brought(slices.Concat(before.findings, baseFindings(comparison)), slices.Concat(after.findings, headFindings(comparison)))
+	errs := found.Errors()
 	var parts []string
-	if !report.Empty() || len(j.errors) > 0 {
+	if !report.Empty() || len(errs) > 0 {
 		parts = append(parts, "### What this changes in the cluster\n\n"+diff.Markdown(report, diff.MarkdownOptions{}))
 	}
-	if text := errorList(after.findings, j.errors); text != "" {
+	if text := errorList(after.findings, errs); text != "" {
 		parts = append(parts, text)
 	}
 	drifted, err := r.drifted(ctx, c, after)
 	if err != nil {
-		return judged{}, err
+		return promote.Reviewed{}, err
 	}
 	if !drifted.Empty() {
 		parts = append(parts, "### Folders that should be alike\n\n"+drift.Markdown(drifted, 0))
@@ -233,8 +192,8 @@ func (r *Reconciler) judgeCommits(ctx context.Context, state promote.State, c co
 		simulation := promote.Simulate(now, then, state.Now.Add(-replayed), moments)
 		parts = append(parts, "### What the changed pipeline would have decided\n\n"+simulation.Markdown())
 	}
-	j.body = strings.Join(parts, "\n")
-	return j, nil
+	found.Body = strings.Join(parts, "\n")
+	return found, nil
 }
 
 // content is what a commit says. What it allows to be fetched does not count: the default branch says that.
