@@ -160,6 +160,32 @@ func (s State) JudgedHead(p Promotion) Commit {
 	return p.Head
 }
 
+// queueTries is how often one head is let into the forge's queue before a person has to ask for it, again.
+const queueTries = 3
+
+// tired says why a change is not put into the forge's queue once more, where the forge took it out too often: what it failed for, or
+// was not judged in time for, is there still. Each request of a person, and what merges by itself, has tries of its own.
+func (s *stageDecision) tired(active Promotion) string {
+	tries := 0
+	if s.mergesItself(active) {
+		tries = queueTries
+	}
+	for _, p := range s.crew(active) {
+		tries += queueTries * s.index.wishes(p)
+	}
+	if active.Queued == 0 || active.Queued < tries {
+		return ""
+	}
+	return fmt.Sprintf("the forge took its change out of the merge queue %d times: look there why, and comment `/promote` to have it tried again",
+		active.Queued)
+}
+
+// mergesItself reports whether a change is merged without being asked for.
+func (s *stageDecision) mergesItself(active Promotion) bool {
+	return s.every(active, func(p Promotion, _ Stage) bool { return p.AutoMerge }) ||
+		s.every(active, func(_ Promotion, stage Stage) bool { return stage.AutoMerge })
+}
+
 // WantedStatuses are our statuses by head as they are when a plan is carried out.
 func WantedStatuses(s State, plan Plan) map[Commit]Status {
 	statuses := map[Commit]Status{}

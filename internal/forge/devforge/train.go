@@ -61,11 +61,16 @@ func (f *Forge) test(ctx context.Context, p *project, m *mergeRequest) error {
 	return f.sendPipeline(ctx, p, line, by)
 }
 
-// moveTrains merges what is first on its train and has passed, and takes down what has failed; those behind it are tested anew.
+// moveTrains merges what is first on its train and has passed, and takes down what has failed, wherever it is; those behind it are
+// tested anew.
 func (f *Forge) moveTrains(ctx context.Context, p *project) error {
 	for {
 		i := slices.IndexFunc(p.Requests, func(m *mergeRequest) bool {
-			return m.State == stateOpened && m.Car != nil && p.train(m.Target)[0] == m && p.pipeline(m.Car.Pipeline).over()
+			if m.State != stateOpened || m.Car == nil {
+				return false
+			}
+			line := p.pipeline(m.Car.Pipeline)
+			return line.over() && (line.state() != "success" || p.train(m.Target)[0] == m)
 		})
 		if i < 0 {
 			return nil
