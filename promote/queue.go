@@ -1,9 +1,6 @@
 package promote
 
-import (
-	"fmt"
-	"maps"
-)
+import "fmt"
 
 // QueuedCommit is what is known of a commit that a merge queue or train tests.
 type QueuedCommit struct {
@@ -189,11 +186,13 @@ func (s *stageDecision) mergesItself(active Promotion) bool {
 // WantedStatuses are our statuses by head as they are when a plan is carried out.
 func WantedStatuses(s State, plan Plan) map[Commit]Status {
 	statuses := map[Commit]Status{}
-	maps.Copy(statuses, s.Statuses)
 	for _, action := range plan.Actions {
 		if post, ok := action.(PostStatus); ok {
 			statuses[post.Head] = post.Status
 		}
+	}
+	for head, status := range s.Statuses {
+		putFirst(statuses, head, status)
 	}
 	return statuses
 }

@@ -48,7 +48,7 @@ func reviewNote(body string) string {
 
 // IsPromotion reports whether a change is one of ours.
 func (s State) IsPromotion(number int) bool {
-	return slices.ContainsFunc(s.History.Promotions, func(p Promotion) bool { return p.Change == number }) ||
+	return number != 0 && slices.ContainsFunc(s.History.Promotions, func(p Promotion) bool { return p.Change == number }) ||
 		slices.ContainsFunc(s.Changes, func(c Change) bool { return c.Number == number && IsProposalBranch(c.Branch) })
 }
 

@@ -24,6 +24,15 @@ func TestWhichChangesAreReviewed(t *testing.T) {
 	}
 }
 
+func TestWhichChangesArePromotions(t *testing.T) {
+	s := open(change(func(c *Change) { c.Number = 8 }))
+	for number, want := range map[int]bool{7: true, 8: true, 9: false, 0: false} { // 7 is on record, 8 has the branch, and some need no change
+		if have := s.IsPromotion(number); have != want {
+			t.Errorf("change %d: %t, want %t", number, have, want)
+		}
+	}
+}
+
 func TestWhatAReviewSays(t *testing.T) {
 	topic := Change{Number: 9, Branch: "topic", Target: "main", Head: headTwo}
 	copied := topic

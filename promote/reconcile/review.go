@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,74 +17,45 @@ import (
 )
 
 const (
-	replayed   = 90 * 24 * time.Hour // how much of the history is replayed for a note
-	moments    = 100                 // how many moments are replayed at most: nobody else is served meanwhile
-	maxReviews = 500                 // how many changes' last reviews are remembered; another look costs a few requests
+	replayed = 90 * 24 * time.Hour // how much of the history is replayed for a note
+	moments  = 100                 // how many moments are replayed at most: nobody else is served meanwhile
 )
-
-// A reviewed is what a change looked like when it was reviewed last, and what that said.
-type reviewed struct {
-	head, target promote.Commit
-	body         string
-	posted       promote.PostStatus
-}
 
 // review looks at the changes of people that an event speaks of. Each gets a note with what it changes in the cluster, in which
 // folders it makes a difference, and which recorded decisions would have been others with it; and a status, because a branch
 // that requires one of promotions requires it of every change.
 func (r *Reconciler) review(ctx context.Context, w *watch, state promote.State) {
-	r.restoreReviews(ctx, w, state)
 	seen := map[int]bool{}
 	for _, event := range w.events {
 		if event.Kind != promote.EventChange || event.Change == 0 || seen[event.Change] || state.IsPromotion(event.Change) {
 			continue
 		}
 		seen[event.Change] = true
+		delete(r.memory.nothing, sighting{change: event.Change})
 		if err := r.reviewOne(ctx, w, state, event.Change); err != nil {
 			w.fail(fmt.Sprintf("review/%d", event.Change), fmt.Errorf("review change %d: %w", event.Change, err))
 		}
 	}
-}
-
-// restoreReviews posts the status of a review again where events say that something happened to the statuses of its head, and it
-// does not stand there any more: a pipeline that a person begins anew would pass without it.
-func (r *Reconciler) restoreReviews(ctx context.Context, w *watch, state promote.State) {
-	if r.memory.repository.settings.Forge.review() == reviewOff {
-		return
-	}
-	for _, number := range slices.Sorted(maps.Keys(r.memory.reviews)) {
-		last := r.memory.reviews[number]
-		told := slices.ContainsFunc(w.events, func(e promote.Event) bool {
-			return e.Kind == promote.EventStatus && (e.Change == number || e.Head == last.head)
-		})
-		if !told || state.Promotes(last.head) {
-			continue
-		}
-		_, err := r.status(ctx, last.head)
-		if err == nil {
-			err = r.postOnce(ctx, last.posted)
-		}
-		if err != nil && !errors.Is(err, promote.ErrStale) { // of a newer head its own event tells
-			w.fail(fmt.Sprintf("review/%d", number), fmt.Errorf("look after the status of change %d: %w", number, err))
-		}
-	}
+	r.restoreReviews(ctx, w, state)
 }
 
 func (r *Reconciler) reviewOne(ctx context.Context, w *watch, state promote.State, number int) error {
-	extent := r.memory.repository.settings.Forge.review()
-	if extent == reviewOff {
+	if r.memory.repository.settings.Forge.review() == reviewOff {
 		return nil
 	}
 	change, err := r.Forge.Change(ctx, number)
 	if errors.Is(err, promote.ErrNotFound) {
 		return nil
 	}
-	if err != nil {
+	if err != nil || !state.IsReviewed(change) {
 		return err
 	}
-	if !state.IsReviewed(change) {
-		return nil
-	}
+	return r.reviewChange(ctx, w, state, change)
+}
+
+// reviewChange reviews a change unless that was done at the same head and tip of its target.
+func (r *Reconciler) reviewChange(ctx context.Context, w *watch, state promote.State, change promote.Change) error {
+	number := change.Number
 	last, known := r.memory.reviews[number]
 	if known && last.head == change.Head && last.target == state.Head {
 		return nil
@@ -94,7 +64,7 @@ func (r *Reconciler) reviewOne(ctx context.Context, w *watch, state promote.Stat
 	if err != nil {
 		return err
 	}
-	found.Change, found.Last, found.Quiet = change, last.body, extent != reviewComment
+	found.Change, found.Last, found.Quiet = change, last.body, r.memory.repository.settings.Forge.review() != reviewComment
 	if note, wanted := found.Note(); wanted {
 		if err := r.say(ctx, number, marker("review", "change"), note); err != nil {
 			return err
@@ -106,10 +76,7 @@ func (r *Reconciler) reviewOne(ctx context.Context, w *watch, state promote.Stat
 			return err
 		}
 	}
-	if len(r.memory.reviews) >= maxReviews {
-		clear(r.memory.reviews)
-	}
-	r.memory.reviews[number] = reviewed{head: change.Head, target: state.Head, body: found.Body, posted: posted}
+	r.memory.keepReview(number, reviewed{head: change.Head, target: state.Head, body: found.Body, posted: posted})
 	return nil
 }
 
