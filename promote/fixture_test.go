@@ -283,6 +283,11 @@ func forgotText(s *State) {
 	}
 }
 
+// queuedTimes says how often the forge let the newest promotion into its queue.
+func queuedTimes(n int) edit {
+	return func(s *State) { s.History.Promotions[len(s.History.Promotions)-1].Queued = n }
+}
+
 func autoMerge(s *State) { s.Pipelines[0].Stages[0].AutoMerge = true }
 
 func autoProd(s *State) {

@@ -264,6 +264,11 @@ func (x *index) lastWish(p Promotion) (Request, bool) {
 	return *last, true
 }
 
+// wishes counts the requests to merge an open promotion as it stands.
+func (x *index) wishes(p Promotion) int {
+	return len(keep(x.requests[p.Stage], func(r *Request) bool { return r.Merge == p.ID && r.Head == p.Head }))
+}
+
 // proposer returns the promotion that a change belongs to: the newest that is recorded with it, else the newest of its branch,
 // if that proposed the change's head. Another head may be that of a promotion whose record was not read yet.
 func (x *index) proposer(c Change) (Promotion, bool) {

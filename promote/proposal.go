@@ -269,6 +269,10 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 		s.again(active, freight, change, fmt.Sprintf("the forge wants it on top of %s, which has moved since", active.Target))
 		return
 	}
+	if tired := s.tired(active); tired != "" {
+		s.say(Wait, "%s waits for a person: %s", active.label(freight), tired)
+		return
+	}
 	if change.Merge != MergeReady {
 		s.recheckAt(s.state.Now.Add(askForgeAgain))
 	}

@@ -258,6 +258,32 @@ func TestDecideProposal(t *testing.T) {
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
 		{
+			name:  "what the forge took out of its queue twice is let in once more",
+			state: open(autoMerge, queuedTimes(2)),
+			want: "do    merge change 7 at 11111111: every gate passes, and the stage merges automatically\n" +
+				"wait  shop/dev: 1.0.1 is being merged: every gate passes, and the stage merges automatically\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name:  "what the forge took out of its queue three times waits for a person",
+			state: open(autoMerge, queuedTimes(3)),
+			want: "wait  shop/dev: 1.0.1 waits for a person: the forge took its change out of the merge queue 3 times: look there why, and comment `/promote` to have it tried again\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name:  "what a person asks for again is tried three times more",
+			state: open(autoMerge, queuedTimes(5), wished(promotion(dev, 2, "1.0.1"))),
+			want: "do    merge change 7 at 11111111: every gate passes, and ann asked for it\n" +
+				"wait  shop/dev: 1.0.1 is being merged: every gate passes, and ann asked for it\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name:  "and waits for a person then",
+			state: open(queuedTimes(3), wished(promotion(dev, 2, "1.0.1"))),
+			want: "wait  shop/dev: 1.0.1 waits for a person: the forge took its change out of the merge queue 3 times: look there why, and comment `/promote` to have it tried again\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
 			name:  "auto-merge does not merge while a gate waits",
 			state: open(autoMerge, evidence(headOne, func(e *Evidence) { e.Applications[0].Problem = "HTTP 503" }), forgotText),
 			want: "do    post status pending on 11111111: 6 of 7 gates pass; application: application \"web\": HTTP 503\n" +

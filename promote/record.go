@@ -49,6 +49,8 @@ type Promotion struct {
 	MergedAt time.Time `json:"mergedAt,omitzero"`
 	// AutoMerge has the change merged once every gate passes, because a step of the task says so.
 	AutoMerge bool `json:"autoMerge,omitempty"`
+	// Queued is how often the forge let Head into a queue of its own: it took it out again each time but the last.
+	Queued int `json:"queued,omitempty"`
 	// With are the stages whose promotions share the change, this one among them; empty when it has one of its own.
 	With []StageRef `json:"with,omitempty"`
 	// Waits is what the last step that has begun waits for.

@@ -164,13 +164,32 @@ func (a *actor) tryHub(method, path string, body any) (int, []byte) {
 		}
 		sent = bytes.NewReader(data)
 	}
-	request, err := http.NewRequestWithContext(a.bed.t.Context(), method, a.bed.forgeURL+"/api/v3/repos/"+worldProject+"/"+path, sent)
+	return a.asHub(method, "/api/v3/repos/"+worldProject+"/"+path, sent)
+}
+
+// graph sends one GraphQL request, which must work.
+func (a *actor) graph(body, into any) {
+	a.bed.t.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		a.bed.t.Fatal(err)
+	}
+	status, answer := a.asHub(http.MethodPost, "/api/graphql", bytes.NewReader(data))
+	if err := json.Unmarshal(answer, into); status >= 300 || err != nil {
+		a.bed.t.Fatalf("GraphQL as %s: HTTP %d: %s", a.name, status, answer)
+	}
+}
+
+// asHub sends a request as GitHub wants it.
+func (a *actor) asHub(method, path string, sent io.Reader) (int, []byte) {
+	a.bed.t.Helper()
+	request, err := http.NewRequestWithContext(a.bed.t.Context(), method, a.bed.forgeURL+path, sent)
 	if err != nil {
 		a.bed.t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+a.token)
 	request.Header.Set("Accept", "application/vnd.github+json")
-	if body != nil {
+	if sent != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	return a.exchange(request)

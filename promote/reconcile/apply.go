@@ -124,7 +124,7 @@ func (r *Reconciler) do(ctx context.Context, w *watch, state *promote.State, act
 	case promote.Merge:
 		return r.merge(ctx, w, *state, a)
 	case promote.Unqueue:
-		return r.unqueue(ctx, w, a)
+		return r.unqueue(ctx, w, *state, a)
 	case promote.CloseChange:
 		return r.closeChange(ctx, w, a)
 	case promote.Deliver:
@@ -181,7 +181,11 @@ func (r *Reconciler) recordPending(ctx context.Context, w *watch, state promote.
 		case promote.Freight:
 			names = append(names, fmt.Sprintf("Freight %s: %s", one.ID.Short(), one.Label()))
 		case promote.Promotion:
-			names = append(names, fmt.Sprintf("Promotion %s: change %d", one.ID, one.Change))
+			name := fmt.Sprintf("Promotion %s: change %d", one.ID, one.Change)
+			if one.Queued > 0 {
+				name += fmt.Sprintf(", let into the forge's queue (%d)", one.Queued)
+			}
+			names = append(names, name)
 		}
 	}
 	message := strings.Join(names, "\n")
@@ -286,14 +290,33 @@ func (r *Reconciler) merge(ctx context.Context, w *watch, state promote.State, a
 		return err
 	}
 	w.put(change)
+	if change.State == promote.ChangeOpen && change.Merge == promote.MergeQueued {
+		w.pending = append(w.pending, queuedOnce(state, a.Change, 1)...)
+	}
 	return nil
 }
 
+// queuedOnce are the records of the promotions of a change that was let into the forge's queue, or taken out by us, which does not
+// count.
+func queuedOnce(state promote.State, change, more int) []ledger.Record {
+	var records []ledger.Record
+	for _, p := range state.History.Promotions {
+		shown, _ := state.Change(p)
+		if shown.Number == change && p.Phase == promote.PhaseProposed && p.Queued+more >= 0 {
+			p.Change, p.URL = shown.Number, shown.URL
+			p.Queued += more
+			records = append(records, p)
+		}
+	}
+	return records
+}
+
 // unqueue takes a change out of the forge's queue. How it may be merged is asked anew the next time.
-func (r *Reconciler) unqueue(ctx context.Context, w *watch, a promote.Unqueue) error {
+func (r *Reconciler) unqueue(ctx context.Context, w *watch, state promote.State, a promote.Unqueue) error {
 	if err := r.Forge.Unqueue(ctx, a.Change); err != nil {
 		return err
 	}
+	w.pending = append(w.pending, queuedOnce(state, a.Change, -1)...)
 	for _, change := range w.changes {
 		if change.Number == a.Change {
 			change.Mergeability = promote.Mergeability{Merge: promote.MergeChecking}

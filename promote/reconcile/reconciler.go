@@ -198,17 +198,30 @@ func (w *watch) recall(m memory, now time.Time, webhooks bool) {
 		timers = timers && e.Kind == promote.EventTimer
 		sweeps = sweeps && (e.Kind == promote.EventTimer || e.Kind == promote.EventSweep || e.Kind == promote.EventArtifact)
 	}
+	age := now.Sub(m.listedAt)
+	if m.listed && webhooks && age < restFor && m.elsewhere(w.events) {
+		w.resting, w.changes, w.listed, w.recalled = true, slices.Clone(m.changes), true, true
+		return
+	}
 	undecided := slices.ContainsFunc(m.changes, func(c promote.Change) bool {
 		return c.State == promote.ChangeOpen && c.Merge != promote.MergeReady
 	})
 	if !sweeps || !m.listed || undecided {
 		return
 	}
-	age := now.Sub(m.listedAt)
 	w.resting = age < restFor && webhooks || age < restIdle && m.idle()
 	if w.resting || timers && len(m.deliveries) > 0 {
 		w.changes, w.listed, w.recalled = slices.Clone(m.changes), true, true
 	}
+}
+
+// elsewhere reports whether events speak of statuses of other changes only than those that were open.
+func (m memory) elsewhere(events []promote.Event) bool {
+	return len(events) > 0 && !slices.ContainsFunc(events, func(e promote.Event) bool {
+		return e.Kind != promote.EventStatus || e.Change == 0 && e.Head == "" || slices.ContainsFunc(m.changes, func(c promote.Change) bool {
+			return c.Number == e.Change || c.Head == e.Head
+		})
+	})
 }
 
 // idle reports whether no change was open.
@@ -260,6 +273,7 @@ type memory struct {
 	unmade      map[string]string // by promote.ProposalKey, at repository.head
 	reviews     map[int]reviewed  // by the number of the change
 	threads     map[int]string    // likewise: what its threads say
+	nothing     map[sighting]bool // what status events spoke of, and is nothing to review
 	queued      map[promote.Commit]queued
 	people      people
 	pace        pace
@@ -270,8 +284,9 @@ func newMemory() memory {
 		discoveries: map[string]promote.Discovery{}, evidence: map[evidenceKey]promote.Evidence{},
 		statuses: map[promote.Commit]*promote.Status{}, deliveries: map[promote.PromotionRef]promote.Delivering{},
 		digests: map[string]digestAt{}, unmade: map[string]string{}, reviews: map[int]reviewed{}, threads: map[int]string{},
-		queued: map[promote.Commit]queued{},
-		people: newPeople(), pace: pace{},
+		nothing: map[sighting]bool{},
+		queued:  map[promote.Commit]queued{},
+		people:  newPeople(), pace: pace{},
 	}
 }
 

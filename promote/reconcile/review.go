@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,130 +17,70 @@ import (
 )
 
 const (
-	replayed   = 90 * 24 * time.Hour // how much of the history is replayed for a note
-	moments    = 100                 // how many moments are replayed at most: nobody else is served meanwhile
-	maxReviews = 500                 // how many changes' last reviews are remembered; another look costs a few requests
+	replayed = 90 * 24 * time.Hour // how much of the history is replayed for a note
+	moments  = 100                 // how many moments are replayed at most: nobody else is served meanwhile
 )
-
-// A reviewed is what a change looked like when it was reviewed last, and what that said.
-type reviewed struct {
-	head, target promote.Commit
-	body         string
-	posted       promote.PostStatus
-}
 
 // review looks at the changes of people that an event speaks of. Each gets a note with what it changes in the cluster, in which
 // folders it makes a difference, and which recorded decisions would have been others with it; and a status, because a branch
 // that requires one of promotions requires it of every change.
 func (r *Reconciler) review(ctx context.Context, w *watch, state promote.State) {
-	r.restoreReviews(ctx, w, state)
 	seen := map[int]bool{}
 	for _, event := range w.events {
-		if event.Kind != promote.EventChange || event.Change == 0 || seen[event.Change] || ours(state, event.Change) {
+		if event.Kind != promote.EventChange || event.Change == 0 || seen[event.Change] || state.IsPromotion(event.Change) {
 			continue
 		}
 		seen[event.Change] = true
+		delete(r.memory.nothing, sighting{change: event.Change})
 		if err := r.reviewOne(ctx, w, state, event.Change); err != nil {
 			w.fail(fmt.Sprintf("review/%d", event.Change), fmt.Errorf("review change %d: %w", event.Change, err))
 		}
 	}
-}
-
-// restoreReviews posts the status of a review again where events say that something happened to the statuses of its head, and it
-// does not stand there any more: a pipeline that a person begins anew would pass without it.
-func (r *Reconciler) restoreReviews(ctx context.Context, w *watch, state promote.State) {
-	if r.memory.repository.settings.Forge.review() == reviewOff {
-		return
-	}
-	for _, number := range slices.Sorted(maps.Keys(r.memory.reviews)) {
-		last := r.memory.reviews[number]
-		told := slices.ContainsFunc(w.events, func(e promote.Event) bool {
-			return e.Kind == promote.EventStatus && (e.Change == number || e.Head == last.head)
-		})
-		if !told || promotes(state, last.head) {
-			continue
-		}
-		_, err := r.status(ctx, last.head)
-		if err == nil {
-			err = r.postOnce(ctx, last.posted)
-		}
-		if err != nil && !errors.Is(err, promote.ErrStale) { // of a newer head its own event tells
-			w.fail(fmt.Sprintf("review/%d", number), fmt.Errorf("look after the status of change %d: %w", number, err))
-		}
-	}
-}
-
-// ours reports whether a change is a promotion.
-func ours(state promote.State, number int) bool {
-	return slices.ContainsFunc(state.History.Promotions, func(p promote.Promotion) bool { return p.Change == number }) ||
-		slices.ContainsFunc(state.Changes, func(c promote.Change) bool { return c.Number == number && promote.IsProposalBranch(c.Branch) })
-}
-
-// promotes reports whether a head is that of a promotion that is open: its gates say its status, whatever other change, of whoever,
-// has the same commit.
-func promotes(state promote.State, head promote.Commit) bool {
-	return slices.ContainsFunc(state.History.Promotions, func(p promote.Promotion) bool { return p.Head == head && !p.Phase.Terminal() }) ||
-		slices.ContainsFunc(state.Changes, func(c promote.Change) bool {
-			return c.Head == head && c.State == promote.ChangeOpen && promote.IsProposalBranch(c.Branch)
-		})
+	r.restoreReviews(ctx, w, state)
 }
 
 func (r *Reconciler) reviewOne(ctx context.Context, w *watch, state promote.State, number int) error {
-	extent := r.memory.repository.settings.Forge.review()
-	if extent == reviewOff {
+	if r.memory.repository.settings.Forge.review() == reviewOff {
 		return nil
 	}
 	change, err := r.Forge.Change(ctx, number)
 	if errors.Is(err, promote.ErrNotFound) {
 		return nil
 	}
-	if err != nil {
+	if err != nil || !state.IsReviewed(change) {
 		return err
 	}
-	if change.State != promote.ChangeOpen || change.Target != state.Branch || change.Head == "" || !change.Fork && promote.IsProposalBranch(change.Branch) {
-		return nil
-	}
+	return r.reviewChange(ctx, w, state, change)
+}
+
+// reviewChange reviews a change unless that was done at the same head and tip of its target.
+func (r *Reconciler) reviewChange(ctx context.Context, w *watch, state promote.State, change promote.Change) error {
+	number := change.Number
 	last, known := r.memory.reviews[number]
 	if known && last.head == change.Head && last.target == state.Head {
 		return nil
 	}
-	judged, err := r.judgeChange(ctx, w, state, change)
+	found, err := r.judgeChange(ctx, w, state, change)
 	if err != nil {
 		return err
 	}
-	if extent == reviewComment && (judged.body != "" || known && last.body != "") && judged.body != last.body {
-		if err := r.say(ctx, number, marker("review", "change"), orNothing(judged.body)); err != nil {
+	found.Change, found.Last, found.Quiet = change, last.body, r.memory.repository.settings.Forge.review() != reviewComment
+	if note, wanted := found.Note(); wanted {
+		if err := r.say(ctx, number, marker("review", "change"), note); err != nil {
 			return err
 		}
 	}
-	posted := judged.status(change)
-	if err := r.postReview(ctx, state, posted); err != nil {
+	posted, wanted := state.ReviewPost(found)
+	if wanted {
+		if err := r.postOnce(ctx, posted); err != nil {
+			return err
+		}
+	}
+	if err := r.showThreads(ctx, change, found.Errors()); err != nil && !errors.Is(err, promote.ErrStale) {
 		return err
 	}
-	if err := r.showThreads(ctx, change, judged.errors); err != nil && !errors.Is(err, promote.ErrStale) {
-		return err
-	}
-	if len(r.memory.reviews) >= maxReviews {
-		clear(r.memory.reviews)
-	}
-	r.memory.reviews[number] = reviewed{head: change.Head, target: state.Head, body: judged.body, posted: posted}
+	r.memory.keepReview(number, reviewed{head: change.Head, target: state.Head, body: found.Body, posted: posted})
 	return nil
-}
-
-// postReview posts the status of a review, unless the head is that of a promotion, whose gates say it.
-func (r *Reconciler) postReview(ctx context.Context, state promote.State, posted promote.PostStatus) error {
-	if promotes(state, posted.Head) {
-		return nil
-	}
-	return r.postOnce(ctx, posted)
-}
-
-// orNothing is what a note says of a change that does nothing any more.
-func orNothing(body string) string {
-	if body == "" {
-		return "Nothing changes in the cluster.\n"
-	}
-	return body
 }
 
 // postOnce posts a status unless it is known to stand there.
@@ -152,33 +91,18 @@ func (r *Reconciler) postOnce(ctx context.Context, posted promote.PostStatus) er
 	return r.postStatus(ctx, posted)
 }
 
-// A judged is what was found out about a change of a person.
-type judged struct {
-	body         string
-	findings     []promote.Finding // that it brings
-	errors       []promote.Finding // those of findings that are errors
-	applications int               // that change
-}
-
-func (j judged) status(change promote.Change) promote.PostStatus {
-	return promote.PostStatus{
-		Change: change.Number, Head: change.Head, Branch: change.Branch, Status: promote.ReviewStatus(j.errors, j.applications),
-		Summary: orNothing(j.body), Annotations: promote.Annotations(j.findings),
-	}
-}
-
 // judgeChange compares a change with where it left its target. A fork's commit that is the tip of a branch here, too, was pushed by
 // who may: both have one status, and so are judged alike.
-func (r *Reconciler) judgeChange(ctx context.Context, w *watch, state promote.State, change promote.Change) (judged, error) {
+func (r *Reconciler) judgeChange(ctx context.Context, w *watch, state promote.State, change promote.Change) (promote.Reviewed, error) {
 	if err := r.Git.Ensure(ctx, string(change.Head)); err != nil {
-		return judged{}, fmt.Errorf("fetch %s: %w", change.Head.Short(), err)
+		return promote.Reviewed{}, fmt.Errorf("fetch %s: %w", change.Head.Short(), err)
 	}
 	base, err := r.Git.MergeBase(ctx, string(state.Head), string(change.Head))
 	if errors.Is(err, git.ErrNotFound) || errors.Is(err, git.ErrTooDeep) {
 		base, err = string(state.Head), nil // it has nothing in common with its target, or that is too long ago
 	}
 	if err != nil {
-		return judged{}, err
+		return promote.Reviewed{}, err
 	}
 	return r.judgeCommits(ctx, state, commits{base: promote.Commit(base), head: change.Head, fork: change.Fork && !isTip(w.refs, change.Head)})
 }
@@ -200,37 +124,33 @@ type commits struct {
 	fork       bool
 }
 
-func (r *Reconciler) judgeCommits(ctx context.Context, state promote.State, c commits) (judged, error) {
+func (r *Reconciler) judgeCommits(ctx context.Context, state promote.State, c commits) (promote.Reviewed, error) {
 	before, err := r.content(ctx, c.base, c)
 	if err != nil {
-		return judged{}, err
+		return promote.Reviewed{}, err
 	}
 	after, err := r.content(ctx, c.head, c)
 	if err != nil {
-		return judged{}, err
+		return promote.Reviewed{}, err
 	}
 	comparison, err := r.compareCommits(ctx, c)
 	if err != nil {
-		return judged{}, err
+		return promote.Reviewed{}, err
 	}
 	report := DiffReport(comparison, diff.Options{})
-	j := judged{applications: changing(report)}
-	j.findings = brought(slices.Concat(before.findings, baseFindings(comparison)), slices.Concat(after.findings, headFindings(comparison)))
-	for _, f := range j.findings {
-		if f.Severity == promote.SeverityError {
-			j.errors = append(j.errors, f)
-		}
-	}
+	found := promote.Reviewed{Applications: changing(report)}
+	found.Findings = brought(slices.Concat(before.findings, baseFindings(comparison)), slices.Concat(after.findings, headFindings(comparison)))
+	errs := found.Errors()
 	var parts []string
-	if !report.Empty() || len(j.errors) > 0 {
+	if !report.Empty() || len(errs) > 0 {
 		parts = append(parts, "### What this changes in the cluster\n\n"+diff.Markdown(report, diff.MarkdownOptions{}))
 	}
-	if text := errorList(after.findings, j.errors); text != "" {
+	if text := errorList(after.findings, errs); text != "" {
 		parts = append(parts, text)
 	}
 	drifted, err := r.drifted(ctx, c, after)
 	if err != nil {
-		return judged{}, err
+		return promote.Reviewed{}, err
 	}
 	if !drifted.Empty() {
 		parts = append(parts, "### Folders that should be alike\n\n"+drift.Markdown(drifted, 0))
@@ -242,11 +162,11 @@ func (r *Reconciler) judgeCommits(ctx context.Context, state promote.State, c co
 		simulation := promote.Simulate(now, then, state.Now.Add(-replayed), moments)
 		parts = append(parts, "### What the changed pipeline would have decided\n\n"+simulation.Markdown())
 	}
-	if text := promote.UnthreadedText(j.errors); text != "" && r.memory.repository.settings.Forge.Threads {
+	if text := promote.UnthreadedText(errs); text != "" && r.memory.repository.settings.Forge.Threads {
 		parts = append(parts, text)
 	}
-	j.body = strings.Join(parts, "\n")
-	return j, nil
+	found.Body = strings.Join(parts, "\n")
+	return found, nil
 }
 
 // content is what a commit says. What it allows to be fetched does not count: the default branch says that.

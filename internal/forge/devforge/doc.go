@@ -25,8 +25,9 @@
 // reads, [AccessTriage] triages, Developer writes, Maintainer maintains, Owner administers. A state file belongs to one dialect.
 //
 // GraphQL is executed without a schema: a field that is not known is refused, as if GitHub did not have it. Forks exist only as
-// the head of a pull request ([Forge.OpenFromFork]). What the merge queue does not have: timeouts, groups of several entries at
-// once, jumping ahead. A ruleset's non_fast_forward is kept and shown, and binds nobody.
+// the head of a pull request ([Forge.OpenFromFork]). What the merge queue does not have: jumping ahead. It is HEADGREEN: of a group of
+// several entries the last one's commit is judged, and a failure takes that one out. Time passes for it when something happens in the
+// project, or when a test says so ([Forge.QueueWaits]).
 //
 // # State file
 //

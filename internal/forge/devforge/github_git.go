@@ -2,6 +2,7 @@ package devforge
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -64,6 +65,34 @@ func (f *Forge) directly(p *project, rules *BranchRules, command pushCommand) st
 		return "Changes must be made through a pull request."
 	}
 	return f.unmetOf(p, command.to, rules)
+}
+
+// rewrites takes a push back that throws commits of a branch away whose rules keep them, and is what GitHub says to it; empty when
+// it does not. That can be seen only when git has the commits, and nobody was told of them yet.
+func (f *Forge) rewrites(ctx context.Context, p *project, u *User, commands pushCommands) string {
+	for _, command := range commands.list {
+		branch, isBranch := strings.CutPrefix(command.ref, headsPrefix)
+		if f.config.Dialect != GitHub || !isBranch || command.from == zeroID || command.to == zeroID || !f.keepsHistory(p, u, branch) {
+			continue
+		}
+		if kept, err := p.repo.contains(ctx, command.to, command.from); err != nil || kept {
+			continue
+		}
+		for _, moved := range commands.list {
+			if err := p.repo.setRef(ctx, moved.ref, moved.from, moved.to); err != nil {
+				f.log.InfoContext(ctx, "not pushed", "ref", moved.ref, "error", err)
+			}
+		}
+		return "error: GH013: Repository rule violations found for " + command.ref + ".\nerror: Cannot force-push to this branch"
+	}
+	return ""
+}
+
+// keepsHistory reports whether a branch may not be pushed to by force by an account.
+func (f *Forge) keepsHistory(p *project, u *User, branch string) bool {
+	rules := p.GitHub.Protection[branch]
+	return rules != nil && rules.NoRewrite && (p.level(u) < AccessOwner || rules.Admins) ||
+		slices.ContainsFunc(p.rulesetsOf(branch), func(r *ruleset) bool { return r.Rules.NoRewrite && !f.passes(r, u) })
 }
 
 // afterPush announces a push and does what it has made possible.

@@ -2,22 +2,22 @@ package devforge
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
 
-// queueEntry is a pull request in the merge queue of its target. The group of an entry holds the target, every entry before it,
-// and its own head, as one commit that the checks judge.
+// queueEntry is a pull request in the merge queue of its target.
 type queueEntry struct {
 	ID   int       `json:"id"`
 	Pull int       `json:"pull"` // number
 	By   int       `json:"by"`
 	At   time.Time `json:"at"`
-	Base string    `json:"base"` // what the group was built on
-	SHA  string    `json:"sha"`  // the commit to be judged
-	Ref  string    `json:"ref"`  // its branch
+	// Group is the entry on top of its group, whose commit the checks judge; 0 as long as none was built.
+	Group int       `json:"group"`
+	Asked time.Time `json:"asked"` // when the checks of a group were asked for; kept when it is built again
+	Base  string    `json:"base"`  // what the entry is merged into
+	SHA   string    `json:"sha"`   // what that gives
+	Ref   string    `json:"ref"`   // its branch, on top of a group
 }
 
 func (p *project) queueEntry(m *mergeRequest) *queueEntry {
@@ -29,6 +29,17 @@ func (p *project) queueEntry(m *mergeRequest) *queueEntry {
 	return nil
 }
 
+// queueOf lists the entries for a target, first one first.
+func (p *project) queueOf(target string) []*queueEntry {
+	var entries []*queueEntry
+	for _, e := range p.GitHub.Queue {
+		if m := p.request(e.Pull); m != nil && m.Target == target {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
 // enqueue puts a pull request at the end of the queue and asks for the checks of its group.
 func (f *Forge) enqueue(ctx context.Context, p *project, m *mergeRequest, by *User) error {
 	entry := &queueEntry{ID: f.tables.next("queue entry"), Pull: m.IID, By: by.ID, At: f.now()}
@@ -38,102 +49,34 @@ func (f *Forge) enqueue(ctx context.Context, p *project, m *mergeRequest, by *Us
 	if err := f.sendPullAction(ctx, p, m, pullAction{name: "enqueued", by: by}); err != nil {
 		return err
 	}
-	if err := f.buildGroup(ctx, p, m, entry); err != nil {
-		return f.dropUnmergeable(ctx, p, m, err)
+	if err := f.buildGroups(ctx, p, m.Target); err != nil {
+		return err
 	}
 	return f.progress(ctx, p)
 }
 
-func (f *Forge) dropUnmergeable(ctx context.Context, p *project, m *mergeRequest, err error) error {
-	if stop := (*refusal)(nil); errors.As(err, &stop) {
-		return f.dequeue(ctx, p, m, "MERGE_CONFLICT")
-	}
-	return err
-}
-
-// buildGroup writes the branch gh-readonly-queue/<target>/pr-<number>-<base> (docs, "Managing a merge queue").
-func (f *Forge) buildGroup(ctx context.Context, p *project, m *mergeRequest, entry *queueEntry) error {
-	base, err := p.repo.head(ctx, m.Target)
-	if err != nil {
-		return err
-	}
-	for _, before := range p.GitHub.Queue {
-		if before == entry {
-			break
-		}
-		if other := p.request(before.Pull); other != nil && other.Target == m.Target {
-			base = before.SHA
-		}
-	}
-	method, _ := p.queued(m.Target)
-	entry.SHA, err = f.combineInto(ctx, p, m, base, pullMerge{By: entry.By, Method: method})
-	if err != nil {
-		return err
-	}
-	entry.Base, entry.Ref = base, fmt.Sprintf("%sgh-readonly-queue/%s/pr-%d-%s", headsPrefix, m.Target, m.IID, base)
-	if err := p.repo.setRef(ctx, entry.Ref, entry.SHA, ""); err != nil {
-		return err
-	}
-	f.wrote()
-	by := f.tables.user(entry.By)
-	if err := f.announce(ctx, p, by); err != nil {
-		return err
-	}
-	return f.sendMergeGroup(ctx, p, m, groupEvent{entry: *entry, action: "checks_requested"})
-}
-
-// dequeue takes a pull request out of the queue, if it is in it. The groups behind it are built again without it.
+// dequeue takes a pull request out of the queue, if it is in it. Its group and those behind it are built again without it.
 func (f *Forge) dequeue(ctx context.Context, p *project, m *mergeRequest, reason string) error {
-	i := slices.IndexFunc(p.GitHub.Queue, func(e *queueEntry) bool { return e.Pull == m.IID })
-	if i < 0 {
+	entry := p.queueEntry(m)
+	if entry == nil {
 		return nil
 	}
-	entry := p.GitHub.Queue[i]
-	behind := slices.Clone(p.GitHub.Queue[i+1:])
-	p.GitHub.Queue = slices.Delete(p.GitHub.Queue, i, i+1)
+	entries := p.queueOf(m.Target)
+	behind := slices.Index(entries, entry)
+	if entry.Group != 0 {
+		behind = slices.IndexFunc(entries, func(e *queueEntry) bool { return e.Group == entry.Group })
+	}
+	p.GitHub.Queue = slices.DeleteFunc(p.GitHub.Queue, func(e *queueEntry) bool { return e == entry })
 	f.wrote()
-	by := f.tables.user(entry.By)
 	if err := f.destroyGroup(ctx, p, m, entry, "dequeued"); err != nil {
 		return err
 	}
-	if err := f.sendPullAction(ctx, p, m, pullAction{name: "dequeued", by: by, more: object{"reason": reason}}); err != nil {
+	action := pullAction{name: "dequeued", by: f.tables.user(entry.By), more: object{"reason": reason}}
+	if err := f.sendPullAction(ctx, p, m, action); err != nil {
 		return err
 	}
-	return f.rebuild(ctx, p, m.Target, behind)
-}
-
-func (f *Forge) destroyGroup(ctx context.Context, p *project, m *mergeRequest, entry *queueEntry, reason string) error {
-	if entry.Ref == "" {
-		return nil
-	}
-	gone := *entry
-	if err := p.repo.setRef(ctx, entry.Ref, "", entry.SHA); err != nil {
-		f.log.InfoContext(ctx, "queue branch stays", "ref", entry.Ref, "error", err)
-	}
-	entry.Ref, entry.SHA, entry.Base = "", "", ""
-	if err := f.sendMergeGroup(ctx, p, m, groupEvent{entry: gone, action: "destroyed", reason: reason}); err != nil {
-		return err
-	}
-	return f.announce(ctx, p, f.tables.user(entry.By))
-}
-
-// rebuild makes the groups of entries anew: what they were built on is no longer what will be there.
-func (f *Forge) rebuild(ctx context.Context, p *project, target string, entries []*queueEntry) error {
-	for _, entry := range entries {
-		m := p.request(entry.Pull)
-		if m == nil || m.Target != target || p.queueEntry(m) == nil {
-			continue
-		}
-		if err := f.destroyGroup(ctx, p, m, entry, "invalidated"); err != nil {
-			return err
-		}
-		if err := f.buildGroup(ctx, p, m, entry); err != nil {
-			if err := f.dropUnmergeable(ctx, p, m, err); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	rest := slices.DeleteFunc(entries[behind:], func(e *queueEntry) bool { return e == entry })
+	return f.rebuild(ctx, p, m.Target, rest)
 }
 
 // progress does what statuses, reviews and pushes have made possible: automatic merges, and the queue.
@@ -177,15 +120,37 @@ func (f *Forge) advance(ctx context.Context, p *project, m *mergeRequest) (bool,
 	return true, nil
 }
 
-// advanceEntry follows the checks of a group. Only the first of a queue merges; a failure takes any out.
+// advanceEntry follows the checks of a group. Only the first of a queue merges; a failure takes the one on top of any out, and so
+// does waiting for too long.
 func (f *Forge) advanceEntry(ctx context.Context, p *project, m *mergeRequest, entry *queueEntry) (bool, error) {
-	if entry.SHA == "" {
+	if entry.Ref == "" {
 		return false, nil
 	}
-	failed, open := false, false
-	for _, rules := range p.ruled(m.Target) {
+	failed, open := f.checksOf(p, m.Target, entry.SHA)
+	head, err := p.repo.head(ctx, m.Target)
+	if err != nil {
+		return false, err
+	}
+	entries := p.queueOf(m.Target)
+	isFirst := entries[0].Group == entry.Group
+	switch {
+	case failed:
+		return true, f.dequeue(ctx, p, m, "CI_FAILURE")
+	case isFirst && entries[0].Base != head: // somebody pushed to the target
+		return true, f.rebuild(ctx, p, m.Target, entries)
+	case open && f.now().Sub(entry.Asked) >= p.queueRules(m.Target).timeout():
+		return true, f.dequeue(ctx, p, m, "CI_TIMEOUT")
+	case open || !isFirst:
+		return false, nil
+	}
+	return true, f.landGroup(ctx, p, m.Target, entry)
+}
+
+// checksOf says whether a required check of a commit failed, and whether one has not ended.
+func (f *Forge) checksOf(p *project, target, sha string) (failed, open bool) {
+	for _, rules := range p.ruled(target) {
 		for _, check := range rules.Checks {
-			switch f.required(p, entry.SHA, check) {
+			switch f.required(p, sha, check) {
 			case "failure":
 				failed = true
 			case "success":
@@ -194,35 +159,22 @@ func (f *Forge) advanceEntry(ctx context.Context, p *project, m *mergeRequest, e
 			}
 		}
 	}
-	head, err := p.repo.head(ctx, m.Target)
-	if err != nil {
-		return false, err
-	}
-	first := slices.IndexFunc(p.GitHub.Queue, func(e *queueEntry) bool {
-		other := p.request(e.Pull)
-		return other != nil && other.Target == m.Target
-	})
-	isFirst := first >= 0 && p.GitHub.Queue[first] == entry
-	switch {
-	case failed:
-		return true, f.dequeue(ctx, p, m, "CI_FAILURE")
-	case isFirst && entry.Base != head: // somebody pushed to the target
-		return true, f.rebuild(ctx, p, m.Target, slices.Clone(p.GitHub.Queue))
-	case open || !isFirst:
-		return false, nil
-	}
-	return true, f.landEntry(ctx, p, m, entry)
+	return failed, open
 }
 
-func (f *Forge) landEntry(ctx context.Context, p *project, m *mergeRequest, entry *queueEntry) error {
-	p.GitHub.Queue = slices.DeleteFunc(p.GitHub.Queue, func(e *queueEntry) bool { return e == entry })
-	done := *entry
-	if err := f.land(ctx, p, m, landing{from: done.Base, to: done.SHA, by: done.By}); err != nil {
-		return err
+// landGroup merges all entries of a group, one after the other.
+func (f *Forge) landGroup(ctx context.Context, p *project, target string, top *queueEntry) error {
+	group := slices.DeleteFunc(p.queueOf(target), func(e *queueEntry) bool { return e.Group != top.Group })
+	p.GitHub.Queue = slices.DeleteFunc(p.GitHub.Queue, func(e *queueEntry) bool { return slices.Contains(group, e) })
+	for _, entry := range group {
+		m := p.request(entry.Pull)
+		if err := f.land(ctx, p, m, landing{from: entry.Base, to: entry.SHA, by: entry.By}); err != nil {
+			return err
+		}
+		action := pullAction{name: "dequeued", by: f.tables.user(entry.By), more: object{"reason": "MERGE"}}
+		if err := f.sendPullAction(ctx, p, m, action); err != nil {
+			return err
+		}
 	}
-	by := f.tables.user(done.By)
-	if err := f.sendPullAction(ctx, p, m, pullAction{name: "dequeued", by: by, more: object{"reason": "MERGE"}}); err != nil {
-		return err
-	}
-	return f.destroyGroup(ctx, p, m, entry, "merged")
+	return f.destroyGroup(ctx, p, p.request(top.Pull), top, "merged")
 }

@@ -3,8 +3,10 @@ package devforge_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-github/v62/github"
@@ -207,6 +209,140 @@ func TestGitHubQueueTakesFailuresOut(t *testing.T) {
 	}
 	if got := h.graph(t, "bot-token", dequeue, map[string]any{"id": pulls[0].GetNodeID()}).refusedWith(); got != "UNPROCESSABLE: Pull request is not in the queue" {
 		t.Errorf("dequeue: %s", got)
+	}
+}
+
+// grouped is a hub whose queue tests up to three changes in one commit, and waits for as many; its events are heard.
+func grouped(t *testing.T) (*hub, *hearing) {
+	t.Helper()
+	h := newHub(t)
+	h.rule(t, &devforge.BranchRules{Checks: gates, Queue: true, QueueMost: 3, QueueLeast: 3, QueueMinutes: 30})
+	return h, h.listen(t, devforge.Hook{Events: []devforge.HookEvent{devforge.HookMergeGroup, devforge.HookPullRequest}})
+}
+
+func (h *hub) wait(t *testing.T, passed time.Duration) {
+	t.Helper()
+	if err := h.QueueWaits(t.Context(), repoOwner+"/"+repoName, passed); err != nil {
+		t.Fatal(err)
+	}
+	h.settle(t)
+}
+
+func (h *hub) mergedOf(t *testing.T, pulls ...*github.PullRequest) []bool {
+	t.Helper()
+	var merged []bool
+	for _, pull := range pulls {
+		merged = append(merged, h.pull(t, pull.GetNumber()).GetMerged())
+	}
+	return merged
+}
+
+func TestGitHubQueueTestsSeveralChangesInOneCommit(t *testing.T) {
+	h, r := grouped(t)
+	pulls := h.queued(t, "web", "api", "db")
+	for i, pull := range pulls {
+		h.settle(t)
+		if asked := r.lastGroup(t); asked.Action != "" {
+			t.Fatalf("with %d of three changes there is a group: %+v", i, asked)
+		}
+		h.enqueue(t, pull)
+	}
+	h.settle(t)
+	asked := r.lastGroup(t)
+	main, _, err := h.as(t, "bot").Repositories.GetBranch(t.Context(), repoOwner, repoName, "main", 1)
+	if want := "refs/heads/gh-readonly-queue/main/pr-3-" + main.GetCommit().GetSHA(); err != nil || asked.Group.HeadRef != want || asked.Group.BaseSHA != main.GetCommit().GetSHA() {
+		t.Errorf("the group is %+v, want %q, %v", asked, want, err)
+	}
+	h.report(t, asked.Group.HeadSHA, "success")
+	if diff := cmp.Diff([]bool{true, true, true}, h.mergedOf(t, pulls...)); diff != "" {
+		t.Errorf("merged: %s", diff)
+	}
+	if main, _, err := h.as(t, "bot").Repositories.GetBranch(t.Context(), repoOwner, repoName, "main", 1); err != nil || main.GetCommit().GetSHA() != asked.Group.HeadSHA {
+		t.Errorf("main is at %s, not what was tested, %v", main.GetCommit().GetSHA(), err)
+	}
+}
+
+func TestGitHubQueueTakesTheTopOfAGroupOut(t *testing.T) {
+	h, r := grouped(t)
+	pulls := h.queued(t, "web", "api", "db")
+	for _, pull := range pulls {
+		h.enqueue(t, pull)
+	}
+	h.settle(t)
+	failed := r.lastGroup(t)
+	r.reset()
+	h.report(t, failed.Group.HeadSHA, "failure")
+	h.settle(t)
+	if diff := cmp.Diff([]string{"merge_group destroyed dequeued", "pull_request dequeued CI_FAILURE", "merge_group checks_requested"}, r.events()); diff != "" {
+		t.Error(diff)
+	}
+	again := r.lastGroup(t)
+	if !strings.Contains(again.Group.HeadRef, "/pr-2-") {
+		t.Errorf("without the top the group is %+v", again)
+	}
+	if got := h.graph(t, "bot-token", dequeue, map[string]any{"id": pulls[0].GetNodeID()}).refusedWith(); got != "" {
+		t.Fatal(got)
+	}
+	h.settle(t)
+	h.report(t, again.Group.HeadSHA, "success")
+	alone := r.lastGroup(t)
+	if alone.Group.HeadSHA == again.Group.HeadSHA || h.pull(t, 2).GetMerged() {
+		t.Errorf("what was tested with a change that left is merged: %+v", alone)
+	}
+	h.report(t, alone.Group.HeadSHA, "success")
+	if diff := cmp.Diff([]bool{false, true, false}, h.mergedOf(t, pulls...)); diff != "" {
+		t.Errorf("merged: %s", diff)
+	}
+}
+
+func TestGitHubQueueHasNotAllTheTimeThereIs(t *testing.T) {
+	h, r := grouped(t)
+	pulls := h.queued(t, "web", "api")
+	for _, pull := range pulls {
+		h.enqueue(t, pull)
+	}
+	h.wait(t, 4*time.Minute)
+	if asked := r.lastGroup(t); asked.Action != "" {
+		t.Errorf("before five minutes there is a group: %+v", asked)
+	}
+	h.wait(t, time.Minute)
+	first := r.lastGroup(t)
+	if !strings.Contains(first.Group.HeadRef, "/pr-2-") {
+		t.Fatalf("after five minutes the group is %+v", first)
+	}
+	h.wait(t, 29*time.Minute)
+	r.reset()
+	h.wait(t, time.Minute)
+	if diff := cmp.Diff([]string{"merge_group destroyed dequeued", "pull_request dequeued CI_TIMEOUT", "merge_group checks_requested"}, r.events()); diff != "" {
+		t.Error(diff)
+	}
+	h.report(t, r.lastGroup(t).Group.HeadSHA, "success")
+	if diff := cmp.Diff([]bool{true, false}, h.mergedOf(t, pulls...)); diff != "" {
+		t.Errorf("merged: %s", diff)
+	}
+}
+
+func TestGitHubQueueDropsWhatCannotBeMergedInItsGroup(t *testing.T) {
+	h, r := grouped(t)
+	pulls := h.queued(t, "web", "api", "db")
+	h.push(t, "same", "apps/web/dev.yaml", "tag: 3\n")
+	same, _, err := h.as(t, "bot").PullRequests.Create(t.Context(), repoOwner, repoName, &github.NewPullRequest{Title: new("Same"), Head: new("same"), Base: new("main")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.report(t, same.GetHead().GetSHA(), "success")
+	for _, pull := range []*github.PullRequest{pulls[0], same, pulls[1]} {
+		h.enqueue(t, pull)
+	}
+	h.settle(t)
+	if !slices.Contains(r.events(), "pull_request dequeued MERGE_CONFLICT") {
+		t.Errorf("events %q", r.events())
+	}
+	h.enqueue(t, pulls[2])
+	h.settle(t)
+	h.report(t, r.lastGroup(t).Group.HeadSHA, "success")
+	if diff := cmp.Diff([]bool{true, false, true, true}, h.mergedOf(t, pulls[0], same, pulls[1], pulls[2])); diff != "" {
+		t.Errorf("merged: %s", diff)
 	}
 }
 

@@ -28,10 +28,15 @@ type BranchRules struct {
 	Linear       bool            `json:"linear"`        // no merge commits
 	Methods      []string        `json:"methods"`       // merge, squash, rebase; empty means all, as does a protection
 	NoDeletion   bool            `json:"no_deletion"`
-	NoRewrite    bool            `json:"no_rewrite"`   // kept and shown; git alone could tell a forced push before it has it
+	NoRewrite    bool            `json:"no_rewrite"`   // no forced pushes
 	NoUpdate     bool            `json:"no_update"`    // nobody pushes but those whom the ruleset lets by
 	Queue        bool            `json:"queue"`        // changes must be made through the merge queue
 	QueueMethod  string          `json:"queue_method"` // of the queue: merge unless set
+	// QueueMost and QueueLeast are how many changes the queue tests in one commit: one, unless set. For fewer than the least it waits
+	// for five minutes. QueueMinutes is how long their checks may take: an hour, unless set.
+	QueueMost    int `json:"queue_most"`
+	QueueLeast   int `json:"queue_least"`
+	QueueMinutes int `json:"queue_minutes"`
 }
 
 // RequiredCheck is a commit status or check run that must succeed. App zero means that anybody may report it.

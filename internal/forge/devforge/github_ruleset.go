@@ -120,9 +120,9 @@ func showRules(rules *BranchRules) []object {
 	}
 	if rules.Queue {
 		add("merge_queue", object{
-			"check_response_timeout_minutes": 60, "grouping_strategy": "ALLGREEN", "max_entries_to_build": 5, "max_entries_to_merge": 5,
-			"merge_method": strings.ToUpper(cmp.Or(rules.QueueMethod, "merge")), "min_entries_to_merge": 1,
-			"min_entries_to_merge_wait_minutes": 5,
+			"check_response_timeout_minutes": int(rules.timeout().Minutes()), "grouping_strategy": "HEADGREEN", "max_entries_to_build": 5,
+			"max_entries_to_merge": rules.most(), "merge_method": strings.ToUpper(cmp.Or(rules.QueueMethod, "merge")),
+			"min_entries_to_merge": rules.least(), "min_entries_to_merge_wait_minutes": int(queuePatience.Minutes()),
 		})
 	}
 	return shown
@@ -142,6 +142,9 @@ func readRules(rules []rule) (BranchRules, error) {
 			DismissStale bool     `json:"dismiss_stale_reviews_on_push"`
 			Methods      []string `json:"allowed_merge_methods"`
 			QueueMethod  string   `json:"merge_method"`
+			QueueMost    int      `json:"max_entries_to_merge"`
+			QueueLeast   int      `json:"min_entries_to_merge"`
+			QueueMinutes int      `json:"check_response_timeout_minutes"`
 		}
 		if len(one.Parameters) > 0 && json.Unmarshal(one.Parameters, &parameters) != nil {
 			return BranchRules{}, invalidRequest("The parameters of the rule %q are not of the expected type.", one.Type)
@@ -156,6 +159,7 @@ func readRules(rules []rule) (BranchRules, error) {
 			read.Approvals, read.DismissStale, read.Methods = parameters.Approvals, parameters.DismissStale, parameters.Methods
 		case "merge_queue":
 			read.Queue, read.QueueMethod = true, strings.ToLower(parameters.QueueMethod)
+			read.QueueMost, read.QueueLeast, read.QueueMinutes = parameters.QueueMost, parameters.QueueLeast, parameters.QueueMinutes
 		case "required_linear_history":
 			read.Linear = true
 		case "deletion":

@@ -65,3 +65,50 @@ func TestGitHubRulesetsLetAppsBy(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A ruleset can keep the history of a branch: what is pushed by force is taken back, with all that was pushed along.
+func TestGitHubRulesetsKeepHistory(t *testing.T) {
+	h := newHub(t)
+	a := h.install(t, devforge.Hook{}, botPermissions)
+	kept := h.push(t, "ledger", "README.md", "# Ledger\n")
+	body := fmt.Sprintf(`{"name":"ledger","enforcement":"active","conditions":{"ref_name":{"include":["refs/heads/ledger"],"exclude":[]}},
+		"rules":[{"type":"non_fast_forward"}],"bypass_actors":[{"actor_id":%d,"actor_type":"Integration","bypass_mode":"always"}]}`, a.app)
+	if status, text, _ := h.rawHub(t, exchange{"admin", "POST", repoAPI + "/rulesets", body, 201, ""}); status != http.StatusCreated {
+		t.Fatalf("ruleset: %d %s", status, text)
+	}
+	push := func(token string, refs ...string) string {
+		t.Helper()
+		dir := t.TempDir() + "/clone"
+		mustGit(t, t.TempDir(), "clone", "-q", "-b", "ledger", strings.Replace(h.url, "http://", "http://x:"+token+"@", 1)+"/"+repoPath+".git", dir)
+		write(t, dir, "README.md", "# "+token+fmt.Sprint(refs)+"\n")
+		if strings.HasPrefix(refs[0], "+") {
+			mustGit(t, dir, "commit", "-q", "--amend", "-am", "Another")
+		} else {
+			mustGit(t, dir, "commit", "-qam", "More")
+		}
+		out, err := git(t, dir, append([]string{"push", "origin"}, refs...)...)
+		if err == nil {
+			return "pushed"
+		}
+		if !strings.Contains(out, "Cannot force-push to this branch") {
+			t.Errorf("refused with\n%s", out)
+		}
+		return "refused"
+	}
+	tip := func(branch string) string {
+		found, _, err := h.as(t, "bot").Repositories.GetBranch(t.Context(), repoOwner, repoName, branch, 1)
+		if err != nil {
+			return ""
+		}
+		return found.GetCommit().GetSHA()
+	}
+	if got := push("admin-token", "+HEAD:ledger", "HEAD:along"); got != "refused" || tip("ledger") != kept || tip("along") != "" {
+		t.Errorf("by force it is %s, at %q, and what was pushed along is at %q", got, tip("ledger"), tip("along"))
+	}
+	if got := push("admin-token", "HEAD:ledger"); got != "pushed" || tip("ledger") == kept {
+		t.Errorf("a plain push is %s", got)
+	}
+	if got := push(h.token(t, a, nil), "+HEAD:ledger"); got != "pushed" {
+		t.Errorf("whom the ruleset lets by is %s", got)
+	}
+}

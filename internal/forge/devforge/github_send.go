@@ -302,7 +302,7 @@ func (f *Forge) sendMergeGroup(ctx context.Context, p *project, m *mergeRequest,
 	return f.tell(p, event{kind: HookMergeGroup, action: e.action, by: f.tables.user(e.entry.By), payload: func() (object, error) {
 		head, _, err := f.showPlainCommit(ctx, p, e.entry.SHA)
 		shown := object{"merge_group": object{
-			"head_sha": e.entry.SHA, "head_ref": e.entry.Ref, "base_ref": headsPrefix + m.Target, "base_sha": e.entry.Base, "head_commit": head,
+			"head_sha": e.entry.SHA, "head_ref": e.entry.Ref, "base_ref": headsPrefix + m.Target, "base_sha": e.entry.groupBase(), "head_commit": head,
 		}}
 		if e.reason != "" {
 			shown["reason"] = e.reason

@@ -65,6 +65,9 @@ func (f *Forge) close(ctx context.Context, p *project, m *mergeRequest, u *User)
 	m.State, m.ClosedAt, m.ClosedBy, m.Auto, m.Car = stateClosed, f.now(), u.ID, autoMerge{}, nil
 	f.addSystemNote(m, u, "closed")
 	f.wrote()
+	if err := f.retest(ctx, p, m.Target); err != nil {
+		return err
+	}
 	return f.sendRequest(ctx, p, m, requestEvent{action: "close", by: u, changes: f.requestChanges(p, &before, m)})
 }
 
@@ -102,6 +105,9 @@ func (f *Forge) moveHead(ctx context.Context, p *project, m *mergeRequest, u *Us
 	}
 	m.Auto, m.Car = autoMerge{}, nil // new commits cancel it (doc/user/project/merge_requests/auto_merge.md)
 	m.Approvers = nil
+	if err := f.retest(ctx, p, m.Target); err != nil {
+		return err
+	}
 	commits, err := p.repo.log(ctx, history{from: m.SHA, without: before.SHA, limit: 100})
 	if err != nil {
 		return err

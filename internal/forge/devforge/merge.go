@@ -242,6 +242,9 @@ func cancelAutoMerge(c *call) (reply, error) {
 	m.Auto, m.Car = autoMerge{}, nil
 	c.forge.addSystemNote(m, c.user, "canceled the automatic merge")
 	c.forge.wrote()
+	if err := c.forge.retest(c.Context(), c.project, m.Target); err != nil {
+		return reply{}, err
+	}
 	answer, err := c.showRequest(http.StatusCreated, m)
 	return answer, err
 }

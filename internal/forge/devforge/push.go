@@ -73,8 +73,16 @@ func (f *Forge) receive(w http.ResponseWriter, r *http.Request, path string, bac
 	answer := newBuffered() // the client must not hear of success before the forge knows of it
 	backend.ServeHTTP(answer, r)
 	f.mu.Lock()
-	err = f.afterPush(r.Context(), p, u)
+	if reason = f.rewrites(r.Context(), p, u, commands); reason == "" {
+		err = f.afterPush(r.Context(), p, u)
+	}
 	f.mu.Unlock()
+	if reason != "" {
+		answer = newBuffered()
+		answer.Header().Set("Content-Type", "application/x-git-receive-pack-result")
+		answer.Header().Set("Cache-Control", "no-cache")
+		writeAll(answer, commands.declined(reason))
+	}
 	if err != nil {
 		f.log.ErrorContext(r.Context(), "push", "project", path, "error", err)
 	}

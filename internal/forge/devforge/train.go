@@ -3,6 +3,7 @@ package devforge
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -14,6 +15,7 @@ type trainCar struct {
 	ID        int       `json:"id"`
 	User      int       `json:"user"`
 	Pipeline  int       `json:"pipeline"`
+	Base      string    `json:"base"` // what it is tested on top of
 	Commit    string    `json:"commit"`
 	CreatedAt time.Time `json:"created_at"`
 }
@@ -44,31 +46,31 @@ func (f *Forge) board(ctx context.Context, p *project, m *mergeRequest, u *User)
 
 // test begins the pipeline of a car.
 func (f *Forge) test(ctx context.Context, p *project, m *mergeRequest) error {
-	base, err := p.repo.head(ctx, m.Target)
+	base, err := f.carBase(ctx, p, m)
 	if err != nil {
 		return err
-	}
-	for _, before := range p.train(m.Target) {
-		if before == m {
-			break
-		}
-		base = before.Car.Commit
 	}
 	by, ref := f.tables.user(m.Car.User), fmt.Sprintf("refs/merge-requests/%d/train", m.IID)
 	if m.Car.Commit, err = f.testCommit(ctx, p, m, testOf{base: base, by: by, ref: ref}); err != nil {
 		return err
 	}
+	m.Car.Base = base
 	line := &pipeline{SHA: m.Car.Commit, Ref: ref, User: by.ID, Source: "merge_request_event", Request: m.IID, SourceSHA: m.SHA}
 	f.begin(p, line)
 	m.Car.Pipeline = line.ID
 	return f.sendPipeline(ctx, p, line, by)
 }
 
-// moveTrains merges what is first on its train and has passed, and takes down what has failed; those behind it are tested anew.
+// moveTrains merges what is first on its train and has passed, and takes down what has failed, wherever it is; those behind it are
+// tested anew.
 func (f *Forge) moveTrains(ctx context.Context, p *project) error {
 	for {
 		i := slices.IndexFunc(p.Requests, func(m *mergeRequest) bool {
-			return m.State == stateOpened && m.Car != nil && p.train(m.Target)[0] == m && p.pipeline(m.Car.Pipeline).over()
+			if m.State != stateOpened || m.Car == nil {
+				return false
+			}
+			line := p.pipeline(m.Car.Pipeline)
+			return line.over() && (line.state() != "success" || p.train(m.Target)[0] == m)
 		})
 		if i < 0 {
 			return nil
@@ -118,8 +120,38 @@ func (f *Forge) takeDown(ctx context.Context, p *project, m *mergeRequest, by *U
 	m.Car = nil
 	f.addSystemNote(m, by, "removed this merge request from the merge train because the pipeline did not succeed")
 	f.wrote()
-	for _, behind := range p.train(m.Target) {
-		if err := f.test(ctx, p, behind); err != nil {
+	return f.retest(ctx, p, m.Target)
+}
+
+// carBase is what a car is to be tested on top of: the car before it, or the target.
+func (f *Forge) carBase(ctx context.Context, p *project, m *mergeRequest) (string, error) {
+	base, err := p.repo.head(ctx, m.Target)
+	for _, before := range p.train(m.Target) {
+		if before == m {
+			break
+		}
+		base = before.Car.Commit
+	}
+	return base, err
+}
+
+// retest begins the pipelines of cars anew that are tested with one that is not there any more. What cannot be merged without that
+// one leaves the train.
+func (f *Forge) retest(ctx context.Context, p *project, target string) error {
+	for _, m := range p.train(target) {
+		base, err := f.carBase(ctx, p, m)
+		if err == nil && m.Car.Base == base {
+			continue
+		}
+		if err == nil {
+			err = f.test(ctx, p, m)
+		}
+		if stop := (*refusal)(nil); errors.As(err, &stop) {
+			f.addSystemNote(m, f.tables.user(m.Car.User), "removed this merge request from the merge train because it cannot be merged")
+			m.Car, err = nil, nil
+			f.wrote()
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -117,3 +117,38 @@ func TestPipelinesOfAMergeRequestCountBeforeThoseOfItsBranch(t *testing.T) {
 		}
 	}
 }
+
+func TestCarsBehindOneThatLeftAreTestedWithoutIt(t *testing.T) {
+	for name, leave := range map[string]func(b *bench, iid int) error{
+		"by cancelling": func(b *bench, iid int) error {
+			_, _, err := b.as(t, "owner").MergeRequests.CancelMergeWhenPipelineSucceeds(projectPath, iid)
+			return err
+		},
+		"by being closed": func(b *bench, iid int) error {
+			_, _, err := b.as(t, "owner").MergeRequests.UpdateMergeRequest(projectPath, iid, &gitlab.UpdateMergeRequestOptions{StateEvent: new("close")})
+			return err
+		},
+		"by new commits": func(b *bench, _ int) error {
+			b.commit(t, "one", "more.yaml", "y\n")
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			trains(t, b)
+			first, second := b.aboard(t, "one"), b.aboard(t, "two")
+			before := b.line(t, second.IID)
+			if err := leave(b, first.IID); err != nil {
+				t.Fatal(err)
+			}
+			again := b.line(t, second.IID)
+			if again.ID == before.ID || again.SHA == before.SHA {
+				t.Errorf("the second car is still tested with the first: %+v", again)
+			}
+			b.finish(t, again.ID, "success")
+			if m, _, err := b.as(t, "bot").MergeRequests.GetMergeRequest(projectPath, second.IID, nil); err != nil || m.State != "merged" {
+				t.Errorf("the second is %+v, %v", m, err)
+			}
+		})
+	}
+}
