@@ -20,6 +20,8 @@ type Change struct {
 	MergedBy    string
 	ClosedBy    string
 	UpdatedAt   time.Time
+	// Unheard says that the forge waits for something, and our status of the head may be what it waits for, whatever was posted.
+	Unheard bool
 	Mergeability
 }
 

@@ -70,6 +70,7 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		"POST /statuses/" + string(head):                             true,
 		"POST /statuses/" + string(other):                            true,
 		"GET /external_status_checks":                                true,
+		"GET /merge_requests/7/status_checks":                        true,
 		"POST /merge_requests/7/status_check_responses":              true,
 		"GET /deployments":                                           true,
 		"POST /deployments":                                          true,
@@ -127,7 +128,13 @@ func everything(t *testing.T, f *Forge) {
 			f.dress(ctx, testDeployment(promote.DeploymentRunning), made)
 			return nil
 		},
-		"respond":     func() error { return f.respond(ctx, gates(promote.StatusFailed)) },
+		"respond": func() error { return f.respond(ctx, gates(promote.StatusFailed)) },
+		"heard": func() error {
+			f.seen(head, 7)
+			f.checkFound, f.answers[head] = externalCheck{}, checkAnswer{}
+			_, err := f.heard(ctx, head, gates(promote.StatusFailed).Status)
+			return err
+		},
 		"checks":      func() error { f.checkFound = externalCheck{}; _, err := f.externalCheck(ctx); return err },
 		"PostStatus":  func() error { return f.PostStatus(ctx, gates(promote.StatusPending)) },
 		"bare status": func() error { return f.PostStatus(ctx, bare) },
