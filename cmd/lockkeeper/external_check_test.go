@@ -19,13 +19,17 @@ import (
 
 const externalCheckName = "lockkeeper"
 
+func atOnce(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// now is the time of the loops.
+func (b *bed) now() time.Time { return time.Now().Add(b.ahead) }
+
 // answersCheck gives the loop an adapter, and a memory, that answer an external status check.
 func (b *bed) answersCheck() {
 	b.t.Helper()
 	forge, err := gitlab.New(gitlab.Config{
 		URL: b.forgeURL, Project: worldProject, Token: worldToken, ExternalStatusCheck: externalCheckName,
-		HTTPClient: &http.Client{Transport: b.wire}, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
-		Now: func() time.Time { return time.Now().Add(b.ahead) },
+		HTTPClient: &http.Client{Transport: b.wire}, Sleep: atOnce, Now: b.now,
 	})
 	if err != nil {
 		b.t.Fatal(err)
