@@ -21,6 +21,8 @@ type Change struct {
 	ClosedBy    string
 	UpdatedAt   time.Time
 	Unresolved  bool // a thread of it may be open, whoever began it; false: none is
+	// Unheard says that the forge waits for something, and our status of the head may be what it waits for, whatever was posted.
+	Unheard bool
 	Mergeability
 }
 

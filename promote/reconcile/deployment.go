@@ -2,13 +2,15 @@ package reconcile
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
 // deployment shows on the forge how a promotion that was merged fares. The ledger is the record; that the page of environments
-// cannot be brought up to date fails nothing.
+// cannot be brought up to date fails nothing, and is tried again with the next run.
 func (r *Reconciler) deployment(ctx context.Context, state promote.State, p promote.Promotion) {
 	if r.Deployer == nil || p.Merged == "" || !r.memory.repository.settings.Forge.deploys() {
 		return
@@ -29,8 +31,26 @@ func (r *Reconciler) deployment(ctx context.Context, state promote.State, p prom
 	}
 	freight, _ := state.History.Freight(p.Stage.Project, p.Freight)
 	deployment.Description = freight.Label()
-	if err := r.Deployer.Deploy(ctx, deployment); err != nil {
-		r.Log.WarnContext(ctx, "show deployment", "promotion", p.ID, "environment", deployment.Environment, "error", err)
+	r.deploy(ctx, p.Stage, deployment)
+}
+
+// deploy shows a deployment, and keeps it for the next time when that may succeed then.
+func (r *Reconciler) deploy(ctx context.Context, stage promote.StageRef, deployment promote.Deployment) {
+	err := r.Deployer.Deploy(ctx, deployment)
+	delete(r.memory.unshown, stage) // An older one would look like what runs now.
+	if err == nil {
+		return
+	}
+	r.Log.WarnContext(ctx, "show deployment", "promotion", deployment.Promotion, "environment", deployment.Environment, "error", err)
+	if refused, ok := errors.AsType[*promote.APIError](err); ok && refused.Temporary() {
+		r.memory.unshown[stage] = deployment
+	}
+}
+
+// showAgain shows what could not be shown before. What was refused for good is not among it.
+func (r *Reconciler) showAgain(ctx context.Context) {
+	for stage, deployment := range maps.Clone(r.memory.unshown) {
+		r.deploy(ctx, stage, deployment)
 	}
 }
 

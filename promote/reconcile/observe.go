@@ -176,6 +176,7 @@ func (r *Reconciler) observeChanges(ctx context.Context, w *watch, state *promot
 		}
 		w.changes, w.listed = slices.DeleteFunc(open, func(c promote.Change) bool { return c.Fork }), true
 		r.memory.listedAt = state.Now
+		r.forgetUnheard(w.changes)
 	}
 	active := activePromotions(*state)
 	for _, promotion := range active {

@@ -118,6 +118,7 @@ func (r *Reconciler) Run(ctx context.Context, options Options) (Outcome, error) 
 		}
 		if options.Dry || watch.nothingLeft(out.Plan) {
 			if !options.Dry {
+				r.showAgain(ctx)
 				r.answerQueues(ctx, watch, state, out.Plan)
 				r.review(ctx, watch, state)
 				r.threads(ctx, watch, state)
@@ -269,6 +270,7 @@ type memory struct {
 	evidence    map[evidenceKey]promote.Evidence
 	statuses    map[promote.Commit]*promote.Status // nil: known to be absent
 	deliveries  map[promote.PromotionRef]promote.Delivering
+	unshown     map[promote.StageRef]promote.Deployment // what the forge's page of environments lacks
 	digests     map[string]digestAt
 	unmade      map[string]string // by promote.ProposalKey, at repository.head
 	reviews     map[int]reviewed  // by the number of the change
@@ -285,8 +287,8 @@ func newMemory() memory {
 		statuses: map[promote.Commit]*promote.Status{}, deliveries: map[promote.PromotionRef]promote.Delivering{},
 		digests: map[string]digestAt{}, unmade: map[string]string{}, reviews: map[int]reviewed{}, threads: map[int]string{},
 		nothing: map[sighting]bool{},
-		queued:  map[promote.Commit]queued{},
-		people:  newPeople(), pace: pace{},
+		queued:  map[promote.Commit]queued{}, unshown: map[promote.StageRef]promote.Deployment{},
+		people: newPeople(), pace: pace{},
 	}
 }
 

@@ -68,6 +68,15 @@ func (r *Reconciler) forgetStatuses(events []promote.Event) {
 	}
 }
 
+// forgetUnheard has the statuses read again that the forge may not have taken in, although they were posted.
+func (r *Reconciler) forgetUnheard(changes []promote.Change) {
+	for _, change := range changes {
+		if change.Unheard {
+			delete(r.memory.statuses, change.Head)
+		}
+	}
+}
+
 // maxStatuses bounds how many heads' statuses are remembered; reading one again costs a request.
 const maxStatuses = 1000
 

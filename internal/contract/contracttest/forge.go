@@ -94,7 +94,8 @@ func gitLabGap(broken *contract.ViolationError) bool {
 	case http.StatusMethodNotAllowed:
 		return strings.Contains(text, "/repository/branches/") // app/services/branches/delete_service.rb
 	}
-	return strings.Contains(text, `Error at "/approved_by"`) // a list: doc/api/merge_request_approvals.md
+	return strings.Contains(text, `Error at "/approved_by"`) || // a list: doc/api/merge_request_approvals.md
+		strings.HasSuffix(broken.Path, "/status_checks") // a list as well: doc/api/status_checks.md
 }
 
 // gitHubGap says where GitHub's description is wrong.

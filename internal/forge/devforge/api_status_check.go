@@ -22,14 +22,17 @@ type statusVerdict struct {
 
 // unchecked reports whether a status check has not passed for the head; the last answer counts.
 func (p *project) unchecked(m *mergeRequest) bool {
-	return slices.ContainsFunc(p.StatusChecks, func(s *statusCheck) bool {
-		for _, answer := range slices.Backward(s.Answers) {
-			if answer.Request == m.IID && answer.SHA == m.SHA {
-				return answer.Status != "passed"
-			}
+	return slices.ContainsFunc(p.StatusChecks, func(s *statusCheck) bool { return s.says(m) != "passed" })
+}
+
+// says is the last answer for the head, or that none was given.
+func (s *statusCheck) says(m *mergeRequest) string {
+	for _, answer := range slices.Backward(s.Answers) {
+		if answer.Request == m.IID && answer.SHA == m.SHA {
+			return answer.Status
 		}
-		return true
-	})
+	}
+	return "pending"
 }
 
 type statusCheckEntity struct {
@@ -59,6 +62,28 @@ func listStatusChecks(c *call) (reply, error) {
 		return reply{}, err
 	}
 	return shown(c, all, func(s *statusCheck) (statusCheckEntity, error) { return c.showStatusCheck(s), nil })
+}
+
+type requestStatusCheckEntity struct {
+	ID          int    `json:"id"`
+	Name        string `json:"name"`
+	ExternalURL string `json:"external_url"`
+	Status      string `json:"status"`
+}
+
+// listRequestStatusChecks shows the checks of a merge request, and what they say of its head.
+func listRequestStatusChecks(c *call) (reply, error) {
+	all, err := c.statusChecks()
+	if err != nil {
+		return reply{}, err
+	}
+	m, err := c.request()
+	if err != nil {
+		return reply{}, err
+	}
+	return shown(c, all, func(s *statusCheck) (requestStatusCheckEntity, error) {
+		return requestStatusCheckEntity{s.ID, s.Name, s.URL, s.says(m)}, nil
+	})
 }
 
 func createStatusCheck(c *call) (reply, error) {

@@ -83,6 +83,7 @@ func endpoints() []endpoint {
 		{"POST " + project + "/statuses/{sha}", AccessReporter, createStatus},
 		{"GET " + project + "/external_status_checks", AccessDeveloper, listStatusChecks},
 		{"POST " + project + "/external_status_checks", AccessMaintainer, createStatusCheck},
+		{"GET " + request + "/status_checks", AccessReporter, listRequestStatusChecks},
 		{"POST " + request + "/status_check_responses", AccessDeveloper, answerStatusCheck},
 		{"GET " + project + "/environments", AccessReporter, listProjectEnvironments},
 		{"PUT " + project + "/environments/{environment_id}", AccessDeveloper, updateProjectEnvironment},

@@ -257,10 +257,7 @@ func (g *ground) redelivered(since time.Time) {
 
 // budget counts the requests of a run that opens a change. What a server asks once in its life was asked in a run before.
 func budget(g *ground) {
-	most := 4
-	if g.kind.gitHub() {
-		most = 5 // Labels are a request of their own.
-	}
+	most := 5 // Labels are a request of their own on GitHub, and so is the external status check on GitLab.
 	before, _ := g.opened()
 	g.gate(before, promote.StatusPending)
 	if _, err := g.OpenChanges(g.Context()); err != nil {

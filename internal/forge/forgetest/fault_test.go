@@ -112,6 +112,9 @@ var calls = []call{
 		},
 		func(e *effect, k kind) {
 			e.Statuses = []string{"success"}
+			if k == gitLab {
+				e.Check = "passed"
+			}
 			if k == gitHubApp {
 				e.Statuses = []string{"completed success"}
 			}
@@ -198,6 +201,9 @@ var calls = []call{
 		func(ctx context.Context, f adapter, s *situation) error { return f.Unqueue(ctx, s.change.Number) },
 		func(e *effect, k kind) {
 			e.Statuses = []string{"success"}
+			if k == gitLab {
+				e.Check = "passed"
+			}
 			if k == gitHubApp {
 				e.Statuses = []string{"completed success"}
 			}
@@ -220,11 +226,15 @@ var calls = []call{
 }
 
 // left is what preparing a call leaves.
-func left() effect {
-	return effect{
+func left(k kind) effect {
+	out := effect{
 		Changes: 1, State: promote.ChangeOpen, Seen: view{Title: "web 2 to dev", Description: "What it does.", Open: true},
 		Labels: []string{promote.ChangeLabel}, Notes: []string{"/promote"},
 	}
+	if k == gitLab {
+		out.Check = "pending"
+	}
+	return out
 }
 
 // faults are what goes wrong with each request that writes, the first time that it is made.
@@ -258,7 +268,7 @@ func TestFaults(t *testing.T) {
 				t.Run(call.name, func(t *testing.T) {
 					t.Parallel()
 					g := place.make(t, devforge.Hook{})
-					want := left()
+					want := left(place.kind)
 					call.want(&want, place.kind)
 					for _, fault := range faults {
 						if fault.gitHub && !place.kind.gitHub() {
@@ -351,6 +361,7 @@ type effect struct {
 	Findings    []string // the threads that we began
 	Reactions   []string
 	Statuses    []string
+	Check       string // GitLab's external status check
 	Deployments []string
 }
 
@@ -368,6 +379,7 @@ func (g *ground) effect(made *situation) effect {
 	out := effect{
 		Changes: len(changes), State: changes[0].State, Queued: g.seen(number).Merge == promote.MergeQueued, Labels: changes[0].Labels, Seen: g.view(g, number),
 		Statuses: g.statuses(g, made.head, promote.StatusName), Deployments: g.deployments(g, made.environment),
+		Check: g.checkSays(number),
 	}
 	for _, note := range notes {
 		if !note.System {

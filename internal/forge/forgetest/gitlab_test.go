@@ -58,6 +58,25 @@ func newDevforge(t *testing.T, g *ground, dialect devforge.Dialect, check func(t
 	return server.URL
 }
 
+// externalCheck is the external status check of GitLab's repository; it keeps nothing from being merged.
+const externalCheck = "lockkeeper"
+
+// checkSays is what the external status check says of a change, "" where there is none.
+func (g *ground) checkSays(number int) string {
+	g.Helper()
+	if g.kind != gitLab {
+		return ""
+	}
+	var all []struct{ Name, Status string }
+	g.ask(lea, http.MethodGet, newGitLabActs().change(g, number, "/status_checks"), nil, &all)
+	for _, one := range all {
+		if one.Name == externalCheck {
+			return one.Status
+		}
+	}
+	return ""
+}
+
 func newGitLab(t *testing.T, hook devforge.Hook) *ground {
 	t.Helper()
 	g := &ground{kind: gitLab, acts: newGitLabActs()}
@@ -65,11 +84,18 @@ func newGitLab(t *testing.T, hook devforge.Hook) *ground {
 	if err := g.dev.AddMember(g.path, bot, devforge.AccessMaintainer); err != nil {
 		t.Fatal(err)
 	}
+	if err := g.dev.Change(g.path, func(s *devforge.Settings) { s.Ultimate = true }); err != nil {
+		t.Fatal(err)
+	}
 	g.api = address + "/api/v4"
+	g.ask(lea, http.MethodPost, newGitLabActs().below(g, "/external_status_checks"), map[string]any{
+		"name": externalCheck, "external_url": "https://checks.example.com",
+	}, nil)
 	g.fresh = func(t *testing.T, with connection) adapter {
 		t.Helper()
 		return gitLabAdapter(t, gitlab.Config{
 			URL: address, Project: g.path, Token: "bot-token", Now: g.clock.Now, Sleep: g.clock.Sleep, HTTPClient: with.client,
+			ExternalStatusCheck: externalCheck,
 		})
 	}
 	g.addHook(hook)

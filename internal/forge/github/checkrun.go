@@ -67,6 +67,16 @@ func (r checkRun) status() promote.Status {
 	return out
 }
 
+// partial says that annotations are missing which the run was to have: a page of them was refused, or never sent.
+func (r checkRun) partial() bool {
+	parts := strings.Split(strings.TrimPrefix(r.ExternalID, externalPrefix), "/")
+	if len(parts) != 3 {
+		return false
+	}
+	wanted, err := strconv.Atoi(parts[2])
+	return err == nil && r.Output.Annotations < min(wanted, maxAnnotations)
+}
+
 // findRun looks for our newest check run of a name. Those of other Apps are kept apart by GitHub, and by us.
 func (f *Forge) findRun(ctx context.Context, head promote.Commit, name string) (checkRun, bool, error) {
 	asked := url.Values{"check_name": {name}, "filter": {"latest"}, "per_page": {strconv.Itoa(perPage)}}
@@ -103,7 +113,7 @@ func (f *Forge) ownRun(run checkRun) bool {
 func (f *Forge) postRun(ctx context.Context, posted promote.PostStatus, known post) error {
 	wanted := shortened(posted.Status, maxCheckTitle)
 	made := post{found: true, stored: wanted, full: posted.Status, run: known.run}
-	if known.found && sameStatus(known.stored, wanted) {
+	if known.found && sameStatus(known.stored, wanted) && !known.run.partial() {
 		f.remember(posted.Head, made)
 		return nil
 	}
@@ -163,7 +173,7 @@ func (f *Forge) writeRun(ctx context.Context, posted promote.PostStatus, wanted 
 	if err != nil {
 		return checkRun{}, err
 	}
-	return run, f.annotate(ctx, run, output, notes[len(first):])
+	return f.annotate(ctx, run, output, notes[len(first):])
 }
 
 // wroteAlready looks for a run that was written without the answer arriving.
@@ -180,7 +190,7 @@ func (f *Forge) wroteAlready(ctx context.Context, head promote.Commit, wanted pr
 
 // annotate adds the annotations that did not fit into the first request. They are sent once: a page whose answer is lost is looked
 // up by how many there are then.
-func (f *Forge) annotate(ctx context.Context, run checkRun, output map[string]any, notes []annotation) error {
+func (f *Forge) annotate(ctx context.Context, run checkRun, output map[string]any, notes []annotation) (checkRun, error) {
 	for page := range slices.Chunk(notes, annotationsPerRequest) {
 		body := map[string]any{"output": map[string]any{"title": output["title"], "summary": output["summary"], "annotations": page}}
 		var now checkRun
@@ -199,11 +209,11 @@ func (f *Forge) annotate(ctx context.Context, run checkRun, output map[string]an
 			}
 		}
 		if err != nil {
-			return err
+			return checkRun{}, err
 		}
 		run = now
 	}
-	return nil
+	return run, nil
 }
 
 func (f *Forge) runPath(id int64) string { return f.base + "/check-runs/" + strconv.FormatInt(id, 10) }
@@ -227,14 +237,19 @@ func summary(posted promote.PostStatus, left int) string {
 	return markdown(text)
 }
 
-// externalID says what a run was written for, and tells its annotations apart from others.
+// externalID says what a run was written for, tells its annotations apart from others, and says how many there are of what takes more
+// than one request.
 func externalID(posted promote.PostStatus, notes []annotation) string {
 	var all []byte
 	for _, note := range notes {
 		all = fmt.Appendf(all, "%q %d %q %q %q\n", note.Path, note.StartLine, note.Level, note.Title, note.Message)
 	}
 	sum := sha256.Sum256(all)
-	return fmt.Sprintf("%s%d/%s", externalPrefix, posted.Change, hex.EncodeToString(sum[:6]))
+	id := fmt.Sprintf("%s%d/%s", externalPrefix, posted.Change, hex.EncodeToString(sum[:6]))
+	if len(notes) > annotationsPerRequest {
+		id += "/" + strconv.Itoa(len(notes))
+	}
+	return id
 }
 
 // An annotation is a remark as GitHub takes it.

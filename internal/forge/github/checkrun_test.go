@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -214,19 +215,98 @@ func TestAnnotationsGoInPages(t *testing.T) {
 	}
 }
 
-// TestAnnotationsThatBrokeOffGoOn: the run is found with its first page, and the rest is added.
+// TestAnnotationsThatBrokeOffGoOn: as the loop does, which posts what is not there, until it is. The run has all but its annotations.
 func TestAnnotationsThatBrokeOffGoOn(t *testing.T) {
+	posted := manyAnnotations(120)
+	notes, _ := annotations(posted.Annotations)
+	has := func(n int) string {
+		return runJSON(t, map[string]any{
+			"status": "completed", "conclusion": "failure", "external_id": externalID(posted, notes),
+			"output": map[string]any{"title": posted.Status.Description, "annotations_count": n},
+		})
+	}
+	refused := answer{Status: http.StatusUnprocessableEntity, Body: `{"message":"Validation Failed"}`}
+	for _, test := range []struct {
+		name    string
+		restart bool
+	}{{"in the same process", false}, {"in another one", true}} {
+		t.Run(test.name, func(t *testing.T) {
+			f, s := playChecks(t, map[string][]answer{
+				// Looked at by the loop, and once more before it is written.
+				runsPath:               {runs(), runs(has(50)), runs(has(100)), runs(has(120))},
+				"POST …/check-runs":    {created(has(50))},
+				"PATCH …/check-runs/5": {refused, ok(has(100)), refused, ok(has(120))},
+			})
+			var pages []int
+			for run := range 4 {
+				_, found, err := f.Status(t.Context(), head, promote.StatusName)
+				if err != nil || found != (run == 3) {
+					t.Fatalf("run %d: found %t, %v", run, found, err)
+				}
+				if found {
+					break
+				}
+				before := len(s.Got)
+				if err := f.PostStatus(t.Context(), posted); (err == nil) != (run == 2) {
+					t.Errorf("run %d: %v", run, err)
+				}
+				for _, got := range s.Got[before:] {
+					pages = append(pages, strings.Count(got.Body, `"path"`))
+				}
+				if test.restart {
+					clear(f.posted)
+				}
+			}
+			if diff := cmp.Diff([]int{50, 50, 50, 20, 20}, pages); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestAnnotationsAreNotAddedTwice when the verdict changes afterwards.
+func TestAnnotationsAreNotAddedTwice(t *testing.T) {
 	posted := manyAnnotations(70)
 	notes, _ := annotations(posted.Annotations)
-	half := func(n int) map[string]any {
-		return map[string]any{"external_id": externalID(posted, notes), "output": map[string]any{"title": "x", "annotations_count": n}}
+	has := func(n int) string {
+		return runJSON(t, map[string]any{"external_id": externalID(posted, notes), "output": map[string]any{"title": "x", "annotations_count": n}})
 	}
-	f, s := playChecks(t, map[string][]answer{runsPath: {runs(runJSON(t, half(50)))}, "PATCH …/check-runs/5": {ok(runJSON(t, half(70)))}})
-	if err := f.PostStatus(t.Context(), posted); err != nil {
-		t.Fatal(err)
+	f, s := playChecks(t, map[string][]answer{
+		runsPath: {runs()}, "POST …/check-runs": {created(has(50))}, "PATCH …/check-runs/5": {ok(has(70)), ok(has(70))},
+	})
+	for _, state := range []promote.StatusState{promote.StatusFailed, promote.StatusFailed, promote.StatusSuccess} {
+		posted.Status.State = state
+		if err := f.PostStatus(t.Context(), posted); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if got := strings.Count(s.Sent("PATCH …/check-runs/5"), `"path"`); got != 20 {
-		t.Errorf("%d annotations were added", got)
+	if got := strings.Count(s.Sent("PATCH …/check-runs/5"), `"path"`); got != 0 || len(s.Got) != 4 {
+		t.Errorf("%d annotations came with the verdict, by %v", got, s.Routes())
+	}
+}
+
+func TestRunsThatLackAnnotations(t *testing.T) {
+	for _, test := range []struct {
+		external string
+		has      int
+		want     bool
+	}{
+		{"lockkeeper/7/e3b0c44298fc", 0, false},
+		{"lockkeeper/7/e3b0c44298fc/120", 50, true},
+		{"lockkeeper/7/e3b0c44298fc/120", 120, false},
+		{"lockkeeper/7/e3b0c44298fc/120", 121, false},
+		{"lockkeeper/7/e3b0c44298fc/9999999", maxAnnotations, false},
+		{"lockkeeper/7/e3b0c44298fc/99999999999999999999", 0, false},
+		{"lockkeeper/7/e3b0c44298fc/-1", 0, false},
+		{"lockkeeper/7/e3b0c44298fc/x", 0, false},
+		{"lockkeeper/7/e3b0c44298fc/120/1", 0, false},
+		{"", 0, false},
+	} {
+		run := checkRun{ExternalID: test.external}
+		run.Output.Annotations = test.has
+		if run.partial() != test.want {
+			t.Errorf("%q with %d: %t", test.external, test.has, !test.want)
+		}
 	}
 }
 

@@ -46,13 +46,13 @@ func (p post) isCommitStatus() bool { return p.found && p.run.ID == 0 }
 
 // Status returns the status of that name on head, when ours is the newest of that name: a commit status of the account of the
 // credentials, or a check run of the App. One that somebody else posted after it counts for GitHub instead of ours: then there is
-// none of ours, and ours has to be posted again.
+// none of ours, and ours has to be posted again. So has a check run that lacks annotations.
 func (f *Forge) Status(ctx context.Context, head promote.Commit, name string) (promote.Status, bool, error) {
 	if head == "" {
 		return promote.Status{}, false, fmt.Errorf("github: read status %q: the commit is required: %w", name, promote.ErrInvalid)
 	}
 	known, err := f.readStatus(ctx, head, name)
-	if err != nil || !known.found {
+	if err != nil || !known.found || known.run.partial() {
 		return promote.Status{}, false, err
 	}
 	return known.full, true, nil

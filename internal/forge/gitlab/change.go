@@ -171,6 +171,7 @@ func (f *Forge) change(m mergeRequest) promote.Change {
 	if change.State == promote.ChangeOpen && change.Head != "" {
 		f.seen(change.Head, change.Number)
 	}
+	change.Unheard = f.unheard(change, m.DetailedStatus)
 	if change.State == promote.ChangeOpen && m.Queued {
 		f.mu.Lock()
 		defer f.mu.Unlock()

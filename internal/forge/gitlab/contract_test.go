@@ -82,6 +82,7 @@ func TestGitLabDescribesEveryRequest(t *testing.T) {
 		"GET /api/v4/user":                                            true,
 		"GET /pipelines/3":                                            true,
 		"GET /api/v4/groups/acme/members/all":                         true,
+		"GET /merge_requests/7/status_checks":                         true,
 	}
 	if diff := cmp.Diff(want, made); diff != "" {
 		t.Error(diff)
@@ -130,7 +131,13 @@ func everything(t *testing.T, f *Forge) {
 			f.dress(ctx, testDeployment(promote.DeploymentRunning), made)
 			return nil
 		},
-		"respond":     func() error { return f.respond(ctx, gates(promote.StatusFailed)) },
+		"respond": func() error { return f.respond(ctx, gates(promote.StatusFailed)) },
+		"heard": func() error {
+			f.seen(head, 7)
+			f.checkFound, f.answers[head] = externalCheck{}, checkAnswer{}
+			_, err := f.heard(ctx, head, gates(promote.StatusFailed).Status)
+			return err
+		},
 		"checks":      func() error { f.checkFound = externalCheck{}; _, err := f.externalCheck(ctx); return err },
 		"PostStatus":  func() error { return f.PostStatus(ctx, gates(promote.StatusPending)) },
 		"bare status": func() error { return f.PostStatus(ctx, bare) },

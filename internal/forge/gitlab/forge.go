@@ -75,11 +75,12 @@ type Forge struct {
 	settings    Settings  // as last read
 	settingsAt  time.Time // when that was; zero: never
 	checkFound  externalCheck
-	accounts    map[string]account           // by user name in lower case
-	deployments map[deploymentKey]deployment // as last read or written
-	places      map[promote.Commit]placed    // heads whose status stands on another commit, see PostStatus
-	crowds      map[promote.Commit]bool      // heads that several pipelines run for
-	heads       map[promote.Commit]int       // numbers of open changes
+	answers     map[promote.Commit]checkAnswer // of the external status check
+	accounts    map[string]account             // by user name in lower case
+	deployments map[deploymentKey]deployment   // as last read or written
+	places      map[promote.Commit]placed      // heads whose status stands on another commit, see PostStatus
+	crowds      map[promote.Commit]bool        // heads that several pipelines run for
+	heads       map[promote.Commit]int         // numbers of open changes
 }
 
 // New checks cfg and builds a Forge. It asks GitLab nothing.
@@ -102,6 +103,7 @@ func New(cfg Config) (*Forge, error) {
 		places:      map[promote.Commit]placed{},
 		crowds:      map[promote.Commit]bool{},
 		heads:       map[promote.Commit]int{},
+		answers:     map[promote.Commit]checkAnswer{},
 		accounts:    map[string]account{},
 		deployments: map[deploymentKey]deployment{},
 	}

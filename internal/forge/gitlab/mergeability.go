@@ -6,6 +6,7 @@ import "github.com/lockkeeper/lockkeeper/promote"
 const (
 	wordPipelineRuns = "ci_still_running"
 	wordRebase       = "need_rebase"
+	wordChecks       = "status_checks_must_pass"
 )
 
 // mergeStates are the words of detailed_merge_status (https://docs.gitlab.com/api/merge_requests/#merge-status). GitLab names
@@ -37,7 +38,7 @@ var mergeStates = map[string]promote.MergeState{
 	"requested_changes":              promote.MergeBlocked,
 	"security_policy_pipeline_check": promote.MergeBlocked,
 	"security_policy_violations":     promote.MergeBlocked,
-	"status_checks_must_pass":        promote.MergeBlocked,
+	wordChecks:                       promote.MergeBlocked,
 	"title_regex":                    promote.MergeBlocked,
 }
 

@@ -27,11 +27,24 @@ const (
 
 // Status returns the newest status of that name which the token's own user posted for head, where it counts: in the newest
 // pipeline of the commit, or in that of the merge result which it was posted on. Others may post under the same name; GitLab
-// keeps them apart by user. One that stands in an older pipeline gates nothing any more and is not found.
+// keeps them apart by user. One that stands in an older pipeline gates nothing any more and is not found, and neither is one that
+// the external status check was not told of: it has to be posted again.
 func (f *Forge) Status(ctx context.Context, head promote.Commit, name string) (promote.Status, bool, error) {
 	if head == "" {
 		return promote.Status{}, false, fmt.Errorf("gitlab: read status %q: the commit is required: %w", name, promote.ErrInvalid)
 	}
+	status, found, err := f.findStatus(ctx, head, name)
+	if found && err == nil {
+		found, err = f.heard(ctx, head, status)
+	}
+	if !found || err != nil {
+		return promote.Status{}, false, err
+	}
+	return status, true, nil
+}
+
+// findStatus looks for a status where it counts.
+func (f *Forge) findStatus(ctx context.Context, head promote.Commit, name string) (promote.Status, bool, error) {
 	known, elsewhere := f.placeOf(head)
 	if !elsewhere {
 		return f.statusOn(ctx, head, name)
@@ -131,11 +144,11 @@ func (f *Forge) PostStatus(ctx context.Context, posted promote.PostStatus) error
 	if posted.Head == "" {
 		return fmt.Errorf("gitlab: post status %q: the head is required: %w", posted.Status.Name, promote.ErrInvalid)
 	}
+	there := f.owe(posted)
 	place, err := f.place(ctx, posted)
 	if err != nil {
 		return err
 	}
-	there := false
 	if place.pipeline != 0 {
 		// Here Status cannot be relied on to have found it before: do not add a row each time.
 		known, found, err := f.statusIn(ctx, place, posted.Status.Name)

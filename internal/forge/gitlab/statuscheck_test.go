@@ -3,11 +3,13 @@ package gitlab
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -75,8 +77,18 @@ func TestExternalStatusCheck(t *testing.T) {
 		},
 		{
 			"it was deleted meanwhile", promote.StatusSuccess,
-			[]step{{listed, checks}, {answered, answer{Status: 404, Body: `{}`}}},
-			`{"sha":"` + string(head) + `","external_status_check_id":3,"status":"passed"}`, nil, false,
+			[]step{{listed, checks}, {answered, answer{Status: 404, Body: `{}`}}, {listed, answer{Status: 200, Body: `[]`}}},
+			"", nil, false,
+		},
+		{
+			"it was deleted and made anew meanwhile", promote.StatusSuccess,
+			[]step{{listed, checks}, {answered, answer{Status: 404, Body: `{}`}}, {listed, answer{Status: 200, Body: `[{"id":4,"name":"lockkeeper"}]`}}, {answered, made}},
+			`{"sha":"` + string(head) + `","external_status_check_id":4,"status":"passed"}`, nil, false,
+		},
+		{
+			"the change is not known to it", promote.StatusSuccess,
+			[]step{{listed, checks}, {answered, answer{Status: 404, Body: `{}`}}, {listed, checks}, {answered, answer{Status: 404, Body: `{}`}}},
+			`{"sha":"` + string(head) + `","external_status_check_id":3,"status":"passed"}`, nil, true,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -151,5 +163,99 @@ func TestTheExternalStatusCheckIsOnlyOfChanges(t *testing.T) {
 		if err := f.PostStatus(t.Context(), posted); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestStatusThatTheExternalCheckWasNotToldOf: a status is there when the check says the same of the head.
+func TestStatusThatTheExternalCheckWasNotToldOf(t *testing.T) {
+	said := func(status string) answer {
+		return answer{Status: 200, Body: `[{"id":2,"name":"compliance","status":"failed"},{"id":3,"name":"lockkeeper","status":"` + status + `"}]`}
+	}
+	refused := func(status int) answer { return answer{Status: status, Body: `{}`} }
+	for _, test := range []struct {
+		name  string
+		state string // of our commit status
+		check answer
+		found bool
+		fails bool
+		asked int // in three looks
+	}{
+		{"it passed", "success", said("passed"), true, false, 1},
+		{"it was never told", "success", said("pending"), false, false, 3},
+		{"it failed before", "success", said("failed"), false, false, 3},
+		{"it passed before", "failed", said("passed"), false, false, 3},
+		{"it failed", "failed", said("failed"), true, false, 1},
+		{"it waits", "pending", said("pending"), true, false, 1},
+		{"it waited for more than two minutes", "pending", said("failed"), true, false, 1},
+		{"it passed, and waits now", "pending", said("passed"), false, false, 3},
+		{"there is none of that name", "success", answer{Status: 200, Body: `[{"id":2,"name":"compliance","status":"failed"}]`}, true, false, 1},
+		{"the plan has none", "success", refused(http.StatusNotFound), true, false, 1},
+		{"it may not be read", "success", refused(http.StatusForbidden), true, false, 1},
+		{"it cannot be read now", "success", refused(http.StatusInternalServerError), false, true, 3 * (1 + forge.MaxRereads)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			posted := answer{Status: 200, Body: `[{"id":5,"name":"lockkeeper/gates","status":"` + test.state + `","author":{"id":42}}]`}
+			checks := slices.Repeat([]answer{test.check}, test.asked)
+			f, s := play(t, map[string][]answer{
+				statusesRoute: {posted, posted, posted}, "GET /api/v4/user": {bot}, "GET " + project + "/merge_requests/7/status_checks": checks,
+			})
+			f.check = "lockkeeper"
+			f.wire.Now = func() time.Time { return testNow }
+			f.seen(head, 7)
+			for range 3 {
+				if _, found, err := f.Status(t.Context(), head, promote.StatusName); found != test.found || (err != nil) != test.fails {
+					t.Errorf("found %t, %v by %v", found, err, s.Routes())
+				}
+			}
+		})
+	}
+}
+
+// TestStatusOfAHeadWithoutAChangeAsksForNoCheck, and so does one in a process that no check is configured for.
+func TestStatusOfAHeadWithoutAChangeAsksForNoCheck(t *testing.T) {
+	posted := answer{Status: 200, Body: `[{"id":5,"name":"lockkeeper/gates","status":"success","author":{"id":42}}]`}
+	f, _ := play(t, map[string][]answer{statusesRoute: {posted, posted}, "GET /api/v4/user": {bot}})
+	for _, check := range []string{"lockkeeper", ""} {
+		f.check = check
+		if _, found, err := f.Status(t.Context(), head, promote.StatusName); !found || err != nil {
+			t.Errorf("found %t, %v", found, err)
+		}
+		f.seen(head, 7)
+	}
+}
+
+// TestAChangeThatWaitsForTheExternalCheckIsUnheard until it is known what the check says of it, and again after a while.
+func TestAChangeThatWaitsForTheExternalCheckIsUnheard(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		word  string
+		check externalCheck
+		known checkAnswer
+		after time.Duration
+		want  bool
+	}{
+		{"nothing is known", "status_checks_must_pass", externalCheck{}, checkAnswer{}, 0, true},
+		{"it waits for something else", "not_approved", externalCheck{}, checkAnswer{}, 0, false},
+		{"the check was answered: it waits for another", "status_checks_must_pass", externalCheck{id: 3, at: testNow}, checkAnswer{word: "passed", at: testNow}, checkLast - 1, false},
+		{"the check was answered long ago", "status_checks_must_pass", externalCheck{id: 3, at: testNow}, checkAnswer{word: "passed", at: testNow}, checkLast, true},
+		{"the answer was refused", "status_checks_must_pass", externalCheck{id: 3, at: testNow}, checkAnswer{}, 0, true},
+		{"there was no check", "status_checks_must_pass", externalCheck{at: testNow}, checkAnswer{}, checkLast - 1, false},
+		{"there was no check a while ago", "status_checks_must_pass", externalCheck{at: testNow}, checkAnswer{}, checkLast, true},
+		{"the check could not be answered", "status_checks_must_pass", externalCheck{at: testNow, off: true}, checkAnswer{}, checkLast - 1, false},
+		{"the check could not be answered a while ago", "status_checks_must_pass", externalCheck{at: testNow, off: true}, checkAnswer{}, checkLast, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			row := mr(t, map[string]any{"detailed_merge_status": test.word})
+			f, _ := play(t, map[string][]answer{"GET " + project + "/merge_requests/7": {{Status: 200, Body: row}, {Status: 200, Body: row}}})
+			f.wire.Now = func() time.Time { return testNow.Add(test.after) }
+			f.checkFound, f.answers[head] = test.check, test.known
+			for _, check := range []string{"", "lockkeeper"} {
+				f.check = check
+				got, err := f.Change(t.Context(), 7)
+				if err != nil || got.Unheard != (test.want && check != "") {
+					t.Errorf("with check %q: %t, %v", check, got.Unheard, err)
+				}
+			}
+		})
 	}
 }
