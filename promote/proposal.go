@@ -380,10 +380,14 @@ func (s *stageDecision) waiting(active Promotion, fallback string) string {
 	if at := s.state.Deliveries[active.Ref()]; at.Message != "" {
 		return at.Message
 	}
+	message := fallback
 	if n := len(active.Results); n > 0 && active.Results[n-1].Message != "" {
-		return active.Results[n-1].Message
+		message = active.Results[n-1].Message
 	}
-	return fallback
+	if lapsed := s.state.lapsedReviews(active); lapsed != "" {
+		message += "; " + lapsed
+	}
+	return message
 }
 
 // delivering lets the steps after the merge go on when it is time to look again.
@@ -424,7 +428,7 @@ func (s *stageDecision) description(active Promotion, freight Freight, head Comm
 	}
 	in := s.input(freight, evidence, s.askedFor(active))
 	if p, waits := s.unready(active); waits && p.Waits != WaitsChange {
-		in.waits = p.Stage.Name
+		in.waits, in.lapsed = p.Stage.Name, s.state.lapsedReviews(p)
 	}
 	in.unseen, in.proposed, in.rollback = !seen, active.Head, active.Actor == AutoRollbackActor
 	return Description{

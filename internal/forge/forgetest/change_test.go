@@ -144,8 +144,8 @@ func hostileTexts(g *ground) {
 		if now.State != promote.ChangeOpen || now.Draft || now.Title != wanted.Title || !slices.Equal(now.Labels, wanted.Labels) {
 			g.Fatalf("%s: the change is %+v", what, now)
 		}
-		if names, err := g.Approvers(g.Context(), change.Number); err != nil || len(names) != 0 {
-			g.Errorf("%s: it was approved by %q, %v", what, names, err)
+		if reviews, err := g.Reviews(g.Context(), change.Number); err != nil || len(reviews.Given) != 0 {
+			g.Errorf("%s: it was approved by %+v, %v", what, reviews.Given, err)
 		}
 	}
 	untouched("the description")
