@@ -210,8 +210,10 @@ func (s *stageDecision) open(active Promotion, freight Freight, change Change, b
 	if keepDraft(edit.Title) == "" {
 		edit.Title = keepDraft(change.Title) + edit.Title
 	}
-	if change.Title != edit.Title || !sameText(change.Description, edit.Description) {
-		s.do(UpdateChange{Change: change.Number, Head: change.Head, Edit: edit})
+	text, more := Divide(edit.Description)
+	if edit.Description = text; change.Title != edit.Title || !sameText(change.Description, text) {
+		goesOn := len(more) > 0 || goesOn(change.Description)
+		s.do(UpdateChange{Change: change.Number, Head: change.Head, Edit: edit, GoesOn: goesOn, More: more})
 	}
 	status := gates.Status()
 	posted, known := s.state.Statuses[change.Head]
