@@ -24,6 +24,9 @@ func ChangeLabels(stage StageRef) []string {
 // ChangeLabel marks every change that Lockkeeper opens.
 const ChangeLabel = "lockkeeper"
 
+// DraftLabel marks a change that is to be a draft where the forge has none: it counts as one until a person takes the label off.
+const DraftLabel = "lockkeeper-draft"
+
 // Describe writes the title and the description of a change: what changes in the cluster first, then the gates, then where
 // it all comes from; the gates first where it is longer than a forge takes, and [Divide] leaves the end to notes. Nothing that a repository, a registry or a person wrote can act as Markdown, command or mention in it.
 // Evidence.Diff is taken as it stands: render/diff promises the same of it.

@@ -260,7 +260,7 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 	case s.every(active, func(_ Promotion, stage Stage) bool { return stage.AutoMerge }):
 		reason = "every gate passes, and the stage merges automatically"
 	default:
-		s.say(Wait, "%s waits for its change to be merged: every gate passes%s", active.label(freight), s.lapsed(active))
+		s.say(Wait, "%s waits for its change to be merged: every gate passes%s%s", active.label(freight), s.lapsed(active), withoutDraft(change))
 		return
 	}
 	if p, waits := s.unready(active); waits {
@@ -275,6 +275,8 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 		s.recheckAt(s.state.Now.Add(askForgeAgain))
 	}
 	switch {
+	case change.Draft && slices.Contains(change.Labels, DraftLabel):
+		s.say(Wait, "%s waits for its change, which is to be a draft%s", active.label(freight), withoutDraft(change))
 	case change.Draft:
 		s.say(Wait, "%s waits for its change, which is a draft: mark it as ready", active.label(freight))
 	case change.Merge == MergeBlocked, change.Merge == MergeBehind:
@@ -286,6 +288,14 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 		s.say(Wait, "%s is being merged: %s", active.label(freight), reason)
 		s.do(Merge{Change: change.Number, Head: active.Head, Promotion: active.ID, Stage: s.ref, Reason: reason})
 	}
+}
+
+// withoutDraft warns of a change that is to be a draft on a forge that has none; empty for every other one.
+func withoutDraft(c Change) string {
+	if !slices.Contains(c.Labels, DraftLabel) {
+		return ""
+	}
+	return "; the forge supports no drafts in this repository, so that anyone may merge it: take the label " + DraftLabel + " off when it is ready"
 }
 
 // behind reports whether a change can be merged as soon as it is made again. A rebase by the forge would leave a commit that

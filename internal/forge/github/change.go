@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -275,7 +276,6 @@ func (n node) change() promote.Change {
 		Branch:       promote.Branch(n.HeadRefName),
 		Target:       promote.Branch(n.BaseRefName),
 		Head:         promote.Commit(n.HeadRefOid),
-		Draft:        n.IsDraft,
 		Fork:         n.IsCrossRepository,
 		Title:        n.Title,
 		Description:  n.Body,
@@ -286,6 +286,7 @@ func (n node) change() promote.Change {
 	for _, label := range n.Labels.Nodes {
 		change.Labels = append(change.Labels, label.Name)
 	}
+	change.Draft = n.IsDraft || slices.Contains(change.Labels, promote.DraftLabel)
 	switch n.State {
 	case "MERGED":
 		change.State = promote.ChangeMerged
@@ -347,7 +348,6 @@ func (p pull) change() promote.Change {
 		Branch:      promote.Branch(p.Head.Ref),
 		Target:      promote.Branch(p.Base.Ref),
 		Head:        promote.Commit(p.Head.SHA),
-		Draft:       p.Draft,
 		Fork:        p.fork(),
 		Title:       p.Title,
 		Description: p.Body,
@@ -360,6 +360,7 @@ func (p pull) change() promote.Change {
 	for _, label := range p.Labels {
 		change.Labels = append(change.Labels, label.Name)
 	}
+	change.Draft = p.Draft || slices.Contains(change.Labels, promote.DraftLabel)
 	switch {
 	case p.MergedAt != nil:
 		change.State = promote.ChangeMerged
