@@ -115,3 +115,21 @@ func longOf(t *testing.T, b *bed, number int) promote.Change {
 	}
 	return change
 }
+
+// A stage whose changes are to be drafts, on a plan that has none: nothing is merged before a person takes the label off.
+func TestADraftWithoutDraftsIsALabel(t *testing.T) {
+	t.Parallel()
+	b := newBedOn(t, true)
+	b.settings(func(s *devforge.Settings) { s.GitHub.NoDrafts = true })
+	b.commit("main", map[string]string{"lockkeeper.yaml": "stages:\n- {stage: " + devStage + ", autoMerge: true, draft: true}\n"})
+	b.adopt()
+	change := b.propose("1.0.2")
+	b.loop = b.newLoop(b.wire) // another process knows no more than the forge shows
+	outcome := b.sweep()
+	if now := longOf(t, b, change.Number); now.State != promote.ChangeOpen || !now.Draft || strings.HasPrefix(now.Title, "Draft") {
+		t.Fatalf("got %+v", now)
+	}
+	contains(t, stageOf(outcome, devStage).Reason, "take the label "+promote.DraftLabel+" off when it is ready")
+	b.you.hub(http.MethodDelete, fmt.Sprintf("issues/%d/labels/%s", change.Number, promote.DraftLabel), nil, nil)
+	b.until("dev to run 1.0.2", runs(devStage, "1.0.2"))
+}
