@@ -114,7 +114,7 @@ type ChangeDraft struct {
 	Title       string // required
 	Description string
 	Labels      []string
-	Draft       bool     // nobody can merge it until a person says that it is ready
+	Draft       bool     // nobody can merge it until a person says that it is ready; without drafts it gets DraftLabel instead
 	Assignees   []string // names of people
 	Reviewers   []string // names of people, or on GitHub of teams as org/team
 }

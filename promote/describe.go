@@ -24,28 +24,33 @@ func ChangeLabels(stage StageRef) []string {
 // ChangeLabel marks every change that Lockkeeper opens.
 const ChangeLabel = "lockkeeper"
 
+// DraftLabel marks a change that is to be a draft where the forge has none: it counts as one until a person takes the label off.
+const DraftLabel = "lockkeeper-draft"
+
 // Describe writes the title and the description of a change: what changes in the cluster first, then the gates, then where
-// it all comes from. Nothing that a repository, a registry or a person wrote can act as Markdown, command or mention in it.
+// it all comes from; the gates first where it is longer than a forge takes, and [Divide] leaves the end to notes. Nothing that a repository, a registry or a person wrote can act as Markdown, command or mention in it.
 // Evidence.Diff is taken as it stands: render/diff promises the same of it.
 func Describe(d Description) ChangeEdit {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Promotes %s to stage %s.\n\n", codeSpan(d.Freight.Label()), codeSpan(d.Promotion.Stage.String()))
+	head := fmt.Sprintf("Promotes %s to stage %s.\n\n", codeSpan(d.Freight.Label()), codeSpan(d.Promotion.Stage.String()))
 	if d.Promotion.Text != "" {
-		b.WriteString(quoted(d.Promotion.Text) + "\n")
+		head += quoted(d.Promotion.Text) + "\n"
 	}
-	if d.Evidence.Diff != "" {
-		b.WriteString(strings.TrimSpace(d.Evidence.Diff) + "\n\n")
+	return ChangeEdit{Title: title(d), Description: arranged(head, shownDiff(d.Evidence), GateTable(d.Gates), provenance(d), commandHint)}
+}
+
+const commandHint = "\nComment `/promote` to have it merged as soon as every gate passes, `/hold` to keep it open, `/help` for more.\n"
+
+func shownDiff(e Evidence) string {
+	if e.Diff == "" {
+		return ""
 	}
-	b.WriteString(GateTable(d.Gates))
-	b.WriteString(provenance(d))
-	b.WriteString("\nComment `/promote` to have it merged as soon as every gate passes, `/hold` to keep it open, `/help` for more.\n")
-	return ChangeEdit{Title: title(d), Description: b.String()}
+	return strings.TrimSpace(e.Diff) + "\n\n"
 }
 
 // Draft is the change to open for a promotion whose branch was pushed.
 func Draft(p Promotion, opening Opening, edit ChangeEdit) ChangeDraft {
 	return ChangeDraft{
-		Branch: p.Branch, Target: p.Target, Head: p.Head, Title: edit.Title, Description: edit.Description,
+		Branch: p.Branch, Target: p.Target, Head: p.Head, Title: edit.Title, Description: begun(edit.Description),
 		Labels: append(ChangeLabels(p.Stage), p.Labels...),
 		Draft:  opening.Draft, Assignees: opening.Assignees, Reviewers: opening.Reviewers,
 	}

@@ -205,6 +205,8 @@ type gateInput struct {
 	asked bool
 	// waits names the stage whose promotion has a step before the merge that waits; empty: none does.
 	waits string
+	// lapsed says whose approvals that promotion cannot count; empty: nobody's.
+	lapsed string
 	// rollback is set when the policy takes a failed promotion back.
 	rollback bool
 	// follows is set when the stage takes whatever its upstream stage runs, also when that goes back.
@@ -395,6 +397,8 @@ func worst[T any](items []T, judge func(T) (Verdict, string)) (Verdict, string) 
 func judgeHold(in gateInput) (Verdict, string) {
 	hold, ok := in.index.holds[in.ref]
 	switch {
+	case !ok && in.waits != "" && in.lapsed != "":
+		return Wait, "a step of " + in.waits + " that comes before the merge waits: " + in.lapsed
 	case !ok && in.waits != "":
 		return Wait, "a step of " + in.waits + " that comes before the merge waits: see `/status`"
 	case !ok:

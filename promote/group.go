@@ -129,16 +129,12 @@ func DescribeTogether(group string, all []Description, gates Gates) ChangeEdit {
 		fmt.Fprintf(&b, "| %s | %s |\n", cellSpan(d.Promotion.Stage.String()), cellSpan(d.Freight.Label()))
 	}
 	b.WriteString("\n")
-	if diff := all[0].Evidence.Diff; diff != "" {
-		b.WriteString(strings.TrimSpace(diff) + "\n\n")
-	}
-	b.WriteString(GateTable(gates))
+	var rest strings.Builder
 	for _, d := range all {
-		b.WriteString(provenance(d))
+		rest.WriteString(provenance(d))
 	}
-	b.WriteString("\nComment `/promote` to have it merged as soon as every gate passes, `/hold` to keep it open, `/help` for more.\n")
 	title := fmt.Sprintf("%s: %s to %s", orElse(group, "together"), commonLabel(all), joinLimited(names, 3))
-	return ChangeEdit{Title: truncate(clean(title), 200), Description: b.String()}
+	return ChangeEdit{Title: truncate(clean(title), 200), Description: arranged(b.String(), shownDiff(all[0].Evidence), GateTable(gates), rest.String(), commandHint)}
 }
 
 // commonLabel names the freight of all promotions when it is the same, and counts them when it is not.

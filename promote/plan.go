@@ -116,6 +116,9 @@ type UpdateChange struct {
 	Change int
 	Head   Commit
 	Edit   ChangeEdit
+	// GoesOn: the text goes on in notes, or did before. More is what they say, in order, and is written before the text.
+	GoesOn bool
+	More   []string
 }
 
 // PostStatus posts the verdict of all gates on a head.

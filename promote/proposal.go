@@ -210,8 +210,10 @@ func (s *stageDecision) open(active Promotion, freight Freight, change Change, b
 	if keepDraft(edit.Title) == "" {
 		edit.Title = keepDraft(change.Title) + edit.Title
 	}
-	if change.Title != edit.Title || !sameText(change.Description, edit.Description) {
-		s.do(UpdateChange{Change: change.Number, Head: change.Head, Edit: edit})
+	text, more := Divide(edit.Description)
+	if edit.Description = text; change.Title != edit.Title || !sameText(change.Description, text) {
+		goesOn := len(more) > 0 || goesOn(change.Description)
+		s.do(UpdateChange{Change: change.Number, Head: change.Head, Edit: edit, GoesOn: goesOn, More: more})
 	}
 	status := gates.Status()
 	posted, known := s.state.Statuses[change.Head]
@@ -258,7 +260,7 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 	case s.every(active, func(_ Promotion, stage Stage) bool { return stage.AutoMerge }):
 		reason = "every gate passes, and the stage merges automatically"
 	default:
-		s.say(Wait, "%s waits for its change to be merged: every gate passes%s", active.label(freight), s.lapsed(active))
+		s.say(Wait, "%s waits for its change to be merged: every gate passes%s%s", active.label(freight), s.lapsed(active), withoutDraft(change))
 		return
 	}
 	if p, waits := s.unready(active); waits {
@@ -277,6 +279,8 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 		s.recheckAt(s.state.Now.Add(askForgeAgain))
 	}
 	switch {
+	case change.Draft && slices.Contains(change.Labels, DraftLabel):
+		s.say(Wait, "%s waits for its change, which is to be a draft%s", active.label(freight), withoutDraft(change))
 	case change.Draft:
 		s.say(Wait, "%s waits for its change, which is a draft: mark it as ready", active.label(freight))
 	case change.Merge == MergeBlocked, change.Merge == MergeBehind:
@@ -288,6 +292,14 @@ func (s *stageDecision) merge(active Promotion, freight Freight, change Change) 
 		s.say(Wait, "%s is being merged: %s", active.label(freight), reason)
 		s.do(Merge{Change: change.Number, Head: active.Head, Promotion: active.ID, Stage: s.ref, Reason: reason})
 	}
+}
+
+// withoutDraft warns of a change that is to be a draft on a forge that has none; empty for every other one.
+func withoutDraft(c Change) string {
+	if !slices.Contains(c.Labels, DraftLabel) {
+		return ""
+	}
+	return "; the forge supports no drafts in this repository, so that anyone may merge it: take the label " + DraftLabel + " off when it is ready"
 }
 
 // behind reports whether a change can be merged as soon as it is made again. A rebase by the forge would leave a commit that
@@ -384,10 +396,14 @@ func (s *stageDecision) waiting(active Promotion, fallback string) string {
 	if at := s.state.Deliveries[active.Ref()]; at.Message != "" {
 		return at.Message
 	}
+	message := fallback
 	if n := len(active.Results); n > 0 && active.Results[n-1].Message != "" {
-		return active.Results[n-1].Message
+		message = active.Results[n-1].Message
 	}
-	return fallback
+	if lapsed := s.state.lapsedReviews(active); lapsed != "" {
+		message += "; " + lapsed
+	}
+	return message
 }
 
 // delivering lets the steps after the merge go on when it is time to look again.
@@ -428,7 +444,7 @@ func (s *stageDecision) description(active Promotion, freight Freight, head Comm
 	}
 	in := s.input(freight, evidence, s.askedFor(active))
 	if p, waits := s.unready(active); waits && p.Waits != WaitsChange {
-		in.waits = p.Stage.Name
+		in.waits, in.lapsed = p.Stage.Name, s.state.lapsedReviews(p)
 	}
 	in.unseen, in.proposed, in.rollback = !seen, active.Head, active.Actor == AutoRollbackActor
 	return Description{

@@ -384,6 +384,20 @@ func TestDecideProposal(t *testing.T) {
 				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
 		},
 		{
+			name:  "a draft that the forge cannot make is not merged before its label is taken off",
+			state: open(autoMerge, change(func(c *Change) { c.Draft, c.Labels = true, append(c.Labels, DraftLabel) })),
+			want: "wait  shop/dev: 1.0.1 waits for its change, which is to be a draft; the forge supports no drafts in this repository, so that anyone " +
+				"may merge it: take the label lockkeeper-draft off when it is ready\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
+			name:  "who merges it by hand is told that it was to be a draft",
+			state: open(change(func(c *Change) { c.Draft, c.Labels = true, append(c.Labels, DraftLabel) })),
+			want: "wait  shop/dev: 1.0.1 waits for its change to be merged: every gate passes; the forge supports no drafts in this repository, so that anyone " +
+				"may merge it: take the label lockkeeper-draft off when it is ready\n" +
+				"wait  shop/prod: 1.0.0 waits for a person, because no promotion policy lets it in: comment `/promote prod 1.0.0`\n",
+		},
+		{
 			name: "a task that makes its changes drafts itself gets no second mark",
 			state: open(func(s *State) { s.History.Promotions[1].Title = "Draft: web" }, forgotText, change(func(c *Change) {
 				c.Draft = true

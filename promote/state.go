@@ -20,6 +20,7 @@ type State struct {
 	Statuses    map[Commit]Status           // our own status, by head; absent: none was ever posted
 	Conflicts   map[PromotionRef][]string   // files of a proposal that changed on Branch since; the proposal must be made again
 	Deliveries  map[PromotionRef]Delivering // what the last look at Argo CD said
+	Lapsed      map[PromotionRef][]string   // who approved another head of the change than the present one
 	Commands    []Command
 	Rules       []CommandRule // who may command, by the default branch; the first that fits decides
 	// Unmade are proposals that could not be made at Head, with the reason; trying again gives the same answer.

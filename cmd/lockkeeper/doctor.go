@@ -134,6 +134,8 @@ type caretaker interface {
 	instance(ctx context.Context) doctor.Instance
 	// examine looks at the token, the webhook and the protections.
 	examine(ctx context.Context) []doctor.Finding
+	// heed looks at what the settings of the forge make of the policy of the default branch, after examine.
+	heed(ctx context.Context, policy doctor.Policy) []doctor.Finding
 	// apply makes one change.
 	apply(ctx context.Context, fix doctor.Fix) error
 }

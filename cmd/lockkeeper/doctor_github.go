@@ -26,6 +26,8 @@ type githubCaretaker struct {
 	public  string      // where our server is reached; empty: nobody said
 	secrets secrets
 	now     func() time.Time
+
+	required promote.Branch // that requires our status, as examine found or apply made it; empty: none does
 }
 
 func newGitHubCaretaker(of githubCaretaker) (*githubCaretaker, error) {
@@ -65,8 +67,19 @@ func (g *githubCaretaker) examine(ctx context.Context) []doctor.Finding {
 		return append(facts.Findings(), doctor.GitHubRepository{URL: g.page(), Err: err}.Findings()...)
 	}
 	facts.Role, facts.Private = repository.Role, repository.Private
+	var name []doctor.Finding
+	if f, ok := doctor.Renamed(g.name, repository.Renamed); ok {
+		name = append(name, f)
+	}
 	hook := g.webhook(ctx, token)
-	return slices.Concat(facts.Findings(), g.repository(ctx, repository, token, hook).Findings(), hook.Findings())
+	return slices.Concat(facts.Findings(), name, g.repository(ctx, repository, token, hook).Findings(), hook.Findings())
+}
+
+func (g *githubCaretaker) heed(_ context.Context, policy doctor.Policy) []doctor.Finding {
+	if !policy.Unseen {
+		return nil
+	}
+	return doctor.GitHubUnseen{URL: g.page(), Branch: g.required, Required: g.required != ""}.Findings()
 }
 
 func (g *githubCaretaker) page() string { return webURL(g.url) + "/" + g.name }
@@ -106,6 +119,9 @@ func (g *githubCaretaker) repository(ctx context.Context, told github.Repository
 	facts.MergeQueue = rules.MergeQueue
 	for _, required := range rules.Required {
 		facts.Requirements = append(facts.Requirements, doctor.Requirement(required))
+		if strings.EqualFold(required.Context, promote.StatusName) {
+			g.required = facts.Branch
+		}
 	}
 	ledger, err := g.forge.Rules(ctx, promote.LedgerBranch)
 	facts.Ledger, facts.RulesErr = doctor.GitHubLedger{Deletion: ledger.Deletion, Rewrite: ledger.Rewrite}, err
@@ -178,10 +194,14 @@ func (g *githubCaretaker) apply(ctx context.Context, fix doctor.Fix) error {
 		}
 		return g.forge.PingHook(ctx, fix.Hook)
 	case doctor.FixRequirement:
-		return g.forge.RequireStatus(ctx, fix.Branch)
+		err := g.forge.RequireStatus(ctx, fix.Branch)
+		if err == nil {
+			g.required = fix.Branch
+		}
+		return err
 	case doctor.FixLedger:
 		return g.forge.ProtectLedger(ctx)
-	case doctor.FixNothing, doctor.FixPipelines:
+	case doctor.FixNothing, doctor.FixPipelines, doctor.FixApprovals:
 	}
 	return nil
 }

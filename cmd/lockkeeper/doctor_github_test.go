@@ -153,3 +153,45 @@ func TestDoctorOfAnAppOnGitHub(t *testing.T) {
 			"subscribe to these events, and grant the permissions they take, on "+c.forgeURL, "settings/apps/lockkeeper/permissions")
 	})
 }
+
+func TestDoctorNamesARenamedRepositoryOnGitHub(t *testing.T) {
+	c := newGitHubClinic(t)
+	if err := c.forge.Rename(githubRepository, "acme/deploy"); err != nil {
+		t.Fatal(err)
+	}
+	const renamed = `"acme/gitops" was renamed: it is "acme/deploy" now`
+	c.expect(1, nil, "fail name "+renamed, "→ write project: acme/deploy below repositories in the server's configuration, and restart the server")
+
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := c.forge.CreateApp(devforge.App{Name: "Lockkeeper", Key: &key.PublicKey, Permissions: map[string]string{"metadata": "read", "contents": "write"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.forge.InstallApp(app, "acme/deploy"); err != nil {
+		t.Fatal(err)
+	}
+	c.env = map[string]string{
+		"LOCKKEEPER_GITHUB_APP_ID":  strconv.Itoa(app),
+		"LOCKKEEPER_GITHUB_APP_KEY": string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
+	}
+	c.expect(1, nil, "fail repository github: make a token", `the repository was renamed or transferred: it is "acme/deploy" now; configure that name`)
+}
+
+func TestDoctorSaysThatARequiredStatusBlocksPeople(t *testing.T) {
+	c := newGitHubClinic(t)
+	unseen := map[string]string{"lockkeeper.yaml": "forge: {review: off}\n"}
+	if _, err := c.forge.Commit(t.Context(), githubRepository, "main", "ada", "Look at nobody", unseen); err != nil {
+		t.Fatal(err)
+	}
+	if _, printed := c.doctor(); strings.Contains(printed, "forge.review") {
+		t.Errorf("nothing is required yet:\n%s", printed)
+	}
+	c.expect(1, fix,
+		"fixed gates main does not require the status lockkeeper/gates",
+		"fail review forge.review is off while main requires the status lockkeeper/gates: no change of a person can be merged",
+		"→ write forge: {review: status} in lockkeeper.yaml; taking the status out of the rules on "+c.forgeURL+"/acme/gitops/settings/rules would let anyone merge past the gates",
+	)
+}

@@ -24,7 +24,7 @@ type gitlabCaretaker struct {
 	secrets secrets
 	kind    gitlab.TokenKind
 	now     func() time.Time
-	trains  bool // merge trains run, as examine found
+	set     gitlab.Project // how the project is set up, as examine found; the zero value: it is not known
 }
 
 func newGitLabCaretaker(of gitlabCaretaker) (*gitlabCaretaker, error) {
@@ -45,6 +45,9 @@ func (g *gitlabCaretaker) examine(ctx context.Context) []doctor.Finding {
 		return found
 	}
 	project, err := g.forge.Project(ctx)
+	if f, ok := doctor.Renamed(g.project, project.Renamed); ok {
+		found = append(found, f)
+	}
 	if project.URL == "" {
 		project.URL = strings.TrimRight(g.url, "/") + "/" + g.project
 	}
@@ -55,9 +58,25 @@ func (g *gitlabCaretaker) examine(ctx context.Context) []doctor.Finding {
 	if err != nil {
 		return found
 	}
-	g.trains = project.MergeTrains
+	g.set = project
 	found = append(found, g.branches(ctx, project, token.Role).Findings()...)
 	return append(found, g.webhook(ctx, project.URL).Findings()...)
+}
+
+func (g *gitlabCaretaker) heed(ctx context.Context, policy doctor.Policy) []doctor.Finding {
+	if g.set.URL == "" {
+		return nil // the findings about the project say why
+	}
+	var found []doctor.Finding
+	if policy.Approvals {
+		facts := doctor.GitLabApprovals{URL: g.set.URL}
+		facts.Reset, facts.Err = g.forge.ResetsApprovals(ctx)
+		found = append(found, facts.Findings()...)
+	}
+	if policy.Unseen {
+		found = append(found, doctor.GitLabUnseen{URL: g.set.URL, PipelinesMustSucceed: g.set.PipelinesMustSucceed}.Findings()...)
+	}
+	return found
 }
 
 func (g *gitlabCaretaker) token(ctx context.Context) doctor.GitLabToken {
@@ -104,7 +123,7 @@ func (g *gitlabCaretaker) branches(ctx context.Context, project gitlab.Project, 
 // groups above are looked at, which takes more rights than most tokens have.
 func (g *gitlabCaretaker) webhook(ctx context.Context, page string) doctor.Webhook {
 	facts := doctor.Webhook{
-		Forge: doctor.GitLab, URL: doctor.HookURL(g.public, doctor.GitLab), Needed: gitlab.HookEvents(g.trains), Page: page + "/-/hooks",
+		Forge: doctor.GitLab, URL: doctor.HookURL(g.public, doctor.GitLab), Needed: gitlab.HookEvents(g.set.MergeTrains), Page: page + "/-/hooks",
 		Variable: "LOCKKEEPER_GITLAB_WEBHOOK_TOKEN", Secret: len(g.secrets.WebhookToken)+len(g.secrets.SigningToken) > 0,
 		Setup: fmt.Sprintf("lockkeeper setup gitlab --project %s --url %s", g.project, orPlaceholder(g.public)),
 	}
@@ -158,7 +177,7 @@ func (g *gitlabCaretaker) hooks(ctx context.Context, group string) ([]doctor.Hoo
 }
 
 func (g *gitlabCaretaker) apply(ctx context.Context, fix doctor.Fix) error {
-	edit := gitlab.HookEdit{ID: fix.Hook, Group: g.group, Trains: g.trains, URL: doctor.HookURL(g.public, doctor.GitLab)}
+	edit := gitlab.HookEdit{ID: fix.Hook, Group: g.group, Trains: g.set.MergeTrains, URL: doctor.HookURL(g.public, doctor.GitLab)}
 	switch fix.Kind {
 	case doctor.FixHook:
 		if fix.Hook == 0 {
@@ -172,7 +191,11 @@ func (g *gitlabCaretaker) apply(ctx context.Context, fix doctor.Fix) error {
 		}
 		return g.forge.TestHook(ctx, fix.Hook)
 	case doctor.FixPipelines:
-		return g.forge.RequirePipelines(ctx)
+		err := g.forge.RequirePipelines(ctx)
+		g.set.PipelinesMustSucceed = g.set.PipelinesMustSucceed || err == nil
+		return err
+	case doctor.FixApprovals:
+		return g.forge.ResetApprovals(ctx)
 	case doctor.FixLedger:
 		return g.forge.Protect(ctx, fix.Branch, fix.Least)
 	case doctor.FixNothing, doctor.FixRequirement:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/internal/doctor"
 	"github.com/lockkeeper/lockkeeper/internal/git"
+	"github.com/lockkeeper/lockkeeper/internal/outbound"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/reconcile"
 	"github.com/lockkeeper/lockkeeper/render"
@@ -54,7 +56,25 @@ func (c *checkup) repository(ctx context.Context, repository repositoryConfig) [
 	if err != nil {
 		return found
 	}
+	heeded := by.heed(ctx, policyOf(content))
+	if c.fix {
+		heeded = treat(ctx, by, heeded)
+	}
+	found = append(found, heeded...)
 	return slices.Concat(found, c.applications(ctx, content.Set), c.registries(ctx, content.Pipelines))
+}
+
+// policyOf is what the content asks of the settings of its forge.
+func policyOf(content reconcile.Content) doctor.Policy {
+	policy := doctor.Policy{Unseen: content.Settings.Unseen()}
+	for _, pipeline := range content.Pipelines {
+		for _, stage := range pipeline.Stages {
+			for _, step := range slices.Concat(stage.Steps, stage.Verify) {
+				policy.Approvals = policy.Approvals || step.Uses == "wait-for-approval"
+			}
+		}
+	}
+	return policy
 }
 
 // content is what a branch says now.
@@ -108,6 +128,7 @@ func (c *checkup) registries(ctx context.Context, pipelines []promote.Pipeline) 
 			limited, cancel := context.WithTimeoutCause(ctx, reachFor, fmt.Errorf("no complete answer within %s", reachFor))
 			defer cancel()
 			q.Tags, q.Err = q.ask(limited)
+			q.Denied = errors.Is(q.Err, outbound.ErrDenied)
 			return nil
 		})
 	}

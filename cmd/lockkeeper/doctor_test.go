@@ -175,3 +175,68 @@ func TestDoctorAsksArgoCDAndRegistries(t *testing.T) {
 	_ = c.servers[0].Close() // the registry
 	c.expect(1, nil, "fail registry registry 127.0.0.1")
 }
+
+// What the default branch asks for is compared with the settings that decide whether it can be had.
+func TestDoctorHeedsThePolicyOfTheRepository(t *testing.T) {
+	c := newClinic(t)
+	head, err := c.repo.Fetch(t.Context(), "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := c.repo.Tree(t.Context(), head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const task = "kargo/promotion-task.yaml"
+	steps, err := tree.ReadFile(task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.write(map[string]string{
+		task:              strings.TrimRight(string(steps), "\n") + "\n    - uses: wait-for-approval\n      config: {}\n",
+		"lockkeeper.yaml": "forge: {review: off}\n",
+	})
+	c.change(func(s *devforge.Settings) { s.PipelineMustSucceed, s.KeepApprovals = true, true })
+	page := c.forgeURL + "/" + worldProject + "/-/settings/merge_requests"
+	c.expect(1, nil,
+		`warn approvals "Remove all approvals when commits are added" is off, and a step counts approvals`, "→ switch it on under "+page,
+		`warn review forge.review is off while "Pipelines must succeed" is on`, "write forge: {review: status} in lockkeeper.yaml",
+	)
+	c.expect(2, fix, "fixed approvals", `done: switch "Remove all approvals when commits are added" on`)
+	c.expect(2, fix, "ok approvals", "warn review")
+	c.change(func(s *devforge.Settings) { s.NoApprovalSettings = true })
+	c.expect(2, nil, "skip approvals it may not be looked at with this token", "where the edition has no such setting (Premium)")
+	c.write(map[string]string{"lockkeeper.yaml": "forge: {review: status}\n", task: string(steps)})
+	if _, printed := c.doctor(); strings.Contains(printed, "approvals") || strings.Contains(printed, "forge.review") {
+		t.Errorf("nothing is asked for:\n%s", printed)
+	}
+}
+
+func TestDoctorSaysThatThePolicyForbidsARegistry(t *testing.T) {
+	c := newClinic(t)
+	text, err := os.ReadFile(c.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(c.cfg, []byte(strings.Replace(string(text), "outbound: {allow: [127.0.0.1]}\n", "", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.expect(1, nil, "fail registry", "→ if it is yours, allow its host with outbound.allow in the server's configuration, or LOCKKEEPER_OUTBOUND_ALLOW")
+	if _, printed := c.doctor(); strings.Contains(printed, "docker login") {
+		t.Errorf("credentials are no remedy:\n%s", printed)
+	}
+}
+
+func (c *clinic) write(files map[string]string) {
+	c.t.Helper()
+	if _, err := c.forge.Commit(c.t.Context(), worldProject, "main", worldPerson, "A change", files); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *clinic) change(edit func(*devforge.Settings)) {
+	c.t.Helper()
+	if err := c.forge.Change(worldProject, edit); err != nil {
+		c.t.Fatal(err)
+	}
+}

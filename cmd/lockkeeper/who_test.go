@@ -477,6 +477,7 @@ func (b *bed) waitsForApproval() {
 func TestAReviewCountsForWhatItWasGiven(t *testing.T) {
 	t.Parallel()
 	onBothForges(t, func(t *testing.T, b *bed) {
+		b.settings(func(s *devforge.Settings) { s.KeepApprovals = true })
 		b.waitsForApproval()
 		first := b.propose("1.0.2")
 		b.actor("dora", devforge.AccessDeveloper).approve(first.Number)
@@ -487,6 +488,8 @@ func TestAReviewCountsForWhatItWasGiven(t *testing.T) {
 		b.sweep()
 		if status := b.status(second.Head); strings.HasPrefix(status, "success") {
 			t.Errorf("the status is %q by the review of what was there before", status)
+		} else {
+			contains(t, status, "the approval by dora was not given to the present commit: approve the change again")
 		}
 		b.actor("dave", devforge.AccessDeveloper).approve(second.Number)
 		b.sweep()

@@ -90,6 +90,7 @@ type Source struct {
 	Kind       string // image, chart
 	Tags       int    // that were found on the first page
 	Err        error
+	Denied     bool // the outbound policy forbids its address: that is Err
 }
 
 // Sources says whether the registries answer, with credentials where those are needed.
@@ -98,6 +99,11 @@ func Sources(sources []Source) []Finding {
 	for _, s := range sources {
 		check := "registry"
 		switch {
+		case s.Denied:
+			found = append(found, Finding{
+				Verdict: Failure, Check: check, Text: s.Err.Error(),
+				Remedy: "if it is yours, allow its host with outbound.allow in the server's configuration, or LOCKKEEPER_OUTBOUND_ALLOW",
+			})
 		case s.Err != nil:
 			found = append(found, Finding{
 				Verdict: Failure, Check: check, Text: s.Err.Error(),

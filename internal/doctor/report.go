@@ -54,6 +54,7 @@ const (
 	FixPipelines           // GitLab: pipelines must succeed, and skipped ones do not count
 	FixLedger              // protect the branch of the ledger
 	FixRequirement         // GitHub: require the status of the gates, from our App where it is one
+	FixApprovals           // GitLab: new commits take approvals away
 )
 
 // Fix is a change of a forge's settings. Equal fixes are the same change, which is made once.
@@ -84,6 +85,8 @@ func (f Fix) String() string {
 		return "protect the branch " + string(f.Branch)
 	case FixRequirement:
 		return "require the status " + promote.StatusName + " on " + string(f.Branch)
+	case FixApprovals:
+		return `switch "Remove all approvals when commits are added" on`
 	case FixNothing:
 	}
 	return "nothing"

@@ -255,7 +255,13 @@ func (r *Reconciler) advanceTo(ctx context.Context, w *watch, state promote.Stat
 	return r.record(ctx, w, state, message, records(state, p, ran)...)
 }
 
+// updateChange writes the notes that the text goes on in first: once the text says what they say, they are not looked at any more.
 func (r *Reconciler) updateChange(ctx context.Context, w *watch, a promote.UpdateChange) error {
+	if a.GoesOn {
+		if err := r.stick(ctx, a.Change, marker("continued", "text"), a.More); err != nil {
+			return err
+		}
+	}
 	if err := r.Forge.Update(ctx, a.Change, a.Edit); err != nil {
 		return err
 	}
@@ -366,11 +372,15 @@ func marker(kind, key string) string { return "<!-- lockkeeper:" + kind + ":" + 
 // say writes a note once: an own note with the same marker is brought up to date instead. A text that is too long for one note goes
 // on in others.
 func (r *Reconciler) say(ctx context.Context, change int, mark, body string) error {
+	return r.stick(ctx, change, mark, promote.SplitNote(strings.TrimSpace(body), promote.NoteLimit))
+}
+
+// stick brings the notes that hold the parts of one text up to date. Those that it does not need any more say so.
+func (r *Reconciler) stick(ctx context.Context, change int, mark string, parts []string) error {
 	notes, err := r.Forge.Notes(ctx, change)
 	if err != nil {
 		return err
 	}
-	parts := promote.SplitNote(strings.TrimSpace(body), promote.NoteLimit)
 	for i := 0; ; i++ {
 		mark := continued(mark, i)
 		known, found := ownNote(notes, mark)

@@ -41,18 +41,25 @@ func (r *Reconciler) counting(ctx context.Context, state promote.State, p promot
 	return counting
 }
 
-// addReviews adds the approving reviews of a promotion's change to what is on record. Before a promotion is proposed its change
-// shows the one before it, and so do the reviews.
+// addReviews adds the approving reviews of a promotion's change to what is on record, and notes whose were given to another head.
+// Before a promotion is proposed its change shows the one before it, and so do the reviews.
 func (r *Reconciler) addReviews(ctx context.Context, state *promote.State, p promote.Promotion) {
 	if p.Change == 0 || p.Phase == promote.PhasePreparing {
 		return
 	}
-	names, err := r.Forge.Approvers(ctx, p.Change)
+	reviews, err := r.Forge.Reviews(ctx, p.Change)
 	if err != nil {
 		r.Log.WarnContext(ctx, "read approvals", "promotion", p.ID, "change", p.Change, "error", err)
 		return
 	}
+	shown, _ := state.Change(p) // one that is merged moves no more
+	names, lapsed := reviews.Of(shown.Head)
 	known := state.History.ApprovedFor(p.Stage, p.Freight)
+	for _, name := range lapsed {
+		if !slices.ContainsFunc(known, func(a promote.Approval) bool { return a.By == name }) {
+			state.Lapsed[p.Ref()] = append(state.Lapsed[p.Ref()], name)
+		}
+	}
 	for _, name := range names {
 		if slices.ContainsFunc(known, func(a promote.Approval) bool { return a.By == name }) {
 			continue

@@ -56,6 +56,9 @@ func (r *Reconciler) evidenceKey(p promote.Promotion, head promote.Commit) evide
 	return key
 }
 
+// diffLimit is how many bytes of difference a change shows. What does not fit into its text goes on in notes, a request each.
+const diffLimit = 8 * promote.NoteLimit
+
 // compare renders both commits and writes down the difference, with what is known of the images.
 func (r *Reconciler) compare(ctx context.Context, key evidenceKey, images func(string) (diff.Build, bool)) (promote.Evidence, error) {
 	evidence := promote.Evidence{Head: key.head, Base: key.base}
@@ -80,7 +83,7 @@ func (r *Reconciler) compare(ctx context.Context, key evidenceKey, images func(s
 	evidence.Findings = headFindings(comparison)
 	report := DiffReport(comparison, diff.Options{Image: images})
 	evidence.Rendered = renderedMoves(report)
-	evidence.Diff = diff.Markdown(report, diff.MarkdownOptions{})
+	evidence.Diff = diff.Markdown(report, diff.MarkdownOptions{Limit: diffLimit})
 	return evidence, nil
 }
 

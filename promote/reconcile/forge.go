@@ -16,8 +16,8 @@ type ChangeReader interface {
 	ChangesFrom(ctx context.Context, branch promote.Branch) ([]promote.Change, error)
 	// Change returns one change.
 	Change(ctx context.Context, number int) (promote.Change, error)
-	// Approvers returns the names of those who have approved a change on the forge itself.
-	Approvers(ctx context.Context, number int) ([]string, error)
+	// Reviews returns the approvals of a change that were given on the forge itself, with the head that each was given to.
+	Reviews(ctx context.Context, number int) (promote.Reviews, error)
 }
 
 // ChangeWriter opens and edits changes.

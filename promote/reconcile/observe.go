@@ -187,7 +187,7 @@ func (r *Reconciler) observeChanges(ctx context.Context, w *watch, state *promot
 	r.memory.changes, r.memory.listed, r.memory.tips = slices.Clone(w.changes), true, w.refs.Commits
 	state.Changes = slices.Clone(w.changes)
 	state.Evidence, state.Statuses = map[promote.Commit]promote.Evidence{}, map[promote.Commit]promote.Status{}
-	state.Conflicts = map[promote.PromotionRef][]string{}
+	state.Conflicts, state.Lapsed = map[promote.PromotionRef][]string{}, map[promote.PromotionRef][]string{}
 	for _, promotion := range active {
 		if promotion.Waits == promote.WaitsApproval {
 			r.observeApprovals(ctx, state, promotion)

@@ -32,6 +32,9 @@ func (s ForgeSettings) review() string {
 	return s.Review.text
 }
 
+// Unseen reports whether changes of people get neither a note nor a status.
+func (s Settings) Unseen() bool { return s.Forge.review() == reviewOff }
+
 // checkForge reports what is wrong with forge.
 func (s Settings) checkForge() error {
 	var problems []error

@@ -319,6 +319,9 @@ func (f *Forge) takeHead(ctx context.Context, p *project, m *mergeRequest) error
 	if err != nil {
 		return err
 	}
+	if m.SHA != head || len(m.Versions) == 0 {
+		m.Versions = append(slices.Clip(m.Versions), pushedVersion{ID: f.tables.next("version"), Head: head, Start: target, Base: base, CreatedAt: f.now()})
+	}
 	m.SHA, m.StartSHA, m.BaseSHA, m.Unchecked = head, target, base, f.config.Checking
 	return p.repo.keep(ctx, m.IID, head)
 }

@@ -397,7 +397,11 @@ func (f *Forge) movedTo(path string) int {
 }
 
 func (f *Forge) redirect(w http.ResponseWriter, r *http.Request, id int, rest string) {
-	f.serveGitHub(w, r, "", githubEndpoint{handle: func(c *githubCall) (reply, error) {
+	grant := ""
+	if rest == "installation" {
+		grant = "app" // REST, Get a repository installation for the authenticated app: 301
+	}
+	f.serveGitHub(w, r, "", githubEndpoint{grant: grant, handle: func(c *githubCall) (reply, error) {
 		status, message := http.StatusTemporaryRedirect, "Temporary Redirect"
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			status, message = http.StatusMovedPermanently, "Moved Permanently"

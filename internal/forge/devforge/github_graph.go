@@ -462,6 +462,9 @@ func (c *githubCall) toDraft(ctx context.Context, p *project, m *mergeRequest, _
 	if m.GitHub.Draft || m.State != stateOpened {
 		return nil
 	}
+	if p.Settings.GitHub.NoDrafts {
+		return noDrafts()
+	}
 	m.GitHub.Draft = true
 	if err := c.forge.dequeue(ctx, p, m, "MANUAL"); err != nil {
 		return err

@@ -206,6 +206,11 @@ func pullProblem(field, code, message string) error {
 	return validationFailed(fieldError{Resource: "PullRequest", Field: field, Code: code, Message: message})
 }
 
+// noDrafts is what GitHub says where the plan has none (docs, About pull requests: draft pull requests by plan).
+func noDrafts() error {
+	return pullProblem("", "custom", "Draft pull requests are not supported in this repository.")
+}
+
 func createPull(c *githubCall) (reply, error) {
 	var asked struct {
 		Title *string `json:"title"`
@@ -224,6 +229,9 @@ func createPull(c *githubCall) (reply, error) {
 	}
 	if asked.Title == nil || strings.TrimSpace(*asked.Title) == "" {
 		return reply{}, pullProblem("title", "missing_field", "")
+	}
+	if asked.Draft && c.project.Settings.GitHub.NoDrafts {
+		return reply{}, noDrafts()
 	}
 	head := *asked.Head
 	if owner, branch, ok := strings.Cut(head, ":"); ok && strings.EqualFold(owner, c.project.namespace()) {

@@ -16,6 +16,7 @@ type GitHubSettings struct {
 	NoMergeCommit bool `json:"no_merge_commit"`
 	NoSquash      bool `json:"no_squash"`
 	NoRebase      bool `json:"no_rebase"`
+	NoDrafts      bool `json:"no_drafts"` // as in private repositories of free plans
 }
 
 // BranchRules say what must be true before something is merged into a branch.

@@ -104,7 +104,9 @@ func (f *Forge) moveHead(ctx context.Context, p *project, m *mergeRequest, u *Us
 		return nil
 	}
 	m.Auto, m.Car = autoMerge{}, nil // new commits cancel it (doc/user/project/merge_requests/auto_merge.md)
-	m.Approvers = nil
+	if !p.Settings.KeepApprovals {
+		m.Approvers, m.ApprovedAt = nil, nil
+	}
 	if err := f.retest(ctx, p, m.Target); err != nil {
 		return err
 	}
@@ -123,7 +125,7 @@ func (f *Forge) moveHead(ctx context.Context, p *project, m *mergeRequest, u *Us
 }
 
 func (f *Forge) approve(ctx context.Context, p *project, m *mergeRequest, u *User) error {
-	m.Approvers = append(m.Approvers, u.ID)
+	m.Approvers, m.ApprovedAt = append(m.Approvers, u.ID), append(m.ApprovedAt, f.now())
 	f.addSystemNote(m, u, "approved this merge request")
 	f.wrote()
 	return f.sendRequest(ctx, p, m, requestEvent{action: "approved", by: u})

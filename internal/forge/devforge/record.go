@@ -95,7 +95,10 @@ type Settings struct {
 	MergedResults          bool   `json:"merge_pipelines_enabled"`
 	MergeTrains            bool   `json:"merge_trains_enabled"`
 	StatusChecksMustPass   bool   `json:"only_allow_merge_if_all_status_checks_passed"`
-	Ultimate               bool   `json:"ultimate"` // the plan has external status checks
+	Ultimate               bool   `json:"ultimate"`             // the plan has external status checks
+	KeepApprovals          bool   `json:"keep_approvals"`       // a push takes no approval away: reset_approvals_on_push is off
+	NoApprovalSettings     bool   `json:"no_approval_settings"` // the plan has no settings of approvals
+	NoApprovalTimes        bool   `json:"no_approval_times"`    // as in versions that do not say when somebody approved
 
 	GitHub GitHubSettings `json:"github,omitzero"`
 }
@@ -121,38 +124,49 @@ const (
 )
 
 type mergeRequest struct {
-	ID           int       `json:"id"`
-	IID          int       `json:"iid"`
-	Title        string    `json:"title"`
-	Description  string    `json:"description"`
-	Source       string    `json:"source_branch"`
-	Target       string    `json:"target_branch"`
-	Author       int       `json:"author"`
-	State        string    `json:"state"`
-	Labels       []string  `json:"labels"`
-	SHA          string    `json:"sha"`
-	StartSHA     string    `json:"start_sha"` // head of the target when the diff was taken
-	BaseSHA      string    `json:"base_sha"`
-	CreatedAt    time.Time `json:"created_at"`
-	UpdatedAt    time.Time `json:"updated_at"`
-	MergedAt     time.Time `json:"merged_at"`
-	MergedBy     int       `json:"merged_by"`
-	ClosedAt     time.Time `json:"closed_at"`
-	ClosedBy     int       `json:"closed_by"`
-	MergeCommit  string    `json:"merge_commit_sha"`
-	SquashCommit string    `json:"squash_commit_sha"`
-	Squash       bool      `json:"squash"`
-	RemoveSource bool      `json:"force_remove_source_branch"`
-	Approvers    []int     `json:"approvers"`
-	Assignees    []int     `json:"assignees,omitempty"`
-	Reviewers    []int     `json:"reviewers,omitempty"`
-	Auto         autoMerge `json:"auto_merge"`
-	Notes        []*note   `json:"notes"`
-	Awards       []*award  `json:"awards"`
-	Car          *trainCar `json:"car,omitempty"` // nil when it is on no merge train
-	Unchecked    int       `json:"unchecked"`     // how many more reads answer "checking"
+	ID           int             `json:"id"`
+	IID          int             `json:"iid"`
+	Title        string          `json:"title"`
+	Description  string          `json:"description"`
+	Source       string          `json:"source_branch"`
+	Target       string          `json:"target_branch"`
+	Author       int             `json:"author"`
+	State        string          `json:"state"`
+	Labels       []string        `json:"labels"`
+	SHA          string          `json:"sha"`
+	StartSHA     string          `json:"start_sha"` // head of the target when the diff was taken
+	BaseSHA      string          `json:"base_sha"`
+	CreatedAt    time.Time       `json:"created_at"`
+	UpdatedAt    time.Time       `json:"updated_at"`
+	MergedAt     time.Time       `json:"merged_at"`
+	MergedBy     int             `json:"merged_by"`
+	ClosedAt     time.Time       `json:"closed_at"`
+	ClosedBy     int             `json:"closed_by"`
+	MergeCommit  string          `json:"merge_commit_sha"`
+	SquashCommit string          `json:"squash_commit_sha"`
+	Squash       bool            `json:"squash"`
+	RemoveSource bool            `json:"force_remove_source_branch"`
+	Approvers    []int           `json:"approvers"`
+	ApprovedAt   []time.Time     `json:"approved_at,omitempty"` // by Approvers
+	Versions     []pushedVersion `json:"versions,omitempty"`    // oldest first
+	Assignees    []int           `json:"assignees,omitempty"`
+	Reviewers    []int           `json:"reviewers,omitempty"`
+	Auto         autoMerge       `json:"auto_merge"`
+	Notes        []*note         `json:"notes"`
+	Awards       []*award        `json:"awards"`
+	Car          *trainCar       `json:"car,omitempty"` // nil when it is on no merge train
+	Unchecked    int             `json:"unchecked"`     // how many more reads answer "checking"
 
 	GitHub githubRequest `json:"github,omitzero"`
+}
+
+// pushedVersion is what a merge request became by one push.
+type pushedVersion struct {
+	ID        int       `json:"id"`
+	Head      string    `json:"head"`
+	Start     string    `json:"start"`
+	Base      string    `json:"base"`
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // autoMerge is a merge that waits for the pipeline. By is zero when there is none.

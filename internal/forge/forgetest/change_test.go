@@ -2,11 +2,14 @@ package forgetest
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -20,6 +23,7 @@ var changeRows = []row{
 	{name: "closing twice is closing once", run: closedTwice},
 	{name: "what was merged in the meantime is not closed", run: closeMerged},
 	{name: "a draft cannot be merged", run: draftsWait},
+	{name: "a draft that cannot be one counts as one until its label is taken off", run: draftsWithout, dev: true},
 	{name: "people are assigned and asked, and unknown ones are left out", run: peopleAsked},
 	{name: "a team is asked (GitHub has teams)", run: teamAsked, dev: true},
 	{name: "an unknown change is not found", run: unknownChange},
@@ -144,8 +148,8 @@ func hostileTexts(g *ground) {
 		if now.State != promote.ChangeOpen || now.Draft || now.Title != wanted.Title || !slices.Equal(now.Labels, wanted.Labels) {
 			g.Fatalf("%s: the change is %+v", what, now)
 		}
-		if names, err := g.Approvers(g.Context(), change.Number); err != nil || len(names) != 0 {
-			g.Errorf("%s: it was approved by %q, %v", what, names, err)
+		if reviews, err := g.Reviews(g.Context(), change.Number); err != nil || len(reviews.Given) != 0 {
+			g.Errorf("%s: it was approved by %+v, %v", what, reviews.Given, err)
 		}
 	}
 	untouched("the description")
@@ -240,6 +244,32 @@ func draftsWait(g *ground) {
 	}
 	if now := g.seen(change.Number); now.State != promote.ChangeOpen || now.Merge != promote.MergeBlocked {
 		g.Errorf("got %+v", now)
+	}
+}
+
+func draftsWithout(g *ground) {
+	if !g.kind.gitHub() {
+		return // GitLab has drafts on every plan.
+	}
+	if err := g.dev.Change(g.path, func(s *devforge.Settings) { s.GitHub.NoDrafts = true }); err != nil {
+		g.Fatal(err)
+	}
+	for range 2 { // The second time it is known.
+		p := g.propose(bot)
+		wanted := p.draft()
+		wanted.Draft = true
+		change := g.openDraft(wanted)
+		seen := g.seen(change.Number)
+		if !change.Draft || !seen.Draft || seen.Title != wanted.Title || !slices.Contains(seen.Labels, promote.DraftLabel) || g.view(g, change.Number).Draft {
+			g.Errorf("got %+v", seen)
+		}
+		if listed, err := g.OpenChanges(g.Context()); err != nil || !slices.ContainsFunc(listed, func(c promote.Change) bool { return c.Number == change.Number && c.Draft }) {
+			g.Errorf("listed: %+v, %v", listed, err)
+		}
+		g.ask(lea, http.MethodDelete, fmt.Sprintf("/repos/%s/issues/%d/labels/%s", g.path, change.Number, promote.DraftLabel), nil, nil)
+		if ready := g.seen(change.Number); ready.Draft || !slices.Contains(ready.Labels, promote.ChangeLabel) {
+			g.Errorf("without the label: %+v", ready)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -12,6 +13,7 @@ var memberRows = []row{
 	{name: "a person administers, and one who is not there may do nothing", run: somePermissions},
 	{name: "groups and teams have members", run: groups, dev: true},
 	{name: "the last word of an approver counts, and comments are none", run: approvers},
+	{name: "an approval is of the head that it was given to, also where the forge keeps it", run: approvedHeads, dev: true},
 }
 
 func permissions(g *ground) {
@@ -105,7 +107,9 @@ func approvers(g *ground) {
 	change, _ := g.opened()
 	is := func(what string, want ...string) {
 		g.Helper()
-		if got, err := g.Approvers(g.Context(), change.Number); err != nil || !slices.Equal(got, want) {
+		reviews, err := g.Reviews(g.Context(), change.Number)
+		got, _ := reviews.Of(change.Head)
+		if err != nil || !slices.Equal(got, want) {
 			g.Errorf("%s: approvers are %q, %v, want %q", what, got, err, want)
 		}
 	}
@@ -121,4 +125,25 @@ func approvers(g *ground) {
 	is("after it was withdrawn")
 	g.approve(g, lea, change.Number)
 	is("after another approval", who)
+}
+
+func approvedHeads(g *ground) {
+	for _, without := range []bool{false, true} { // GitLab did not always say when somebody approved
+		if err := g.dev.Change(g.path, func(s *devforge.Settings) { s.KeepApprovals, s.NoApprovalTimes = true, without }); err != nil {
+			g.Fatal(err)
+		}
+		change, p := g.opened()
+		g.approve(g, lea, change.Number)
+		moved := g.commit(bot, p.branch, "more-"+p.file, "a: 1\n")
+		g.approve(g, mia, change.Number)
+		reviews, err := g.Reviews(g.Context(), change.Number)
+		if err != nil {
+			g.Fatal(err)
+		}
+		for head, want := range map[promote.Commit]string{change.Head: lea, moved: mia} {
+			if got, _ := reviews.Of(head); !slices.Equal(got, []string{g.people[want].Name}) {
+				g.Errorf("%s is approved by %q, want %s of %+v", head.Short(), got, want, reviews)
+			}
+		}
+	}
 }

@@ -94,6 +94,7 @@ func expiration(text string) time.Time {
 // Repository is how a repository is set up.
 type Repository struct {
 	URL           string // of its page
+	Renamed       string // what it is called now, where that is not what is configured
 	DefaultBranch string
 	Archived      bool
 	Private       bool
@@ -106,6 +107,7 @@ type Repository struct {
 func (f *Forge) Repository(ctx context.Context) (Repository, error) {
 	var answer struct {
 		HTMLURL       string `json:"html_url"`
+		FullName      string `json:"full_name"`
 		DefaultBranch string `json:"default_branch"`
 		Archived      bool   `json:"archived"`
 		Private       bool   `json:"private"`
@@ -124,7 +126,7 @@ func (f *Forge) Repository(ctx context.Context) (Repository, error) {
 		return Repository{}, err
 	}
 	found := Repository{
-		URL: answer.HTMLURL, DefaultBranch: answer.DefaultBranch, Archived: answer.Archived, Private: answer.Private, AutoMerge: answer.AutoMerge,
+		URL: answer.HTMLURL, Renamed: f.renamed(answer.FullName), DefaultBranch: answer.DefaultBranch, Archived: answer.Archived, Private: answer.Private, AutoMerge: answer.AutoMerge,
 	}
 	for _, method := range []struct {
 		name    string

@@ -196,7 +196,7 @@ func (a *App) renew(ctx context.Context, repository string, entry *installed) er
 		return err
 	}
 	entry.id, entry.granted, entry.lookedAt = found.ID, found.Permissions, a.now()
-	return a.make(ctx, repository, entry)
+	return a.moved(ctx, repository, entry.id, a.make(ctx, repository, entry))
 }
 
 // make makes a token of an installation.

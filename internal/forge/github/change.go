@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -53,8 +54,8 @@ query Change($owner: String!, $name: String!, $number: Int!) {
   }
 }` + changeFields
 
-const approversQuery = `
-query Approvers($owner: String!, $name: String!, $number: Int!) {
+const reviewsQuery = `
+query Reviews($owner: String!, $name: String!, $number: Int!) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
       headRefOid
@@ -159,10 +160,10 @@ func (f *Forge) notFound(asked query, message string) error {
 	}
 }
 
-// Approvers returns the names of those who have approved a change on the forge itself: who may write to the repository, and whose
-// last word is an approval of its present head that nobody dismissed: GitHub keeps those of what was there before, unless it is told
-// to dismiss them. Anybody may approve a change of a public repository; that counts for nothing.
-func (f *Forge) Approvers(ctx context.Context, number int) ([]string, error) {
+// Reviews returns the approvals of a change that were given on GitHub itself, by who may write to the repository, and whose last word
+// is an approval that nobody dismissed. GitHub keeps those of what was there before, unless it is told to dismiss them: each names the
+// commit that it was given to. Anybody may approve a change of a public repository; that counts for nothing.
+func (f *Forge) Reviews(ctx context.Context, number int) (promote.Reviews, error) {
 	var answer struct {
 		Repository struct {
 			PullRequest *struct {
@@ -180,22 +181,22 @@ func (f *Forge) Approvers(ctx context.Context, number int) ([]string, error) {
 		} `json:"repository"`
 	}
 	asked := query{
-		name: "read approvals", subject: strconv.Itoa(number), text: approversQuery, variables: f.variables(map[string]any{"number": number}),
+		name: "read approvals", subject: strconv.Itoa(number), text: reviewsQuery, variables: f.variables(map[string]any{"number": number}),
 	}
 	if err := f.graphql(ctx, asked, &answer); err != nil {
-		return nil, err
+		return promote.Reviews{}, err
 	}
 	if answer.Repository.PullRequest == nil {
-		return nil, f.notFound(asked, noSuchChange)
+		return promote.Reviews{}, f.notFound(asked, noSuchChange)
 	}
-	var names []string
 	shown := answer.Repository.PullRequest
+	reviews := promote.Reviews{Head: promote.Commit(shown.Head)}
 	for _, review := range shown.Reviews.Nodes {
-		if name := review.Author.name(); review.State == "APPROVED" && review.Commit.OID == shown.Head && name != "" {
-			names = append(names, name)
+		if name := review.Author.name(); review.State == "APPROVED" && name != "" {
+			reviews.Given = append(reviews.Given, promote.Review{By: name, Head: promote.Commit(review.Commit.OID)})
 		}
 	}
-	return names, nil
+	return reviews, nil
 }
 
 // An actor is an account in GraphQL, where the logins of Apps lack the "[bot]" that they have everywhere else.
@@ -277,7 +278,6 @@ func (n node) change() promote.Change {
 		Branch:       promote.Branch(n.HeadRefName),
 		Target:       promote.Branch(n.BaseRefName),
 		Head:         promote.Commit(n.HeadRefOid),
-		Draft:        n.IsDraft,
 		Fork:         n.IsCrossRepository,
 		Title:        n.Title,
 		Description:  n.Body,
@@ -289,6 +289,7 @@ func (n node) change() promote.Change {
 	for _, label := range n.Labels.Nodes {
 		change.Labels = append(change.Labels, label.Name)
 	}
+	change.Draft = n.IsDraft || slices.Contains(change.Labels, promote.DraftLabel)
 	switch n.State {
 	case "MERGED":
 		change.State = promote.ChangeMerged
@@ -350,7 +351,6 @@ func (p pull) change() promote.Change {
 		Branch:      promote.Branch(p.Head.Ref),
 		Target:      promote.Branch(p.Base.Ref),
 		Head:        promote.Commit(p.Head.SHA),
-		Draft:       p.Draft,
 		Fork:        p.fork(),
 		Title:       p.Title,
 		Description: p.Body,
@@ -363,6 +363,7 @@ func (p pull) change() promote.Change {
 	for _, label := range p.Labels {
 		change.Labels = append(change.Labels, label.Name)
 	}
+	change.Draft = p.Draft || slices.Contains(change.Labels, promote.DraftLabel)
 	switch {
 	case p.MergedAt != nil:
 		change.State = promote.ChangeMerged

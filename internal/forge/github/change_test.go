@@ -128,11 +128,11 @@ func TestAChangeThatIsNotThere(t *testing.T) {
 		"no repository":     `{"data":{"repository":null},"errors":[{"type":"NOT_FOUND","message":"Could not resolve to a Repository with the name 'acme/shop'."}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, s := play(t, map[string][]answer{"Change": {ok(body)}, "Approvers": {ok(body)}, "Merge": {ok(body)}})
+			f, s := play(t, map[string][]answer{"Change": {ok(body)}, "Reviews": {ok(body)}, "Merge": {ok(body)}})
 			if _, err := f.Change(t.Context(), 7); !errors.Is(err, promote.ErrNotFound) {
 				t.Errorf("Change: got %v", err)
 			}
-			if _, err := f.Approvers(t.Context(), 7); !errors.Is(err, promote.ErrNotFound) {
+			if _, err := f.Reviews(t.Context(), 7); !errors.Is(err, promote.ErrNotFound) {
 				t.Errorf("Approvers: got %v", err)
 			}
 			if _, err := f.Merge(t.Context(), 7, head, ""); !errors.Is(err, promote.ErrNotFound) {
@@ -146,8 +146,8 @@ func TestAChangeThatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestApproversAreThoseWhoMayWrite(t *testing.T) {
-	f, s := play(t, map[string][]answer{"Approvers": {ok(repositoryJSON(t, map[string]any{"pullRequest": map[string]any{
+func TestReviewsAreOfThoseWhoMayWrite(t *testing.T) {
+	f, s := play(t, map[string][]answer{"Reviews": {ok(repositoryJSON(t, map[string]any{"pullRequest": map[string]any{
 		"headRefOid": "b0b",
 		"latestOpinionatedReviews": map[string]any{"nodes": []any{
 			map[string]any{"state": "APPROVED", "commit": map[string]any{"oid": "0ld"}, "author": map[string]any{"__typename": "User", "login": "tim"}},
@@ -159,14 +159,15 @@ func TestApproversAreThoseWhoMayWrite(t *testing.T) {
 			map[string]any{"state": "APPROVED", "commit": map[string]any{"oid": "b0b"}, "author": map[string]any{"__typename": "Bot", "login": "reviewer"}},
 		}},
 	}}))}})
-	got, err := f.Approvers(t.Context(), 7)
+	got, err := f.Reviews(t.Context(), 7)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"lea", "reviewer[bot]"}, got); diff != "" {
+	want := promote.Reviews{Head: "b0b", Given: []promote.Review{{By: "tim", Head: "0ld"}, {By: "sue"}, {By: "lea", Head: "b0b"}, {By: "reviewer[bot]", Head: "b0b"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if !strings.Contains(s.Sent("Approvers"), "writersOnly: true") {
+	if !strings.Contains(s.Sent("Reviews"), "writersOnly: true") {
 		t.Error("everybody's review would count")
 	}
 }

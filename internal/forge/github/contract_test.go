@@ -103,7 +103,7 @@ func TestGitHubDescribesEveryRequest(t *testing.T) {
 	sha := string(head)
 	want := map[string]bool{}
 	for _, route := range []string{
-		"OpenChanges", "Change", "Approvers", "Merge", "Requirements", "Enqueue", "AutoMerge", "NoAutoMerge", "Dequeue", "ToDraft", "Ready", "Viewer",
+		"OpenChanges", "Change", "Reviews", "Merge", "Requirements", "Enqueue", "AutoMerge", "NoAutoMerge", "Dequeue", "ToDraft", "Ready", "Viewer",
 		"GET …", "GET …/installation", "GET /app", "GET /app/installations/3", "POST /app/installations/3/access_tokens",
 		"GET …/pulls", "POST …/pulls", "PATCH …/pulls/7", "PATCH …/issues/7", "POST …/pulls/7/requested_reviewers", "PUT …/pulls/7/merge",
 		"Threads", "Resolve", "Unresolve", "POST …/pulls/7/comments", "GET …/pulls/7/comments", "POST …/pulls/7/comments/11/replies", "GET …/pulls/7/reviews/11", "PATCH …/pulls/comments/11",
@@ -133,7 +133,7 @@ func calls(t *testing.T, f *Forge) map[string]func() error {
 		"OpenChanges": func() error { _, err := f.OpenChanges(ctx); return err },
 		"ChangesFrom": func() error { _, err := f.ChangesFrom(ctx, "lockkeeper/develop/dev"); return err },
 		"Change":      func() error { _, err := f.Change(ctx, 7); return err },
-		"Approvers":   func() error { _, err := f.Approvers(ctx, 7); return err },
+		"Reviews":     func() error { _, err := f.Reviews(ctx, 7); return err },
 		"Open":        func() error { _, err := f.Open(ctx, draft); return err },
 		"open already": func() error {
 			ready := testDraft()
@@ -203,7 +203,7 @@ func everything(t *testing.T, f *Forge) {
 // askEverything calls all that only asks, whatever the answers are.
 func askEverything(t *testing.T, f *Forge) {
 	t.Helper()
-	for _, name := range []string{"OpenChanges", "ChangesFrom", "Change", "Approvers", "Status", "Notes", "remarks", "review", "OwnThreads", "Permission", "InGroup", "Settings", "old state"} {
+	for _, name := range []string{"OpenChanges", "ChangesFrom", "Change", "Reviews", "Status", "Notes", "remarks", "review", "OwnThreads", "Permission", "InGroup", "Settings", "old state"} {
 		_ = calls(t, f)[name]() // An error is an answer too.
 	}
 }

@@ -25,6 +25,7 @@ const (
 	textNoIntegration = "Resource not accessible by integration" // 403: the App, or GITHUB_TOKEN, lacks a permission
 	textClean         = "in clean status"                        // GraphQL: nothing is left to wait for, merge it now
 	textUnstable      = "in unstable status"                     // GraphQL: the same, something fails that is not required
+	textNoDrafts      = "Draft pull requests are not supported"  // 422, GraphQL: the plan of a private repository has none
 	textNoPersonal    = "Resource not accessible by personal"    // 403: the fine-grained token lacks a permission
 	textNoApp         = "must authenticate via a GitHub App"     // 403: only Apps may do it
 )

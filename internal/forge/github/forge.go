@@ -70,6 +70,7 @@ type Forge struct {
 	self        user                             // whose token it is; zero until asked
 	id          int64                            // of the repository; 0 until asked
 	lacking     time.Time                        // when GitHub said last that the credentials may not write check runs
+	noDrafts    bool                             // the plan has no drafts here
 	posted      memory[statusKey, post]          // statuses as last read or written
 	deployments memory[deploymentKey, deployed]  // deployments of ours
 	texts       memory[textKey, wholeText]       // what was too long for GitHub

@@ -16,14 +16,17 @@ import (
 // Open opens a change: one request for it, one for labels and assignees, one for reviewers where there are any. When one from that
 // branch to that target is open already, that one is brought up to date and returned: its title, description, labels, assignees and
 // reviewers, and whether it is a draft. Labels that do not exist are made by GitHub. A reviewer who cannot be asked is no reason to
-// fail: it is logged.
+// fail: it is logged. Where the plan has no drafts, one that is to be a draft is opened as any other and gets promote.DraftLabel.
 func (f *Forge) Open(ctx context.Context, draft promote.ChangeDraft) (promote.Change, error) {
 	if draft.Branch == "" || draft.Target == "" || draft.Title == "" {
 		return promote.Change{}, fmt.Errorf("github: open change: branch, target and title are required: %w", promote.ErrInvalid)
 	}
-	opened, err := f.create(ctx, draft)
-	if err != nil {
-		opened, err = f.openAlready(ctx, draft, err)
+	draft = f.possible(draft)
+	opened, err := f.obtain(ctx, draft)
+	if draft.Draft && undraftable(err) {
+		f.learnNoDrafts(ctx)
+		draft = f.possible(draft)
+		opened, err = f.obtain(ctx, draft)
 	}
 	if err != nil {
 		return promote.Change{}, err
@@ -34,10 +37,44 @@ func (f *Forge) Open(ctx context.Context, draft promote.ChangeDraft) (promote.Ch
 		f.keepUnmarked(change.Number, draft)
 		return promote.Change{}, err
 	}
+	change.Draft = change.Draft || slices.Contains(change.Labels, promote.DraftLabel)
 	if err := f.requestReview(ctx, change, draft.Reviewers); err != nil {
 		f.wire.Logger.WarnContext(ctx, "github: reviewers could not be asked", "change", change.Number, "error", err)
 	}
 	return change, nil
+}
+
+// obtain opens a change, or finds the one that is open already.
+func (f *Forge) obtain(ctx context.Context, draft promote.ChangeDraft) (pull, error) {
+	opened, err := f.create(ctx, draft)
+	if err != nil {
+		return f.openAlready(ctx, draft, err)
+	}
+	return opened, nil
+}
+
+// possible is draft as it can be had: where there are no drafts, it is labelled instead.
+func (f *Forge) possible(draft promote.ChangeDraft) promote.ChangeDraft {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if draft.Draft && f.noDrafts {
+		draft.Draft, draft.Labels = false, append(slices.Clip(draft.Labels), promote.DraftLabel)
+	}
+	return draft
+}
+
+func (f *Forge) learnNoDrafts(ctx context.Context) {
+	f.mu.Lock()
+	f.noDrafts = true
+	f.mu.Unlock()
+	f.wire.Logger.WarnContext(ctx, "github: drafts are not supported in this repository: changes that are to be drafts are opened with a label instead",
+		"repository", f.owner+"/"+f.name, "label", promote.DraftLabel, "remedy", "leave draft out of the stages, or take a plan that has drafts")
+}
+
+// undraftable reports whether a refusal means that there are no drafts. GitHub says so by its text alone.
+func undraftable(err error) bool {
+	failed, ok := errors.AsType[*promote.APIError](err)
+	return ok && strings.Contains(failed.Message, textNoDrafts)
 }
 
 func (f *Forge) create(ctx context.Context, draft promote.ChangeDraft) (pull, error) {
@@ -65,7 +102,7 @@ func (f *Forge) create(ctx context.Context, draft promote.ChangeDraft) (pull, er
 // openAlready looks for the change that kept draft from being opened, or that was opened without the answer arriving. GitHub says
 // 422 for that and for what it does not like.
 func (f *Forge) openAlready(ctx context.Context, draft promote.ChangeDraft, refusal error) (pull, error) {
-	if !errors.Is(refusal, promote.ErrInvalid) && !forge.InDoubt(ctx, refusal) {
+	if !errors.Is(refusal, promote.ErrInvalid) && !forge.InDoubt(ctx, refusal) || undraftable(refusal) {
 		return pull{}, refusal
 	}
 	open, err := f.changesFrom(ctx, draft.Branch, "open", draft.Target)

@@ -28,6 +28,7 @@ func TestOpen(t *testing.T) {
 	fork := pullJSON(t, map[string]any{"number": 6, "head": map[string]any{"ref": "lockkeeper/develop/dev", "repo": nil}})
 	labelled := ok(`{"number":7}`)
 	refused := answer{Status: 422, Body: `{"message":"Validation Failed","errors":[{"resource":"PullRequest","field":"base","code":"invalid"}]}`}
+	draftless := answer{Status: 422, Body: `{"message":"Draft pull requests are not supported in this repository.","errors":[{"resource":"PullRequest","code":"custom"}]}`}
 	for _, test := range []struct {
 		name   string
 		draft  func(*promote.ChangeDraft)
@@ -116,6 +117,29 @@ func TestOpen(t *testing.T) {
 			script: map[string][]answer{"POST …/pulls": {exists}, "GET …/pulls": {ok("[" + pullJSON(t, nil) + "]")}, "ToDraft": {lost}, "Change": {ok(changeJSON(t, map[string]any{"isDraft": true}))}, "PATCH …/issues/7": {labelled}},
 			want:   []string{"POST …/pulls", "GET …/pulls", "ToDraft", "Change", "PATCH …/issues/7"},
 			labels: []string{"lockkeeper", "stage::dev"},
+		},
+		{
+			name:   "the plan has no drafts: opened with a label instead",
+			draft:  func(d *promote.ChangeDraft) { d.Draft = true },
+			script: map[string][]answer{"POST …/pulls": {draftless, created(fresh)}, "PATCH …/issues/7": {labelled}},
+			want:   []string{"POST …/pulls", "POST …/pulls", "PATCH …/issues/7"},
+			sent: map[string]string{
+				"POST …/pulls":     `{"base":"main","body":"text","head":"lockkeeper/develop/dev","title":"frontend 1.0.2 to dev"}`,
+				"PATCH …/issues/7": `{"labels":["lockkeeper","stage::dev","lockkeeper-draft"]}`,
+			},
+			labels: []string{"lockkeeper", "stage::dev", "lockkeeper-draft"},
+		},
+		{
+			name:  "open already, and the plan has no drafts",
+			draft: func(d *promote.ChangeDraft) { d.Draft = true },
+			script: map[string][]answer{
+				"POST …/pulls": {exists, exists}, "GET …/pulls": {ok("[" + pullJSON(t, nil) + "]"), ok("[" + pullJSON(t, nil) + "]")},
+				"ToDraft":          {ok(`{"errors":[{"type":"UNPROCESSABLE","message":"Draft pull requests are not supported in this repository."}]}`)},
+				"Change":           {ok(changeJSON(t, nil))},
+				"PATCH …/issues/7": {labelled},
+			},
+			want:   []string{"POST …/pulls", "GET …/pulls", "ToDraft", "Change", "POST …/pulls", "GET …/pulls", "PATCH …/issues/7"},
+			labels: []string{"lockkeeper", "stage::dev", "lockkeeper-draft"},
 		},
 		{
 			name:   "GitHub does not like it",

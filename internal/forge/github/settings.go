@@ -12,6 +12,7 @@ import (
 
 // Settings are what of a repository and of one of its branches decides whether a gate of ours holds.
 type Settings struct {
+	Renamed       string         // what the repository is called now, where that is not what is configured
 	Branch        promote.Branch // that they speak of
 	DefaultBranch promote.Branch
 	Archived      bool
@@ -34,6 +35,9 @@ type RequiredStatus struct {
 // Warnings says what makes the gates weaker than they look, each with its remedy. None: they hold.
 func (s Settings) Warnings() []string {
 	var out []string
+	if s.Renamed != "" {
+		out = append(out, movedRemedy(s.Renamed))
+	}
 	if s.Archived {
 		out = append(out, "the repository is archived: nothing can be proposed or merged; unarchive it")
 	}
@@ -72,6 +76,7 @@ func (f *Forge) Settings(ctx context.Context) (Settings, error) {
 // the older branch protection, of which everybody may see the required statuses.
 func (f *Forge) SettingsOf(ctx context.Context, branch promote.Branch) (Settings, error) {
 	var repository struct {
+		FullName      string         `json:"full_name"`
 		DefaultBranch promote.Branch `json:"default_branch"`
 		Archived      bool           `json:"archived"`
 		Private       bool           `json:"private"`
@@ -84,7 +89,7 @@ func (f *Forge) SettingsOf(ctx context.Context, branch promote.Branch) (Settings
 		return Settings{}, err
 	}
 	settings := Settings{
-		Branch: branch, DefaultBranch: repository.DefaultBranch, Archived: repository.Archived, Private: repository.Private, AutoMerge: repository.AutoMerge,
+		Renamed: f.renamed(repository.FullName), Branch: branch, DefaultBranch: repository.DefaultBranch, Archived: repository.Archived, Private: repository.Private, AutoMerge: repository.AutoMerge,
 	}
 	if f.app != nil && f.checks {
 		settings.App = f.app.id

@@ -91,6 +91,7 @@ func tokenKind(username string) AccessKind {
 // Project is how a project is set up.
 type Project struct {
 	URL                  string // of its page
+	Renamed              string // what it is called now, where that is not what is configured
 	DefaultBranch        string
 	Archived             bool
 	PipelinesMustSucceed bool
@@ -104,6 +105,7 @@ type Project struct {
 func (f *Forge) Project(ctx context.Context) (Project, error) {
 	var answer struct {
 		WebURL           string `json:"web_url"`
+		Path             string `json:"path_with_namespace"`
 		DefaultBranch    string `json:"default_branch"`
 		Archived         bool   `json:"archived"`
 		PipelineSucceeds bool   `json:"only_allow_merge_if_pipeline_succeeds"`
@@ -116,7 +118,7 @@ func (f *Forge) Project(ctx context.Context) (Project, error) {
 		return Project{}, err
 	}
 	return Project{
-		URL: answer.WebURL, DefaultBranch: answer.DefaultBranch, Archived: answer.Archived,
+		URL: answer.WebURL, Renamed: f.renamed(answer.Path), DefaultBranch: answer.DefaultBranch, Archived: answer.Archived,
 		PipelinesMustSucceed: answer.PipelineSucceeds, SkippedIsSuccess: answer.SkippedPipeline,
 		MergedResults: answer.MergePipelines, MergeTrains: answer.MergeTrains, MergeMethod: answer.MergeMethod,
 	}, nil
@@ -186,6 +188,24 @@ func (f *Forge) RequirePipelines(ctx context.Context) error {
 		name: "edit project", method: http.MethodPut, path: f.base,
 		options: map[string]bool{"only_allow_merge_if_pipeline_succeeds": true, "allow_merge_on_skipped_pipeline": false},
 	}, &answer)
+	return err
+}
+
+// ResetsApprovals reports whether new commits take approvals away. The error wraps promote.ErrNotFound where the edition has no such
+// setting, and promote.ErrForbidden where the token may not look.
+func (f *Forge) ResetsApprovals(ctx context.Context) (bool, error) {
+	var answer struct {
+		Reset bool `json:"reset_approvals_on_push"`
+	}
+	_, err := f.get(ctx, request{name: "read approval settings", path: f.base + "/approvals"}, &answer)
+	return answer.Reset, err
+}
+
+// ResetApprovals has new commits take approvals away. It needs the role Maintainer.
+func (f *Forge) ResetApprovals(ctx context.Context) error {
+	_, err := f.send(ctx, request{
+		name: "edit approval settings", method: http.MethodPost, path: f.base + "/approvals", options: map[string]bool{"reset_approvals_on_push": true},
+	}, nil)
 	return err
 }
 

@@ -59,19 +59,6 @@ func (f *Forge) Change(ctx context.Context, number int) (promote.Change, error) 
 	return f.change(found), err
 }
 
-// Approvers returns the names of those who have approved a change on the forge itself.
-func (f *Forge) Approvers(ctx context.Context, number int) ([]string, error) {
-	var found gl.MergeRequestApprovals
-	_, err := f.get(ctx, request{name: "read approvals", subject: strconv.Itoa(number), path: f.changePath(number) + "/approvals"}, &found)
-	var names []string
-	for _, one := range found.ApprovedBy {
-		if one.User != nil {
-			names = append(names, one.User.Username)
-		}
-	}
-	return names, err
-}
-
 func (f *Forge) mergeRequest(ctx context.Context, number int) (mergeRequest, error) {
 	var found mergeRequest
 	_, err := f.get(ctx, request{name: "read change", subject: strconv.Itoa(number), path: f.changePath(number)}, &found)

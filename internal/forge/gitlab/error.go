@@ -103,7 +103,7 @@ func (f *Forge) remedy(kept *forge.Exchange, failed *promote.APIError) string {
 		return fmt.Sprintf("check that project %q exists and that the token's user may see it", f.project)
 	case http.StatusMethodNotAllowed:
 		if strings.Contains(failed.Message, textMovedProject) {
-			return "the project was renamed or moved: configure its new path"
+			return movedRemedy("")
 		}
 	case http.StatusTooManyRequests:
 		return "GitLab limits the requests of this token; it is tried again later"

@@ -43,12 +43,6 @@ func TestRefusalsByStatus(t *testing.T) {
 			"insufficient_scope: needs api", "the token lacks the scope api: create a new one and set LOCKKEEPER_GITLAB_TOKEN", 0, false,
 		},
 		{"404", answer{Status: 404, Body: `{"message":"404 Project Not Found"}`}, promote.ErrNotFound, "404 Project Not Found", notThere, 0, false},
-		{
-			"405 of a moved project",
-			answer{Status: 405, Body: `{"message":"Non GET methods are not allowed for moved projects"}`},
-			promote.ErrNotMergeable,
-			"Non GET methods are not allowed for moved projects", "the project was renamed or moved: configure its new path", 0, false,
-		},
 		{"409", answer{Status: 409, Body: `{"message":"409 Conflict"}`}, promote.ErrConflict, "409 Conflict", "", 0, true},
 		{"422", answer{Status: 422, Body: `{"error":"title is missing"}`}, promote.ErrInvalid, "title is missing", "", 0, false},
 		{

@@ -10,6 +10,7 @@ const settingsLast = 10 * time.Minute
 
 // Settings are the project's settings that decide whether a gate of ours holds.
 type Settings struct {
+	Renamed              string // what the project is called now, where that is not what is configured
 	Archived             bool
 	PipelinesMustSucceed bool // a status that is not green blocks merging
 	SkippedIsSuccess     bool // a skipped pipeline counts as success
@@ -21,6 +22,9 @@ type Settings struct {
 // Warnings says what makes the gates weaker than they look, each with its remedy. None: they hold.
 func (s Settings) Warnings() []string {
 	var out []string
+	if s.Renamed != "" {
+		out = append(out, movedRemedy(s.Renamed))
+	}
 	if s.Archived {
 		out = append(out, "the project is archived: nothing can be proposed or merged; unarchive it")
 	}
@@ -36,6 +40,7 @@ func (s Settings) Warnings() []string {
 // Settings reads the project's settings, for a check at start. PostStatus goes by what was read last.
 func (f *Forge) Settings(ctx context.Context) (Settings, error) {
 	var project struct {
+		Path             string `json:"path_with_namespace"`
 		Archived         bool   `json:"archived"`
 		PipelineSucceeds bool   `json:"only_allow_merge_if_pipeline_succeeds"`
 		SkippedPipeline  bool   `json:"allow_merge_on_skipped_pipeline"`
@@ -47,6 +52,7 @@ func (f *Forge) Settings(ctx context.Context) (Settings, error) {
 		return Settings{}, err
 	}
 	settings := Settings{
+		Renamed:              f.renamed(project.Path),
 		Archived:             project.Archived,
 		PipelinesMustSucceed: project.PipelineSucceeds,
 		SkippedIsSuccess:     project.SkippedPipeline,
