@@ -124,7 +124,8 @@ func documented(t *testing.T, page, first string) string {
 const hostile = "apiVersion: kargo.akuity.io/v1alpha1\nkind: Stage\nmetadata:\n  name: \"x\\n::add-mask::replicas\\r\\n::error::forged ##[error]forged\\e[31m\"\n  namespace: develop\nspec: {}\n"
 
 // hostileMap is an object whose text is workflow commands.
-const hostileMap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hostile}\ndata:\n  text: |\n    a\n    ::error::forged\n    ::add-mask::replicas\n"
+const hostileMap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hostile}\ndata:\n  text: |\n    a\n    ::error::forged\n    ::add-mask::replicas\n" +
+	"  more: \"section_start:1:forged\\r\\e[0Kx\"\n"
 
 // replaced is a text in which every old one, which must be there, is a new one.
 func replaced(t *testing.T, text string, oldnew ...string) string {
