@@ -60,7 +60,7 @@ type logLine struct {
 	Result  string            `json:"jobResult"`
 }
 
-// run has a workflow run as one that an event has started, and returns its log.
+// start has a workflow run as one that an event has started, and returns its log.
 func (a *actions) start(t *testing.T, event, workflow string, by *actor) (lines []logLine, result string) {
 	t.Helper()
 	if err := a.forge.Flush(t.Context()); err != nil {
@@ -86,7 +86,7 @@ func (a *actions) start(t *testing.T, event, workflow string, by *actor) (lines 
 		}
 		args = append(args, "--eventpath", name)
 	}
-	_, out := a.runner.run(t, dir, a.act, args...)
+	_, out := a.run(t, dir, a.act, args...)
 	for line := range strings.Lines(out) {
 		var l logLine
 		if json.Unmarshal([]byte(line), &l) != nil {
