@@ -39,6 +39,7 @@ bench: ## measure what docs/benchmarks.md says
 update: ## rewrite golden files; review them as code
 	$(GO) test ./cmd/lockkeeper ./render/... -update
 
-image: ## build the container image (needs docker)
+image: ## build the images of the server and of jobs in GitLab CI (needs docker)
 	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/lockkeeper ./cmd/lockkeeper
 	docker build -f deploy/Dockerfile -t lockkeeper:$(VERSION) .
+	docker build -f deploy/Dockerfile --target ci -t lockkeeper-ci:$(VERSION) .

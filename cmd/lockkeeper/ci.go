@@ -20,6 +20,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/internal/jsontext"
 	"github.com/lockkeeper/lockkeeper/promote"
 	"github.com/lockkeeper/lockkeeper/promote/reconcile"
+	"github.com/lockkeeper/lockkeeper/render/diff"
 )
 
 // target says which repository a one-shot command works on.
@@ -164,27 +165,7 @@ Exit codes:
 					return err
 				}
 			}
-			runner, err := t.runner(env)
-			if err != nil {
-				return err
-			}
-			progress := env.err
-			if output == "text" {
-				progress = env.out
-			}
-			result, err := ci.Run(cmd.Context(), ci.Config{
-				Runner: runner, Command: asked, Events: jobEvents(env), Wait: wait, Progress: progress, Now: time.Now, Sleep: sleep,
-			})
-			if printErr := printResult(env.out, output, result, err); printErr != nil {
-				return printErr
-			}
-			if tellErr := tellActions(env, result, err); tellErr != nil {
-				return tellErr
-			}
-			if result.Exit == ci.ExitDone {
-				return nil
-			}
-			return &exitError{code: result.Exit, err: err}
+			return runJob(cmd.Context(), env, job{target: t, command: asked, output: output, wait: wait})
 		},
 	}
 	t.flags(cmd)
@@ -192,6 +173,38 @@ Exit codes:
 	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to watch a delivery that is on its way")
 	cmd.Flags().StringVar(&command, "command", "", "do this first, as if it were a comment (default: $LOCKKEEPER_COMMAND)")
 	return cmd
+}
+
+// job is what ci is told to do.
+type job struct {
+	target  target          // required
+	command reconcile.Asked // none when its Body is empty
+	output  string          // required
+	wait    time.Duration
+}
+
+// runJob runs the loop once. What repositories and the forge say cannot command the system that shows the log.
+func runJob(ctx context.Context, env environment, j job) error {
+	shown := env
+	shown.out, shown.err = ci.Inert(env.out), ci.Inert(env.err)
+	runner, err := j.target.runner(shown)
+	if err != nil {
+		return errors.Join(err, annotateError(env, err))
+	}
+	progress := shown.err
+	if j.output == "text" {
+		progress = shown.out
+	}
+	result, err := ci.Run(ctx, ci.Config{
+		Runner: runner, Command: j.command, Events: jobEvents(env), Wait: j.wait, Progress: progress, Now: time.Now, Sleep: sleep,
+	})
+	if err := errors.Join(printResult(shown.out, j.output, result, err), tellActions(env, result, err)); err != nil {
+		return err
+	}
+	if result.Exit == ci.ExitDone {
+		return nil
+	}
+	return &exitError{code: result.Exit, err: err}
 }
 
 // jobEvents are what a job was started by: a comment is obeyed, a change of a person reviewed, and the commit of a merge queue
@@ -214,12 +227,32 @@ func jobEvents(env environment) []promote.Event {
 	return []promote.Event{event}
 }
 
+// annotate shows findings at their lines, in GitHub Actions.
+func annotate(env environment, findings []promote.Finding) error {
+	if env.getenv("GITHUB_ACTIONS") != "true" {
+		return nil
+	}
+	findings = slices.Clone(findings)
+	for i := range findings {
+		findings[i].Message = diff.MaskSentence(findings[i].Message)
+	}
+	return ci.Annotate(env.err, findings)
+}
+
+// annotateError shows there what kept a job from its work; nil shows nothing.
+func annotateError(env environment, err error) error {
+	if err == nil {
+		return nil
+	}
+	return annotate(env, []promote.Finding{{Severity: promote.SeverityError, Code: "lockkeeper", Message: err.Error()}})
+}
+
 // tellActions shows a result where GitHub Actions shows it: findings at their lines, and a summary of the job.
 func tellActions(env environment, result ci.Result, failure error) error {
 	if env.getenv("GITHUB_ACTIONS") != "true" {
 		return nil
 	}
-	if err := ci.Annotate(env.err, result.Outcome.State.Findings); err != nil {
+	if err := errors.Join(annotateError(env, failure), annotate(env, result.Outcome.State.Findings)); err != nil {
 		return err
 	}
 	path := env.getenv("GITHUB_STEP_SUMMARY")

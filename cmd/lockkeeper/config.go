@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
@@ -222,13 +224,13 @@ func variables() []variable {
 		{"LOCKKEEPER_GITLAB_WEBHOOK_TOKEN", "secret token of the webhook; several, separated by commas, while rotating"},
 		{"LOCKKEEPER_GITLAB_SIGNING_TOKEN", "signing token of the webhook (whsec_…), instead of or beside the secret token"},
 		{"LOCKKEEPER_GITHUB_APP_ID", "ID of the GitHub App to be"},
-		{"LOCKKEEPER_GITHUB_APP_KEY", "private key of the GitHub App, its text (PEM)"},
+		{"LOCKKEEPER_GITHUB_APP_KEY", "private key of the GitHub App, its text (PEM) or that in base64"},
 		{"LOCKKEEPER_GITHUB_TOKEN", "token of GitHub that may write contents, pull requests, issues and statuses, instead of an App"},
 		{"LOCKKEEPER_GITHUB_WEBHOOK_SECRET", "secret of the webhook or the App; several, separated by commas, while rotating"},
 		{"LOCKKEEPER_ARGOCD_TOKEN", "token of an Argo CD account that may get and sync the applications"},
 		{"LOCKKEEPER_ARGOCD_URL", "Argo CD API server, when the configuration names none"},
 		{"LOCKKEEPER_OUTBOUND_ALLOW", "hosts, addresses and CIDRs, separated by commas, that are allowed beside those of outbound.allow"},
-		{"LOCKKEEPER_SIGNING_KEY", "private key that signs commits, its text: OpenPGP (armored) or OpenSSH, Ed25519 or RSA"},
+		{"LOCKKEEPER_SIGNING_KEY", "private key that signs commits, its text or that in base64: OpenPGP (armored) or OpenSSH, Ed25519 or RSA"},
 		{"LOCKKEEPER_SIGNING_PASSPHRASE", "passphrase of that key, if it has one"},
 	}
 }
@@ -255,7 +257,24 @@ func readSecrets(getenv func(string) string) (secrets, error) {
 		// All others are texts. The value is not shown: where two variables were mixed up it is the key.
 		return s, errors.New("LOCKKEEPER_GITHUB_APP_ID is no number: expected that of the App's page; the App's key belongs in LOCKKEEPER_GITHUB_APP_KEY")
 	}
+	s.GitHubAppKey, s.CommitKey = keyText(s.GitHubAppKey), keyText(s.CommitKey)
 	return s, nil
+}
+
+// keyText is a private key as its program wrote it. A variable holds it as it is, or in one line: with its line breaks as \n, or in
+// base64, which every reader of environment files takes.
+func keyText(value string) string {
+	if strings.Contains(value, "-----BEGIN ") {
+		if !strings.Contains(value, "\n") {
+			return strings.ReplaceAll(value, `\n`, "\n")
+		}
+		return value
+	}
+	plain, err := base64.StdEncoding.DecodeString(value) // which leaves line breaks out
+	if err != nil || !bytes.Contains(plain, []byte("-----BEGIN ")) {
+		return value // whoever parses it says what is wrong
+	}
+	return string(plain)
 }
 
 // readServerConfig reads a configuration file, strictly, and fills in what it leaves out.

@@ -228,7 +228,11 @@ func (o *diffOptions) print(env environment, c compared, note string) error {
 			text += "\n"
 		}
 	}
-	if _, err := io.WriteString(env.out, text); err != nil {
+	shown := env.out
+	if o.output == "text" && !env.colored(env.out) {
+		shown = ci.Inert(env.out) // it may be the log of a job
+	}
+	if _, err := io.WriteString(shown, text); err != nil {
 		return err
 	}
 	if err := printFindings(findings, c.findings, env.colored(findings)); err != nil {

@@ -165,7 +165,7 @@ func (r lintReport) print(env environment) error {
 		return err
 	}
 	_, err := io.WriteString(env.out, r.summary()+"\n")
-	return err
+	return errors.Join(err, annotate(env, findings))
 }
 
 // summary is the last line.

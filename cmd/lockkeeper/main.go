@@ -69,11 +69,11 @@ func run(ctx context.Context, env environment) int {
 		return ci.ExitDone
 	case errors.As(err, &exit):
 		if exit.err != nil {
-			_, _ = fmt.Fprintf(env.err, "lockkeeper: %v\n", exit.err)
+			_, _ = fmt.Fprintf(ci.Inert(env.err), "lockkeeper: %v\n", exit.err)
 		}
 		return exit.code
 	}
-	_, _ = fmt.Fprintf(env.err, "lockkeeper: %v\n", err)
+	_, _ = fmt.Fprintf(ci.Inert(env.err), "lockkeeper: %v\n", err)
 	return ci.ExitFailed
 }
 

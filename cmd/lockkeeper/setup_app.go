@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	_ "embed"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -50,7 +52,7 @@ func (o *setupGitHub) makeApp(ctx context.Context, env environment) error {
 done   wrote its ID, private key and webhook secret to %s, which only you can read
 
 Install it on the repositories: %s/installations/new
-Then, in a shell: set -a; . ./%s; set +a
+Then, in a shell: set -a; . ./%s; set +a     (or docker run --env-file, or EnvironmentFile= of systemd)
 and for each repository: lockkeeper setup github --repository owner/name --url %s
 `, created.Slug, created.URL, o.out, created.URL, o.out, o.public)
 	return err
@@ -72,12 +74,20 @@ func (o *setupGitHub) submitURL() string {
 	return webURL(o.url) + "/settings/apps/new"
 }
 
-// environmentFile writes the variables as a shell reads them: in single quotes, which a PEM and a secret of GitHub do not hold.
+// environmentFile writes the variables so that a shell, `docker run --env-file` and EnvironmentFile of systemd read the same: a line
+// for each, without quotes, which Docker keeps. The key has several lines and is in base64. A secret that would need quotes, which
+// those of GitHub do not, has them for the other two.
 func environmentFile(created github.Created) string {
-	quoted := func(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+	hook := created.WebhookSecret.Reveal()
+	if !plainValue.MatchString(hook) {
+		hook = "'" + strings.ReplaceAll(hook, "'", `'\''`) + "'"
+	}
 	return fmt.Sprintf("LOCKKEEPER_GITHUB_APP_ID=%d\nLOCKKEEPER_GITHUB_APP_KEY=%s\nLOCKKEEPER_GITHUB_WEBHOOK_SECRET=%s\n",
-		created.ID, quoted(created.PrivateKey.Reveal()), quoted(created.WebhookSecret.Reveal()))
+		created.ID, base64.StdEncoding.EncodeToString([]byte(created.PrivateKey.Reveal())), hook)
 }
+
+// plainValue is what means itself in every environment file.
+var plainValue = regexp.MustCompile(`^[A-Za-z0-9+/=_.-]*$`)
 
 // convert serves the page until the browser was back with a code that GitHub takes.
 func (o *setupGitHub) convert(ctx context.Context, env environment, manifest github.Manifest) (github.Created, error) {

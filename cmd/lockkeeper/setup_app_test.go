@@ -177,7 +177,9 @@ func TestAnAppIsMadeInTheBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "LOCKKEEPER_GITHUB_APP_ID=17\nLOCKKEEPER_GITHUB_APP_KEY='-----BEGIN RSA PRIVATE KEY-----\nx\n-----END RSA PRIVATE KEY-----\n'\nLOCKKEEPER_GITHUB_WEBHOOK_SECRET='s3cret'\n"
+	want := "LOCKKEEPER_GITHUB_APP_ID=17\n" +
+		"LOCKKEEPER_GITHUB_APP_KEY=LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQp4Ci0tLS0tRU5EIFJTQSBQUklWQVRFIEtFWS0tLS0tCg==\n" +
+		"LOCKKEEPER_GITHUB_WEBHOOK_SECRET=s3cret\n"
 	if diff := cmp.Diff(want, string(written)); diff != "" {
 		t.Error(diff)
 	}
