@@ -238,7 +238,7 @@ func TestLinksOnThePagesLeadSomewhere(t *testing.T) {
 func sources(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	for _, dir := range []string{"../../bot", "../../cmd", "../../internal/doctor", "../../internal/forge/github", "../../internal/forge/gitlab", "../../internal/forge/refusal.go"} {
+	for _, dir := range []string{"../../bot", "../../cmd", "../../internal/doctor", "../../internal/forge/github", "../../internal/forge/gitlab", "../../internal/forge/refusal.go", "../../promote"} {
 		err := filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 				return err
