@@ -50,7 +50,7 @@ func (f *Forge) send(ctx context.Context, sent request, answer any) (*gl.Respons
 	f.limits.learn(f.now(), kept)
 	f.wire.Clock.Note(kept.Header, f.now())
 	if err != nil {
-		return nil, f.moved(ctx, f.refusal(sent, kept, err))
+		return nil, f.moved(ctx, sent, f.refusal(sent, kept, err))
 	}
 	return response, nil
 }

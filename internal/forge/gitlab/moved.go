@@ -30,10 +30,11 @@ func movedRemedy(path string) string {
 	return fmt.Sprintf("the project was renamed or moved: it is %q now; configure that path, on a server below repositories", path)
 }
 
-// moved adds to a refusal because of the project's name what it is called now. Only such a refusal is worth the request.
-func (f *Forge) moved(ctx context.Context, err error) error {
+// moved adds to the refusal of a write because of the project's name what it is called now. Only such a refusal is worth the request,
+// which is a read, so that it is asked once whatever answers.
+func (f *Forge) moved(ctx context.Context, sent request, err error) error {
 	failed, ok := errors.AsType[*promote.APIError](err)
-	if !ok || failed.Status != http.StatusMethodNotAllowed || !strings.Contains(failed.Message, textMovedProject) {
+	if !ok || sent.method == http.MethodGet || failed.Status != http.StatusMethodNotAllowed || !strings.Contains(failed.Message, textMovedProject) {
 		return err
 	}
 	var project struct {

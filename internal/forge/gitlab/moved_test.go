@@ -18,6 +18,7 @@ func TestWritesToARenamedProjectSayItsName(t *testing.T) {
 	}{
 		{"it is told", answer{Status: 200, Body: `{"path_with_namespace":"new/name"}`}, `the project was renamed or moved: it is "new/name" now; configure that path, on a server below repositories`},
 		{"it is not told", answer{Status: 404, Body: `{"message":"404 Project Not Found"}`}, "the project was renamed or moved: configure its new path"},
+		{"that is refused alike, by no GitLab", refused, "the project was renamed or moved: configure its new path"},
 		{"it has the name that is configured", answer{Status: 200, Body: `{"path_with_namespace":"Group/Project"}`}, "the project was renamed or moved: configure its new path"},
 		{"a name that is too long", answer{Status: 200, Body: `{"path_with_namespace":"` + strings.Repeat("x", 1000) + `"}`}, `the project was renamed or moved: it is "` + strings.Repeat("x", 497) + `…" now; configure that path, on a server below repositories`},
 	} {
