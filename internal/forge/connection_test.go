@@ -2,9 +2,11 @@ package forge
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +80,12 @@ func TestRefusal(t *testing.T) {
 			Exchange{Status: 200, Header: page},
 			io.EOF,
 			`forge: try: HTTP 200: the answer ("text/html") is not the expected JSON: EOF; check that the URL is that of Forge itself, with no login page in front`,
+		},
+		{
+			"an answer that cannot be told in a line",
+			Exchange{Status: 200},
+			&json.UnmarshalTypeError{Value: "number " + strings.Repeat("7", 1000), Type: reflect.TypeFor[string]()},
+			`forge: try: HTTP 200: the answer ("") is not the expected JSON: json: cannot unmarshal number ` + strings.Repeat("7", 425) + "…; check that the URL is that of Forge itself, with no login page in front",
 		},
 		{"half an answer", Exchange{Status: 200}, io.ErrUnexpectedEOF, "forge: try: no answer: the answer broke off: unexpected EOF"},
 	} {

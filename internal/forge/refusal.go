@@ -26,7 +26,7 @@ func (c Connection) Refusal(operation string, kept *Exchange, err error) *promot
 		failed.Cause, failed.Remedy = err, c.noAnswerRemedy(err)
 	case kept.Status >= 300:
 	case malformed(err):
-		failed.Message = fmt.Sprintf("the answer (%q) is not the expected JSON: %v", kept.Header.Get("Content-Type"), err)
+		failed.Message = Line(fmt.Sprintf("the answer (%q) is not the expected JSON: %v", kept.Header.Get("Content-Type"), err))
 		failed.Remedy = fmt.Sprintf("check that the URL is that of %s itself, with no login page in front", c.Title)
 	default:
 		failed.Status, failed.Cause = 0, fmt.Errorf("the answer broke off: %w", err)

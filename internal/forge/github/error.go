@@ -88,7 +88,7 @@ func details(raw json.RawMessage) []string {
 func (c *caller) remedy(kept *exchange, failed *promote.APIError) string {
 	switch failed.Status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return fmt.Sprintf("GitHub redirects to %q: configure the repository's new name, and the URL with https", forge.Line(kept.Header.Get("Location")))
+		return fmt.Sprintf("GitHub redirects to %q: configure the repository's new name, and the URL with https", forge.Line(kept.Header.Get("Location"), kept.given.secret))
 	case http.StatusUnauthorized:
 		return c.credential.unauthorized()
 	case http.StatusForbidden:

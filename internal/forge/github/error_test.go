@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/internal/forge/adaptertest"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
@@ -148,12 +149,13 @@ func TestErrorsOfGraphQL(t *testing.T) {
 		{"without a text", `{"errors":[{"type":"NEW_WORD"}]}`, promote.ErrInvalid, 422, `an error of type "NEW_WORD" without a text`},
 		{"no data", `{}`, nil, 200, "the answer holds no data"},
 		{"data of another shape", `{"data":[]}`, nil, 200, "not the expected JSON"},
+		{"data that cannot be told in a line", `{"data":{"repository":{"pullRequest":{"number":` + strings.Repeat("7", 1000) + `}}}}`, nil, 200, "cannot unmarshal number 777"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, _ := play(t, map[string][]answer{"Change": {ok(test.body)}})
 			_, err := f.Change(t.Context(), 7)
 			api, ok := errors.AsType[*promote.APIError](err)
-			if !ok || api.Status != test.status || !strings.Contains(err.Error(), test.text) {
+			if !ok || len(api.Message) > forge.MaxMessage || api.Status != test.status || !strings.Contains(err.Error(), test.text) {
 				t.Fatalf("got %v", err)
 			}
 			if test.is != nil && !errors.Is(err, test.is) {

@@ -41,7 +41,9 @@ func (c *caller) graphql(ctx context.Context, asked query, answer any) error {
 		return err
 	}
 	if err := json.Unmarshal(got.Data, answer); err != nil {
-		return &promote.APIError{Service: service, Operation: sent.String(), Status: http.StatusOK, Message: "the answer is not the expected JSON: " + err.Error()}
+		return &promote.APIError{
+			Service: service, Operation: sent.String(), Status: http.StatusOK, Message: forge.Line("the answer is not the expected JSON: " + err.Error()),
+		}
 	}
 	return nil
 }

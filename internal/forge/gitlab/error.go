@@ -88,7 +88,7 @@ func retryAfter(kept *forge.Exchange, now time.Time) time.Duration {
 func (f *Forge) remedy(kept *forge.Exchange, failed *promote.APIError) string {
 	switch failed.Status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return fmt.Sprintf("GitLab redirects to %q: configure the project's new path, and the URL with https", kept.Header.Get("Location"))
+		return fmt.Sprintf("GitLab redirects to %q: configure the project's new path, and the URL with https", forge.Line(kept.Header.Get("Location"), f.token))
 	case http.StatusUnauthorized:
 		if f.token == "" {
 			return "no token is configured: set LOCKKEEPER_GITLAB_TOKEN to a token with scope api"

@@ -35,6 +35,11 @@ func TestRefusalsByStatus(t *testing.T) {
 			promote.ErrUnauthorized,
 			"invalid_token: Token is expired.", "the token is wrong, revoked or has expired: set LOCKKEEPER_GITLAB_TOKEN to a valid one with scope api", 0, false,
 		},
+		{
+			"302 to a place that cannot be told in a line",
+			answer{Status: 302, Header: map[string]string{"Location": "https://x/?private_token=" + testToken + strings.Repeat("x", 1000)}},
+			nil, "Found", `GitLab redirects to "https://x/?private_token=[redacted]` + strings.Repeat("x", 462) + `…": configure the project's new path, and the URL with https`, 0, false,
+		},
 		{"403 of the role", answer{Status: 403, Body: `{"message":"403 Forbidden"}`}, promote.ErrForbidden, "403 Forbidden", role, 0, false},
 		{
 			"403 of the scope",
