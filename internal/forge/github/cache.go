@@ -4,6 +4,7 @@ import (
 	"bytes"
 	linked "container/list"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 )
@@ -89,17 +90,14 @@ func (c *cache) drop(element *linked.Element) {
 	c.bytes -= len(old.body)
 }
 
-// replay turns a 304 into the answer that it confirms.
+// replay turns a 304 into the answer that it confirms. What a 304 says itself holds instead of what was said then: the time, and what
+// is left of a limit.
 func replay(response *http.Response, known *cachedAnswer) {
 	_ = response.Body.Close() // It has none.
-	rate := response.Header
+	said := response.Header
 	response.StatusCode, response.Status = http.StatusOK, "200 OK"
 	response.Header = known.header.Clone()
-	for _, name := range ownHeaders {
-		if value := rate.Get(name); value != "" {
-			response.Header.Set(name, value)
-		}
-	}
+	maps.Copy(response.Header, said)
 	response.ContentLength = int64(len(known.body))
 	response.Body = io.NopCloser(bytes.NewReader(known.body))
 }

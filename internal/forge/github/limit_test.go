@@ -287,6 +287,24 @@ func TestAnAnswerThatHoldsIsNotCounted(t *testing.T) {
 	}
 }
 
+// TestAnAnswerThatHoldsTellsTheTimeOfNow: what is kept of it was sent at another time.
+func TestAnAnswerThatHoldsTellsTheTimeOfNow(t *testing.T) {
+	date := func(after time.Duration) string { return testNow.Add(after).Format(http.TimeFormat) }
+	f, s := play(t, map[string][]answer{"GET …/pulls": {
+		{Status: 200, Body: "[]", Header: map[string]string{"ETag": `W/"abc"`, "Date": date(0)}},
+		{Status: 304, Header: map[string]string{"Date": date(time.Hour)}},
+	}})
+	for range 2 {
+		if _, err := f.ChangesFrom(t.Context(), "x"); err != nil {
+			t.Fatal(err)
+		}
+		if ahead, known := f.wire.Clock.Ahead(); ahead != 0 || !known {
+			t.Errorf("ahead %v, %t", ahead, known)
+		}
+		s.Skip(time.Hour)
+	}
+}
+
 // TestAnswersAreSharedByAllReaders: forges of one token, or of one installation, ask GitHub whether what any of them was told holds.
 func TestAnswersAreSharedByAllReaders(t *testing.T) {
 	members := "GET /orgs/acme/teams/release/memberships/ann"
