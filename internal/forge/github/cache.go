@@ -31,6 +31,17 @@ type cachedAnswer struct {
 	body   []byte
 }
 
+// size is how many bytes an answer takes, about.
+func (a *cachedAnswer) size() int {
+	size := len(a.body)
+	for name, values := range a.header {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	return size
+}
+
 // cacheKey tells answers apart: by address, form and whom GitHub answered. Empty: the answer is not kept.
 func cacheKey(r *http.Request, holder string) string {
 	if r.Method != http.MethodGet {
@@ -78,7 +89,7 @@ func (c *cache) put(answer *cachedAnswer) {
 		c.drop(old)
 	}
 	c.index[answer.key] = c.order.PushFront(answer)
-	c.bytes += len(answer.body)
+	c.bytes += answer.size()
 	for c.bytes > maxCachedBytes || c.order.Len() > maxCached {
 		c.drop(c.order.Back())
 	}
@@ -87,7 +98,7 @@ func (c *cache) put(answer *cachedAnswer) {
 func (c *cache) drop(element *linked.Element) {
 	old := c.order.Remove(element).(*cachedAnswer)
 	delete(c.index, old.key)
-	c.bytes -= len(old.body)
+	c.bytes -= old.size()
 }
 
 // replay turns a 304 into the answer that it confirms. What a 304 says itself holds instead of what was said then: the time, and what

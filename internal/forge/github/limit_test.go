@@ -358,6 +358,12 @@ func TestWhatIsCached(t *testing.T) {
 	if c.bytes > maxCachedBytes || c.order.Len() != 32 {
 		t.Errorf("%d answers of %d bytes", c.order.Len(), c.bytes)
 	}
+	for i := range 40 {
+		c.put(&cachedAnswer{key: fmt.Sprint("header", i), header: http.Header{"X": {large}}})
+	}
+	if c.bytes > maxCachedBytes || c.order.Len() != 31 {
+		t.Errorf("%d answers of %d bytes", c.order.Len(), c.bytes)
+	}
 }
 
 func TestALargeAnswerIsReadWholeAndNotKept(t *testing.T) {
