@@ -80,6 +80,9 @@ func (c *caller) sendWith(ctx context.Context, sent request, given grant, answer
 	if accepted, ok := errors.AsType[*gh.AcceptedError](err); ok {
 		err = decodeAccepted(accepted.Raw, answer)
 	}
+	if got, ok := answer.(*graphqlAnswer); ok && err == nil {
+		err = got.throttled(kept)
+	}
 	given.limits.learn(c.now(), c.resource(sent), kept)
 	c.wire.Clock.Note(kept.Header, c.now())
 	if err != nil {

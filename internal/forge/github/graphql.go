@@ -71,8 +71,22 @@ func (c *caller) graphqlOnce(ctx context.Context, sent request, got *graphqlAnsw
 }
 
 type graphqlAnswer struct {
-	Data   json.RawMessage `json:"data"`
-	Errors []graphqlError  `json:"errors"`
+	Data    json.RawMessage `json:"data"`
+	Errors  []graphqlError  `json:"errors"`
+	Message string          `json:"message"` // instead of both
+}
+
+// throttled turns an answer that is a refusal for too many requests into what it would be over REST. GitHub gives it status 200, and
+// the headers of such a refusal (https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api).
+func (a graphqlAnswer) throttled(kept *exchange) error {
+	for _, one := range append(slices.Clip(a.Errors), graphqlError{Message: a.Message}) {
+		named := one.Type == "RATE_LIMITED" || one.Type == "RATE_LIMIT"
+		if named || one.Type == "" && strings.Contains(strings.ToLower(one.Message), textRateLimit) {
+			kept.Status, kept.Body = http.StatusTooManyRequests, []byte(one.Message)
+			return promote.ErrLimited
+		}
+	}
+	return nil
 }
 
 type graphqlError struct {
@@ -98,8 +112,6 @@ var graphqlStatuses = map[string]int{
 	"INSUFFICIENT_SCOPES":     http.StatusForbidden,
 	"UNPROCESSABLE":           http.StatusUnprocessableEntity,
 	"STALE_DATA":              http.StatusConflict,
-	"RATE_LIMITED":            http.StatusTooManyRequests,
-	"RATE_LIMIT":              http.StatusTooManyRequests,
 	"MAX_NODE_LIMIT_EXCEEDED": http.StatusUnprocessableEntity,
 	"INTERNAL":                http.StatusInternalServerError,
 	"SERVICE_UNAVAILABLE":     http.StatusServiceUnavailable,
@@ -127,8 +139,5 @@ func (c *caller) graphqlRefusal(sent request, found []graphqlError) error {
 		failed.Message = fmt.Sprintf("an error of type %q without a text", found[0].Type)
 	}
 	failed.Remedy = c.remedy(&exchange{Exchange: forge.Exchange{Status: status}}, failed)
-	if status == http.StatusTooManyRequests {
-		failed.RetryAfter = leastPause
-	}
 	return failed
 }

@@ -158,6 +158,38 @@ func TestALimitHoldsForAllThatShareIt(t *testing.T) {
 	}
 }
 
+// TestALimitThatGraphQLTellsHoldsForAll: it comes with status 200.
+func TestALimitThatGraphQLTellsHoldsForAll(t *testing.T) {
+	reset := fmt.Sprint(testNow.Add(10 * time.Minute).Unix())
+	secondary := `"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."`
+	for _, test := range []struct {
+		name  string
+		body  string
+		after map[string]string
+		want  time.Duration
+		rest  time.Duration
+	}{
+		{"the points of an hour", `{"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded"}]}`, map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset, "X-RateLimit-Resource": "graphql"}, 10 * time.Minute, 0},
+		{"a secondary limit", `{"errors":[{` + secondary + `}]}`, map[string]string{"Retry-After": "120"}, 2 * time.Minute, 2 * time.Minute},
+		{"a secondary limit that names no time", `{"data":null,"errors":[{` + secondary + `}]}`, nil, time.Minute, time.Minute},
+		{"in the form of REST", `{` + secondary + `}`, nil, time.Minute, time.Minute},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, s := play(t, map[string][]answer{"Change": {{Status: 200, Body: test.body, Header: test.after}}})
+			for range 2 { // The second is not sent.
+				_, err := f.Change(t.Context(), 7)
+				if api, ok := errors.AsType[*promote.APIError](err); !ok || !errors.Is(err, promote.ErrLimited) || api.Status != 429 || api.RetryAfter != test.want {
+					t.Errorf("got %v", err)
+				}
+			}
+			limits := f.credential.(*tokenCredential).limits
+			if wait := waits(limits, s.Now(), coreResource, read()); wait != test.rest {
+				t.Errorf("REST waits %v", wait)
+			}
+		})
+	}
+}
+
 func TestOneWindowThatIsUsedUpLeavesTheOthers(t *testing.T) {
 	reset := fmt.Sprint(testNow.Add(10 * time.Minute).Unix())
 	f, s := play(t, map[string][]answer{
