@@ -96,11 +96,9 @@ func (f *Forge) reread(ctx context.Context, lost []lostDelivery) ([]promote.Even
 		case !aboutOne(ctx, err):
 			return events, err
 		}
-		blocking := f.notRead(ctx, d, err)
-		if blocking == nil {
-			continue
+		if blocking := f.notRead(ctx, d, err); blocking != nil {
+			failure = blocking
 		}
-		failure = blocking
 		if failed++; failed == maxUnread {
 			break
 		}

@@ -410,12 +410,28 @@ func TestAnOutageEndsTheRound(t *testing.T) {
 		s.attempts = append(s.attempts, attempt{id: i + 1, guid: fmt.Sprint(i), ago: time.Duration(i) * time.Second, status: 502, event: "push", payload: pushBody})
 		s.failing[i+1] = http.StatusUnprocessableEntity // which is not asked again at once
 	}
-	if got, err := sending(t, s, nil).Missed(t.Context(), testNow.Add(-time.Hour)); err == nil || len(got) != 0 {
-		t.Errorf("got %d, %v", len(got), err)
+	f, now := sending(t, s, nil), testNow
+	f.wire.Now = func() time.Time { return now }
+	round := func(fails bool) {
+		t.Helper()
+		before := len(s.asked())
+		if got, err := f.Missed(t.Context(), testNow.Add(-time.Hour)); (err != nil) != fails || len(got) != 0 {
+			t.Errorf("got %d, %v", len(got), err)
+		}
+		if asked := len(s.asked()) - before; asked != 2+maxUnread {
+			t.Errorf("%d requests", asked)
+		}
 	}
-	if asked := len(s.asked()); asked != 2+maxUnread {
-		t.Errorf("%d requests", asked)
+	for range 3 {
+		for range unreadRounds {
+			round(true)
+		}
+		now = now.Add(unreadFor)
+		for _, one := range f.unread { // Nothing waits any more for those that failed for long.
+			f.unread.fail(one.delivery, now)
+		}
 	}
+	round(false)
 }
 
 func TestMissedByAnApp(t *testing.T) {
