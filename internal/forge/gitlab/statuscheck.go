@@ -18,9 +18,8 @@ const checkLast = 10 * time.Minute
 
 // externalCheck is what is known of the external status check that is configured.
 type externalCheck struct {
-	id   int       // 0: it is not there
+	id   int       // 0: it is not there, or cannot be answered
 	at   time.Time // when that was found out; zero: never
-	off  bool      // it could not be answered
 	said bool      // that it is not there, or cannot be answered
 }
 
@@ -224,7 +223,7 @@ func (f *Forge) checkRefused(ctx context.Context, err error) error {
 	}
 	f.mu.Lock()
 	said := f.checkFound.said
-	f.checkFound = externalCheck{at: f.now(), off: true, said: true}
+	f.checkFound = externalCheck{at: f.now(), said: true}
 	f.mu.Unlock()
 	if !said {
 		f.wire.Logger.WarnContext(ctx, "gitlab: external status checks cannot be answered in this project; the commit status alone gates", "name", f.check,
