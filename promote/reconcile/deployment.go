@@ -47,10 +47,14 @@ func (r *Reconciler) deploy(ctx context.Context, stage promote.StageRef, deploym
 	}
 }
 
-// showAgain shows what could not be shown before. What was refused for good is not among it.
+// showAgain shows what could not be shown before, up to the first that cannot be shown now: the forge would refuse the others alike.
+// What was refused for good is not among it.
 func (r *Reconciler) showAgain(ctx context.Context) {
-	for stage, deployment := range maps.Clone(r.memory.unshown) {
-		r.deploy(ctx, stage, deployment)
+	for _, stage := range slices.SortedFunc(maps.Keys(r.memory.unshown), promote.StageRef.Compare) {
+		r.deploy(ctx, stage, r.memory.unshown[stage])
+		if _, still := r.memory.unshown[stage]; still {
+			return
+		}
 	}
 }
 
