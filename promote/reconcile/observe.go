@@ -128,14 +128,14 @@ func (r *Reconciler) announced(events []promote.Event, pipelines []promote.Pipel
 }
 
 // names reports whether an event says that a warehouse may have something new. The repository itself is something that it may
-// watch, too, under any of its URLs.
+// watch, too, under any of its URLs, but for the branches that are ours.
 func (r *Reconciler) names(events []promote.Event, warehouse promote.Warehouse) bool {
 	return slices.ContainsFunc(events, func(e promote.Event) bool {
 		switch e.Kind {
 		case promote.EventArtifact:
 			return e.Image == "" || watches(warehouse, e.Image)
 		case promote.EventPush:
-			return slices.ContainsFunc(r.URLs, func(url string) bool { return watchesGit(warehouse, url) })
+			return !promote.IsProposalBranch(e.Branch) && slices.ContainsFunc(r.URLs, func(url string) bool { return watchesGit(warehouse, url) })
 		default:
 			return false
 		}
