@@ -46,9 +46,10 @@ const (
 //
 // The statuses of the State are those that should stand on its heads: one that could not be posted counts all the same.
 func JudgeQueued(s State, c QueuedCommit) QueueVerdict {
-	own, ever := s.promotionsIn(c.Change)
-	if ever && len(own) == 0 {
-		return c.say(StatusFailed, "the promotion of this change has ended")
+	all := s.promotionsIn(c.Change)
+	own := keep(all, func(p Promotion) bool { return p.Phase == PhaseProposed })
+	if len(own) == 0 && len(all) > 0 {
+		return c.withoutProposal(all)
 	}
 	for _, p := range own {
 		files, compared := c.Files[p.Ref()]
@@ -76,6 +77,15 @@ func JudgeQueued(s State, c QueuedCommit) QueueVerdict {
 		}
 	}
 	return c.asChange(s)
+}
+
+// withoutProposal is what a commit is told whose change has promotions of which none is proposed.
+func (c QueuedCommit) withoutProposal(all []Promotion) QueueVerdict {
+	again := keep(all, func(p Promotion) bool { return p.Phase == PhasePreparing })
+	if len(again) == 0 {
+		return c.say(StatusFailed, "the promotion of this change has ended")
+	}
+	return c.say(StatusPending, "what was proposed to "+again[0].Stage.String()+" is proposed again")
 }
 
 // asChange judges a commit that is no promotion's.
@@ -107,21 +117,9 @@ func (c QueuedCommit) say(state StatusState, description string) QueueVerdict {
 	}}
 }
 
-// promotionsIn returns the promotions of a change that are proposed, and whether it ever had one.
-func (s State) promotionsIn(change int) (proposed []Promotion, ever bool) {
-	if change == 0 {
-		return nil, false
-	}
-	for _, p := range s.History.Promotions {
-		if p.Change != change {
-			continue
-		}
-		ever = true
-		if p.Phase == PhaseProposed {
-			proposed = append(proposed, p)
-		}
-	}
-	return proposed, ever
+// promotionsIn returns the promotions that a change ever had.
+func (s State) promotionsIn(change int) []Promotion {
+	return keep(s.History.Promotions, func(p Promotion) bool { return change != 0 && p.Change == change })
 }
 
 // mayBring returns the promotions that may lie in a commit besides those of the change on top. Where nobody says which that is it may

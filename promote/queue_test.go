@@ -75,6 +75,12 @@ func TestJudgeQueued(t *testing.T) {
 			"pending: what was proposed to shop/dev is gone, and is proposed again",
 		},
 		{"a promotion that ended is no change of a person", inQueue(StatusSuccess, ended), QueuedCommit{Change: 7, Target: "main"}, "failed: the promotion of this change has ended"},
+		{
+			"a promotion that is being made again waits for that",
+			inQueue(StatusSuccess, func(s *State) { s.History.Promotions[len(s.History.Promotions)-1].Phase = PhasePreparing }),
+			QueuedCommit{Change: 7, Target: "main"},
+			"pending: what was proposed to shop/dev is proposed again",
+		},
 		{"a promotion for another branch is judged, too", inQueue(StatusSuccess), QueuedCommit{Change: 7, Target: "release", Files: as(ours)}, "success: what the gates say"},
 
 		// Promotions lie below it.
