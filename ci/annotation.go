@@ -28,7 +28,7 @@ func Annotate(w io.Writer, findings []promote.Finding) error {
 	return nil
 }
 
-// workflowCommand is one line that nothing in the finding can end.
+// workflowCommand is one line that nothing in the finding can end. Its text, which the runner shows in the log, is inert there, too.
 func workflowCommand(f promote.Finding) string {
 	kind := map[promote.Severity]string{promote.SeverityError: "error", promote.SeverityWarning: "warning"}[f.Severity]
 	if kind == "" {
@@ -52,7 +52,7 @@ func workflowCommand(f promote.Finding) string {
 	if f.Remedy != "" {
 		text += "; " + f.Remedy
 	}
-	return "::" + strings.TrimSpace(kind+" "+strings.Join(place, ",")) + "::" + commandData.Replace(text) + "\n"
+	return "::" + strings.TrimSpace(kind+" "+strings.Join(place, ",")) + "::" + commandData.Replace(InertText(text)) + "\n"
 }
 
 // What ends a command, or a property of one, is written as GitHub's own toolkit does.

@@ -15,11 +15,11 @@ func TestAnnotate(t *testing.T) {
 	findings := []promote.Finding{
 		{Severity: promote.SeverityError, Code: "unknown-task", Position: place, Message: "100% wrong\n::error::forged", Remedy: "correct it"},
 		{Severity: promote.SeverityWarning, Message: "it has no place"},
-		{Severity: promote.SeverityInfo, Code: "note", Position: promote.Position{File: "a.yaml"}, Message: "by the way"},
+		{Severity: promote.SeverityInfo, Code: "note", Position: promote.Position{File: "a.yaml"}, Message: "by\x1b[8m the way"},
 	}
-	want := "::error file=kargo/stages%2C old%3A 1.yaml,line=3,col=5,title=unknown-task::100%25 wrong%0A::error::forged; correct it\n" +
+	want := "::error file=kargo/stages%2C old%3A 1.yaml,line=3,col=5,title=unknown-task::100%25 wrong%0A\\u003a:error::forged; correct it\n" +
 		"::warning::it has no place\n" +
-		"::notice file=a.yaml,title=note::by the way\n"
+		"::notice file=a.yaml,title=note::by\\u001b[8m the way\n"
 	var b strings.Builder
 	if err := Annotate(&b, findings); err != nil {
 		t.Fatal(err)

@@ -20,6 +20,13 @@ import (
 // Bytes that are no UTF-8 are written as the replacement character, so a character must not be cut in two by two writes.
 func Inert(w io.Writer) io.Writer { return &inert{w: w} }
 
+// InertText is a text as [Inert] writes it.
+func InertText(text string) string {
+	var b strings.Builder
+	_, _ = io.WriteString(Inert(&b), text) // a builder takes everything
+	return b.String()
+}
+
 type inert struct {
 	w      io.Writer
 	begun  bool // something of the line can be seen

@@ -234,7 +234,7 @@ func annotate(env environment, findings []promote.Finding) error {
 	}
 	findings = slices.Clone(findings)
 	for i := range findings {
-		findings[i].Message = diff.MaskSentence(findings[i].Message)
+		findings[i].Message, findings[i].Remedy = diff.MaskSentence(findings[i].Message), diff.MaskSentence(findings[i].Remedy)
 	}
 	return ci.Annotate(env.err, findings)
 }

@@ -97,7 +97,7 @@ const (
 func printFindings(w io.Writer, findings []promote.Finding, color bool) error {
 	var b strings.Builder
 	for _, f := range findings {
-		text := inert(visible(diff.MaskSentence(f.String())))
+		text := ci.InertText(visible(diff.MaskSentence(f.String())))
 		if color {
 			tint := map[promote.Severity]string{promote.SeverityError: ansiRed, promote.SeverityWarning: ansiYellow, promote.SeverityInfo: ansiDim}[f.Severity]
 			word := " " + f.Severity.String() + ":"
@@ -107,13 +107,6 @@ func printFindings(w io.Writer, findings []promote.Finding, color bool) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// inert is a line that commands no system that shows the logs of jobs.
-func inert(line string) string {
-	var b strings.Builder
-	_, _ = io.WriteString(ci.Inert(&b), line) // a builder takes everything
-	return b.String()
 }
 
 // visible writes control characters out, so that no manifest can command the terminal.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,5 +102,19 @@ func TestTidySortsFindingsAndKeepsOneOfEqualOnes(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// TestAnnotationsHideSecrets, as the lines of the log do.
+func TestAnnotationsHideSecrets(t *testing.T) {
+	const address = "https://me:hunter2hunter2@git.example.com"
+	findings := []promote.Finding{{Message: "it says " + address, Remedy: "write " + address + " elsewhere"}}
+	var log bytes.Buffer
+	env := environment{err: &log, getenv: func(name string) string { return map[string]string{"GITHUB_ACTIONS": "true"}[name] }}
+	if err := annotate(env, findings); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(log.String(), "::notice::it says https://") || strings.Contains(log.String(), "hunter2") {
+		t.Errorf("%s", &log)
 	}
 }
