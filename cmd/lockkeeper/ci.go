@@ -103,27 +103,41 @@ func (t *target) serverConfig(env environment) (serverConfig, error) {
 
 // choose keeps the one repository of a configuration file that the command is for.
 func (t *target) choose(cfg *serverConfig) error {
-	var names []string
+	wanted := strings.Trim(t.project, "/")
 	var found []repositoryConfig
+	var names []string
 	for _, repository := range cfg.Repositories {
-		if repository.Project == t.project && (t.forge == "" || repository.Forge == "" || repository.Forge == t.forge) {
+		if t.forge != "" && repository.Forge != "" && repository.Forge != t.forge {
+			continue
+		}
+		repository.Forge = cmp.Or(t.forge, repository.Forge)
+		names = append(names, repository.path())
+		if wanted == "" || strings.EqualFold(repository.path(), wanted) {
 			found = append(found, repository)
 		}
-		names = append(names, repository.Project)
 	}
 	switch {
-	case len(found) > 1:
-		return fmt.Errorf("%s has %q on both forges: choose one with --forge", t.config, t.project)
 	case len(found) == 1:
 		cfg.Repositories = found
-		return nil
-	case t.project == "" && len(names) == 1:
-		return nil
-	case t.project == "":
-		return fmt.Errorf("%s has %d repositories: choose one with --project", t.config, len(names))
+		return cfg.nameRepositories() // --forge may be none
+	case len(found) == 0:
+		return t.unknown(names)
+	case wanted == "":
+		return fmt.Errorf("%s has %d repositories: choose one with --project", t.config, len(found))
 	}
-	text := fmt.Sprintf("%s has no repository %q", t.config, t.project)
-	if near, ok := promote.Nearest(t.project, names); ok {
+	return fmt.Errorf("%s has %q on both forges: choose one with --forge", t.config, wanted)
+}
+
+// unknown says that a configuration file has no such repository.
+func (t *target) unknown(names []string) error {
+	text := t.config + " has no repository"
+	if t.project != "" {
+		text += fmt.Sprintf(" %q", t.project)
+	}
+	if t.forge != "" {
+		text += " on " + t.forge
+	}
+	if near, ok := promote.Nearest(t.project, names); ok && t.project != "" {
 		text += fmt.Sprintf("; did you mean %q?", near)
 	}
 	return errors.New(text)

@@ -65,3 +65,44 @@ secrets:
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestTheRepositoryOfACommand is found in the configuration as webhooks find it, and on the forge that was asked for.
+func TestTheRepositoryOfACommand(t *testing.T) {
+	t.Parallel()
+	one := []repositoryConfig{{Project: "/Acme/GitOps"}}
+	twins := []repositoryConfig{{Project: "acme/gitops", Forge: forgeGitHub}, {Project: "acme/gitops", Forge: forgeGitLab, twin: true}}
+	for _, c := range []struct {
+		name       string
+		configured []repositoryConfig
+		target     target
+		want       string // its forge and path; otherwise the error
+	}{
+		{"it is the only one", one, target{}, "gitlab Acme/GitOps"},
+		{"it is spelled otherwise", one, target{project: "acme/gitops/"}, "gitlab Acme/GitOps"},
+		{"the forge that nobody configured", one, target{project: "acme/gitops", forge: forgeGitHub}, "github Acme/GitOps"},
+		{"the forge of the only one", one, target{forge: forgeGitHub}, "github Acme/GitOps"},
+		{"a forge that it is not on", twins[:1], target{forge: forgeGitLab}, "server.yaml has no repository on gitlab"},
+		{"a forge that there is not", one, target{forge: "gitea"}, `configuration: repositories[0].forge is "gitea": expected gitlab or github`},
+		{"one of two", twins, target{project: "acme/gitops", forge: forgeGitLab}, "gitlab acme/gitops"},
+		{"the only one on its forge", twins, target{forge: forgeGitHub}, "github acme/gitops"},
+		{"any of two", twins, target{project: "acme/gitops"}, `server.yaml has "acme/gitops" on both forges: choose one with --forge`},
+		{"none of two", twins, target{}, "server.yaml has 2 repositories: choose one with --project"},
+		{"one that is not there", twins, target{project: "acme/gitop"}, `server.yaml has no repository "acme/gitop"; did you mean "acme/gitops"?`},
+		{"one that is not there on this forge", twins[:1], target{project: "acme/gitops", forge: forgeGitLab}, `server.yaml has no repository "acme/gitops" on gitlab`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.target.config = "server.yaml"
+			cfg := serverConfig{Repositories: c.configured}
+			got := ""
+			if err := c.target.choose(&cfg); err != nil {
+				got = err.Error()
+			} else if len(cfg.Repositories) == 1 {
+				got = secrets{GitLabToken: "a", GitHubToken: "b"}.forgeOf(cfg.Repositories[0]) + " " + cfg.Repositories[0].path()
+			}
+			if got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
