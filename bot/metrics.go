@@ -32,7 +32,7 @@ var (
 	webhooksUnrouted = Description{
 		"lockkeeper_webhooks_unrouted_total", "counter",
 		[]string{"forge"},
-		"Authentic webhook deliveries about repositories that are not configured.",
+		"Authentic webhook deliveries that no configured repository is told of.",
 	}
 	catchUps = Description{
 		"lockkeeper_catch_up_total", "counter",

@@ -28,8 +28,9 @@ const ChangeLabel = "lockkeeper"
 const DraftLabel = "lockkeeper-draft"
 
 // Describe writes the title and the description of a change: what changes in the cluster first, then the gates, then where
-// it all comes from; the gates first where it is longer than a forge takes, and [Divide] leaves the end to notes. Nothing that a repository, a registry or a person wrote can act as Markdown, command or mention in it.
-// Evidence.Diff is taken as it stands: render/diff promises the same of it.
+// it all comes from; the gates first where it is longer than a forge takes, and [Divide] leaves the end to notes. Nothing that a
+// repository, a registry or a person wrote can act as Markdown, command or mention in it. Evidence.Diff is taken as it stands:
+// render/diff promises the same of it.
 func Describe(d Description) ChangeEdit {
 	head := fmt.Sprintf("Promotes %s to stage %s.\n\n", codeSpan(d.Freight.Label()), codeSpan(d.Promotion.Stage.String()))
 	if d.Promotion.Text != "" {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
@@ -38,7 +40,8 @@ func (r *Reconciler) noteQueued(events []promote.Event, now time.Time) {
 // answerQueues posts our status on every commit that a queue tests, once it is known what to say, and again when that changes.
 func (r *Reconciler) answerQueues(ctx context.Context, w *watch, state promote.State, plan promote.Plan) {
 	state.Statuses = promote.WantedStatuses(state, plan)
-	for head, entry := range r.memory.queued {
+	for _, head := range slices.Sorted(maps.Keys(r.memory.queued)) {
+		entry := r.memory.queued[head]
 		if state.Now.Sub(entry.at) > queuedFor {
 			delete(r.memory.queued, head)
 			continue
