@@ -149,8 +149,8 @@ func (c *checkup) caretaker(repository repositoryConfig) (caretaker, error) {
 		})
 	}
 	return newGitLabCaretaker(gitlabCaretaker{
-		kind: gitlabTokens[c.config.GitLab.TokenKind].kind,
-		url:  c.config.GitLab.URL, project: name, branch: repository.Branch, public: c.config.PublicURL, secrets: c.secrets, now: c.now,
+		kind: gitlabTokens[c.config.GitLab.TokenKind].kind, check: c.config.GitLab.ExternalStatusCheck,
+		url: c.config.GitLab.URL, project: name, branch: repository.Branch, public: c.config.PublicURL, secrets: c.secrets, now: c.now,
 	})
 }
 

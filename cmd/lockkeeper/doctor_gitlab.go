@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -21,6 +22,7 @@ type gitlabCaretaker struct {
 	branch  string // that Argo CD deploys; empty: the default branch
 	public  string // where our server is reached; empty: nobody said
 	group   string // whose webhook it is; empty: the project's
+	check   string // the external status check that is answered; empty: none
 	secrets secrets
 	kind    gitlab.TokenKind
 	now     func() time.Time
@@ -60,6 +62,7 @@ func (g *gitlabCaretaker) examine(ctx context.Context) []doctor.Finding {
 	}
 	g.set = project
 	found = append(found, g.branches(ctx, project, token.Role).Findings()...)
+	found = append(found, g.statusCheck(ctx, project).Findings()...)
 	return append(found, g.webhook(ctx, project.URL).Findings()...)
 }
 
@@ -96,10 +99,7 @@ func (g *gitlabCaretaker) token(ctx context.Context) doctor.GitLabToken {
 }
 
 func (g *gitlabCaretaker) branches(ctx context.Context, project gitlab.Project, role promote.Permission) doctor.GitLabBranches {
-	facts := doctor.GitLabBranches{URL: project.URL, Target: promote.Branch(g.branch), Role: role}
-	if facts.Target == "" {
-		facts.Target = promote.Branch(project.DefaultBranch)
-	}
+	facts := doctor.GitLabBranches{URL: project.URL, Target: g.target(project), Role: role}
 	rules, err := g.forge.Protections(ctx)
 	if err != nil {
 		facts.Err = err
@@ -116,6 +116,25 @@ func (g *gitlabCaretaker) branches(ctx context.Context, project gitlab.Project, 
 	for _, rule := range rules {
 		facts.Rules = append(facts.Rules, doctor.Rule{Name: rule.Name, Push: grants(rule.Push), Merge: grants(rule.Merge), ForcePush: rule.ForcePush})
 	}
+	return facts
+}
+
+// target is the branch that Argo CD deploys.
+func (g *gitlabCaretaker) target(project gitlab.Project) promote.Branch {
+	return promote.Branch(cmp.Or(g.branch, project.DefaultBranch))
+}
+
+// statusCheck asks for the external status checks where one is configured.
+func (g *gitlabCaretaker) statusCheck(ctx context.Context, project gitlab.Project) doctor.GitLabCheck {
+	facts := doctor.GitLabCheck{URL: project.URL, Name: g.check, Target: g.target(project), Required: project.ChecksMustSucceed}
+	if g.check == "" {
+		return facts
+	}
+	checks, err := g.forge.ExternalChecks(ctx)
+	for _, check := range checks {
+		facts.Checks = append(facts.Checks, doctor.ExternalCheck(check))
+	}
+	facts.Err = err
 	return facts
 }
 
@@ -196,6 +215,8 @@ func (g *gitlabCaretaker) apply(ctx context.Context, fix doctor.Fix) error {
 		return err
 	case doctor.FixApprovals:
 		return g.forge.ResetApprovals(ctx)
+	case doctor.FixStatusChecks:
+		return g.forge.RequireExternalChecks(ctx)
 	case doctor.FixLedger:
 		return g.forge.Protect(ctx, fix.Branch, fix.Least)
 	case doctor.FixNothing, doctor.FixRequirement:

@@ -5,8 +5,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -66,6 +68,43 @@ func (c *clinic) doctor(args ...string) (int, string) {
 	return code, out.String()
 }
 
+// answering has the server answer an external status check of a name.
+func (c *clinic) answering(check string) {
+	c.t.Helper()
+	text, err := os.ReadFile(c.cfg)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	changed := regexp.MustCompile(`gitlab: \{(externalStatusCheck: [^,]+, )?`).ReplaceAllString(string(text), "gitlab: {externalStatusCheck: "+check+", ")
+	if err := os.WriteFile(c.cfg, []byte(changed), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// check makes an external status check, for one rule of protected branches or for all branches.
+func (c *clinic) check(name, rule string) {
+	c.t.Helper()
+	form := url.Values{"name": {name}, "external_url": {"https://checks.example.com/" + name}}
+	if rule != "" {
+		form.Set("protected_branch_ids[]", rule)
+	}
+	target := c.forgeURL + "/api/v4/projects/" + url.PathEscape(worldProject) + "/external_status_checks"
+	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, target, strings.NewReader(form.Encode()))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	request.Header.Set("Private-Token", worldToken)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answered, err := http.DefaultClient.Do(request)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer answered.Body.Close()
+	if answered.StatusCode != http.StatusCreated {
+		c.t.Fatalf("HTTP %d", answered.StatusCode)
+	}
+}
+
 // expect runs the doctor, and wants an exit code and lines.
 func (c *clinic) expect(code int, args []string, lines ...string) {
 	c.t.Helper()
@@ -120,6 +159,32 @@ func TestDoctorWatchesTheToken(t *testing.T) {
 	c.expect(1, nil, "fail scopes the token has read_api, and not api", "warn expiry the token ends on "+soon.UTC().Format(time.DateOnly))
 	c.env["LOCKKEEPER_GITLAB_TOKEN"] = "glpat-wrong"
 	c.expect(1, nil, "fail token gitlab: ask whose token it is: HTTP 401", "make one with scope api and role Maintainer")
+}
+
+func TestDoctorLooksAtTheExternalStatusCheck(t *testing.T) {
+	c := newClinic(t)
+	c.answering("lockkeeper")
+	page := c.forgeURL + "/" + worldProject + "/-/settings/merge_requests"
+	c.expect(2, fix, `warn status check gitlab.externalStatusCheck is "lockkeeper", and external status checks cannot be had here`, "leave externalStatusCheck out")
+	c.change(func(s *devforge.Settings) { s.Ultimate = true })
+	c.expect(2, nil, `warn status check the project has no external status check "lockkeeper", and no other`, "→ add it under "+page)
+	c.check("Lock-keeper", "")
+	c.expect(2, nil, `no external status check "lockkeeper", only "Lock-keeper"`, `→ write gitlab: {externalStatusCheck: "Lock-keeper"}, if that is the one`)
+	c.answering("deploy")
+	c.check("deploy", "2") // the rule for the ledger, which was made above
+	c.expect(2, nil, `warn status check the external status check "deploy" is for "lockkeeper/ledger" alone, and not for main`, "→ choose main or all branches as its target branch")
+	c.answering("Lock-keeper")
+	c.expect(2, fix, `warn status check "Status checks must succeed" is off: the external status check "Lock-keeper" keeps nothing from being merged`, `merging waits for "deploy", too, then`)
+}
+
+// TestDoctorRequiresTheExternalStatusCheck where no other is required by it.
+func TestDoctorRequiresTheExternalStatusCheck(t *testing.T) {
+	c := newClinic(t)
+	c.change(func(s *devforge.Settings) { s.Ultimate = true })
+	c.check("lockkeeper", "")
+	c.answering("lockkeeper")
+	c.expect(0, fix, "fixed status check", `done: switch "Status checks must succeed" on`)
+	c.expect(0, fix, `ok status check the external status check "lockkeeper" blocks merging`, "All is fine.")
 }
 
 func TestDoctorReadsWhatDeliveriesWereAnswered(t *testing.T) {

@@ -69,7 +69,7 @@ var rules = []struct {
 	{"internal/contract/", []string{"internal/contract"}},
 	{"internal/argocd", []string{"promote", "internal/secret"}},
 	{"internal/argocd/", []string{"internal/argocd", "promote", "internal/secret"}},
-	{"internal/doctor", []string{"promote"}},
+	{"internal/doctor", []string{"promote", "internal/nearest"}},
 	{"internal/forge", []string{"promote", "internal/secret"}},
 	{"internal/forge/adaptertest", []string{"promote", "internal/contract", "internal/forge", "internal/secret"}},
 	{"internal/forge/github", []string{"promote", "internal/forge", "internal/registryhook", "internal/secret"}},

@@ -48,13 +48,14 @@ type FixKind int
 
 // The kinds of changes.
 const (
-	FixNothing     FixKind = iota
-	FixHook                // make or edit the webhook
-	FixHookSecret          // set the webhook's secret to ours, and have a delivery sent that proves it
-	FixPipelines           // GitLab: pipelines must succeed, and skipped ones do not count
-	FixLedger              // protect the branch of the ledger
-	FixRequirement         // GitHub: require the status of the gates, from our App where it is one
-	FixApprovals           // GitLab: new commits take approvals away
+	FixNothing      FixKind = iota
+	FixHook                 // make or edit the webhook
+	FixHookSecret           // set the webhook's secret to ours, and have a delivery sent that proves it
+	FixPipelines            // GitLab: pipelines must succeed, and skipped ones do not count
+	FixLedger               // protect the branch of the ledger
+	FixRequirement          // GitHub: require the status of the gates, from our App where it is one
+	FixApprovals            // GitLab: new commits take approvals away
+	FixStatusChecks         // GitLab: external status checks must succeed
 )
 
 // Fix is a change of a forge's settings. Equal fixes are the same change, which is made once.
@@ -87,6 +88,8 @@ func (f Fix) String() string {
 		return "require the status " + promote.StatusName + " on " + string(f.Branch)
 	case FixApprovals:
 		return `switch "Remove all approvals when commits are added" on`
+	case FixStatusChecks:
+		return "switch " + mustSucceed + " on"
 	case FixNothing:
 	}
 	return "nothing"

@@ -217,7 +217,7 @@ func showLevel(level int) []levelEntity {
 }
 
 func showProtected(name string, guard protection) protectedEntity {
-	return protectedEntity{ID: 1, Name: name, PushAccessLevels: showLevel(guard.Push), MergeAccessLevels: showLevel(guard.Merge)}
+	return protectedEntity{ID: guard.ID, Name: name, PushAccessLevels: showLevel(guard.Push), MergeAccessLevels: showLevel(guard.Merge)}
 }
 
 func listProtected(c *call) (reply, error) {

@@ -30,7 +30,7 @@ func protectBranch(c *call) (reply, error) {
 			return reply{}, invalid("%s does not have a valid value", param)
 		}
 	}
-	c.project.Protected[name] = guard
+	guard = c.forge.protect(c.project, name, guard)
 	c.forge.wrote()
 	return reply{http.StatusCreated, showProtected(name, guard)}, nil
 }

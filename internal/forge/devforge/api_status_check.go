@@ -1,8 +1,10 @@
 package devforge
 
 import (
+	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 )
 
 // statusCheck is an external status check (doc/api/status_checks.md). Others answer it for the head of a merge request.
@@ -10,6 +12,7 @@ type statusCheck struct {
 	ID      int              `json:"id"`
 	Name    string           `json:"name"`
 	URL     string           `json:"external_url"`
+	Rules   []int            `json:"protected_branch_ids"` // the rules that it is for; none: every branch
 	Answers []*statusVerdict `json:"answers"`
 }
 
@@ -22,7 +25,15 @@ type statusVerdict struct {
 
 // unchecked reports whether a status check has not passed for the head; the last answer counts.
 func (p *project) unchecked(m *mergeRequest) bool {
-	return slices.ContainsFunc(p.StatusChecks, func(s *statusCheck) bool { return s.says(m) != "passed" })
+	return slices.ContainsFunc(p.checksOf(m), func(s *statusCheck) bool { return s.says(m) != "passed" })
+}
+
+// checksOf are the status checks that are for the target of a merge request (ee/app/models/merge_requests/external_status_check.rb,
+// applicable_to_branch).
+func (p *project) checksOf(m *mergeRequest) []*statusCheck {
+	return slices.DeleteFunc(slices.Clone(p.StatusChecks), func(s *statusCheck) bool {
+		return len(s.Rules) > 0 && !slices.Contains(s.Rules, p.Protected[m.Target].ID)
+	})
 }
 
 // says is the last answer for the head, or that none was given.
@@ -36,16 +47,22 @@ func (s *statusCheck) says(m *mergeRequest) string {
 }
 
 type statusCheckEntity struct {
-	ID                int        `json:"id"`
-	Name              string     `json:"name"`
-	ProjectID         int        `json:"project_id"`
-	ExternalURL       string     `json:"external_url"`
-	ProtectedBranches []struct{} `json:"protected_branches"`
-	HMAC              bool       `json:"hmac"`
+	ID                int               `json:"id"`
+	Name              string            `json:"name"`
+	ProjectID         int               `json:"project_id"`
+	ExternalURL       string            `json:"external_url"`
+	ProtectedBranches []protectedEntity `json:"protected_branches"`
+	HMAC              bool              `json:"hmac"`
 }
 
 func (c *call) showStatusCheck(s *statusCheck) statusCheckEntity {
-	return statusCheckEntity{ID: s.ID, Name: s.Name, ProjectID: c.project.ID, ExternalURL: s.URL, ProtectedBranches: []struct{}{}}
+	shown := statusCheckEntity{ID: s.ID, Name: s.Name, ProjectID: c.project.ID, ExternalURL: s.URL, ProtectedBranches: []protectedEntity{}}
+	for _, name := range slices.Sorted(maps.Keys(c.project.Protected)) {
+		if guard := c.project.Protected[name]; slices.Contains(s.Rules, guard.ID) {
+			shown.ProtectedBranches = append(shown.ProtectedBranches, showProtected(name, guard))
+		}
+	}
+	return shown
 }
 
 // statusChecks refuses what the plan does not have, as ee/lib/api/status_checks.rb does.
@@ -81,6 +98,7 @@ func listRequestStatusChecks(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	all = c.project.checksOf(m)
 	return shown(c, all, func(s *statusCheck) (requestStatusCheckEntity, error) {
 		return requestStatusCheckEntity{s.ID, s.Name, s.URL, s.says(m)}, nil
 	})
@@ -102,7 +120,19 @@ func createStatusCheck(c *call) (reply, error) {
 	if slices.ContainsFunc(all, func(s *statusCheck) bool { return s.Name == name }) {
 		return reply{}, refuse(http.StatusBadRequest, map[string][]string{"name": {"has already been taken"}})
 	}
-	s := &statusCheck{ID: c.forge.tables.next("status_check"), Name: name, URL: address}
+	rules, err := c.params.list("protected_branch_ids")
+	if err != nil {
+		return reply{}, err
+	}
+	s := &statusCheck{Name: name, URL: address}
+	for _, rule := range rules {
+		id, err := strconv.Atoi(rule)
+		if err != nil {
+			return reply{}, invalid("protected_branch_ids is invalid")
+		}
+		s.Rules = append(s.Rules, id)
+	}
+	s.ID = c.forge.tables.next("status_check")
 	c.project.StatusChecks = append(all, s)
 	c.forge.wrote()
 	return reply{http.StatusCreated, c.showStatusCheck(s)}, nil

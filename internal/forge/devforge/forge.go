@@ -182,12 +182,13 @@ func (f *Forge) CreateProject(path, defaultBranch string, files map[string]strin
 		Path: path, DefaultBranch: defaultBranch, CreatedAt: f.now(),
 		Settings:  Settings{MergeMethod: "merge"},
 		Members:   map[int]int{},
-		Protected: map[string]protection{defaultBranch: {Push: AccessMaintainer, Merge: AccessMaintainer}},
+		Protected: map[string]protection{},
 		repo:      f.repository(path),
 	}
 	if f.config.Dialect == GitHub {
-		p.Protected = map[string]protection{} // branches are free until rules are set
-		p.GitHub.UpdatedAt = p.CreatedAt
+		p.GitHub.UpdatedAt = p.CreatedAt // branches are free until rules are set
+	} else {
+		f.protect(p, defaultBranch, protection{Push: AccessMaintainer, Merge: AccessMaintainer})
 	}
 	if err := p.repo.create(ctx, defaultBranch); err != nil {
 		return nil, fmt.Errorf("project %q: %w", path, err)
@@ -242,9 +243,18 @@ func (f *Forge) Protect(path, branch string, push, merge int) error {
 	if p == nil {
 		return fmt.Errorf("project %q: %w", path, ErrNotFound)
 	}
-	p.Protected[branch] = protection{Push: push, Merge: merge}
+	f.protect(p, branch, protection{Push: push, Merge: merge})
 	f.wrote()
 	return nil
+}
+
+// protect keeps the ID of a rule that is there. The caller holds the lock.
+func (f *Forge) protect(p *project, branch string, guard protection) protection {
+	if guard.ID = p.Protected[branch].ID; guard.ID == 0 {
+		guard.ID = f.tables.next("protected_branch")
+	}
+	p.Protected[branch] = guard
+	return guard
 }
 
 // AddMember gives a user an access level in a project, such as [AccessDeveloper]. Level 0 removes the user.

@@ -105,6 +105,7 @@ type Settings struct {
 
 // protection is the least access level for a protected branch.
 type protection struct {
+	ID    int `json:"id"`
 	Push  int `json:"push"`
 	Merge int `json:"merge"`
 }

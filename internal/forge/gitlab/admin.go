@@ -98,6 +98,7 @@ type Project struct {
 	SkippedIsSuccess     bool
 	MergedResults        bool
 	MergeTrains          bool
+	ChecksMustSucceed    bool   // external status checks block merging; false where the plan has none
 	MergeMethod          string // merge, rebase_merge or ff
 }
 
@@ -112,6 +113,7 @@ func (f *Forge) Project(ctx context.Context) (Project, error) {
 		SkippedPipeline  bool   `json:"allow_merge_on_skipped_pipeline"`
 		MergePipelines   bool   `json:"merge_pipelines_enabled"`
 		MergeTrains      bool   `json:"merge_trains_enabled"`
+		ChecksSucceed    bool   `json:"only_allow_merge_if_all_status_checks_passed"`
 		MergeMethod      string `json:"merge_method"`
 	}
 	if _, err := f.get(ctx, request{name: "read project", path: f.base}, &answer); err != nil {
@@ -120,7 +122,7 @@ func (f *Forge) Project(ctx context.Context) (Project, error) {
 	return Project{
 		URL: answer.WebURL, Renamed: f.renamed(answer.Path), DefaultBranch: answer.DefaultBranch, Archived: answer.Archived,
 		PipelinesMustSucceed: answer.PipelineSucceeds, SkippedIsSuccess: answer.SkippedPipeline,
-		MergedResults: answer.MergePipelines, MergeTrains: answer.MergeTrains, MergeMethod: answer.MergeMethod,
+		MergedResults: answer.MergePipelines, MergeTrains: answer.MergeTrains, ChecksMustSucceed: answer.ChecksSucceed, MergeMethod: answer.MergeMethod,
 	}, nil
 }
 
@@ -187,6 +189,45 @@ func (f *Forge) RequirePipelines(ctx context.Context) error {
 	_, err := f.send(ctx, request{
 		name: "edit project", method: http.MethodPut, path: f.base,
 		options: map[string]bool{"only_allow_merge_if_pipeline_succeeds": true, "allow_merge_on_skipped_pipeline": false},
+	}, &answer)
+	return err
+}
+
+// ExternalCheck is an external status check of the project.
+type ExternalCheck struct {
+	Name     string
+	Branches []string // the rules for protected branches that it is for; none: all branches
+}
+
+// ExternalChecks lists the project's external status checks. Where the plan has none, the error wraps promote.ErrUnauthorized,
+// promote.ErrForbidden or promote.ErrNotFound.
+func (f *Forge) ExternalChecks(ctx context.Context) ([]ExternalCheck, error) {
+	type check struct {
+		Name     string `json:"name"`
+		Branches []struct {
+			Name string `json:"name"`
+		} `json:"protected_branches"`
+	}
+	found, err := list[check](ctx, f, request{name: "list status checks", path: f.base + "/external_status_checks"}, func(page gl.ListOptions) any { return &page })
+	if err != nil {
+		return nil, err
+	}
+	var out []ExternalCheck
+	for _, c := range found {
+		one := ExternalCheck{Name: c.Name}
+		for _, branch := range c.Branches {
+			one.Branches = append(one.Branches, branch.Name)
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// RequireExternalChecks makes every external status check that has not passed block merging. It needs the role Maintainer.
+func (f *Forge) RequireExternalChecks(ctx context.Context) error {
+	var answer struct{}
+	_, err := f.send(ctx, request{
+		name: "edit project", method: http.MethodPut, path: f.base, options: map[string]bool{"only_allow_merge_if_all_status_checks_passed": true},
 	}, &answer)
 	return err
 }

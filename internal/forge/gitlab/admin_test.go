@@ -218,14 +218,14 @@ func TestAHookIsTested(t *testing.T) {
 
 func TestPipelinesAreRequired(t *testing.T) {
 	f, s := play(t, map[string][]answer{
-		"GET " + project: {{Status: 200, Body: `{"web_url":"https://gitlab.example.com/group/project","default_branch":"main","merge_trains_enabled":true,"merge_pipelines_enabled":true,"merge_method":"ff"}`}},
+		"GET " + project: {{Status: 200, Body: `{"web_url":"https://gitlab.example.com/group/project","default_branch":"main","merge_trains_enabled":true,"merge_pipelines_enabled":true,"merge_method":"ff","only_allow_merge_if_all_status_checks_passed":true}`}},
 		"PUT " + project: {{Status: 200, Body: `{}`}},
 	})
 	got, err := f.Project(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Project{URL: "https://gitlab.example.com/group/project", DefaultBranch: "main", MergedResults: true, MergeTrains: true, MergeMethod: "ff"}
+	want := Project{URL: "https://gitlab.example.com/group/project", DefaultBranch: "main", MergedResults: true, MergeTrains: true, ChecksMustSucceed: true, MergeMethod: "ff"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -237,5 +237,35 @@ func TestPipelinesAreRequired(t *testing.T) {
 	}
 	if s.Got[1].Route != http.MethodPut+" "+project {
 		t.Errorf("asked %s", s.Got[1].Route)
+	}
+}
+
+func TestExternalChecksAreListedAndRequired(t *testing.T) {
+	f, s := play(t, map[string][]answer{
+		"GET " + project + "/external_status_checks": {{Status: 200, Body: `[{"id":3,"name":"lockkeeper","protected_branches":[]},{"id":4,"name":"qa","protected_branches":[{"id":1,"name":"release/*"}]}]`}},
+		"PUT " + project: {{Status: 200, Body: `{}`}},
+	})
+	got, err := f.ExternalChecks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]ExternalCheck{{Name: "lockkeeper"}, {Name: "qa", Branches: []string{"release/*"}}}, got); diff != "" {
+		t.Error(diff)
+	}
+	if err := f.RequireExternalChecks(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"only_allow_merge_if_all_status_checks_passed":true}`; s.Got[1].Body != want {
+		t.Errorf("sent %s", s.Got[1].Body)
+	}
+}
+
+// TestExternalChecksThatThePlanLacks: GitLab answers 401 to a token that it accepts elsewhere.
+func TestExternalChecksThatThePlanLacks(t *testing.T) {
+	for status, want := range map[int]error{401: promote.ErrUnauthorized, 403: promote.ErrForbidden, 404: promote.ErrNotFound} {
+		f, _ := play(t, map[string][]answer{"GET " + project + "/external_status_checks": {{Status: status, Body: `{}`}}})
+		if _, err := f.ExternalChecks(t.Context()); !errors.Is(err, want) {
+			t.Errorf("HTTP %d: %v", status, err)
+		}
 	}
 }
