@@ -28,6 +28,20 @@ func onlyFlags(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// oneWord is for commands that take one argument: it says what is missing, and how it is written.
+func oneWord(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, words []string) error {
+		example, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")
+		switch {
+		case len(words) == 0:
+			return fmt.Errorf("%q takes %s: write it as in %s", cmd.CommandPath(), what, example)
+		case len(words) > 1:
+			return fmt.Errorf("%q takes one argument, and no %q: write it as in %s", cmd.CommandPath(), words[1], example)
+		}
+		return nil
+	}
+}
+
 // orCommand is for commands that do what a comment says: a word with a slash was meant as one.
 func orCommand(project cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, words []string) error {

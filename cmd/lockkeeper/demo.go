@@ -41,7 +41,7 @@ production follow.`,
   lockkeeper demo --once          # the whole story without a person
   lockkeeper demo --forge github  # on a GitHub, as a GitHub App
   lockkeeper demo push 1.0.3 --to 127.0.0.1:5000/your-name/your-app`,
-		Args: cobra.NoArgs,
+		Args: onlyFlags(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), env, options)
 		},
@@ -61,7 +61,7 @@ func newDemoPush(env environment) *cobra.Command {
 		Use:     "push TAG",
 		Short:   "Push another image to the registry of a running demo",
 		Example: `  lockkeeper demo push 1.0.3 --to 127.0.0.1:5000/your-name/your-app`,
-		Args:    cobra.ExactArgs(1),
+		Args:    oneWord("the tag of the image"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if to == "" {
 				return errors.New("--to is missing: the demo prints the whole command when it starts")
@@ -213,8 +213,8 @@ func (s *story) open(ctx context.Context) error {
 	s.say("\nThe %s is open: look at it, comment /help, merge it.\n\n  %s\n", s.request(), change.URL)
 	s.say("Push another image from another terminal:\n\n  bin/lockkeeper demo push 1.0.3 --to %s\n", s.world.image())
 	forge := strings.ToLower(s.forge())
-	s.say("Use the command line on it, from there too, or clone it:\n\n  export LOCKKEEPER_%s_TOKEN=%s\n  bin/lockkeeper plan --%s-url %s --project %s\n  git clone %s\n",
-		strings.ToUpper(forge), worldToken, forge, s.world.forgeURL, worldProject, s.world.cloneURL())
+	s.say("Use the command line on it, from there too, or clone it:\n\n  export LOCKKEEPER_%s_TOKEN=%s LOCKKEEPER_OUTBOUND_ALLOW=%s\n  bin/lockkeeper plan --%s-url %s --project %s\n  git clone %s\n",
+		strings.ToUpper(forge), worldToken, strings.Join(worldAllow(), ","), forge, s.world.forgeURL, worldProject, s.world.cloneURL())
 	s.say("Press Ctrl-C to end.")
 	<-ctx.Done()
 	return nil

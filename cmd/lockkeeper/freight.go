@@ -188,7 +188,7 @@ func newFreightShow(env environment) *cobra.Command {
 		Short: "Show one freight, by the beginning of its ID, its alias or a version",
 		Example: `  lockkeeper freight show brave-otter --project group/repository
   lockkeeper freight show 1.0.2 --output json`,
-		Args: cobra.ExactArgs(1),
+		Args: oneWord("the beginning of an ID, an alias or a version"),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			if err := checkOutput(output, "text", "json"); err != nil {
 				return err
