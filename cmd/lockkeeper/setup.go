@@ -23,6 +23,9 @@ func newSetup(env environment) *cobra.Command {
 		Long: `Setup does on a forge what an installation needs: it registers the webhook, makes the status of the gates block merging, protects
 the branch of the ledger, and prints the server's configuration. What is there already stays; running it twice changes nothing
 the second time.`,
+		Example: `  lockkeeper setup gitlab --project group/repository --url https://lockkeeper.example.com --dry-run
+  lockkeeper setup github --app --url https://lockkeeper.example.com --organization acme
+  lockkeeper setup github --repository acme/gitops --url https://lockkeeper.example.com --dry-run`,
 		Args: onlyFlags(),
 	}
 	cmd.AddCommand(newSetupGitLab(env), newSetupGitHub(env))
@@ -38,8 +41,10 @@ type setupFlags struct {
 
 // secret is the variable that holds the webhook's secret. It is shown when it was made just now, never otherwise; of a dry run it is
 // not kept.
-func (f *setupFlags) secret(name, made string, known bool) variable {
+func (f *setupFlags) secret(name, made string, known bool, hook doctor.Webhook) variable {
 	switch {
+	case hook.Err != nil && !known:
+		return variable{name, "the secret of the webhook, which could not be looked at: make one with openssl rand -hex 32 where it has none"}
 	case made != "" && f.dry:
 		return variable{name, "a secret would be made, and shown here once"}
 	case made != "":
@@ -143,6 +148,11 @@ func (f *setupFlags) hinders(found doctor.Finding) bool {
 		return found.Verdict == doctor.Failure
 	}
 	return false
+}
+
+// unseen reports whether nothing was set up because the credentials cannot be used on the repository at all.
+func unseen(findings []doctor.Finding) bool {
+	return slices.ContainsFunc(findings, func(f doctor.Finding) bool { return f.Verdict == doctor.Failure && f.Check == "token" })
 }
 
 // settled ends a command that set something up.

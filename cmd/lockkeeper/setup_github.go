@@ -101,20 +101,25 @@ func (o *setupGitHub) run(ctx context.Context, env environment) error {
 		return err
 	}
 	made := ""
-	if by.webhook(ctx, github.Token{}).Unsecured() {
+	hook := by.webhook(ctx, github.Token{})
+	if hook.Unsecured() {
 		made = newSecret()
 		by.secrets.GitHubSecret = []string{made}
 	}
-	done, err := o.install(ctx, env.out, by, by.examine(ctx))
+	found := by.examine(ctx)
+	done, err := o.install(ctx, env.out, by, found)
 	if err != nil {
 		return err
 	}
-	return errors.Join(o.next(env.out, by, made), settled(done))
+	if unseen(found) {
+		return errors.New("nothing was set up: put this right, and run it again")
+	}
+	webhook := o.secret("LOCKKEEPER_GITHUB_WEBHOOK_SECRET", made, len(by.secrets.GitHubSecret) > 0, hook)
+	return errors.Join(o.next(env.out, by, webhook), settled(done))
 }
 
 // next prints what is left to do.
-func (o *setupGitHub) next(w io.Writer, by *githubCaretaker, made string) error {
-	webhook := o.secret("LOCKKEEPER_GITHUB_WEBHOOK_SECRET", made, len(by.secrets.GitHubSecret) > 0)
+func (o *setupGitHub) next(w io.Writer, by *githubCaretaker, webhook variable) error {
 	config := "publicURL: " + strings.TrimRight(o.public, "/") + "\n"
 	if webURL(o.url) != "https://github.com" {
 		config += "github:\n  url: " + webURL(o.url) + "\n"

@@ -82,15 +82,25 @@ func (o *setupGitLab) run(ctx context.Context, env environment) error {
 		return err
 	}
 	made := ""
-	if by.webhook(ctx, "").Unsecured() {
+	hook := by.webhook(ctx, "")
+	if hook.Unsecured() {
 		made = newSecret()
 		by.secrets.WebhookToken = []string{made}
 	}
-	done, err := o.install(ctx, env.out, by, by.examine(ctx))
+	found := by.examine(ctx)
+	done, err := o.install(ctx, env.out, by, found)
 	if err != nil {
 		return err
 	}
-	return errors.Join(o.next(env.out, by, made), settled(done))
+	if unseen(found) {
+		return errors.New("nothing was set up: put this right, and run it again")
+	}
+	name := "LOCKKEEPER_GITLAB_WEBHOOK_TOKEN"
+	if len(by.secrets.WebhookToken) == 0 && len(by.secrets.SigningToken) > 0 {
+		name = "LOCKKEEPER_GITLAB_SIGNING_TOKEN"
+	}
+	webhook := o.secret(name, made, len(by.secrets.WebhookToken)+len(by.secrets.SigningToken) > 0, hook)
+	return errors.Join(o.next(env.out, webhook), settled(done))
 }
 
 // tier says why a group's webhooks cannot be had.
@@ -107,11 +117,7 @@ func (o *setupGitLab) tier(ctx context.Context, by *gitlabCaretaker) error {
 }
 
 // next prints what is left to do.
-func (o *setupGitLab) next(w io.Writer, by *gitlabCaretaker, made string) error {
-	webhook := o.secret("LOCKKEEPER_GITLAB_WEBHOOK_TOKEN", made, len(by.secrets.WebhookToken)+len(by.secrets.SigningToken) > 0)
-	if made == "" && len(by.secrets.WebhookToken) == 0 && len(by.secrets.SigningToken) > 0 {
-		webhook.name = "LOCKKEEPER_GITLAB_SIGNING_TOKEN"
-	}
+func (o *setupGitLab) next(w io.Writer, webhook variable) error {
 	config := fmt.Sprintf("publicURL: %s\ngitlab:\n  url: %s\nrepositories:\n  - project: %s\n", strings.TrimRight(o.public, "/"), strings.TrimRight(o.url, "/"), o.project)
 	if o.branch != "" {
 		config += "    branch: " + o.branch + "\n"

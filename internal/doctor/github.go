@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,6 +35,9 @@ type GitHubToken struct {
 
 // Findings says whether the credentials are accepted and sufficient.
 func (t GitHubToken) Findings() []Finding {
+	if errors.Is(t.Err, promote.ErrNotFound) {
+		return []Finding{{Verdict: Failure, Check: "token", Text: t.Err.Error(), Remedy: "correct owner and name of the repository, or let the credentials see it: Install App on the App's page, or the token's resource owner and role on " + t.Page}}
+	}
 	if t.Err != nil {
 		return []Finding{{Failure, "token", t.Err.Error(), "make an App with lockkeeper setup github --app, or a token on " + t.Page, Fix{}}}
 	}

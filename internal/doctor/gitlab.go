@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,6 +28,9 @@ type GitLabToken struct {
 // Findings says whether the token is accepted, for what, and until when.
 func (t GitLabToken) Findings() []Finding {
 	const variable = "LOCKKEEPER_GITLAB_TOKEN"
+	if errors.Is(t.Err, promote.ErrNotFound) {
+		return []Finding{{Verdict: Failure, Check: "token", Text: t.Err.Error(), Remedy: "correct the path of the project, or invite the token's user there as Maintainer under Manage > Members"}}
+	}
 	if t.Err != nil {
 		return []Finding{{Failure, "token", t.Err.Error(), fmt.Sprintf("make one with scope api and role Maintainer on %s, and set %s", t.Page, variable), Fix{}}}
 	}

@@ -59,3 +59,22 @@ func TestSourcesSayWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+// TestARepositoryThatIsNotSeen is no matter of a new token alone.
+func TestARepositoryThatIsNotSeen(t *testing.T) {
+	unseen := &promote.APIError{Service: "gitlab", Operation: "read project", Status: 404, Message: "404 Project Not Found"}
+	for _, row := range []struct {
+		found []Finding
+		want  string
+	}{
+		{GitLabToken{Err: unseen}.Findings(), "correct the path of the project, or invite the token's user there as Maintainer under Manage > Members"},
+		{
+			GitHubToken{Page: "https://github.com/settings/tokens", Err: unseen}.Findings(),
+			"correct owner and name of the repository, or let the credentials see it: Install App on the App's page, or the token's resource owner and role on https://github.com/settings/tokens",
+		},
+	} {
+		if diff := cmp.Diff([]Finding{{Verdict: Failure, Check: "token", Text: unseen.Error(), Remedy: row.want}}, row.found); diff != "" {
+			t.Error(diff)
+		}
+	}
+}

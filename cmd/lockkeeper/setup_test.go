@@ -1,0 +1,34 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/internal/doctor"
+	"github.com/lockkeeper/lockkeeper/promote"
+)
+
+// TestSetupSaysWhichSecretTheWebhookHas and claims none for a webhook that it could not look at.
+func TestSetupSaysWhichSecretTheWebhookHas(t *testing.T) {
+	hidden := doctor.Webhook{Err: promote.ErrForbidden}
+	for _, row := range []struct {
+		name  string
+		flags setupFlags
+		made  string
+		known bool
+		hook  doctor.Webhook
+		want  string
+	}{
+		{"one was made", setupFlags{}, "abc", true, doctor.Webhook{}, "abc   (shown this once)"},
+		{"one would be made", setupFlags{dry: true}, "abc", true, doctor.Webhook{}, "a secret would be made, and shown here once"},
+		{"it is set", setupFlags{}, "", true, doctor.Webhook{}, "as it is now"},
+		{"it is set, and the webhook is hidden", setupFlags{}, "", true, hidden, "as it is now"},
+		{"the webhook has one", setupFlags{}, "", false, doctor.Webhook{}, "the secret that the webhook has; if it is lost, set another one and run this again after a delivery was refused"},
+		{"the webhook is hidden", setupFlags{}, "", false, hidden, "the secret of the webhook, which could not be looked at: make one with openssl rand -hex 32 where it has none"},
+	} {
+		if diff := cmp.Diff(variable{"X", row.want}, row.flags.secret("X", row.made, row.known, row.hook), cmp.AllowUnexported(variable{})); diff != "" {
+			t.Errorf("%s: %s", row.name, diff)
+		}
+	}
+}
