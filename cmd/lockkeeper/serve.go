@@ -159,7 +159,7 @@ func (p *parts) hooks() ([]bot.Hook, error) {
 func gitlabHook(s secrets) (bot.Hook, error) {
 	known, err := gitlab.NewSecrets(toSecrets(s.WebhookToken), toSecrets(s.SigningToken))
 	if err != nil {
-		return bot.Hook{}, fmt.Errorf("webhooks: %w; set LOCKKEEPER_GITLAB_WEBHOOK_TOKEN or LOCKKEEPER_GITLAB_SIGNING_TOKEN", err)
+		return bot.Hook{}, fmt.Errorf("%w; set LOCKKEEPER_GITLAB_WEBHOOK_TOKEN or LOCKKEEPER_GITLAB_SIGNING_TOKEN", err)
 	}
 	return bot.Hook{
 		Forge: forgeGitLab,
@@ -174,7 +174,7 @@ func gitlabHook(s secrets) (bot.Hook, error) {
 func githubHook(s secrets) (bot.Hook, error) {
 	known, err := github.NewSecrets(toSecrets(s.GitHubSecret))
 	if err != nil {
-		return bot.Hook{}, fmt.Errorf("webhooks: %w; set LOCKKEEPER_GITHUB_WEBHOOK_SECRET", err)
+		return bot.Hook{}, fmt.Errorf("%w; set LOCKKEEPER_GITHUB_WEBHOOK_SECRET", err)
 	}
 	return bot.Hook{
 		Forge:   forgeGitHub,

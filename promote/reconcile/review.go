@@ -226,16 +226,27 @@ func baseFindings(c render.Comparison) []promote.Finding {
 	return findings
 }
 
+// distinct keeps the first of findings that read the same: one mistake in a file may keep several stages, or projects, from promoting.
+func distinct(findings []promote.Finding) []promote.Finding {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(findings), func(f promote.Finding) bool {
+		text := f.String()
+		known := seen[text]
+		seen[text] = true
+		return known
+	})
+}
+
 // brought returns the findings that were not there before, wherever in their files they stand now.
 func brought(before, after []promote.Finding) []promote.Finding {
 	type same struct{ code, file, message string }
 	of := func(f promote.Finding) same { return same{f.Code, f.Position.File, f.Message} }
 	count := map[same]int{}
-	for _, f := range before {
+	for _, f := range distinct(before) {
 		count[of(f)]++
 	}
 	var found []promote.Finding
-	for _, f := range after {
+	for _, f := range distinct(after) {
 		if count[of(f)] > 0 {
 			count[of(f)]--
 			continue
