@@ -111,8 +111,8 @@ func (t *target) choose(cfg *serverConfig) error {
 			continue
 		}
 		repository.Forge = cmp.Or(t.forge, repository.Forge)
-		names = append(names, repository.path())
-		if wanted == "" || strings.EqualFold(repository.path(), wanted) {
+		names = append(names, repository.name())
+		if wanted == "" || strings.EqualFold(repository.path(), wanted) || repository.Forge != "" && repository.Forge+":"+repository.path() == wanted {
 			found = append(found, repository)
 		}
 	}
@@ -123,7 +123,7 @@ func (t *target) choose(cfg *serverConfig) error {
 	case len(found) == 0:
 		return t.unknown(names)
 	case wanted == "":
-		return fmt.Errorf("%s has %d repositories: choose one with --project", t.config, len(found))
+		return fmt.Errorf("%s has %d repositories: choose one with --project, such as --project %s", t.config, len(found), names[0])
 	}
 	return fmt.Errorf("%s has %q on both forges: choose one with --forge", t.config, wanted)
 }
@@ -307,8 +307,17 @@ func newPlan(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Print what would be done, and why; do nothing",
+		Long: `Plan looks at the repository, its forge, its registries and Argo CD, decides as the server or "lockkeeper ci" would now, and prints
+what that would do and what each stage waits for. It changes nothing anywhere.
+
+Exit codes:
+  0  the plan was printed, whatever it says
+  1  it could not be made
+
+` + variablesHelp(),
 		Example: `  lockkeeper plan --project group/repository
-  lockkeeper plan --config lockkeeper-server.yaml --output json`,
+  lockkeeper plan --config lockkeeper-server.yaml --output json
+  lockkeeper plan --config lockkeeper-server.yaml --project group/repository   # one of several repositories`,
 		Args: onlyFlags("project"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output, "text", "json", "markdown"); err != nil {
