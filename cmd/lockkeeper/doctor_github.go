@@ -201,7 +201,7 @@ func (g *githubCaretaker) apply(ctx context.Context, fix doctor.Fix) error {
 		return err
 	case doctor.FixLedger:
 		return g.forge.ProtectLedger(ctx)
-	case doctor.FixNothing, doctor.FixPipelines, doctor.FixApprovals:
+	case doctor.FixNothing, doctor.FixPipelines, doctor.FixApprovals, doctor.FixStatusChecks:
 	}
 	return nil
 }

@@ -99,7 +99,9 @@ func (c *clinic) check(name, rule string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	defer answered.Body.Close()
+	if err := answered.Body.Close(); err != nil {
+		c.t.Error(err)
+	}
 	if answered.StatusCode != http.StatusCreated {
 		c.t.Fatalf("HTTP %d", answered.StatusCode)
 	}
