@@ -81,7 +81,7 @@ func (c *caller) sendWith(ctx context.Context, sent request, given grant, answer
 		err = decodeAccepted(accepted.Raw, answer)
 	}
 	if got, ok := answer.(*graphqlAnswer); ok && err == nil {
-		err = got.throttled(kept)
+		got.token, err = given.secret, got.throttled(kept)
 	}
 	given.limits.learn(c.now(), c.resource(sent), kept)
 	c.wire.Clock.Note(kept.Header, c.now())

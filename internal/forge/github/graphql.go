@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/internal/forge"
+	"github.com/lockkeeper/lockkeeper/internal/secret"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -59,7 +60,7 @@ func (c *caller) graphqlOnce(ctx context.Context, sent request, got *graphqlAnsw
 		got.Errors = slices.DeleteFunc(got.Errors, graphqlError.spared)
 	}
 	if len(got.Errors) > 0 {
-		return c.graphqlRefusal(sent, got.Errors)
+		return c.graphqlRefusal(sent, *got)
 	}
 	if none {
 		return &promote.APIError{
@@ -74,6 +75,8 @@ type graphqlAnswer struct {
 	Data    json.RawMessage `json:"data"`
 	Errors  []graphqlError  `json:"errors"`
 	Message string          `json:"message"` // instead of both
+
+	token secret.Text // that it was asked with
 }
 
 // throttled turns an answer that is a refusal for too many requests into what it would be over REST. GitHub gives it status 200, and
@@ -120,8 +123,9 @@ var graphqlStatuses = map[string]int{
 
 // graphqlRefusal is what errors in an answer mean. One without a type is a query that GitHub does not understand, or a failure of
 // its own, which it owns up to in words.
-func (c *caller) graphqlRefusal(sent request, found []graphqlError) error {
+func (c *caller) graphqlRefusal(sent request, got graphqlAnswer) error {
 	var texts []string
+	found := got.Errors
 	for _, one := range found[:min(len(found), 5)] {
 		texts = append(texts, one.Message)
 	}
@@ -133,10 +137,10 @@ func (c *caller) graphqlRefusal(sent request, found []graphqlError) error {
 		status = http.StatusBadGateway
 	}
 	failed := &promote.APIError{
-		Service: service, Operation: sent.String(), Status: status, Message: forge.Line(strings.Join(forge.NonEmpty(texts...), ", ")),
+		Service: service, Operation: sent.String(), Status: status, Message: forge.Line(strings.Join(forge.NonEmpty(texts...), ", "), got.token),
 	}
 	if failed.Message == "" {
-		failed.Message = fmt.Sprintf("an error of type %q without a text", found[0].Type)
+		failed.Message = forge.Line(fmt.Sprintf("an error of type %q without a text", found[0].Type))
 	}
 	failed.Remedy = c.remedy(&exchange{Exchange: forge.Exchange{Status: status}}, failed)
 	return failed
