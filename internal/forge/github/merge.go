@@ -200,8 +200,10 @@ func (o order) settled(now prospect) (promote.Change, bool, error) {
 		return change, true, nil
 	case change.State == promote.ChangeClosed:
 		return promote.Change{}, true, o.refused("it is closed")
-	case change.Draft:
+	case now.IsDraft:
 		return promote.Change{}, true, o.refused("it is a draft; mark it as ready")
+	case change.Draft:
+		return promote.Change{}, true, o.refused("it is to be a draft; take the label " + promote.DraftLabel + " off when it is ready")
 	case change.Reason == reasonConflict:
 		return promote.Change{}, true, o.refused("it has conflicts with its target")
 	case strings.EqualFold(now.MergeStateStatus, wordBehind) && !now.HasMergeQueue:

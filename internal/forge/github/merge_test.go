@@ -73,6 +73,11 @@ func TestMerge(t *testing.T) {
 		{"set to merge already", map[string][]answer{"Merge": {auto}}, set, nil, "", nil},
 		{"the head moved", map[string][]answer{"Merge": {moved}}, nil, promote.ErrStale, "it is at a7e1c0cc instead of cb86d70f", nil},
 		{"closed", map[string][]answer{"Merge": {clean(map[string]any{"state": "CLOSED"})}}, nil, promote.ErrNotMergeable, "it is closed", nil},
+		{
+			"what is to be a draft, where the plan has none",
+			map[string][]answer{"Merge": {clean(map[string]any{"labels": map[string]any{"nodes": []any{map[string]any{"name": promote.DraftLabel}}}})}},
+			nil, promote.ErrNotMergeable, "take the label lockkeeper-draft off", nil,
+		},
 		{"a draft", map[string][]answer{"Merge": {clean(map[string]any{"isDraft": true})}}, nil, promote.ErrNotMergeable, "it is a draft", nil},
 		{"conflicts", map[string][]answer{"Merge": {clean(map[string]any{"mergeable": "CONFLICTING", "mergeStateStatus": "DIRTY"})}}, nil, promote.ErrNotMergeable, "conflicts", nil},
 		{"behind", map[string][]answer{"Merge": {clean(map[string]any{"mergeStateStatus": "BEHIND"})}}, nil, promote.ErrNotMergeable, "behind its target", nil},
