@@ -1,35 +1,36 @@
 package promote
 
-// Reviews are the approvals that people gave to a change on the forge itself.
-type Reviews struct {
+// ChangeApprovals are the approvals that people gave to a change on the forge itself.
+type ChangeApprovals struct {
 	Head  Commit // of the change, as the forge showed it with them
-	Given []Review
+	Given []ChangeApproval
 }
 
-// Review is the last word of one person, where that is an approval.
-type Review struct {
+// ChangeApproval is the last word of one person, where that is an approval. It counts as an [Approval] of the promotion that it was
+// given to.
+type ChangeApproval struct {
 	By   string
 	Head Commit // what was approved; empty: the forge does not tell
 }
 
-// Of divides the reviews into those of one head and the others, which say nothing of it: who gave them saw something else, or
-// nobody knows what. An empty head is the one that the forge showed.
-func (r Reviews) Of(head Commit) (given, lapsed []string) {
+// Of divides who gave them into those who approved one head and the others, whose approvals say nothing of it: they saw something else,
+// or nobody knows what. An empty head is the one that the forge showed.
+func (a ChangeApprovals) Of(head Commit) (given, lapsed []string) {
 	if head == "" {
-		head = r.Head
+		head = a.Head
 	}
-	for _, review := range r.Given {
-		if review.Head != "" && review.Head == head {
-			given = append(given, review.By)
+	for _, one := range a.Given {
+		if one.Head != "" && one.Head == head {
+			given = append(given, one.By)
 		} else {
-			lapsed = append(lapsed, review.By)
+			lapsed = append(lapsed, one.By)
 		}
 	}
 	return given, lapsed
 }
 
-// lapsedReviews says whose approvals are of another head, and what to do; empty when nobody's are.
-func (s State) lapsedReviews(p Promotion) string {
+// lapsedApprovals says whose approvals are of another head, and what to do; empty when nobody's are.
+func (s State) lapsedApprovals(p Promotion) string {
 	people := s.Lapsed[p.Ref()]
 	switch len(people) {
 	case 0:

@@ -6,22 +6,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestReviewsAreOfOneHead(t *testing.T) {
-	given := []Review{{By: "ann", Head: "new"}, {By: "bob", Head: "old"}, {By: "cid"}}
+func TestApprovalsOfAChangeAreOfOneHead(t *testing.T) {
+	given := []ChangeApproval{{By: "ann", Head: "new"}, {By: "bob", Head: "old"}, {By: "cid"}}
 	for _, row := range []struct {
 		name          string
-		reviews       Reviews
+		approvals     ChangeApprovals
 		head          Commit
 		given, lapsed []string
 	}{
-		{"nobody", Reviews{Head: "new"}, "new", nil, nil},
-		{"the present head", Reviews{Head: "new", Given: given}, "new", []string{"ann"}, []string{"bob", "cid"}},
-		{"a head that the forge does not show yet", Reviews{Head: "old", Given: given}, "newest", nil, []string{"ann", "bob", "cid"}},
-		{"whatever the forge shows", Reviews{Head: "old", Given: given}, "", []string{"bob"}, []string{"ann", "cid"}},
-		{"a forge that shows no head", Reviews{Given: given}, "", nil, []string{"ann", "bob", "cid"}},
+		{"nobody", ChangeApprovals{Head: "new"}, "new", nil, nil},
+		{"the present head", ChangeApprovals{Head: "new", Given: given}, "new", []string{"ann"}, []string{"bob", "cid"}},
+		{"a head that the forge does not show yet", ChangeApprovals{Head: "old", Given: given}, "newest", nil, []string{"ann", "bob", "cid"}},
+		{"whatever the forge shows", ChangeApprovals{Head: "old", Given: given}, "", []string{"bob"}, []string{"ann", "cid"}},
+		{"a forge that shows no head", ChangeApprovals{Given: given}, "", nil, []string{"ann", "bob", "cid"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			counts, lapsed := row.reviews.Of(row.head)
+			counts, lapsed := row.approvals.Of(row.head)
 			if diff := cmp.Diff([][]string{row.given, row.lapsed}, [][]string{counts, lapsed}); diff != "" {
 				t.Error(diff)
 			}
@@ -44,7 +44,7 @@ func TestLapsedReviewsAreSaid(t *testing.T) {
 		},
 	} {
 		s := State{Lapsed: map[PromotionRef][]string{p.Ref(): row.people}}
-		if got := s.lapsedReviews(p); got != row.want {
+		if got := s.lapsedApprovals(p); got != row.want {
 			t.Errorf("%q: got %q, want %q", row.people, got, row.want)
 		}
 	}

@@ -26,7 +26,9 @@
 //   - Delivery: making Argo CD carry out a merged promotion, and watching it.
 //   - Verification: the record that a freight runs well in a stage; it opens the next lock.
 //   - Hold: a person's word that nothing more is promoted to a stage until resumed, or no freight of one warehouse automatically.
-//   - Approval: a person's word that a freight may enter a stage, whatever its upstream stages say.
+//   - Approval: a person's word that a freight may enter a stage, whatever its upstream stages say. That of a promotion's change on
+//     the forge, a [ChangeApproval], counts as one for the head that it was given to.
+//   - Review: what Lockkeeper says of the change of a person: a note, and the status that promotions have.
 //   - Rejection: the word that a freight is bad: it is promoted to no stage of its project until it is accepted again.
 //   - Rollback: the rejection of what a stage runs, and the promotion of what it ran before.
 //   - Metadata: values that promotions keep with a freight or a stage.

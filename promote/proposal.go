@@ -400,7 +400,7 @@ func (s *stageDecision) waiting(active Promotion, fallback string) string {
 	if n := len(active.Results); n > 0 && active.Results[n-1].Message != "" {
 		message = active.Results[n-1].Message
 	}
-	if lapsed := s.state.lapsedReviews(active); lapsed != "" {
+	if lapsed := s.state.lapsedApprovals(active); lapsed != "" {
 		message += "; " + lapsed
 	}
 	return message
@@ -444,7 +444,7 @@ func (s *stageDecision) description(active Promotion, freight Freight, head Comm
 	}
 	in := s.input(freight, evidence, s.askedFor(active))
 	if p, waits := s.unready(active); waits && p.Waits != WaitsChange {
-		in.waits, in.lapsed = p.Stage.Name, s.state.lapsedReviews(p)
+		in.waits, in.lapsed = p.Stage.Name, s.state.lapsedApprovals(p)
 	}
 	in.unseen, in.proposed, in.rollback = !seen, active.Head, active.Actor == AutoRollbackActor
 	return Description{

@@ -8,10 +8,10 @@ import (
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
-// observeApprovals counts who approves what a promotion waits for: those who commented, and the reviews that approve its change,
-// which stand on the forge and are not written down again.
+// observeApprovals counts who approves what a promotion waits for: those who commented, and those who approved its change on the forge,
+// where that stands and is not written down again.
 func (r *Reconciler) observeApprovals(ctx context.Context, state *promote.State, p promote.Promotion) {
-	r.addReviews(ctx, state, p)
+	r.addGiven(ctx, state, p)
 	counting := r.counting(ctx, *state, p)
 	state.History.Approvals = slices.DeleteFunc(slices.Clone(state.History.Approvals), func(a promote.Approval) bool {
 		return a.Stage == p.Stage && a.Freight == p.Freight && !slices.Contains(counting, a)
@@ -41,19 +41,19 @@ func (r *Reconciler) counting(ctx context.Context, state promote.State, p promot
 	return counting
 }
 
-// addReviews adds the approving reviews of a promotion's change to what is on record, and notes whose were given to another head.
-// Before a promotion is proposed its change shows the one before it, and so do the reviews.
-func (r *Reconciler) addReviews(ctx context.Context, state *promote.State, p promote.Promotion) {
+// addGiven adds the approvals of a promotion's change to what is on record, and notes whose were given to another head. Before a
+// promotion is proposed its change shows the one before it, and so do they.
+func (r *Reconciler) addGiven(ctx context.Context, state *promote.State, p promote.Promotion) {
 	if p.Change == 0 || p.Phase == promote.PhasePreparing {
 		return
 	}
-	reviews, err := r.Forge.Reviews(ctx, p.Change)
+	approvals, err := r.Forge.Approvals(ctx, p.Change)
 	if err != nil {
 		r.Log.WarnContext(ctx, "read approvals", "promotion", p.ID, "change", p.Change, "error", err)
 		return
 	}
 	shown, _ := state.Change(p) // one that is merged moves no more
-	names, lapsed := reviews.Of(shown.Head)
+	names, lapsed := approvals.Of(shown.Head)
 	known := state.History.ApprovedFor(p.Stage, p.Freight)
 	for _, name := range lapsed {
 		if !slices.ContainsFunc(known, func(a promote.Approval) bool { return a.By == name }) {

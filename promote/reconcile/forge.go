@@ -16,8 +16,8 @@ type ChangeReader interface {
 	ChangesFrom(ctx context.Context, branch promote.Branch) ([]promote.Change, error)
 	// Change returns one change.
 	Change(ctx context.Context, number int) (promote.Change, error)
-	// Reviews returns the approvals of a change that were given on the forge itself, with the head that each was given to.
-	Reviews(ctx context.Context, number int) (promote.Reviews, error)
+	// Approvals returns those of a change that were given on the forge itself, with the head that each was given to.
+	Approvals(ctx context.Context, number int) (promote.ChangeApprovals, error)
 }
 
 // ChangeWriter opens and edits changes.

@@ -148,8 +148,8 @@ func hostileTexts(g *ground) {
 		if now.State != promote.ChangeOpen || now.Draft || now.Title != wanted.Title || !slices.Equal(now.Labels, wanted.Labels) {
 			g.Fatalf("%s: the change is %+v", what, now)
 		}
-		if reviews, err := g.Reviews(g.Context(), change.Number); err != nil || len(reviews.Given) != 0 {
-			g.Errorf("%s: it was approved by %+v, %v", what, reviews.Given, err)
+		if given, err := g.Approvals(g.Context(), change.Number); err != nil || len(given.Given) != 0 {
+			g.Errorf("%s: it was approved by %+v, %v", what, given.Given, err)
 		}
 	}
 	untouched("the description")

@@ -107,8 +107,8 @@ func approvers(g *ground) {
 	change, _ := g.opened()
 	is := func(what string, want ...string) {
 		g.Helper()
-		reviews, err := g.Reviews(g.Context(), change.Number)
-		got, _ := reviews.Of(change.Head)
+		given, err := g.Approvals(g.Context(), change.Number)
+		got, _ := given.Of(change.Head)
 		if err != nil || !slices.Equal(got, want) {
 			g.Errorf("%s: approvers are %q, %v, want %q", what, got, err, want)
 		}
@@ -136,13 +136,13 @@ func approvedHeads(g *ground) {
 		g.approve(g, lea, change.Number)
 		moved := g.commit(bot, p.branch, "more-"+p.file, "a: 1\n")
 		g.approve(g, mia, change.Number)
-		reviews, err := g.Reviews(g.Context(), change.Number)
+		given, err := g.Approvals(g.Context(), change.Number)
 		if err != nil {
 			g.Fatal(err)
 		}
 		for head, want := range map[promote.Commit]string{change.Head: lea, moved: mia} {
-			if got, _ := reviews.Of(head); !slices.Equal(got, []string{g.people[want].Name}) {
-				g.Errorf("%s is approved by %q, want %s of %+v", head.Short(), got, want, reviews)
+			if got, _ := given.Of(head); !slices.Equal(got, []string{g.people[want].Name}) {
+				g.Errorf("%s is approved by %q, want %s of %+v", head.Short(), got, want, given)
 			}
 		}
 	}

@@ -160,10 +160,10 @@ func (f *Forge) notFound(asked query, message string) error {
 	}
 }
 
-// Reviews returns the approvals of a change that were given on GitHub itself, by who may write to the repository, and whose last word
+// Approvals returns the approvals of a change that were given on GitHub itself, by who may write to the repository, and whose last word
 // is an approval that nobody dismissed. GitHub keeps those of what was there before, unless it is told to dismiss them: each names the
 // commit that it was given to. Anybody may approve a change of a public repository; that counts for nothing.
-func (f *Forge) Reviews(ctx context.Context, number int) (promote.Reviews, error) {
+func (f *Forge) Approvals(ctx context.Context, number int) (promote.ChangeApprovals, error) {
 	var answer struct {
 		Repository struct {
 			PullRequest *struct {
@@ -184,19 +184,19 @@ func (f *Forge) Reviews(ctx context.Context, number int) (promote.Reviews, error
 		name: "read approvals", subject: strconv.Itoa(number), text: reviewsQuery, variables: f.variables(map[string]any{"number": number}),
 	}
 	if err := f.graphql(ctx, asked, &answer); err != nil {
-		return promote.Reviews{}, err
+		return promote.ChangeApprovals{}, err
 	}
 	if answer.Repository.PullRequest == nil {
-		return promote.Reviews{}, f.notFound(asked, noSuchChange)
+		return promote.ChangeApprovals{}, f.notFound(asked, noSuchChange)
 	}
 	shown := answer.Repository.PullRequest
-	reviews := promote.Reviews{Head: promote.Commit(shown.Head)}
+	given := promote.ChangeApprovals{Head: promote.Commit(shown.Head)}
 	for _, review := range shown.Reviews.Nodes {
 		if name := review.Author.name(); review.State == "APPROVED" && name != "" {
-			reviews.Given = append(reviews.Given, promote.Review{By: name, Head: promote.Commit(review.Commit.OID)})
+			given.Given = append(given.Given, promote.ChangeApproval{By: name, Head: promote.Commit(review.Commit.OID)})
 		}
 	}
-	return reviews, nil
+	return given, nil
 }
 
 // An actor is an account in GraphQL, where the logins of Apps lack the "[bot]" that they have everywhere else.

@@ -132,7 +132,7 @@ func TestAChangeThatIsNotThere(t *testing.T) {
 			if _, err := f.Change(t.Context(), 7); !errors.Is(err, promote.ErrNotFound) {
 				t.Errorf("Change: got %v", err)
 			}
-			if _, err := f.Reviews(t.Context(), 7); !errors.Is(err, promote.ErrNotFound) {
+			if _, err := f.Approvals(t.Context(), 7); !errors.Is(err, promote.ErrNotFound) {
 				t.Errorf("Approvers: got %v", err)
 			}
 			if _, err := f.Merge(t.Context(), 7, head, ""); !errors.Is(err, promote.ErrNotFound) {
@@ -159,11 +159,11 @@ func TestReviewsAreOfThoseWhoMayWrite(t *testing.T) {
 			map[string]any{"state": "APPROVED", "commit": map[string]any{"oid": "b0b"}, "author": map[string]any{"__typename": "Bot", "login": "reviewer"}},
 		}},
 	}}))}})
-	got, err := f.Reviews(t.Context(), 7)
+	got, err := f.Approvals(t.Context(), 7)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := promote.Reviews{Head: "b0b", Given: []promote.Review{{By: "tim", Head: "0ld"}, {By: "sue"}, {By: "lea", Head: "b0b"}, {By: "reviewer[bot]", Head: "b0b"}}}
+	want := promote.ChangeApprovals{Head: "b0b", Given: []promote.ChangeApproval{{By: "tim", Head: "0ld"}, {By: "sue"}, {By: "lea", Head: "b0b"}, {By: "reviewer[bot]", Head: "b0b"}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -133,7 +133,7 @@ func calls(t *testing.T, f *Forge) map[string]func() error {
 		"OpenChanges": func() error { _, err := f.OpenChanges(ctx); return err },
 		"ChangesFrom": func() error { _, err := f.ChangesFrom(ctx, "lockkeeper/develop/dev"); return err },
 		"Change":      func() error { _, err := f.Change(ctx, 7); return err },
-		"Reviews":     func() error { _, err := f.Reviews(ctx, 7); return err },
+		"Approvals":   func() error { _, err := f.Approvals(ctx, 7); return err },
 		"Open":        func() error { _, err := f.Open(ctx, draft); return err },
 		"open already": func() error {
 			ready := testDraft()
@@ -203,7 +203,7 @@ func everything(t *testing.T, f *Forge) {
 // askEverything calls all that only asks, whatever the answers are.
 func askEverything(t *testing.T, f *Forge) {
 	t.Helper()
-	for _, name := range []string{"OpenChanges", "ChangesFrom", "Change", "Reviews", "Status", "Notes", "remarks", "review", "OwnThreads", "Permission", "InGroup", "Settings", "old state"} {
+	for _, name := range []string{"OpenChanges", "ChangesFrom", "Change", "Approvals", "Status", "Notes", "remarks", "review", "OwnThreads", "Permission", "InGroup", "Settings", "old state"} {
 		_ = calls(t, f)[name]() // An error is an answer too.
 	}
 }

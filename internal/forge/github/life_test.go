@@ -441,8 +441,8 @@ func TestWhatTheForgeSays(t *testing.T) {
 			t.Errorf("%+v: got %v, %v", test.person, got, err)
 		}
 	}
-	if reviews, err := f.Reviews(t.Context(), 1); err != nil || len(reviews.Given) != 0 {
-		t.Errorf("got %+v, %v", reviews, err)
+	if given, err := f.Approvals(t.Context(), 1); err != nil || len(given.Given) != 0 {
+		t.Errorf("got %+v, %v", given, err)
 	}
 	if err := f.Close(t.Context(), 1); err != nil {
 		t.Error(err)

@@ -154,7 +154,7 @@ func everything(t *testing.T, f *Forge) {
 		"discussions": func() error { _, err := f.discussions(ctx, 7); return err },
 		"EditNote":    func() error { return f.EditNote(ctx, 7, 11, "text") },
 		"React":       func() error { return f.React(ctx, 7, 11, promote.ReactionSeen) },
-		"Reviews":     func() error { _, err := f.Reviews(ctx, 7); return err },
+		"Approvals":   func() error { _, err := f.Approvals(ctx, 7); return err },
 		"Permission":  func() error { _, err := f.Permission(ctx, promote.Person{ID: 5}); return err },
 		"Settings":    func() error { _, err := f.Settings(ctx); return err },
 		"Pipeline":    func() error { _, err := f.Pipeline(ctx, 3); return err },

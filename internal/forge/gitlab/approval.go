@@ -16,23 +16,23 @@ const (
 	textUnapproved = "unapproved this merge request"
 )
 
-// Reviews returns the approvals of a change that were given on GitLab itself. GitLab says who approved and in newer versions when,
+// Approvals returns the approvals of a change that were given on GitLab itself. GitLab says who approved and in newer versions when,
 // but never what; and it takes approvals away with new commits only where that is switched on, which not every edition can. So each
 // is of the head that was there when it was given. That costs a second request where somebody approved, and a third in older versions
 // where the head has moved.
-func (f *Forge) Reviews(ctx context.Context, number int) (promote.Reviews, error) {
+func (f *Forge) Approvals(ctx context.Context, number int) (promote.ChangeApprovals, error) {
 	var found struct {
 		ApprovedBy []approval `json:"approved_by"`
 	}
 	_, err := f.get(ctx, request{name: "read approvals", subject: strconv.Itoa(number), path: f.changePath(number) + "/approvals"}, &found)
 	if err != nil || len(found.ApprovedBy) == 0 {
-		return promote.Reviews{}, err
+		return promote.ChangeApprovals{}, err
 	}
 	pushed, err := f.pushed(ctx, number)
 	if err != nil {
-		return promote.Reviews{}, err
+		return promote.ChangeApprovals{}, err
 	}
-	reviews := promote.Reviews{Head: pushed.head()}
+	given := promote.ChangeApprovals{Head: pushed.head()}
 	var told map[string]time.Time
 	for _, one := range found.ApprovedBy {
 		name := one.User.name()
@@ -41,15 +41,15 @@ func (f *Forge) Reviews(ctx context.Context, number int) (promote.Reviews, error
 		}
 		if one.ApprovedAt.IsZero() && told == nil && !pushed.still() {
 			if told, err = f.approvedAt(ctx, number); err != nil {
-				return promote.Reviews{}, err
+				return promote.ChangeApprovals{}, err
 			}
 		}
 		if one.ApprovedAt.IsZero() {
 			one.ApprovedAt.Time = told[name]
 		}
-		reviews.Given = append(reviews.Given, promote.Review{By: name, Head: pushed.at(one.ApprovedAt.Time)})
+		given.Given = append(given.Given, promote.ChangeApproval{By: name, Head: pushed.at(one.ApprovedAt.Time)})
 	}
-	return reviews, nil
+	return given, nil
 }
 
 // An approval is one of the approvals of a merge request.

@@ -31,9 +31,9 @@ func TestReviewsAreOfTheHeadThatWasThere(t *testing.T) {
 		approved []string
 		versions []string // nil: must not be asked for
 		notes    []string // nil: must not be asked for
-		want     promote.Reviews
+		want     promote.ChangeApprovals
 	}{
-		{"nobody approved", nil, nil, nil, promote.Reviews{}},
+		{"nobody approved", nil, nil, nil, promote.ChangeApprovals{}},
 		{"the present head", []string{approved("lea", at(31))}, moved, nil, reviewed(third, third)},
 		{"the head before", []string{approved("lea", at(29))}, moved, nil, reviewed(third, second)},
 		{"a head that comes again", []string{approved("lea", at(11))}, []string{pushedAt(first, at(30)), pushedAt(second, at(20)), pushedAt(first, at(10))}, nil, reviewed(first, first)},
@@ -50,7 +50,7 @@ func TestReviewsAreOfTheHeadThatWasThere(t *testing.T) {
 		{"a note that a person wrote says nothing", []string{old}, moved, []string{said(textApproved, at(31), false), said(textApproved, at(21), true)}, reviewed(third, second)},
 		{"what was taken back", []string{old}, moved, []string{said(textUnapproved, at(32), true), said(textApproved, at(31), true)}, reviewed(third, "")},
 		{"no such note among the newest", []string{old}, moved, []string{}, reviewed(third, "")},
-		{"an account that is gone", []string{`{"user":null}`}, moved, nil, promote.Reviews{Head: third}},
+		{"an account that is gone", []string{`{"user":null}`}, moved, nil, promote.ChangeApprovals{Head: third}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			change := "GET " + project + "/merge_requests/7"
@@ -62,7 +62,7 @@ func TestReviewsAreOfTheHeadThatWasThere(t *testing.T) {
 				script[change+"/notes"] = []answer{{Status: 200, Body: "[" + strings.Join(row.notes, ",") + "]"}}
 			}
 			f, _ := play(t, script)
-			got, err := f.Reviews(t.Context(), 7)
+			got, err := f.Approvals(t.Context(), 7)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +85,7 @@ func TestReviewsNeedEveryAnswer(t *testing.T) {
 		"notes":     {change + "/approvals": {given}, change + "/versions": {moved}, change + "/notes": {gone}},
 	} {
 		f, _ := play(t, script)
-		if got, err := f.Reviews(t.Context(), 7); err == nil || len(got.Given) > 0 {
+		if got, err := f.Approvals(t.Context(), 7); err == nil || len(got.Given) > 0 {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
@@ -95,8 +95,8 @@ func pushedAt(head promote.Commit, at string) string {
 	return fmt.Sprintf(`{"id":1,"head_commit_sha":%q,"created_at":%q}`, head, at)
 }
 
-func reviewed(shown, given promote.Commit) promote.Reviews {
-	return promote.Reviews{Head: shown, Given: []promote.Review{{By: "lea", Head: given}}}
+func reviewed(shown, given promote.Commit) promote.ChangeApprovals {
+	return promote.ChangeApprovals{Head: shown, Given: []promote.ChangeApproval{{By: "lea", Head: given}}}
 }
 
 func FuzzReviewedHead(f *testing.F) {
