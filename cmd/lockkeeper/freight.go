@@ -94,7 +94,7 @@ Exit codes:
 	flags.StringArrayVar(&commits, "commit", nil, "a commit, as REPOSITORY=ID or REPOSITORY=TAG")
 	flags.StringArrayVar(&charts, "chart", nil, "a chart, as REPOSITORY/NAME=VERSION, or oci://REPOSITORY=VERSION")
 	flags.StringVar(&request.Alias, "alias", "", "a name for people, free in the project (default: one is made)")
-	flags.StringVar(&request.By, "by", "", "who puts it together (default: $GITLAB_USER_LOGIN, else $USER)")
+	flags.StringVar(&request.By, "by", "", "who puts it together (default: $GITLAB_USER_LOGIN, else $GITHUB_ACTOR, else $USER)")
 	flags.StringVarP(&output, "output", "o", "text", "text or json")
 	return cmd
 }
@@ -113,7 +113,7 @@ func choices(flag string, words []string) ([]reconcile.Choice, error) {
 }
 
 func createFreight(ctx context.Context, env environment, t target, request reconcile.Handmade, output string) error {
-	by := cmp.Or(request.By, env.getenv("GITLAB_USER_LOGIN"), env.getenv("USER"))
+	by := cmp.Or(request.By, env.getenv("GITLAB_USER_LOGIN"), env.getenv("GITHUB_ACTOR"), env.getenv("USER"))
 	request.By = strings.Join(strings.Fields(by), " ")
 	switch {
 	case request.Warehouse == "":

@@ -146,8 +146,8 @@ func (p *parts) gitHubToken() secret.Text {
 // connectGitHub makes what all repositories of GitHub share: the App and its tokens, or the limits of the one token.
 func (p *parts) connectGitHub() error {
 	p.limits = github.NewLimits()
-	if p.secrets.GitHubAppID == 0 {
-		return nil
+	if p.secrets.GitHubAppID == 0 || p.secrets.GitHubAppKey == "" {
+		return nil // credentials says that one of them is missing
 	}
 	app, err := github.NewApp(github.AppConfig{
 		URL: p.config.GitHub.URL, ID: p.secrets.GitHubAppID, PrivateKey: secret.Text(p.secrets.GitHubAppKey),
@@ -155,7 +155,7 @@ func (p *parts) connectGitHub() error {
 		Observe: func(call github.Call) { p.observe(gitHubCall("app", call)) },
 	})
 	if err != nil {
-		return fmt.Errorf("LOCKKEEPER_GITHUB_APP_KEY: %w", err)
+		return fmt.Errorf("LOCKKEEPER_GITHUB_APP_KEY, as text or in base64: %w", err)
 	}
 	p.app, p.limits = app, nil
 	return nil

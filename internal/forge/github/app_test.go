@@ -336,7 +336,7 @@ func TestNewAppRefusesWhatCannotWork(t *testing.T) {
 	}{
 		{"no ID", AppConfig{URL: "https://github.com", PrivateKey: testPEM()}, "github: the ID of the App is missing; expected the number on the App's page"},
 		{"no URL", AppConfig{ID: 17, PrivateKey: testPEM()}, "github: the URL is missing; expected something like https://github.com"},
-		{"no key", AppConfig{URL: "https://github.com", ID: 17}, `github: the private key of the App is no PEM; expected the file that GitHub made, from "-----BEGIN RSA PRIVATE KEY-----" on`},
+		{"no key", AppConfig{URL: "https://github.com", ID: 17}, `github: the private key of the App is no PEM; expected the text of the file that GitHub made, not its name, from "-----BEGIN RSA PRIVATE KEY-----" on`},
 		{"a negative timeout", AppConfig{URL: "https://github.com", ID: 17, PrivateKey: testPEM(), Timeout: -1}, "github: timeout -1ns: expected a positive duration"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

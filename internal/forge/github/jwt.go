@@ -34,7 +34,7 @@ func parseKey(text secret.Text) (*rsa.PrivateKey, error) {
 	}
 	block, _ := pem.Decode([]byte(plain))
 	if block == nil {
-		return nil, errors.New(`the private key of the App is no PEM; expected the file that GitHub made, from "-----BEGIN RSA PRIVATE KEY-----" on`)
+		return nil, errors.New(`the private key of the App is no PEM; expected the text of the file that GitHub made, not its name, from "-----BEGIN RSA PRIVATE KEY-----" on`)
 	}
 	switch block.Type {
 	case "RSA PRIVATE KEY":
