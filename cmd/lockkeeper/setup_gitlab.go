@@ -95,6 +95,9 @@ func (o *setupGitLab) run(ctx context.Context, env environment) error {
 	if unseen(found) {
 		return errors.New("nothing was set up: put this right, and run it again")
 	}
+	if err := o.advise(ctx, env.out, by); err != nil {
+		return err
+	}
 	name := "LOCKKEEPER_GITLAB_WEBHOOK_TOKEN"
 	if len(by.secrets.WebhookToken) == 0 && len(by.secrets.SigningToken) > 0 {
 		name = "LOCKKEEPER_GITLAB_SIGNING_TOKEN"
@@ -113,6 +116,19 @@ func (o *setupGitLab) tier(ctx context.Context, by *gitlabCaretaker) error {
 		return fmt.Errorf("the webhooks of group %q cannot be had: groups have them in GitLab Premium and Ultimate, and they take the role Owner; "+
 			"leave --group out to register that of the project: %w", by.group, err)
 	}
+	return err
+}
+
+// advise says what is left alone and may surprise people. Where it cannot be read, or the edition has no such setting, it says nothing.
+func (o *setupGitLab) advise(ctx context.Context, w io.Writer, by *gitlabCaretaker) error {
+	if o.noProtect || by.set.URL == "" {
+		return nil
+	}
+	if reset, err := by.forge.ResetsApprovals(ctx); err != nil || reset {
+		return nil //nolint:nilerr // the doctor says why, where a step counts approvals
+	}
+	_, err := fmt.Fprintf(w, "note   \"Remove all approvals when commits are added\" is off: GitLab goes on showing approvals of older commits, which no step counts\n"+
+		"       → switch it on under %s/-/settings/merge_requests, or have doctor --fix do it where a step counts them\n", by.set.URL)
 	return err
 }
 
