@@ -65,7 +65,7 @@ var (
 	unknown       = answer{http.StatusAccepted, "no such repository is configured"}
 	repeated      = answer{http.StatusOK, "this delivery was accepted before"}
 	notRead       = answer{http.StatusBadRequest, "the body could not be read"}
-	notAuthentic  = answer{http.StatusUnauthorized, "the delivery is not authentic: check that the webhook's secret is the server's"}
+	notAuthentic  = answer{http.StatusUnauthorized, "the delivery is not authentic: check that the webhook's secret is the server's, and that it sends application/json, no form"}
 	tooSlow       = answer{http.StatusRequestTimeout, "the body took too long"}
 	tooLarge      = answer{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody)}
 	broken        = answer{http.StatusInternalServerError, "internal error"}

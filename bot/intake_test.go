@@ -30,7 +30,7 @@ func TestIntakeAnswers(t *testing.T) {
 	}{
 		{name: "an authentic delivery is accepted", token: "secret", body: strings.NewReader(ok), status: 202, text: "accepted", waiting: 1},
 		{name: "the project's case does not matter", token: "secret", body: strings.NewReader(`{"project":"Group/App"}`), status: 202, text: "accepted", waiting: 1},
-		{name: "a wrong token is refused", token: "Secret", body: strings.NewReader(ok), status: 401, text: "check that the webhook's secret is the server's"},
+		{name: "a wrong token is refused", token: "Secret", body: strings.NewReader(ok), status: 401, text: "check that the webhook's secret is the server's, and that it sends application/json, no form"},
 		{name: "no token is refused", body: strings.NewReader(ok), status: 401, text: "not authentic"},
 		{name: "a wrong token is refused before the body is understood", body: strings.NewReader("no JSON"), status: 401, text: "not authentic"},
 		{name: "an unknown project is taken and dropped", token: "secret", body: strings.NewReader(`{"project":"group/other"}`), status: 202, text: "no such repository"},
