@@ -1,12 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/lockkeeper/lockkeeper/internal/nearest"
 )
 
 // onlyFlags is for commands that take no arguments: it says with which flags the words were probably meant, one for each in
@@ -40,6 +44,20 @@ func oneWord(what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// wrongFlag says what the flag was most likely meant to be, and where all of them are.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	wrong, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok {
+		return err
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
+	if near := nearest.Of(wrong.GetSpecifiedName(), names); near != "" {
+		return fmt.Errorf("%w: did you mean --%s?", err, near)
+	}
+	return fmt.Errorf("%w: %q lists those that there are", err, cmd.CommandPath()+" --help")
 }
 
 // orCommand is for commands that do what a comment says: a word with a slash was meant as one.

@@ -94,6 +94,7 @@ makes Argo CD sync exactly what changed, and moves on to the next stage. It read
 		SilenceErrors: true,
 	}
 	root.SetVersionTemplate(versionLine())
+	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(
 		newServe(env), newCI(env), newPlan(env), newDiff(env), newDrift(env), newSimulate(env), newDiscover(env), newFreight(env), newRender(env),
 		newLint(env), newDoctor(env), newSetup(env), newDemo(env), newVersion(env),
