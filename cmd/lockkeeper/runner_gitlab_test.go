@@ -30,6 +30,7 @@ func TestTemplateInARunner(t *testing.T) {
 		contains(t, log, "No freight `9.9.9`", " FAIL  lockkeeper")
 	})
 	t.Run("lint and diff of a merge request", p.reviews)
+	t.Run("a merge request that cannot be rendered", p.breaks)
 }
 
 // pipelines is a runner of GitLab CI.
@@ -104,4 +105,21 @@ func (p *pipelines) reviews(t *testing.T) {
 	if strings.Contains(log, "forged\x1b[31m") || strings.Contains(log, "section_start:1:forged\r") {
 		t.Errorf("the log takes commands of a file:\n%q", log)
 	}
+}
+
+// breaks shows all of a merge request although an application of it fails.
+func (p *pipelines) breaks(t *testing.T) {
+	p.commit("broken", map[string]string{
+		worked:              strings.ReplaceAll(p.text("main", worked), "replicas: 1", "replicas: 3"),
+		"kargo/broken.yaml": hostile, "develop/backend/instance.yaml": "apiVersion: v1\nkind: [\nmetadata: {name: x}\n",
+	})
+	number := p.you.open("broken", "main", "Broken")
+	code, log := p.start(t, "broken", map[string]string{
+		"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": strconv.Itoa(number), "CI_MERGE_REQUEST_DIFF_BASE_SHA": p.tip("main"),
+		"CI_COMMIT_BRANCH": "",
+	})
+	if code != 1 {
+		t.Errorf("exit %d:\n%s", code, log)
+	}
+	contains(t, log, "could not be rendered", "replicas", "kargo/broken.yaml:4:", "invalid-name")
 }
