@@ -86,7 +86,7 @@ func TestTheRepositoryOfACommand(t *testing.T) {
 		{"one of two", twins, target{project: "acme/gitops", forge: forgeGitLab}, "gitlab acme/gitops"},
 		{"the only one on its forge", twins, target{forge: forgeGitHub}, "github acme/gitops"},
 		{"any of two", twins, target{project: "acme/gitops"}, `server.yaml has "acme/gitops" on both forges: choose one with --forge`},
-		{"none of two", twins, target{}, "server.yaml has 2 repositories: choose one with --project"},
+		{"none of two", twins, target{}, "server.yaml has 2 repositories: choose one with --project, such as --project acme/gitops"},
 		{"one that is not there", twins, target{project: "acme/gitop"}, `server.yaml has no repository "acme/gitop"; did you mean "acme/gitops"?`},
 		{"one that is not there on this forge", twins[:1], target{project: "acme/gitops", forge: forgeGitLab}, `server.yaml has no repository "acme/gitops" on gitlab`},
 	} {
