@@ -181,15 +181,15 @@ func (g *repository) commit(ctx context.Context, revision string) (string, error
 	return "", errNoRevision
 }
 
-// verify returns the commit that a revision means. Branches are read from their files, and a commit that is there stays: git is
+// verify returns the commit that a revision means. A branch is read from its file, and a commit that is there stays: git is
 // asked for the rest.
 func (g *repository) verify(ctx context.Context, revision string) (string, error) {
 	if strings.HasPrefix(revision, headsPrefix) {
-		refs, err := g.refs()
-		if id, ok := refs[revision]; ok || err != nil {
-			return id, err
+		id, err := githttp.Ref(g.dir, revision)
+		if err == nil && !commitID(id) {
+			return "", errNoRevision
 		}
-		return "", errNoRevision
+		return id, err
 	}
 	args := []string{"rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"}
 	if before, ok := g.recall(args); ok {

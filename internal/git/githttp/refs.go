@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Refs reads the refs of a bare repository and its HEAD from the files that Git keeps them in (gitrepository-layout,
@@ -33,6 +35,35 @@ func Refs(dir string) (map[string]string, error) {
 		}
 	}
 	return refs, nil
+}
+
+// Ref reads one ref as [Refs] does, by its full name; "" when there is none of that name. It reads two files at most, however many
+// refs there are.
+func Ref(dir, name string) (string, error) {
+	if _, err := os.Stat(filepath.Join(dir, "reftable")); err == nil {
+		return "", fmt.Errorf("ref %q of %q: a reftable: %w", name, dir, errors.ErrUnsupported)
+	}
+	if path.Clean(name) != name || !filepath.IsLocal(filepath.FromSlash(name)) {
+		return "", nil
+	}
+	text, err := optional(filepath.Join(dir, filepath.FromSlash(name)))
+	folder := errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR) // of other refs, or below another ref
+	if err != nil && !folder {
+		return "", fmt.Errorf("ref %q of %q: %w", name, dir, err)
+	}
+	if text != "" {
+		return strings.TrimSpace(text), nil
+	}
+	packed, err := optional(filepath.Join(dir, "packed-refs"))
+	if err != nil {
+		return "", fmt.Errorf("ref %q of %q: %w", name, dir, err)
+	}
+	for line := range strings.Lines(packed) {
+		if id, of, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " "); ok && of == name && !strings.HasPrefix(line, "#") {
+			return id, nil
+		}
+	}
+	return "", nil
 }
 
 // looseRefs reads HEAD and the refs that have a file of their own.

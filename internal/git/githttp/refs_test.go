@@ -61,6 +61,11 @@ func TestRefsAndAdvertisementFollowTheRepository(t *testing.T) {
 		if diff := cmp.Diff(want, have); diff != "" {
 			t.Errorf("%s: refs (-git +read):\n%s", step.name, diff)
 		}
+		for _, name := range []string{"HEAD", "refs/heads/trunk", "refs/heads/other", "refs/heads/a", "refs/heads/a/b/c", "refs/heads/trunk/x", "refs/tags/v1", "refs/../config"} {
+			if have, err := githttp.Ref(bare, name); err != nil || have != want[name] {
+				t.Errorf("%s: %s is %q, %v, want %q", step.name, name, have, err, want[name])
+			}
+		}
 		said := strings.ReplaceAll(mustGit(t, work, "ls-remote", bare), "\t", " ")
 		for range 2 { // by git, and from memory
 			if got := strings.ReplaceAll(mustGit(t, work, "-c", "protocol.version=0", "ls-remote", url+"/team/app.git"), "\t", " "); got != said {
@@ -77,6 +82,9 @@ func TestRefsThatAreNoFiles(t *testing.T) {
 	}
 	if _, err := githttp.Refs(dir); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("a reftable: %v", err)
+	}
+	if _, err := githttp.Ref(dir, "HEAD"); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("one ref of a reftable: %v", err)
 	}
 	if _, err := githttp.Refs(filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no repository: %v", err)
