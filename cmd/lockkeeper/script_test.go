@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/lockkeeper/lockkeeper/examples"
+	"github.com/lockkeeper/lockkeeper/internal/git/gittest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files of the scenarios and of docs/reference.md")
@@ -22,6 +23,7 @@ func TestMain(m *testing.M) {
 	if isWorker() {
 		os.Exit(work())
 	}
+	gittest.FoldersInMemory()
 	debug.SetGCPercent(400) // worlds come and go, and little of them lives long
 	testscript.Main(m, map[string]func(){"lockkeeper": main})
 }

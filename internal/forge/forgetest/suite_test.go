@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/lockkeeper/lockkeeper/internal/forge/devforge"
+	"github.com/lockkeeper/lockkeeper/internal/git/gittest"
 )
 
 // A row is one thing that every adapter does alike.
@@ -26,6 +27,11 @@ var grounds = []struct {
 	{"GitLab with a token", gitLab, newGitLab},
 	{"GitHub as an App", gitHubApp, newGitHubApp},
 	{"GitHub with a token", gitHubToken, newGitHubToken},
+}
+
+func TestMain(m *testing.M) {
+	gittest.FoldersInMemory()
+	m.Run()
 }
 
 func TestAdapters(t *testing.T) {
