@@ -60,20 +60,24 @@ func TestGitLabCheckSaysWhatToClick(t *testing.T) {
 	}{
 		{"there is none", GitLabCheck{}, `add it under ` + page + `, or leave gitlab.externalStatusCheck out`},
 		{
-			"one is near", GitLabCheck{Checks: []ExternalCheck{{Name: "qa"}, {Name: "Lock-keeper"}}},
+			"one is near",
+			GitLabCheck{Checks: []ExternalCheck{{Name: "qa"}, {Name: "Lock-keeper"}}},
 			`write gitlab: {externalStatusCheck: "Lock-keeper"}, if that is the one, or add "lockkeeper" under ` + page,
 		},
 		{
-			"none is near", GitLabCheck{Checks: []ExternalCheck{{Name: "qa"}}},
+			"none is near",
+			GitLabCheck{Checks: []ExternalCheck{{Name: "qa"}}},
 			`write the name of one that is only for Lockkeeper as gitlab.externalStatusCheck, or add "lockkeeper" under ` + page,
 		},
 		{
-			"it is for another branch", GitLabCheck{Checks: []ExternalCheck{{Name: "lockkeeper", Branches: []string{"next"}}}},
+			"it is for another branch",
+			GitLabCheck{Checks: []ExternalCheck{{Name: "lockkeeper", Branches: []string{"next"}}}},
 			`choose main or all branches as its target branch under ` + page,
 		},
 		{"it is not required", GitLabCheck{Checks: []ExternalCheck{{Name: "lockkeeper"}}}, `switch it on under ` + page},
 		{
-			"it is not required, and others have checks", GitLabCheck{Checks: []ExternalCheck{{Name: "qa"}, {Name: "lockkeeper"}, {Name: "licence"}}},
+			"it is not required, and others have checks",
+			GitLabCheck{Checks: []ExternalCheck{{Name: "qa"}, {Name: "lockkeeper"}, {Name: "licence"}}},
 			`switch it on under ` + page + `; merging waits for "qa", "licence", too, then`,
 		},
 	} {

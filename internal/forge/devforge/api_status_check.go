@@ -90,16 +90,14 @@ type requestStatusCheckEntity struct {
 
 // listRequestStatusChecks shows the checks of a merge request, and what they say of its head.
 func listRequestStatusChecks(c *call) (reply, error) {
-	all, err := c.statusChecks()
-	if err != nil {
+	if _, err := c.statusChecks(); err != nil {
 		return reply{}, err
 	}
 	m, err := c.request()
 	if err != nil {
 		return reply{}, err
 	}
-	all = c.project.checksOf(m)
-	return shown(c, all, func(s *statusCheck) (requestStatusCheckEntity, error) {
+	return shown(c, c.project.checksOf(m), func(s *statusCheck) (requestStatusCheckEntity, error) {
 		return requestStatusCheckEntity{s.ID, s.Name, s.URL, s.says(m)}, nil
 	})
 }
