@@ -91,18 +91,22 @@ func JSON(r Report) ([]byte, error) {
 	out.Counts.Added, out.Counts.Changed, out.Counts.Removed = r.Counts()
 	out.Counts.Renamed = r.Renamed()
 	for _, f := range r.Facts {
-		fact := jsonFact{Kind: f.Kind, Text: f.String(), Danger: f.Danger, Grave: f.Grave, Applications: f.Apps}
-		for _, p := range f.Parts {
-			if p.Link != "" {
-				fact.Links = append(fact.Links, p.Link)
-			}
-		}
-		out.Facts = append(out.Facts, fact)
+		out.Facts = append(out.Facts, jsonFactOf(f))
 	}
 	for _, app := range r.Apps {
 		out.Applications = append(out.Applications, jsonAppOf(app))
 	}
 	return jsontext.Indented(out)
+}
+
+func jsonFactOf(f Fact) jsonFact {
+	fact := jsonFact{Kind: f.Kind, Text: f.String(), Danger: f.Danger, Grave: f.Grave, Applications: f.Apps}
+	for _, p := range f.Parts {
+		if p.Link != "" {
+			fact.Links = append(fact.Links, p.Link)
+		}
+	}
+	return fact
 }
 
 func jsonAppOf(app AppChange) jsonApp {
