@@ -206,6 +206,7 @@ func (d *decision) hold(c Command) (string, error) {
 		d.index.holds[ref] = hold
 		d.do(RecordHold{hold})
 	}
+	d.pin(ref)
 	return fmt.Sprintf("%s is on hold: nothing is proposed or merged until %s.",
 		codeSpan(ref.String()), codeSpan("/resume "+d.index.word(ref))), nil
 }
@@ -260,7 +261,7 @@ func (d *decision) promote(c Command) (string, error) {
 		if reason := d.otherHead(c, active); reason != "" {
 			return "", fmt.Errorf("%s is not merged into %s: %s", codeSpan(freight.Label()), codeSpan(ref.String()), reason)
 		}
-		request.Merge, request.Head = active.ID, active.Head
+		request.Merge, request.Head, request.Shown = active.ID, active.Head, active.Shown
 	}
 	if reason := d.refusal(request, freight); reason != "" {
 		return "", fmt.Errorf("%s cannot go to %s: %s", codeSpan(freight.Label()), codeSpan(ref.String()), tableCell(reason))
@@ -295,6 +296,9 @@ func (d *decision) promised(r Request, freight Freight) string {
 	text := fmt.Sprintf("%s is promoted to %s.", name, stage)
 	if r.Merge != "" {
 		text = fmt.Sprintf("%s is merged into %s as soon as every gate passes, at %s.", name, stage, codeSpan(r.Head.Short()))
+	}
+	if r.Shown != "" {
+		text += " If it has to be proposed anew, that holds as long as it shows the same."
 	}
 	if _, held := d.index.autoHolds[stageWarehouse{r.Stage, freight.Warehouse}]; held {
 		text += fmt.Sprintf(" Freight of %s is not promoted there automatically until %s.", codeSpan(freight.Warehouse),

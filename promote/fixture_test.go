@@ -146,7 +146,7 @@ func requested(stage StageRef, tag string, after int) edit {
 func wished(p Promotion) edit {
 	return func(s *State) {
 		s.History.Requests = append(s.History.Requests, Request{
-			Key: "change-7-comment-1", Stage: p.Stage, Freight: p.Freight, By: "ann", At: now, Merge: p.ID, Head: p.Head, After: p.Number,
+			Key: "change-7-comment-1", Stage: p.Stage, Freight: p.Freight, By: "ann", At: now, Merge: p.ID, Head: p.Head, Shown: p.Shown, After: p.Number,
 		})
 	}
 }

@@ -166,6 +166,8 @@ type Evidence struct {
 	Moves        []Move // of the promotion; empty unless Head is the head that it proposed
 	Rendered     []Move // the tags of images that change in what applications deploy, whatever made them change; empty when nothing is rendered
 	Diff         string // the rendered diff as Markdown
+	// Rendering is the digest of all that the diff says, also of what Diff has no room for; empty when not everything could be rendered.
+	Rendering string
 }
 
 // ImageEvidence is what the registry says about one image of the freight.

@@ -238,20 +238,20 @@ func (x *index) lastNumber(stage StageRef) int {
 	return p.Number
 }
 
-// wish returns the newest request to merge an open promotion as it stands: at the head that it proposes now.
+// wish returns the newest request to merge an open promotion as it stands.
 func (x *index) wish(p Promotion) (Request, bool) {
 	r, ok := x.lastWish(p)
-	return r, ok && r.Head == p.Head
+	return r, ok && r.merges(p)
 }
 
-// lastWish returns the newest request to merge an open promotion, at its present head before any other.
+// lastWish returns the newest request to merge an open promotion, as it stands before any other.
 func (x *index) lastWish(p Promotion) (Request, bool) {
 	var last *Request
 	for _, r := range slices.Backward(x.requests[p.Stage]) {
 		if r.Merge == "" || r.Merge != p.ID {
 			continue
 		}
-		if r.Head == p.Head {
+		if r.merges(p) {
 			return *r, true
 		}
 		if last == nil {
@@ -266,7 +266,7 @@ func (x *index) lastWish(p Promotion) (Request, bool) {
 
 // wishes counts the requests to merge an open promotion as it stands.
 func (x *index) wishes(p Promotion) int {
-	return len(keep(x.requests[p.Stage], func(r *Request) bool { return r.Merge == p.ID && r.Head == p.Head }))
+	return len(keep(x.requests[p.Stage], func(r *Request) bool { return r.merges(p) }))
 }
 
 // proposer returns the promotion that a change belongs to: the newest that is recorded with it, else the newest of its branch,

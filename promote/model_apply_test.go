@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -87,6 +88,9 @@ func (w *world) obey(action Action) {
 	switch a := action.(type) {
 	case RecordHold:
 		h.Holds = append(h.Holds, a.Hold)
+		if active, ok := h.Active(a.Hold.Stage); ok && a.Hold.Warehouse == "" {
+			w.doubt(active)
+		}
 	case ReleaseHold:
 		delete(w.chosen, stageWarehouse{a.Hold.Stage, a.Hold.Warehouse})
 		h.Holds = slices.DeleteFunc(h.Holds, func(hold Hold) bool { return hold.scope() == a.Hold.scope() })
@@ -96,15 +100,33 @@ func (w *world) obey(action Action) {
 		}
 		h.Requests = append(h.Requests, a.Request)
 		w.choose(a.Request)
+	case PinRequest:
+		w.checkPin(a)
+		i := slices.IndexFunc(h.Requests, func(r Request) bool { return r.Key == a.Request.Key })
+		h.Requests[i] = a.Request
 	case RecordApproval:
 		w.checkApproval(a)
 		h.Approvals = append(h.Approvals, a.Approval)
 	case RecordRejection:
 		h.Rejections = append(h.Rejections, a.Rejection)
+		for _, p := range h.Promotions {
+			if p.Freight == a.Rejection.Freight {
+				w.doubt(p)
+			}
+		}
 	case WithdrawRejection:
 		h.Rejections = slices.DeleteFunc(h.Rejections, func(r Rejection) bool { return r.Freight == a.Rejection.Freight })
 	default:
 		w.t.Fatalf("%T is not known", action)
+	}
+}
+
+// doubt remembers that somebody had second thoughts about an open promotion, and so about all that share its change.
+func (w *world) doubt(p Promotion) {
+	for _, r := range w.state.History.Requests {
+		if slices.ContainsFunc(append(w.aboard(p.Head), p), func(p Promotion) bool { return !p.Phase.Terminal() && r.Stage == p.Stage && r.Merge == p.ID }) {
+			w.doubted[r.Key] = true
+		}
 	}
 }
 
@@ -242,6 +264,10 @@ func (w *world) propose(proposals []Propose, d *death) {
 		if p.Phase == PhaseProposed && p.Branch != ProposalBranch(p.Stage) {
 			p.Head, p.With = tops[p.Branch], with[p.Branch]
 		}
+		if p.Phase == PhaseProposed {
+			w.sights[p.Head] = w.look(p.Head)
+			p.Shown = w.sights[p.Head]
+		}
 		if p.Phase == PhaseProposed && of[i].Tip != w.state.Tips[p.Branch] {
 			w.t.Fatalf("%s: its branch is at %s, not at %s", of[i], w.state.Tips[p.Branch], of[i].Tip)
 		}
@@ -284,6 +310,18 @@ func (w *world) draft(a Propose, top Commit) Promotion {
 		p.Moves[0].Before = before.Label()
 	}
 	return p
+}
+
+// look is what people see of a proposed commit: what it writes, over what.
+func (w *world) look(head Commit) string {
+	var b strings.Builder
+	for _, s := range w.stages() {
+		ref := StageRef{"p", s.Name}
+		if f, ok := w.trees[head].writes[ref]; ok {
+			fmt.Fprintf(&b, "%s: %s over %s of %d\n", ref, f.ID, w.content[ref][f.Warehouse].ID, w.trees[head].files[ref])
+		}
+	}
+	return b.String()
 }
 
 // record writes a promotion and ends the one whose place it takes.
@@ -330,9 +368,14 @@ func (w *world) show(drafts []Promotion, of []Propose, d *death) {
 func (w *world) catchUp() {
 	for i := range w.state.Changes {
 		c := &w.state.Changes[i]
-		if tip, ok := w.state.Tips[c.Branch]; ok && c.State == ChangeOpen {
-			c.Head = tip
+		tip, ok := w.state.Tips[c.Branch]
+		if !ok || c.State != ChangeOpen {
+			continue
 		}
+		if c.Head != tip && c.Merge == MergeBehind {
+			c.Merge = MergeReady
+		}
+		c.Head = tip
 	}
 }
 

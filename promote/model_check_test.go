@@ -65,8 +65,21 @@ func (w *world) held(ref StageRef, warehouse string) bool {
 
 func (w *world) asked(p Promotion) bool {
 	return p.Actor != autoPromotion || slices.ContainsFunc(w.state.History.Requests, func(r Request) bool {
-		return r.Stage == p.Stage && r.Merge == p.ID && r.Head == p.Head
+		return w.wants(r, p)
 	})
+}
+
+// wants reports whether a request asks for the merge of a promotion: at the head that its author saw, or at another that looks the same,
+// unless somebody had second thoughts in between.
+func (w *world) wants(r Request, p Promotion) bool {
+	same := w.sights[r.Head] != "" && w.sights[r.Head] == w.sights[p.Head] && !w.doubted[r.Key]
+	return r.Stage == p.Stage && r.Merge == p.ID && (r.Head == p.Head || same)
+}
+
+// heldWith reports whether a person holds a stage whose change another one may share.
+func (w *world) heldWith(ref StageRef) bool {
+	group := w.stage(ref).Group
+	return slices.ContainsFunc(w.stages(), func(s Stage) bool { return group != "" && s.Group == group && w.held(StageRef{"p", s.Name}, "") })
 }
 
 // misjudged says whether any of some claims about what was done is wrong.
@@ -131,7 +144,7 @@ func (w *world) checkMerge(a Merge) {
 	c := *w.change(a.Change)
 	crew := w.aboard(c.Head)
 	wish := slices.ContainsFunc(w.state.History.Requests, func(r Request) bool {
-		return slices.ContainsFunc(crew, func(p Promotion) bool { return r.Merge == p.ID && r.Stage == p.Stage && r.Head == c.Head })
+		return slices.ContainsFunc(crew, func(p Promotion) bool { return w.wants(r, p) })
 	})
 	every := func(holds func(Promotion) bool) bool {
 		return !slices.ContainsFunc(crew, func(p Promotion) bool { return !holds(p) })
@@ -215,6 +228,19 @@ func (w *world) checkDelivery(a Deliver) {
 	f := w.freight(a.Promotion.Freight)
 	if has := w.content[a.Promotion.Stage][f.Warehouse]; has.ID != f.ID {
 		w.t.Fatalf("%s: what is delivered was merged: main has %s of %s", a, has.Label(), f.Label())
+	}
+}
+
+// checkPin makes sure that a request loses nothing but what it showed, and only to second thoughts.
+func (w *world) checkPin(a PinRequest) {
+	i := slices.IndexFunc(w.state.History.Requests, func(r Request) bool { return r.Key == a.Request.Key })
+	if i < 0 {
+		w.t.Fatalf("%s: nobody asked for it", a)
+	}
+	before := w.state.History.Requests[i]
+	before.Shown = ""
+	if before != a.Request {
+		w.t.Fatalf("%s: it was another one: %+v", a, before)
 	}
 }
 
@@ -342,7 +368,7 @@ func (w *world) checkStuck(p Promotion) {
 	approved := len(w.state.History.ApprovedFor(p.Stage, p.Freight)) > 0
 	c, found := w.state.Change(p)
 	switch {
-	case p.Phase.Terminal() || w.held(p.Stage, "") || len(w.state.Findings) > 0:
+	case p.Phase.Terminal() || w.held(p.Stage, "") || w.heldWith(p.Stage) || len(w.state.Findings) > 0:
 	case p.Phase == PhasePreparing && w.state.Unmade[ProposalKey(p.Stage, p.Freight)] != "":
 	case p.Waits == WaitsApproval && approved:
 		w.t.Fatalf("promotion %s waits for an approval that was given", p.ID)

@@ -13,7 +13,7 @@ func (w *world) event() {
 	open := w.openChanges()
 	events := []string{"version", "version", "version", "command", "command", "command", "command", "clock", "clock", "push", "health", "argo", "freight", "finding", "settings"}
 	if len(open) > 0 {
-		events = append(events, "merge", "merge", "merge", "close", "conflict", "break", "unseen", "head", "branch", "draft", "block")
+		events = append(events, "merge", "merge", "merge", "close", "conflict", "break", "unseen", "head", "branch", "draft", "block", "behind", "ask", "ask", "doubt")
 	}
 	kind := rapid.SampledFrom(events).Draw(w.t, "event")
 	switch kind {
@@ -77,7 +77,27 @@ func (w *world) changeEvent(kind string, c *Change) {
 		c.Draft = !c.Draft
 	case "block":
 		c.Merge = rapid.SampledFrom([]MergeState{MergeReady, MergeBlocked, MergeUnknown}).Draw(w.t, "mergeability")
+	case "behind":
+		w.pushMain()
+		c.Merge = MergeBehind
+	case "ask": // for what cannot be merged yet
+		c.Merge = rapid.SampledFrom([]MergeState{MergeBlocked, MergeBehind}).Draw(w.t, "mergeability")
+		w.says(*c, VerbPromote)
+	case "doubt":
+		if p, ok := w.proposal(c); ok && w.held(p.Stage, "") {
+			w.says(*c, VerbResume)
+		} else {
+			w.says(*c, VerbHold)
+		}
 	}
+}
+
+// says has somebody who may write comment on a change.
+func (w *world) says(c Change, verb Verb) {
+	w.comments++
+	w.state.Commands = append(w.state.Commands, Command{
+		Verb: verb, Permission: PermissionWrite, Change: c, Comment: Comment{ID: w.comments, Change: c.Number, Author: "ann", At: w.now},
+	})
 }
 
 func (w *world) openChanges() []*Change {

@@ -30,6 +30,8 @@ type world struct {
 	files   map[StageRef]int  // how often the file of a stage was changed on main
 	trees   map[Commit]tree   // of proposed commits
 	made    map[string]Commit // proposed commits by what they are made of
+	sights  map[Commit]string // what people see of proposed commits
+	doubted map[string]bool   // requests, by key, after which somebody had second thoughts
 	content map[StageRef]map[string]Freight
 	running map[StageRef]map[string]stay
 	longest map[stageFreight]time.Duration
@@ -60,7 +62,7 @@ func newWorld(t *rapid.T) *world {
 	w := &world{
 		t: t, now: epoch, scripts: map[StageRef]script{}, kinds: map[string]string{}, files: map[StageRef]int{}, trees: map[Commit]tree{},
 		content: map[StageRef]map[string]Freight{}, running: map[StageRef]map[string]stay{}, longest: map[stageFreight]time.Duration{},
-		made: map[string]Commit{}, began: map[string]time.Time{}, chosen: map[stageWarehouse]Freight{},
+		made: map[string]Commit{}, sights: map[Commit]string{}, doubted: map[string]bool{}, began: map[string]time.Time{}, chosen: map[stageWarehouse]Freight{},
 		gone: map[FreightID]bool{}, moved: map[FreightID]bool{}, hopeless: map[FreightID]bool{},
 		broken: map[Commit]bool{}, unseen: map[Commit]bool{}, health: map[StageRef]string{}, versions: map[string]int{},
 	}
@@ -83,6 +85,7 @@ func (w *world) twin() *world {
 	other.state = w.copied()
 	other.files, other.trees, other.longest = maps.Clone(w.files), maps.Clone(w.trees), maps.Clone(w.longest)
 	other.made, other.began, other.chosen = maps.Clone(w.made), maps.Clone(w.began), maps.Clone(w.chosen)
+	other.sights, other.doubted = maps.Clone(w.sights), maps.Clone(w.doubted)
 	other.content, other.running = map[StageRef]map[string]Freight{}, map[StageRef]map[string]stay{}
 	for ref := range w.content {
 		other.content[ref], other.running[ref] = maps.Clone(w.content[ref]), maps.Clone(w.running[ref])

@@ -185,6 +185,9 @@ type ReleaseHold struct {
 // RecordRequest records that a person asked for a promotion.
 type RecordRequest struct{ Request Request }
 
+// PinRequest binds a recorded request to the head that it was given for: what shows the same is not meant any more.
+type PinRequest struct{ Request Request }
+
 // RecordApproval records that a person lets a freight into a stage.
 type RecordApproval struct{ Approval Approval }
 
@@ -291,6 +294,9 @@ func (a WithdrawRejection) Key() string {
 func (a RecordRequest) Key() string { return "request/" + a.Request.Key }
 
 // Key implements Action.
+func (a PinRequest) Key() string { return "pin/" + a.Request.Key }
+
+// Key implements Action.
 func (a Reply) Key() string { return fmt.Sprintf("reply/%d/%d", a.Change, a.Comment) }
 
 func (a RecordFreight) String() string {
@@ -364,6 +370,10 @@ func (a RecordRequest) String() string {
 	return fmt.Sprintf("record that %s asks for %s in %s", a.Request.By, a.Request.Freight.Short(), a.Request.Stage)
 }
 
+func (a PinRequest) String() string {
+	return fmt.Sprintf("record that %s asked for %s in %s at %s only", a.Request.By, a.Request.Freight.Short(), a.Request.Stage, a.Request.Head.Short())
+}
+
 func (a Reply) String() string {
 	if a.Change == 0 {
 		return "answer: " + a.Body
@@ -385,6 +395,7 @@ func (Finish) isAction()            {}
 func (RecordHold) isAction()        {}
 func (ReleaseHold) isAction()       {}
 func (RecordRequest) isAction()     {}
+func (PinRequest) isAction()        {}
 func (Advance) isAction()           {}
 func (RecordApproval) isAction()    {}
 func (RecordRejection) isAction()   {}

@@ -39,6 +39,10 @@ func TestActions(t *testing.T) {
 		{RecordHold{hold}, "hold shop/dev for ann", "hold/shop/dev"},
 		{ReleaseHold{hold, "bob"}, "resume shop/dev for bob", "resume/shop/dev"},
 		{RecordRequest{Request{Key: "k", Stage: dev, Freight: f.ID, By: "ann"}}, "record that ann asks for d4dd30e in shop/dev", "request/k"},
+		{
+			PinRequest{Request{Key: "k", Stage: dev, Freight: f.ID, By: "ann", Head: headOne}},
+			"record that ann asked for d4dd30e in shop/dev at 11111111 only", "pin/k",
+		},
 		{Reply{Change: 7, Comment: 31}, "reply to comment 31 on change 7", "reply/7/31"},
 	} {
 		if got := c.action.String(); got != c.text {

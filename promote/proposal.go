@@ -346,6 +346,9 @@ func (s *stageDecision) lapsed(active Promotion) string {
 	if !ok {
 		return ""
 	}
+	if request.Shown != "" && active.Shown != "" {
+		return "; it was proposed anew with other content since " + request.By + " asked for it: look at it, and comment `/promote` again"
+	}
 	return "; it was made again since " + request.By + " asked for it: comment `/promote` once more"
 }
 

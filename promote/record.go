@@ -38,6 +38,8 @@ type Promotion struct {
 	Branch Branch `json:"branch"`           // where it is proposed
 	Target Branch `json:"target"`           // where it is to be merged
 	Head   Commit `json:"head"`             // the proposed commit; empty when the steps changed nothing
+	// Shown is the digest of what people see of Head, for a shared change of all of it; empty: nobody can tell.
+	Shown  string `json:"shown,omitempty"`
 	Change int    `json:"change,omitempty"`
 	URL    string `json:"url,omitempty"` // of the change
 	// Title, Text and Labels are the change's, when the task says them.
@@ -186,8 +188,11 @@ type Request struct {
 	At      time.Time `json:"at"` // when it was said; decides which of two requests is the newer one and nothing else
 	// Merge is the open promotion that is to be merged as soon as every gate passes. Empty: a new promotion is wanted.
 	Merge PromotionID `json:"merge,omitempty"`
-	// Head is the head that Merge was asked for: the wish is for what the person saw, and for no other commit.
+	// Head is the head that Merge was asked for: the wish is for what the person saw.
 	Head Commit `json:"head,omitempty"`
+	// Shown is what the person saw of Head (Promotion.Shown): the wish outlasts that Merge is made again with the same to see. Empty:
+	// it is for Head and for no other commit.
+	Shown string `json:"shown,omitempty"`
 	// After is the number of the stage's newest promotion when it was asked, 0 when there was none. A later promotion of the
 	// freight fulfills the request. Clocks decide nothing here: the forge's is not ours.
 	After int `json:"after,omitempty"`

@@ -86,6 +86,13 @@ func (d *decision) reject(c Command) (string, error) {
 
 // markBad records a rejection, once.
 func (d *decision) markBad(freight Freight, c Command, reason string) {
+	pipeline, _ := d.state.Pipeline(freight.Project)
+	for _, stage := range pipeline.Stages {
+		ref := StageRef{freight.Project, stage.Name}
+		if active, ok := d.index.active(ref); ok && active.Freight == freight.ID {
+			d.pin(ref)
+		}
+	}
 	key := projectFreight{freight.Project, freight.ID}
 	if _, known := d.index.rejections[key]; known {
 		return

@@ -21,8 +21,8 @@
 //	rejections/<project>/<freight ID>.yaml
 //	metadata/<project>/<freight or stage>/<freight ID or stage>.yaml
 //
-// Verifications, requests and approvals are written once, and freight but for its alias. A promotion and metadata are replaced
-// as they change; the branch's history keeps every version. Lifting a hold or a rejection removes its file. Times are RFC 3339 in UTC. A file that is not understood is an error that
+// Verifications and approvals are written once, freight but for its alias, and a request to merge a promotion but for what its author was
+// shown, which a hold or a rejection takes away. A promotion and metadata are replaced as they change; the branch's history keeps every version. Lifting a hold or a rejection removes its file. Times are RFC 3339 in UTC. A file that is not understood is an error that
 // names it: history is never guessed.
 package ledger
 

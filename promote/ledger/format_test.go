@@ -31,6 +31,60 @@ func promotion() promote.Promotion {
 	}
 }
 
+// shown is a promotion of which it is known what people see.
+func shown() promote.Promotion {
+	p := promotion()
+	p.Shown = "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"
+	return p
+}
+
+// wish is a request to merge it.
+func wish() promote.Request {
+	p := shown()
+	return promote.Request{Key: "change-1-comment-2", Stage: p.Stage, Freight: p.Freight, By: "ann", At: at, Merge: p.ID, Head: p.Head, Shown: p.Shown, After: 1}
+}
+
+// What was written before anybody knew what people see is read as it was, and written as it was.
+func TestRecordsWithoutWhatWasShown(t *testing.T) {
+	for _, row := range []struct {
+		file, data string
+		want       Record
+	}{
+		{
+			"requests/a/b/change-1-comment-2.yaml",
+			"apiVersion: lockkeeper/v1\nkind: Request\nat: \"2026-05-02T08:34:29Z\"\nby: ann\nfreight: f\nhead: c\nkey: change-1-comment-2\nmerge: b.0001.f\n" +
+				"stage: a/b\n",
+			promote.Request{
+				Key: "change-1-comment-2", Stage: promote.StageRef{Project: "a", Name: "b"}, Freight: "f", By: "ann", At: at, Merge: "b.0001.f", Head: "c",
+			},
+		},
+		{
+			"promotions/a/b/000001.f.yaml",
+			"apiVersion: lockkeeper/v1\nkind: Promotion\nactor: ann\nbase: b\nbranch: x\ncreatedAt: \"2026-05-02T08:34:29Z\"\nfreight: f\nhead: c\n" +
+				"id: b.0001.f\nnumber: 1\nphase: Proposed\nstage: a/b\nsteps: null\ntarget: main\n",
+			promote.Promotion{
+				ID: "b.0001.f", Stage: promote.StageRef{Project: "a", Name: "b"}, Number: 1, Freight: "f", Phase: promote.PhaseProposed, Actor: "ann",
+				CreatedAt: at, Base: "b", Branch: "x", Target: "main", Head: "c",
+			},
+		},
+	} {
+		got, err := Parse(row.file, []byte(row.data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(row.want, got); diff != "" {
+			t.Error(diff)
+		}
+		printed, err := Print(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(row.data, string(printed)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestPrintAndParseAreInverse(t *testing.T) {
 	stage := promote.StageRef{Project: "develop", Name: "frontend-dev-stage"}
 	for name, record := range map[string]Record{
@@ -50,7 +104,9 @@ func TestPrintAndParseAreInverse(t *testing.T) {
 			Commits: []promote.GitCommit{{RepoURL: "https://x/y", ID: "c", Branch: "main", Message: "\ufeffm\u0085\u0081", CreatedAt: at}},
 			Charts:  []promote.Chart{{RepoURL: "oci://x/y", Version: "1.0.0"}},
 		}, at),
-		"request": promote.Request{Key: "change-1-comment-2", Stage: stage, Freight: freight().ID, By: "ann", At: at},
+		"request":          promote.Request{Key: "change-1-comment-2", Stage: stage, Freight: freight().ID, By: "ann", At: at},
+		"request to merge": wish(),
+		"what people see":  shown(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			data, err := Print(record)
@@ -93,7 +149,7 @@ func TestParseRefusesWhatItDoesNotUnderstand(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, record := range []Record{
-		freight(), promotion(),
+		freight(), promotion(), shown(), wish(),
 		promote.Rejection{Project: "a", Freight: "b", At: at},
 		promote.Metadata{Kind: promote.MetadataFreight, Project: "a", Name: "b", Values: map[string]json.RawMessage{"x": json.RawMessage("1")}},
 		promote.Hold{Stage: promote.StageRef{Project: "a", Name: "b"}, At: at},

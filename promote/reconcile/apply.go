@@ -100,10 +100,11 @@ func recordsCommand(action promote.Action) bool {
 	_, hold := action.(promote.RecordHold)
 	_, resume := action.(promote.ReleaseHold)
 	_, request := action.(promote.RecordRequest)
+	_, pin := action.(promote.PinRequest)
 	_, approval := action.(promote.RecordApproval)
 	_, rejection := action.(promote.RecordRejection)
 	_, acceptance := action.(promote.WithdrawRejection)
-	return hold || resume || request || approval || rejection || acceptance
+	return hold || resume || request || pin || approval || rejection || acceptance
 }
 
 func (r *Reconciler) do(ctx context.Context, w *watch, state *promote.State, action promote.Action) error {
@@ -145,6 +146,8 @@ func (r *Reconciler) do(ctx context.Context, w *watch, state *promote.State, act
 		return r.record(ctx, w, *state, "Accept "+a.Rejection.Freight.Short()+" for "+a.By, ledger.Removal{Record: a.Rejection})
 	case promote.RecordRequest:
 		return r.record(ctx, w, *state, "Request "+a.Request.Stage.String()+" by "+a.Request.By, a.Request)
+	case promote.PinRequest:
+		return r.record(ctx, w, *state, "Request "+a.Request.Stage.String()+" by "+a.Request.By+": at its head only", a.Request)
 	case promote.Reply:
 		return r.reply(ctx, w, a)
 	}

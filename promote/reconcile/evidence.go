@@ -84,7 +84,21 @@ func (r *Reconciler) compare(ctx context.Context, key evidenceKey, images func(s
 	report := DiffReport(comparison, diff.Options{Image: images})
 	evidence.Rendered = renderedMoves(report)
 	evidence.Diff = diff.Markdown(report, diff.MarkdownOptions{Limit: diffLimit})
+	evidence.Rendering = r.rendering(ctx, comparison, report)
 	return evidence, nil
+}
+
+// rendering is the digest of what a comparison found, empty where it did not find everything.
+func (r *Reconciler) rendering(ctx context.Context, comparison render.Comparison, report diff.Report) string {
+	lacks := func(side *render.Result) bool { return side != nil && (side.Failed || side.Partial) }
+	if slices.ContainsFunc(comparison.Apps, func(app render.AppComparison) bool { return lacks(app.Base) || lacks(app.Head) }) {
+		return ""
+	}
+	digest, err := diff.Digest(report)
+	if err != nil {
+		r.Log.WarnContext(ctx, "whoever asks for it has to ask again when it is proposed anew", "error", err)
+	}
+	return digest
 }
 
 // renderedMoves are the images that get another version, each once: one that goes from and to the same in many places would

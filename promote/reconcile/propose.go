@@ -88,7 +88,7 @@ func (r *Reconciler) drafts(
 	unite(drafts, tops)
 	broken := map[promote.Branch]bool{} // branches of which something could not be judged
 	for i := range drafts {
-		if err := r.judge(ctx, state, &drafts[i]); err != nil {
+		if err := r.judge(ctx, state, &drafts[i], sharing(drafts, drafts[i].promotion)); err != nil {
 			r.failed(ctx, w, drafts[i].action, err)
 			broken[drafts[i].promotion.Branch] = true
 		}
@@ -140,6 +140,17 @@ func together(state promote.State, drafts []draft) error {
 		}
 	}
 	return nil
+}
+
+// sharing returns the promotions whose proposals share a branch, and so a change, with one of them.
+func sharing(drafts []draft, p promote.Promotion) []promote.Promotion {
+	var crew []promote.Promotion
+	for _, d := range drafts {
+		if d.proposes() && d.promotion.Branch == p.Branch {
+			crew = append(crew, d.promotion)
+		}
+	}
+	return crew
 }
 
 // failed notes that an action could not be carried out.
@@ -220,10 +231,10 @@ func (d *draft) aim(push step.Push, refs git.Refs, top promote.Commit) error {
 	return nil
 }
 
-// judge finds out what the change of a proposal will say, and makes its records.
-func (r *Reconciler) judge(ctx context.Context, state promote.State, d *draft) error {
-	d.records = slices.Concat(records(state, d.promotion, d.ran), d.superseded)
+// judge finds out what the change of a proposal will say, and makes its records. crew are all promotions that share the change.
+func (r *Reconciler) judge(ctx context.Context, state promote.State, d *draft, crew []promote.Promotion) error {
 	if !d.proposes() {
+		d.records = slices.Concat(records(state, d.promotion, d.ran), d.superseded)
 		return nil
 	}
 	evidence, err := r.evidence(ctx, state, d.promotion, d.promotion.Head)
@@ -231,6 +242,8 @@ func (r *Reconciler) judge(ctx context.Context, state promote.State, d *draft) e
 		return err
 	}
 	d.evidence = evidence
+	d.promotion.Shown = r.shows(ctx, d.promotion, evidence, crew)
+	d.records = slices.Concat(records(state, d.promotion, d.ran), d.superseded)
 	if pipeline, ok := state.Pipeline(d.promotion.Stage.Project); ok {
 		stage, _ := pipeline.Stage(d.promotion.Stage.Name)
 		d.opening = stage.Opening
