@@ -175,6 +175,48 @@ func TestAGroupOfSeveralChanges(t *testing.T) {
 	})
 }
 
+// TestAQueueIsAnsweredByAnotherProcess than the one that webhooks told of its commits.
+func TestAQueueIsAnsweredByAnotherProcess(t *testing.T) {
+	t.Parallel()
+	onBothForges(t, func(t *testing.T, b *bed) {
+		b.adopt()
+		const file = "develop/backend/instance.yaml"
+		b.commit("topic", map[string]string{file: strings.ReplaceAll(b.text("main", file), "replicas: 1", "replicas: 2")})
+		number := b.you.open("topic", "main", "More replicas")
+		b.run(promote.Event{Kind: promote.EventChange, Change: number})
+		change, err := b.change(t, number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.grouping(1)
+		b.ci(change.Head, "success")
+		b.you.lineUp(change)
+		asked := b.asked(number)
+		if len(asked) != 1 || b.status(asked[0].Head) != "" {
+			t.Fatalf("the forge tests %+v", asked)
+		}
+		for _, one := range []struct {
+			name     string
+			webhooks bool
+			want     string
+		}{
+			{"one that no webhooks reach", false, ""},
+			{"one that answers webhooks", true, "success: 1 application changes"},
+		} {
+			b.loop = b.newLoop(b.wire)
+			b.loop.Webhooks = one.webhooks
+			b.run(promote.Event{Kind: promote.EventSweep})
+			if have := b.status(asked[0].Head); have != one.want {
+				t.Errorf("%s: the status is %q, want %q", one.name, have, one.want)
+			}
+		}
+		b.ends(asked[0], "success")
+		if merged, err := b.change(t, number); err != nil || merged.State != promote.ChangeMerged {
+			t.Errorf("the change is %s, %v", merged.State, err)
+		}
+	})
+}
+
 // TestAPromotionBehindAnotherChangeOfItsFile is queued behind a change of a person that writes its file, too. It is not tried for
 // ever, and is made again when that change is merged.
 func TestAPromotionBehindAnotherChangeOfItsFile(t *testing.T) {

@@ -40,6 +40,13 @@ type Merger interface {
 	Unqueue(ctx context.Context, number int) error
 }
 
+// QueueReader tells what a merge queue or train tests.
+type QueueReader interface {
+	// Queued returns the commits that are tested now for a branch, as the events of webhooks say it: a process that starts did not
+	// hear of them. Branches are those of the repository; there are forges whose queues make some.
+	Queued(ctx context.Context, target promote.Branch, branches map[promote.Branch]promote.Commit) ([]promote.Event, error)
+}
+
 // StatusPoster reads and posts our commit status.
 type StatusPoster interface {
 	// Status returns our newest status of that name on a commit.
@@ -92,6 +99,7 @@ type Forge interface {
 	ChangeReader
 	ChangeWriter
 	Merger
+	QueueReader
 	StatusPoster
 	Commenter
 	Threader

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/internal/git"
@@ -37,8 +38,29 @@ func (r *Reconciler) noteQueued(events []promote.Event, now time.Time) {
 	}
 }
 
+// recallQueues finds the commits that queues test, where webhooks told another process of them. Without webhooks nobody answers queues.
+func (r *Reconciler) recallQueues(ctx context.Context, w *watch, state promote.State) {
+	if r.memory.queuesRead || !r.Webhooks {
+		return
+	}
+	branches := map[promote.Branch]promote.Commit{}
+	for name, commit := range w.refs.Commits {
+		if branch, ok := strings.CutPrefix(name, "refs/heads/"); ok {
+			branches[promote.Branch(branch)] = promote.Commit(commit)
+		}
+	}
+	events, err := r.Forge.Queued(ctx, state.Branch, branches)
+	if err != nil {
+		w.fail("queues", fmt.Errorf("look what merge queues test: %w", err))
+		return
+	}
+	r.memory.queuesRead = true
+	r.noteQueued(slices.DeleteFunc(events, func(e promote.Event) bool { return r.memory.queued[e.Head] != queued{} }), state.Now)
+}
+
 // answerQueues posts our status on every commit that a queue tests, once it is known what to say, and again when that changes.
 func (r *Reconciler) answerQueues(ctx context.Context, w *watch, state promote.State, plan promote.Plan) {
+	r.recallQueues(ctx, w, state)
 	state.Statuses = promote.WantedStatuses(state, plan)
 	for _, head := range slices.Sorted(maps.Keys(r.memory.queued)) {
 		entry := r.memory.queued[head]

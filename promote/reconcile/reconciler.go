@@ -276,6 +276,7 @@ type memory struct {
 	reviews     map[int]reviewed  // by the number of the change
 	threads     map[int]string    // likewise: what its threads say
 	nothing     map[sighting]bool // what status events spoke of, and is nothing to review
+	queuesRead  bool              // queued has what queues tested when the process began
 	queued      map[promote.Commit]queued
 	people      people
 	pace        pace

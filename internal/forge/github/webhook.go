@@ -169,9 +169,6 @@ func (h webhook) event(name string) (promote.Event, error) {
 	return promote.Event{}, forge.Ignored("of no interest")
 }
 
-// queueBranches are the branches of GitHub's merge queues: an event of their own says what is tested on them.
-const queueBranches = "refs/heads/gh-readonly-queue/"
-
 // push reports a branch that was pushed, made or deleted; deleted, its Head is empty. A tag is something new in a Git repository,
 // which a warehouse may watch: no pipeline is read from it and no change has it for its head.
 func (h webhook) push() (promote.Event, error) {
@@ -183,7 +180,7 @@ func (h webhook) push() (promote.Event, error) {
 	switch {
 	case !ok || branch == "":
 		return promote.Event{}, forge.Ignored(fmt.Sprintf("ref %q is not a branch", forge.Clip(h.Ref)))
-	case strings.HasPrefix(h.Ref, queueBranches):
+	case strings.HasPrefix(branch, queueBranches):
 		return promote.Event{}, forge.Ignored("a branch of a merge queue")
 	}
 	event := promote.Event{Kind: promote.EventPush, Branch: promote.Branch(branch), Source: source}
@@ -263,17 +260,6 @@ func (h webhook) queue() (promote.Event, error) {
 		return promote.Event{}, forge.Ignored("the commit or its target is not named")
 	}
 	return promote.Event{Kind: promote.EventQueue, Branch: promote.Branch(branch), Head: head, Change: change}, nil
-}
-
-// topOfQueue is the change that a queue's branch is named after: gh-readonly-queue/<target>/pr-<number>-<commit of the target>.
-func topOfQueue(ref string) int {
-	name, ok := strings.CutPrefix(ref[strings.LastIndexByte(ref, '/')+1:], "pr-")
-	digits, _, cut := strings.Cut(name, "-")
-	number, err := strconv.Atoi(digits)
-	if !ok || !cut || err != nil {
-		return 0
-	}
-	return max(0, number)
 }
 
 // artifact reports an image that was pushed to ghcr.io.

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	gl "github.com/xanzy/go-gitlab"
 
+	"github.com/lockkeeper/lockkeeper/internal/forge"
 	"github.com/lockkeeper/lockkeeper/promote"
 )
 
@@ -49,26 +51,57 @@ func (f *Forge) board(ctx context.Context, order mergeOrder) (promote.Change, er
 
 // position is the place of a change on its train, from 1; 0 when it is on none yet. It is only told to people.
 func (f *Forge) position(ctx context.Context, change promote.Change) int {
-	var cars []struct {
-		MergeRequest struct {
-			IID int `json:"iid"`
-		} `json:"merge_request"`
-	}
-	_, err := f.get(ctx, request{
-		name:    "read merge train",
-		subject: "of " + strconv.Quote(string(change.Target)),
-		path:    f.base + "/merge_trains/" + gl.PathEscape(string(change.Target)),
-		options: &gl.ListMergeTrainsOptions{ListOptions: gl.ListOptions{PerPage: perPage}, Scope: new("active"), Sort: new("asc")},
-	}, &cars)
+	cars, err := f.train(ctx, change.Target)
 	if err != nil {
 		f.wire.Logger.DebugContext(ctx, "gitlab: the merge train cannot be read", "branch", change.Target, "error", err)
 	}
-	for i, car := range cars {
-		if car.MergeRequest.IID == change.Number {
-			return i + 1
+	return slices.IndexFunc(cars, func(c car) bool { return c.MergeRequest.IID == change.Number }) + 1
+}
+
+// A car is a change on a merge train, and the pipeline that tests its commit there.
+type car struct {
+	MergeRequest struct {
+		IID int `json:"iid"`
+	} `json:"merge_request"`
+	Pipeline struct {
+		SHA    string `json:"sha"`
+		Status string `json:"status"`
+	} `json:"pipeline"`
+}
+
+// train lists what is on the merge train of a branch, the next to be merged first.
+func (f *Forge) train(ctx context.Context, target promote.Branch) ([]car, error) {
+	var cars []car
+	_, err := f.get(ctx, request{
+		name:    "read merge train",
+		subject: "of " + strconv.Quote(string(target)),
+		path:    f.base + "/merge_trains/" + gl.PathEscape(string(target)),
+		options: &gl.ListMergeTrainsOptions{ListOptions: gl.ListOptions{PerPage: perPage}, Scope: new("active"), Sort: new("asc")},
+	}, &cars)
+	return cars, err
+}
+
+// Queued returns what the merge train of a branch tests: the commits whose pipelines go on. Where the project has no trains, as far
+// as its settings were read, GitLab is asked nothing.
+func (f *Forge) Queued(ctx context.Context, target promote.Branch, _ map[promote.Branch]promote.Commit) ([]promote.Event, error) {
+	f.mu.Lock()
+	trains := f.settings.MergeTrains
+	f.mu.Unlock()
+	if !trains {
+		return nil, nil
+	}
+	cars, err := f.train(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	var events []promote.Event
+	for _, c := range cars {
+		head := forge.ObjectName(c.Pipeline.SHA)
+		if head != "" && c.MergeRequest.IID > 0 && !endedPipelines[c.Pipeline.Status] {
+			events = append(events, promote.Event{Kind: promote.EventQueue, Branch: target, Head: head, Change: c.MergeRequest.IID})
 		}
 	}
-	return 0
+	return events, nil
 }
 
 // notBoarded finds out what a refusal to board means.

@@ -142,3 +142,42 @@ func TestOpenChangesTellWhatIsMergedByItself(t *testing.T) {
 		})
 	}
 }
+
+// TestTrainsTellWhatTheyTest to a process that starts: webhooks told another one.
+func TestTrainsTellWhatTheyTest(t *testing.T) {
+	const cars = "GET …/merge_trains/main"
+	aboard := answer{Status: 200, Body: `[
+		{"merge_request":{"iid":5},"pipeline":{"sha":"` + string(other) + `","status":"success"}},
+		{"merge_request":{"iid":7},"pipeline":{"sha":"` + string(head) + `","status":"running"}},
+		{"merge_request":{"iid":8},"pipeline":{"sha":"main","status":"running"}},
+		{"merge_request":{"iid":9},"pipeline":null},
+		{"pipeline":{"sha":"` + string(head) + `","status":"running"}}]`}
+	for _, test := range []struct {
+		name   string
+		trains bool
+		answer answer
+		want   []promote.Event
+		is     error
+	}{
+		{"what is not tested to the end", true, aboard, []promote.Event{{Kind: promote.EventQueue, Branch: "main", Head: head, Change: 7}}, nil},
+		{"an empty train", true, answer{Status: 200, Body: `[]`}, nil, nil},
+		{"a train that cannot be read", true, answer{Status: 403, Body: `{}`}, nil, promote.ErrForbidden},
+		{"a project without trains", false, answer{}, nil, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			script := map[string][]answer{}
+			if test.trains {
+				script[cars] = []answer{test.answer}
+			}
+			f, _ := play(t, script)
+			f.settings, f.settingsAt = Settings{MergeTrains: test.trains}, testNow
+			got, err := f.Queued(t.Context(), "main", nil)
+			if !errors.Is(err, test.is) {
+				t.Errorf("got %v, want %v", err, test.is)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
