@@ -191,13 +191,13 @@ const (
 )
 
 // recall spares asking the forge when nothing happened there: when something is being delivered and Argo CD is looked at again
-// and again, and when a sweep comes to a repository in which no branch moved. As soon as there is anything else to do, the forge
+// and again, and when a sweep, or a hint about what warehouses watch, comes to a repository in which no branch moved. As soon as there is anything else to do, the forge
 // is asked after all.
 func (w *watch) recall(m memory, now time.Time, webhooks bool) {
-	timers, sweeps := true, len(w.events) > 0
+	timers, quiet := true, len(w.events) > 0
 	for _, e := range w.events {
 		timers = timers && e.Kind == promote.EventTimer
-		sweeps = sweeps && (e.Kind == promote.EventTimer || e.Kind == promote.EventSweep || e.Kind == promote.EventArtifact)
+		quiet = quiet && (e.Kind == promote.EventTimer || e.Kind == promote.EventSweep || e.Kind == promote.EventArtifact)
 	}
 	age := now.Sub(m.listedAt)
 	if m.listed && webhooks && age < restFor && m.elsewhere(w.events) {
@@ -207,7 +207,7 @@ func (w *watch) recall(m memory, now time.Time, webhooks bool) {
 	undecided := slices.ContainsFunc(m.changes, func(c promote.Change) bool {
 		return c.State == promote.ChangeOpen && c.Merge != promote.MergeReady
 	})
-	if !sweeps || !m.listed || undecided {
+	if !quiet || !m.listed || undecided {
 		return
 	}
 	w.resting = age < restFor && webhooks || age < restIdle && m.idle()

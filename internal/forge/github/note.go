@@ -16,9 +16,14 @@ import (
 // Notes returns the comments of a change, oldest first. Own tells ours by the account of the credentials: a marker in the text can
 // be pasted by anybody.
 func (f *Forge) Notes(ctx context.Context, number int) ([]promote.Note, error) {
-	found, err := list[comment](ctx, f.caller, request{
+	return f.notes(ctx, comment.note, request{
 		name: "list notes", subject: "of change " + strconv.Itoa(number), path: f.issuePath(number) + "/comments",
 	})
+}
+
+// notes lists comments of some kind as the notes that they are.
+func (f *Forge) notes(ctx context.Context, as func(c comment, self user) promote.Note, sent request) ([]promote.Note, error) {
+	found, err := list[comment](ctx, f.caller, sent)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -28,7 +33,7 @@ func (f *Forge) Notes(ctx context.Context, number int) ([]promote.Note, error) {
 	}
 	notes := make([]promote.Note, 0, len(found))
 	for _, c := range found {
-		note := c.note(self)
+		note := as(c, self)
 		note.Body = f.whole(noteText(note.ID), note.Body)
 		notes = append(notes, note)
 	}

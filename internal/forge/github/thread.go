@@ -64,23 +64,9 @@ func (f *Forge) Around(ctx context.Context, number, note int) ([]promote.Note, e
 
 // remarks lists the comments in files. A query narrows it.
 func (f *Forge) remarks(ctx context.Context, number int, query url.Values) ([]promote.Note, error) {
-	found, err := list[comment](ctx, f.caller, request{
+	return f.notes(ctx, comment.remark, request{
 		name: "list review comments", subject: "of change " + strconv.Itoa(number), path: f.changePath(number) + "/comments", query: query,
 	})
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	self, err := f.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	notes := make([]promote.Note, 0, len(found))
-	for _, c := range found {
-		note := c.remark(self)
-		note.Body = f.whole(noteText(note.ID), note.Body)
-		notes = append(notes, note)
-	}
-	return notes, nil
 }
 
 // reviewed reads the text of one review.

@@ -39,16 +39,20 @@ func (f *Forge) Notes(ctx context.Context, number int) ([]promote.Note, error) {
 // AddNote writes a note on a change.
 func (f *Forge) AddNote(ctx context.Context, number int, body string) (promote.Note, error) {
 	body = markdown(body)
+	return f.write(ctx, number, body, request{
+		name:    "add note",
+		subject: "to change " + strconv.Itoa(number),
+		path:    f.changePath(number) + "/notes",
+		options: &gl.CreateMergeRequestNoteOptions{Body: new(body)},
+	})
+}
+
+// write sends a note on a change, of which body is the text.
+func (f *Forge) write(ctx context.Context, number int, body string, sent request) (promote.Note, error) {
+	sent.method, sent.priority = http.MethodPost, wordPriority
 	started := f.now()
 	var added note
-	_, err := f.send(ctx, request{
-		priority: wordPriority,
-		name:     "add note",
-		subject:  "to change " + strconv.Itoa(number),
-		method:   http.MethodPost,
-		path:     f.changePath(number) + "/notes",
-		options:  &gl.CreateMergeRequestNoteOptions{Body: new(body)},
-	}, &added)
+	_, err := f.send(ctx, sent, &added)
 	if err == nil {
 		f.learn(added.Author)
 		return added.note(added.Author), nil

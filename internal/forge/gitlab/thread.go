@@ -3,7 +3,6 @@ package gitlab
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,24 +44,12 @@ func (f *Forge) Reply(ctx context.Context, number int, thread promote.Thread, bo
 		return promote.Note{}, err
 	}
 	body = markdown(body)
-	started := f.now()
-	var added note
-	_, err = f.send(ctx, request{
-		priority: wordPriority,
-		name:     "reply in thread",
-		subject:  fmt.Sprintf("%s of change %d", id, number),
-		method:   http.MethodPost,
-		path:     f.discussionPath(number, id) + "/notes",
-		options:  &gl.AddMergeRequestDiscussionNoteOptions{Body: new(body)},
-	}, &added)
-	if err == nil {
-		f.learn(added.Author)
-		return added.note(added.Author), nil
-	}
-	if !forge.InDoubt(ctx, err) {
-		return promote.Note{}, err
-	}
-	return f.addedAlready(ctx, number, promote.Note{Body: body, CreatedAt: started.Add(-forge.ClockSlack)}, err)
+	return f.write(ctx, number, body, request{
+		name:    "reply in thread",
+		subject: fmt.Sprintf("%s of change %d", id, number),
+		path:    f.discussionPath(number, id) + "/notes",
+		options: &gl.AddMergeRequestDiscussionNoteOptions{Body: new(body)},
+	})
 }
 
 // discussionOf is the discussion that a thread names.
